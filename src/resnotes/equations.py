@@ -1,0 +1,426 @@
+"""Every labelled equation of the book: its expression, its LaTeX, and how it is checked.
+
+An entry takes its expression from a derivation; nothing is typed twice. Its check proves the equality
+symbolically where there is a proof, and compares both sides in random cases with numbers that use no chain
+rule of ours (:mod:`resnotes.verify`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+from sympy import Eq, Expr, Integer, S, Tuple, lambdify, oo
+
+from . import verify
+from .symbolic import backward, components, forward, merge, printing, scaling, unrolled
+from .symbolic.algebra import Factor, L, OrderedSum, Partial, Rule, Scalar, i, l
+from .symbolic.derivation import DEEPEST, compare
+from .symbolic.quantities import E, F, H, J, g, loss_gradient, x
+from .verify import CheckError, CheckResult
+
+METHODS = ("definition", "symbolic", "exhaustive", "induction", "numeric", "citation")
+
+
+@dataclass(frozen=True)
+class Equation:
+    """One labelled display equation.
+
+    Attributes
+    ----------
+    label : str
+        Its label in the book.
+    chapter : str
+        Stem of the notebook that displays it.
+    expression : sympy.Eq or sympy.Tuple of sympy.Eq
+        What is stated. Several with one left side are a chain, else a system.
+    method : str
+        How it is known: definition, symbolic, exhaustive (for all small depths), induction, numeric, citation.
+    assumptions : tuple of str
+    world : callable
+        Generator -> random case in which both sides have values; None where nothing numeric can be said.
+    cases : int
+        How many random cases.
+    tolerance : float
+        Largest relative error allowed.
+    rules : tuple of Rule
+        Definitions with which both sides become the same expression; empty where there is no symbolic check.
+    index_values : tuple of dict
+        Index values for the symbolic check.
+    proofs : tuple
+        Derivations, inductions or functions whose own check must pass too.
+    exact : callable, optional
+        Symbolic check of its own: list of (left, right) -> number of comparisons; raises on failure.
+    rests_on : tuple of str
+        Labels of the equations it uses.
+    reference : str
+        Citation key, for what is only quoted.
+    """
+
+    label: str
+    chapter: str
+    expression: Expr
+    method: str
+    assumptions: tuple[str, ...] = ()
+    world: Callable | None = None
+    cases: int = 40
+    tolerance: float = verify.TOLERANCE
+    rules: tuple[Rule, ...] | None = None
+    index_values: tuple[dict, ...] = ({},)
+    proofs: tuple = field(default=(), repr=False)
+    exact: Callable | None = None
+    rests_on: tuple[str, ...] = ()
+    reference: str = ""
+
+    @property
+    def latex(self) -> str:
+        """LaTeX without delimiters; the chapters hold this text."""
+        pairs = equalities(self.expression)
+        if len(pairs) > 1 and len({left for left, _ in pairs}) > 1:
+            return printing.system(pairs)
+        return printing.equation(pairs[0][0], *(right for _, right in pairs))
+
+    def check(self, expression: Expr | None = None) -> CheckResult:
+        """Check the equation, or another expression in its place.
+
+        Parameters
+        ----------
+        expression : sympy.Eq or Tuple of Eq, optional
+            Checked instead of the equation's own.
+
+        Returns
+        -------
+        CheckResult
+            Worst relative error and number of cases.
+
+        Raises
+        ------
+        CheckError
+            Naming the label, both values and the case; a DerivationError where a step of the proof fails.
+        """
+        pairs = equalities(self.expression if expression is None else expression)
+        comparisons = self._check_symbolically(pairs)
+        if expression is None:
+            comparisons += sum(proof.check() if hasattr(proof, "check") else proof() for proof in self.proofs)
+        worst, cases = self._check_numerically(pairs)
+        return CheckResult(worst, comparisons + cases)
+
+    def _check_symbolically(self, pairs) -> int:
+        comparisons = 0
+        if self.exact is not None:
+            try:
+                comparisons += self.exact(pairs)
+            except ValueError as error:
+                raise CheckError(f"{self.label}: {error}") from error
+        if self.rules is not None:
+            for values in self.index_values:
+                for left, right in pairs:
+                    difference = compare(left, right, self.rules, values)
+                    comparisons += 1
+                    if difference != 0:
+                        at = ", ".join(f"{k} = {v}" for k, v in values.items())
+                        raise CheckError(f"{self.label}{' at ' + at if at else ''}: got {right}, want {left}; "
+                                         f"they differ by {difference}")
+        return comparisons
+
+    def _check_numerically(self, pairs) -> tuple[float, int]:
+        if self.world is None:
+            return 0.0, 0
+        worst = 0.0
+        for number, world in enumerate(verify.worlds(self.world, self.cases)):
+            for left, right in pairs:
+                try:
+                    error, want, got = world.compare(left, right)
+                except CheckError:
+                    raise
+                except (KeyError, IndexError, ValueError) as cause:
+                    raise CheckError(f"{self.label}, random case {number}: {right} cannot be evaluated: {cause}") from cause
+                if not error <= self.tolerance:
+                    raise CheckError(f"{self.label}, random case {number} ({world.values}): got {got} for {right}, "
+                                     f"want {want} for {left}, relative error {error:.1e}")
+                worst = max(worst, error)
+        return worst, self.cases
+
+
+def equalities(expression: Expr) -> list[tuple[Expr, Expr]]:
+    """(left, right) pairs of an equation, a chain or a system."""
+    members = expression.args if isinstance(expression, Tuple) else (expression,)
+    pairs = []
+    for member in members:
+        if not isinstance(member, Eq):
+            raise ValueError(f"expression: got {type(member).__name__} {member}, want sympy.Eq or a Tuple of them")
+        pairs.append((member.lhs, member.rhs))
+    return pairs
+
+
+def eq(left, right) -> Eq:
+    return Eq(left, right, evaluate=False)
+
+
+def chain(left, *rights) -> Expr:
+    """left = right = right ..."""
+    return eq(left, rights[0]) if len(rights) == 1 else Tuple(*(eq(left, right) for right in rights))
+
+
+def together(pairs) -> Expr:
+    """Several equations under one label."""
+    return Tuple(*(eq(left, right) for left, right in pairs))
+
+
+# Index values for the symbolic checks.
+
+DEPTHS = tuple({l: Integer(low), L: Integer(high)} for high in range(1, DEEPEST + 1) for low in range(high))
+BLOCKS = tuple({backward.K: Integer(depth), backward.k: Integer(inside)}
+               for depth in range(2, 7) for inside in range(1, depth))
+
+FORWARD, BACKWARD, MERGE = "01_forward_pass", "02_backward_pass", "03_merge_point"
+SCALING, UNROLLED = "04_lambda_scaling", "05_unrolled_sum"
+
+_any_units = verify.Units
+_scaled = partial(verify.Units, shortcuts="scale", after=False)
+_identity = partial(verify.Units, shortcuts="identity", after=False)
+_apart = partial(verify.Merge, source="apart")
+_projected = partial(verify.Merge, source="projected")
+
+
+def _four_layer_rules() -> tuple[Rule, ...]:
+    """Ground truth of the four layers: each gradient by elimination of differentials."""
+    graph = forward.four_layer_graph()
+    return (*(Rule(g(k), backward.eliminated(k)) for k in (1, 2, 3, 4)), *graph.rules())
+
+
+def _by_components(pairs) -> int:
+    return components.check(pairs)
+
+
+def _block_check(pairs) -> int:
+    """Both block statements against the chain rule on the graph, for every position in blocks of up to 6."""
+    comparisons = 0
+    for depth, position, truth in backward.block_cases():
+        for left, right in pairs:
+            at_input = left == loss_gradient(backward.a(0))
+            if at_input != (position == 0):
+                continue
+            values = {backward.K: Integer(depth), backward.k: Integer(position)}
+            difference = compare(right, truth, (), values)
+            comparisons += 1
+            if difference != 0:
+                raise ValueError(f"K = {depth}, position {position}: got {right}, want {truth}")
+    return comparisons
+
+
+def _component_check(loss):
+    return lambda pairs: sum(forward.check_component_gradient(loss, right) for _, right in pairs)
+
+
+def _by_enumeration(pairs) -> int:
+    return unrolled.check_by_length(pairs)
+
+
+def _unit_graph_rules() -> tuple[Rule, ...]:
+    return (Rule(g(l), g(l + 1) * Factor("D", l) * (H(l) + J(l))),)
+
+
+def _merge_rules(source: Expr = merge.u) -> tuple[Rule, ...]:
+    graph = merge.asked_graph(source)
+    return (*graph.rules(), *(Rule(loss_gradient(s), graph.eliminate(s, merge.y, merge.g)) for s in (merge.u, merge.x)),
+            Rule(Factor("gstop", merge.u), merge.g * J_W), Rule(Factor("Winv"), merge.W**-1))
+
+
+J_W = merge.J * merge.W
+
+
+def _build() -> list[Equation]:
+    k = forward.k
+    four = partial(Equation, chapter=BACKWARD, world=verify.FourLayers, rules=_four_layer_rules(), method="symbolic",
+                   exact=_by_components,
+                   assumptions=(backward.POSITIVE_PART,))
+    definition = partial(Equation, method="definition")
+    derivation = backward.four_layer_gradient
+    g3, g2, g1 = derivation(3), derivation(2), derivation(1)
+    component = partial(Equation, chapter=FORWARD, world=verify.Components, method="symbolic")
+    lower_limit = unrolled.wrong_lower_limit()
+    entries = [
+        # 1. Forward pass
+        definition("forward-affine", FORWARD, eq(*forward.affine), world=verify.FourLayers),
+        definition("forward-four-layers", FORWARD, together(forward.four_layers), world=verify.FourLayers),
+        definition("forward-unit", FORWARD, together(forward.unit), world=_any_units),
+        Equation("forward-as-units", FORWARD, together((d.quantity, d.result) for d in forward.as_units()), "symbolic",
+                 world=verify.FourLayers, proofs=forward.as_units(), rests_on=("forward-four-layers",)),
+        definition("forward-softmax", FORWARD, eq(*forward.softmax_definition), world=verify.Components),
+        definition("forward-loss", FORWARD, eq(*forward.cross_entropy), world=verify.Components,
+                   rests_on=("forward-softmax",)),
+        component("forward-loss-gradient", expression=eq(Partial(E, forward.output(k)), forward.cross_entropy_gradient),
+                  exact=_component_check(forward.cross_entropy[1]), rests_on=("forward-loss", "forward-softmax"),
+                  assumptions=("p need not sum to 1",)),
+        definition("forward-literal", FORWARD, eq(*forward.literal), world=verify.Components),
+        component("forward-literal-gradient",
+                  expression=eq(Partial(Scalar("Eliteral"), forward.output(k)), forward.literal_gradient),
+                  exact=_component_check(forward.literal[1]), rests_on=("forward-literal",),
+                  assumptions=("every component of x_5 positive",)),
+        definition("forward-squared", FORWARD, eq(*forward.squared), world=verify.Components),
+        component("forward-squared-gradient",
+                  expression=eq(Partial(Scalar("Esquared"), forward.output(k)), forward.squared_gradient),
+                  exact=_component_check(forward.squared[1]), rests_on=("forward-squared",)),
+        # 2. Backward pass
+        definition("backward-row", BACKWARD, eq(*backward.gradient_definition), world=verify.FourLayers),
+        four("backward-local", expression=together(backward.local_derivatives()), rests_on=("forward-four-layers",)),
+        four("backward-g4", expression=chain(g(4), *(s.expression for s in derivation(4).steps)),
+             proofs=(derivation(4),), rests_on=("backward-local", "backward-row")),
+        four("backward-g3", expression=chain(g(3), *(s.expression for s in g3.steps)), proofs=(g3,),
+             rests_on=("backward-g4", "backward-local")),
+        four("backward-g2", expression=chain(g(2), *(s.expression for s in g2.steps)), proofs=(g2,),
+             rests_on=("backward-g3", "backward-local")),
+        four("backward-g1", expression=chain(g(1), *(s.expression for s in g1.steps)), proofs=(g1,),
+             rests_on=("backward-g2", "backward-g3", "backward-local")),
+        four("backward-four-paths", expression=eq(g(1), backward.four_paths().result), proofs=(backward.four_paths(),),
+             rests_on=("backward-g1",)),
+        four("backward-double-count", expression=eq(backward.double_count().quantity, backward.double_count().result),
+             proofs=(backward.double_count(),), rests_on=("backward-g3",),
+             rules=(*_four_layer_rules(), Rule(Factor("gprinted", 3), backward.double_count().steps[0].expression + g(3)))),
+        four("backward-lost-skip", expression=eq(backward.lost_skip().quantity, backward.lost_skip().result),
+             proofs=(backward.lost_skip(),), rests_on=("backward-g2",),
+             rules=(*_four_layer_rules(), Rule(Factor("gprinted", 2), g(2) - backward.lost_skip().steps[0].expression))),
+        Equation("backward-weights", BACKWARD, together(backward.parameter_gradients()), "symbolic",
+                 assumptions=(backward.POSITIVE_PART,), world=verify.FourLayers, exact=_by_components,
+                 rests_on=("forward-affine", "backward-row")),
+        Equation("backward-unit", BACKWARD, eq(g(l), backward.unit_gradient().result), "symbolic", world=_any_units,
+                 rules=_unit_graph_rules(), proofs=(backward.unit_gradient(),), rests_on=("forward-unit", "backward-row")),
+        Equation("backward-product", BACKWARD, eq(g(l), backward.all_units().right), "induction", world=_any_units,
+                 rules=(backward.unit_rule(),), index_values=DEPTHS,
+                 proofs=(backward.all_units(), backward.all_units_expanded()), rests_on=("backward-unit",)),
+        Equation("backward-block-inside", BACKWARD, eq(*backward.block_inside), "exhaustive",
+                 world=partial(verify.Block, shallowest=2),
+                 exact=_block_check, assumptions=("ReLU'(0) = 0", "1 <= k < K"), rests_on=("backward-unit",)),
+        Equation("backward-block-input", BACKWARD, eq(*backward.block_input), "exhaustive", world=verify.Block,
+                 exact=_block_check, assumptions=("identity shortcut",), rests_on=("backward-block-inside",)),
+        Equation("backward-own-block", BACKWARD, eq(*backward.own_block), "symbolic",
+                 world=_any_units, rests_on=("backward-unit",), index_values=({},),
+                 rules=(Rule(backward.own_block[0], backward.own_block_by_differentials()),),
+                 assumptions=("theta_l occurs in the branch of unit l alone",)),
+        Equation("backward-stop", BACKWARD, eq(backward.stopped().quantity, backward.stopped().result), "symbolic",
+                 world=_any_units, proofs=(backward.stopped(),), rests_on=("backward-unit",),
+                 rules=(*_unit_graph_rules(), Rule(Factor("gstop", l), g(l + 1) * Factor("D", l) * J(l)))),
+        # 3. Merge point
+        definition("merge-question", MERGE, together(merge.definition), world=_apart),
+        Equation("merge-local", MERGE, together(merge.local_derivatives()), "symbolic", world=_apart,
+                 rules=tuple(merge.asked_graph().rules()), rests_on=("merge-question",)),
+        Equation("merge-copies", MERGE, together(merge.copies()), "symbolic", world=_apart, rests_on=("merge-local",),
+                 rules=tuple(Rule(loss_gradient(s), merge.asked_graph().eliminate(s, merge.y, merge.g))
+                             for s in (merge.o, merge.x))),
+        Equation("merge-fan-out", MERGE, chain(loss_gradient(merge.u), *(s.expression for s in merge.fan_out().steps)),
+                 "symbolic", world=verify.Merge, rules=_merge_rules(), proofs=(merge.fan_out(),),
+                 rests_on=("merge-question", "merge-copies")),
+        Equation("merge-inverse", MERGE, eq(merge.as_asked().quantity, merge.as_asked().result), "symbolic",
+                 world=verify.Merge, rules=_merge_rules(), proofs=(merge.as_asked(),), tolerance=1e-7,
+                 assumptions=merge.as_asked().assumptions, rests_on=("merge-fan-out",)),
+        Equation("merge-constant", MERGE, eq(merge.constant().quantity, merge.constant().result), "symbolic",
+                 world=verify.Merge, rules=_merge_rules(), proofs=(merge.constant(),), rests_on=("merge-fan-out",)),
+        Equation("merge-distance", MERGE, eq(*merge.distance), "induction", world=verify.Distance,
+                 proofs=(merge.distance_induction(), merge.check_graphs), rests_on=("merge-copies",),
+                 exact=_distance_check),
+        definition("merge-projected", MERGE, eq(*merge.projected), world=_projected),
+        Equation("merge-projected-gradient", MERGE, together(merge.projected_gradient()), "symbolic", world=_projected,
+                 rests_on=("merge-projected", "merge-copies")),
+        Equation("merge-padded", MERGE, eq(*merge.padded), "numeric", world=verify.Padded,
+                 assumptions=("k runs over the components of o",), rests_on=("merge-projected-gradient",)),
+        # 4. Lambda scaling
+        definition("scaling-unit", SCALING, eq(*scaling.unit), world=_scaled),
+        definition("scaling-shortcut-product", SCALING, eq(*scaling.shortcut_product), world=_scaled),
+        definition("scaling-branch-hat", SCALING, eq(*_hat_at_l()), world=_scaled),
+        Equation("scaling-forward", SCALING, eq(x(L), scaling.forward_sum()), "induction", (scaling.STATES,),
+                 world=_scaled, rules=(scaling.state_rule(),), index_values=DEPTHS,
+                 proofs=(scaling.forward(), scaling.forward_hat()), rests_on=("scaling-unit", "scaling-branch-hat")),
+        Equation("scaling-unit-gradient", SCALING, eq(g(l), scaling.unit_gradient().result), "symbolic", (scaling.STATES,),
+                 world=_scaled, rules=(Rule(g(l), g(l + 1) * (Scalar("lambda", l) + J(l))),),
+                 proofs=(scaling.unit_gradient(),), rests_on=("scaling-unit", "backward-unit")),
+        Equation("scaling-jacobian", SCALING, eq(g(l), scaling.jacobian().right), "induction", (scaling.STATES,),
+                 world=_scaled, rules=(scaling.gradient_rule(),), index_values=DEPTHS, proofs=(scaling.jacobian(),),
+                 rests_on=("scaling-unit-gradient",)),
+        Equation("scaling-two-terms", SCALING, eq(g(l), scaling.two_term_induction().right), "induction",
+                 (scaling.STATES,), world=_scaled, rules=(scaling.gradient_rule(),), index_values=DEPTHS,
+                 proofs=(scaling.two_term_induction(), scaling.two_term_derivation(), _sum_derivative_check),
+                 rests_on=("scaling-jacobian", "scaling-forward")),
+        Equation("scaling-scalar", SCALING, eq(*scaling.scalar_chain), "symbolic", ("n = 1, every unit the same",),
+                 world=verify.ScalarChain, proofs=(scaling.scalar_derivation(),), rests_on=("scaling-jacobian",)),
+        Equation("scaling-below", SCALING, eq(scaling.below, scaling.below_closed), "induction", world=verify.Plain,
+                 proofs=(scaling.check_below,)),
+        Equation("scaling-above", SCALING, eq(scaling.above, scaling.above_closed), "citation", reference="dlmf",
+                 exact=_above_check),
+        # 5. Unrolled sum
+        Equation("unrolled-forward", UNROLLED, eq(*unrolled.state), "induction", (unrolled.IDENTITY,), world=_identity,
+                 rules=(unrolled.state_rule(),), index_values=DEPTHS, proofs=(unrolled.forward(),),
+                 rests_on=("forward-unit",)),
+        Equation("unrolled-two-terms", UNROLLED, eq(g(l), unrolled.two_terms().right), "induction", (unrolled.IDENTITY,),
+                 world=_identity, rules=(unrolled.gradient_rule(),), index_values=DEPTHS,
+                 proofs=(unrolled.two_terms(), unrolled.two_terms_expanded()),
+                 rests_on=("unrolled-forward", "backward-unit")),
+        Equation("unrolled-lower-limit", UNROLLED, eq(lower_limit.quantity, lower_limit.result), "exhaustive",
+                 (unrolled.IDENTITY,), world=_identity, proofs=(lower_limit,), rests_on=("unrolled-forward",),
+                 rules=(Rule(x(i + 1), x(i) + F(i)(x(i)), index=i, low=S.Zero, high=L - 1),), index_values=DEPTHS),
+        Equation("unrolled-scalar-term", UNROLLED, eq(Scalar("T"), unrolled.scalar_term), "symbolic",
+                 ("n = 1, every unit x + r x",), world=verify.ScalarChain, rests_on=("unrolled-two-terms",)),
+        Equation("unrolled-cancel", UNROLLED, chain(unrolled.row + unrolled.row * unrolled.M, unrolled.row * (1 + unrolled.M), S.Zero), "symbolic",
+                 ("g M = -g",), world=verify.Cancelling, rests_on=("unrolled-two-terms",)),
+        Equation("unrolled-by-length", UNROLLED, eq(*unrolled.by_length_step), "exhaustive", world=_any_units, exact=_by_enumeration,
+                 rests_on=("backward-product",)),
+        Equation("unrolled-all-lengths", UNROLLED, eq(*unrolled.by_length_total), "exhaustive", world=_any_units,
+                 exact=_by_enumeration, rests_on=("unrolled-by-length", "backward-product")),
+        Equation("unrolled-count", UNROLLED, eq(*unrolled.count), "symbolic", world=verify.Plain, cases=30),
+        Equation("unrolled-binomial", UNROLLED, eq(*unrolled.binomial_weights), "symbolic", world=verify.ScalarChain,
+                 rests_on=("unrolled-all-lengths", "scaling-scalar")),
+        Equation("unrolled-share", UNROLLED, eq(*unrolled.share), "symbolic", ("lambda + r is not 0",),
+                 world=verify.ScalarChain, rests_on=("unrolled-binomial",)),
+    ]
+    return entries
+
+
+def _hat_at_l():
+    return scaling.branch_hat[0].subs(i, l), scaling.branch_hat[1].subs(i, l)
+
+
+def _sum_derivative_check() -> int:
+    """The sum in the two-term form is d/dx_l of sum F-hat_i(x_i), by differentials, for all l < L <= 5."""
+    comparisons = 0
+    for high in range(1, 6):
+        for low in range(high):
+            stated = next(term for term in scaling.two_terms().args if isinstance(term, OrderedSum))
+            difference = compare(stated, scaling.derivative_of_sum(low, high), (), {l: Integer(low), L: Integer(high)})
+            comparisons += 1
+            if difference != 0:
+                raise CheckError(f"l = {low}, L = {high}: the derivative of the sum differs by {difference}")
+    return comparisons
+
+
+def _distance_check(pairs) -> int:
+    comparisons = 0
+    for steps in range(1, 7):
+        truth = merge.distance_graph(steps).eliminate(merge.z(0), merge.y, merge.g)
+        for _, right in pairs:
+            difference = compare(right, truth, (), {merge.m: Integer(steps)})
+            comparisons += 1
+            if difference != 0:
+                raise ValueError(f"m = {steps}: got {right}, want {truth}")
+    return comparisons
+
+
+def _above_check(pairs) -> int:
+    """Enclose the infinite product between partial products: P_N <= P <= P_N exp(1/N)."""
+    from mpmath import mp, mpf  # noqa: PLC0415
+
+    last = 20000
+    with mp.workdps(30):
+        for left, right in pairs:
+            if left.high != oo:
+                raise ValueError(f"upper limit: got {left.high}, want infinity")
+            factor = lambdify(left.index, left.term, "mpmath")
+            product = mp.fprod(factor(mpf(number)) for number in range(int(left.low), last + 1))
+            stated = mpf(str(right.evalf(30)))
+            if not product <= stated <= product * mp.exp(mpf(1) / last):
+                raise ValueError(f"right side: got {stated}, want a value between {product} and {product} exp(1/{last})")
+    return len(pairs)
+
+
+#: label -> equation, in the order in which the book shows them.
+EQUATIONS: dict[str, Equation] = {entry.label: entry for entry in _build()}

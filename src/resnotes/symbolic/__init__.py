@@ -1,0 +1,9 @@
+"""The symbolic half: derivations made and checked by SymPy, ordered factors throughout.
+
+Nothing in here imports the NumPy half. The two meet in :mod:`resnotes.verify` alone, so that
+agreement between them means something.
+"""
+
+from .derivation import Derivation, DerivationError, Induction, Step
+
+__all__ = ["Derivation", "DerivationError", "Induction", "Step"]

@@ -1,0 +1,204 @@
+"""From expression to LaTeX: the one printer whose output the book displays.
+
+The number 1 prints as the identity matrix ``I`` where it is added to matrices. Terms of a sum stand in the
+order of the field's habit: the shortcut first, then what passes through branches, shorter paths first.
+"""
+
+from __future__ import annotations
+
+from sympy import Add, Expr, Mul, S
+from sympy.printing.latex import LatexPrinter
+
+from .algebra import Application, Factor, OrderedSum, Scalar, Transpose, _OverIndex
+
+#: Names whose LaTeX is not simply the name.
+LATEX_NAMES = {
+    "lambda": r"\lambda", "Lambda": r"\Lambda", "E": r"\mathcal{E}", "F": "F", "Fhat": r"\hat F",
+    "ReLU": r"\operatorname{ReLU}", "softmax": r"\operatorname{softmax}", "delta": r"\delta",
+    "ubar": r"\bar g", "theta": r"\theta", "phi": r"\phi",
+    "Ws": "W_s", "Winv": "W^{-1}",
+    "gprinted": r"g^{\text{printed}}", "gstop": r"g^{\text{stop}}",
+    "Eliteral": r"\mathcal{E}^{\text{literal}}", "Esquared": r"\mathcal{E}^{\text{squared}}",
+    "s": r"\operatorname{softmax}(x_5)",
+}
+#: Quantities that mark a term as passing through a branch.
+BRANCH_NAMES = {"J", "F", "Fhat", "W"}
+
+
+def branches(term: Expr) -> int:
+    """How many branches a term passes through (sums and products count once, after everything finite)."""
+    if isinstance(term, Factor):
+        return int(term.name in BRANCH_NAMES)
+    if isinstance(term, Application):
+        return int(term.function.name in BRANCH_NAMES)
+    if isinstance(term, OrderedSum):
+        return 100 + branches(term.term)
+    return sum(branches(argument) for argument in term.args if isinstance(argument, Expr))
+
+
+def term_order(term: Expr):
+    """Sort key of a term within a sum: fewest branches first, then the shortest, then by text."""
+    negative = term.could_extract_minus_sign()
+    return (negative, branches(term), term.is_Number and not negative, len(Mul.make_args(term)), str(term))
+
+
+class BookPrinter(LatexPrinter):
+    """SymPy's LaTeX printer, taught the ordered algebra."""
+
+    def _name(self, name, indices):
+        head = LATEX_NAMES.get(name, name)
+        if not indices:
+            return head
+        between = ":" if name == "Lambda" else ", "
+        return f"{head}_{{{between.join(self._print(k) for k in indices)}}}"
+
+    def _print_Factor(self, expr, exp=None):
+        text = self._name(expr.name, expr.indices)
+        return text if exp is None else f"{text}^{{{exp}}}"
+
+    _print_Scalar = _print_Factor
+
+    def _print_Map(self, expr):
+        return self._name(expr.name, expr.indices)
+
+    def _print_Application(self, expr):
+        inside = self._print(expr.argument)
+        return f"{self._print(expr.function)}({inside})"
+
+    def _print_Partial(self, expr):
+        return rf"\frac{{\partial {self._print(expr.of)}}}{{\partial {self._print(expr.by)}}}"
+
+    def _print_Differential(self, expr):
+        return rf"d{self._print(expr.args[0])}"
+
+    def _print_Transpose(self, expr):
+        inner = self._print(expr.args[0])
+        return rf"{inner}^{{\top}}" if isinstance(expr.args[0], Factor) else rf"\left({inner}\right)^{{\top}}"
+
+    def _print__TransposedProduct(self, expr):
+        inside = " ".join(self._in_product(f, last=False) for f in expr.args)
+        return rf"\left({inside}\right)^{{\top}}"
+
+    def _print_over_index(self, sign, first, last, expr):
+        body = self._print(expr.term)
+        if isinstance(expr.term, Add):
+            body = rf"\left({body}\right)"
+        index = self._print(expr.index)
+        return rf"{sign}_{{{index}={self._print(first)}}}^{{{self._print(last)}}} {body}"
+
+    def _print_OrderedProduct(self, expr):
+        first, last = (expr.low, expr.high) if expr.is_commutative else (expr.high, expr.low)
+        return self._print_over_index(r"\prod", first, last, expr)
+
+    def _print_OrderedSum(self, expr):
+        return self._print_over_index(r"\sum", expr.low, expr.high, expr)
+
+    def _print_Add(self, expr, order=None):
+        matrices = any(not term.is_commutative for term in expr.args)
+        text = ""
+        for term in sorted(expr.args, key=term_order):
+            if matrices and term.is_commutative:
+                part = "I" if term is S.One else "-I" if term is S.NegativeOne else rf"{self._in_product(term, last=False)} I"
+            else:
+                part = self._print(term)
+            text += part if not text else (f" - {part[1:].lstrip()}" if part.startswith("-") else f" + {part}")
+        return text
+
+    def _needs_mul_brackets(self, expr, first=False, last=False):
+        return (isinstance(expr, _OverIndex) and not last) or super()._needs_mul_brackets(expr, first, last)
+
+    def _in_product(self, factor, last=True):
+        text = self._print(factor)
+        if isinstance(factor, Add) or (isinstance(factor, _OverIndex) and not last):
+            return rf"\left({text}\right)"
+        return text
+
+    def _print_Mul(self, expr):
+        scalars, factors = expr.args_cnc()
+        if not factors:
+            return self._print_scalar_product(expr, scalars)
+        scalar, sign = Mul(*scalars), ""
+        if scalar.could_extract_minus_sign():
+            scalar, sign = -scalar, "-"
+        parts = [] if scalar == 1 else [self._in_product(scalar, last=False)]
+        factors = _joined_transposes(factors)
+        parts += [self._in_product(f, last=(k == len(factors) - 1)) for k, f in enumerate(factors)]
+        return sign + " ".join(parts)
+
+
+    def _print_scalar_product(self, expr, scalars):
+        """Numbers, then named scalars, then the rest; fractions as SymPy sets them."""
+        plain = all(not (s.is_Rational and s.q != 1) and not (s.is_Pow and s.exp.could_extract_minus_sign())
+                    for s in scalars)
+        if not plain or not expr.has(Factor):
+            return super()._print_Mul(expr)
+        sign = ""
+        if expr.could_extract_minus_sign():
+            sign, scalars = "-", [s for s in Mul.make_args(-expr) if s != 1]
+        ordered = sorted(scalars, key=lambda s: (not s.is_Number, not isinstance(s, Scalar), s.is_Function, str(s)))
+        return sign + " ".join(self._in_product(s, last=(k == len(ordered) - 1)) for k, s in enumerate(ordered))
+
+
+class _TransposedProduct(Expr):
+    """Only for printing: B^T A^T shown as (A B)^T."""
+
+    is_commutative = False
+
+
+def _joined_transposes(factors):
+    """Neighbouring transposes as the transpose of one product, the way one reads it."""
+    joined, run = [], []
+    for factor in [*factors, None]:
+        if isinstance(factor, Transpose):
+            run.append(factor)
+            continue
+        if len(run) > 1:
+            joined.append(_TransposedProduct(*(transposed.args[0] for transposed in reversed(run))))
+        else:
+            joined += run
+        run = []
+        if factor is not None:
+            joined.append(factor)
+    return joined
+
+
+def latex(expression: Expr) -> str:
+    """LaTeX of an expression of the book, without delimiters."""
+    return BookPrinter({"fold_short_frac": False, "ln_notation": False}).doprint(expression)
+
+
+#: A right-hand side longer than this (in LaTeX characters) is broken before its plus signs.
+LONGEST_LINE = 150
+
+
+def _side(expression: Expr, of: Expr) -> str:
+    """One side of an equation; a lone 1 that stands for a matrix prints as I."""
+    return "I" if expression == 1 and not of.is_commutative else latex(expression)
+
+
+def _broken(expression: Expr, text: str) -> list[str]:
+    """A long sum, one term a line."""
+    if not isinstance(expression, Add) or len(text) <= LONGEST_LINE or len(expression.args) < 3:
+        return [text]
+    terms = [latex(term) for term in sorted(expression.args, key=term_order)]
+    return [terms[0], *(rf"\quad {term}" if term.startswith("-") else rf"\quad + {term}" for term in terms[1:])]
+
+
+def equation(*sides: Expr) -> str:
+    """A chain of equal expressions: on one line for two short sides, else broken at its equal signs."""
+    left, *others = sides
+    lines = []
+    for number, side in enumerate(others):
+        first, *rest = _broken(side, _side(side, left))
+        lines += [f"{_side(left, others[0]) if number == 0 else ''} &= {first}", *(f"&{line}" for line in rest)]
+    return aligned(lines) if len(lines) > 1 else lines[0].replace(" &= ", " = ", 1)
+
+
+def system(equations) -> str:
+    """Several equations, one a line, aligned at their equal signs."""
+    return aligned(f"{_side(left, right)} &= {_side(right, left)}" for left, right in equations)
+
+
+def aligned(lines) -> str:
+    """Lines with ``&`` at the place to align, as one ``aligned`` block."""
+    return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
