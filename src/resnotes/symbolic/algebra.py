@@ -187,6 +187,9 @@ class OrderedProduct(_OverIndex):
 
     empty = S.One
 
+    def _sympystr(self, printer):
+        return _range_text("Prod", self, printer)
+
 
 class OrderedSum(_OverIndex):
     """A finite sum of ordered terms; an empty range gives 0."""
@@ -201,6 +204,14 @@ class OrderedSum(_OverIndex):
         return self.with_limits(self.low, self.high - 1) + self.at(self.high)
 
     empty = S.Zero
+
+    def _sympystr(self, printer):
+        return _range_text("Sum", self, printer)
+
+
+def _range_text(name, node, printer) -> str:
+    term, index, low, high = map(printer._print, node.args)
+    return f"{name}({term}, {index}={low}..{high})"
 
 
 def map_tree(expression: Expr, change: Callable[[Expr], Expr | None], inside: bool = False) -> Expr:

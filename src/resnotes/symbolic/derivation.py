@@ -36,7 +36,7 @@ class Step:
     using: tuple[Rule, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Derivation:
     """A chain of equal expressions.
 
@@ -108,6 +108,9 @@ class Derivation:
         """The result as a rule for later derivations: quantity -> last line."""
         return Rule(self.quantity, self.result)
 
+    def __repr__(self) -> str:
+        return f"Derivation {self.name}: {self.quantity} = {self.result}, {len(self.steps)} lines"
+
     def latex(self) -> str:
         """Aligned lines, the rule beside each, without delimiters."""
         lines = [
@@ -134,7 +137,7 @@ def compare(left: Expr, right: Expr, using=(), values: dict | None = None) -> Ex
     return simplify(difference) if difference.is_commutative else difference
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Induction:
     """A proof for every depth: the claim at its base, and the step from one index to the next.
 
@@ -193,6 +196,9 @@ class Induction:
             if normal(left - right) != 0:
                 raise DerivationError(f"{self.name or self.left}, {part}: got {right}, want {left}")
         return 2
+
+    def __repr__(self) -> str:
+        return f"Induction {self.name}: {self.left} = {self.right} for every {self.variable}"
 
     def latex(self) -> str:
         """Claim, base case and step."""

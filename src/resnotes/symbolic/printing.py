@@ -21,8 +21,8 @@ LATEX_NAMES = {
     "Eliteral": r"\mathcal{E}^{\text{literal}}", "Esquared": r"\mathcal{E}^{\text{squared}}",
     "s": r"\operatorname{softmax}(x_5)",
 }
-#: Quantities that mark a term as passing through a branch.
-BRANCH_NAMES = {"J", "F", "Fhat", "W"}
+#: Quantities that mark a term as passing through a branch, or as coming last by habit (a bias).
+BRANCH_NAMES = {"J", "F", "Fhat", "M", "b"}
 
 
 def branches(term: Expr) -> int:
@@ -36,10 +36,10 @@ def branches(term: Expr) -> int:
     return sum(branches(argument) for argument in term.args if isinstance(argument, Expr))
 
 
-def term_order(term: Expr):
+def term_order(term: Expr, number_last: bool = False):
     """Sort key of a term within a sum: fewest branches first, then the shortest, then by text."""
     negative = term.could_extract_minus_sign()
-    return (negative, branches(term), term.is_Number and not negative, len(Mul.make_args(term)), str(term))
+    return (negative, branches(term), number_last and term.is_Number, not term.is_Number, len(Mul.make_args(term)), str(term))
 
 
 class BookPrinter(LatexPrinter):
@@ -94,9 +94,10 @@ class BookPrinter(LatexPrinter):
         return self._print_over_index(r"\sum", expr.low, expr.high, expr)
 
     def _print_Add(self, expr, order=None):
+        index_sum = all(term.is_integer for term in expr.args)  # l + 1, but 1 + r
         matrices = any(not term.is_commutative for term in expr.args)
         text = ""
-        for term in sorted(expr.args, key=term_order):
+        for term in sorted(expr.args, key=lambda t: term_order(t, index_sum)):
             if matrices and term.is_commutative:
                 part = "I" if term is S.One else "-I" if term is S.NegativeOne else rf"{self._in_product(term, last=False)} I"
             else:
@@ -135,7 +136,7 @@ class BookPrinter(LatexPrinter):
         sign = ""
         if expr.could_extract_minus_sign():
             sign, scalars = "-", [s for s in Mul.make_args(-expr) if s != 1]
-        ordered = sorted(scalars, key=lambda s: (not s.is_Number, not isinstance(s, Scalar), s.is_Function, str(s)))
+        ordered = sorted(scalars, key=lambda s: (not s.is_Number, not isinstance(s, _OverIndex), not isinstance(s, Scalar), s.is_Function, str(s)))
         return sign + " ".join(self._in_product(s, last=(k == len(ordered) - 1)) for k, s in enumerate(ordered))
 
 
@@ -168,7 +169,7 @@ def latex(expression: Expr) -> str:
 
 
 #: A right-hand side longer than this (in LaTeX characters) is broken before its plus signs.
-LONGEST_LINE = 150
+LONGEST_LINE = 110
 
 
 def _side(expression: Expr, of: Expr) -> str:

@@ -1,0 +1,9 @@
+"""Sliders over the book's mathematics: live in JupyterLab, and in the book's pages without a kernel.
+
+Each explorer is an anywidget. Its traits are synced, so they link with other ipywidgets and can be set
+and observed from Python; its static picture stands wherever no JavaScript runs.
+"""
+
+from resnotes.explorers.lambda_depth import LambdaDepth
+
+__all__ = ["LambdaDepth"]

@@ -1,0 +1,94 @@
+"""Numbers in words and SVG by hand, for the explorers' static pictures; draw.js holds the same words.
+
+Everything here is the same to the last character on every machine: decimal ties are lifted before
+rounding, so that a last bit that differs between processors is never seen.
+"""
+
+import math
+from xml.sax.saxutils import escape, quoteattr
+
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+LIFT = 4e-12
+
+
+def superscript(n):
+    """A whole number in raised digits."""
+    return str(n).translate(SUPERSCRIPTS)
+
+
+def words(sign, log10):
+    """The number sign · 10**log10 at three significant digits: "0.00515", "−3.67", "7.06 × 10⁻¹⁰"."""
+    if sign == 0:
+        return "0"
+    lifted = log10 + LIFT
+    exponent = math.floor(lifted)
+    digits = math.floor(10 ** (lifted - exponent) * 100 + 0.5)
+    if digits == 1000:
+        digits, exponent = 100, exponent + 1
+    text = str(digits)
+    minus = "−" if sign < 0 else ""
+    if exponent < -3 or exponent > 3:
+        return f"{minus}{_trim(f'{text[0]}.{text[1:]}')} × 10{superscript(exponent)}"
+    if exponent < 0:
+        return minus + _trim("0." + "0" * (-exponent - 1) + text)
+    padded = text.ljust(exponent + 1, "0")
+    return minus + _trim(f"{padded[: exponent + 1]}.{padded[exponent + 1 :]}")
+
+
+def _trim(text):
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def number(x):
+    """A float at three significant digits."""
+    return words(0, -math.inf) if x == 0 else words(math.copysign(1, x), math.log10(abs(x)))
+
+
+def share(sign, log10):
+    """A share of what entered: in per cent where that reads well."""
+    if sign == 0:
+        return "nothing"
+    if log10 + LIFT < -3 or log10 + LIFT >= 1:
+        return words(sign, log10)
+    return f"{words(sign, log10 + 2)} %"
+
+
+def fixed(x):
+    """A coordinate to a tenth of a pixel, ties lifted."""
+    return f"{math.floor(x * 10 + 0.5 + 1e-6) / 10:g}"
+
+
+def element(tag, *children, **attributes):
+    """An element as text; an underscore in an attribute's name stands for a hyphen, one at its end for nothing."""
+    named = "".join(
+        f" {key.rstrip('_').replace('_', '-')}={quoteattr(value if isinstance(value, str) else fixed(value))}"
+        for key, value in attributes.items()
+    )
+    return f"<{tag}{named}>{''.join(children)}</{tag}>"
+
+
+def text(x, y, content, **attributes):
+    """A text element."""
+    return element("text", escape(content), x=x, y=y, **attributes)
+
+
+def ticks(low, high, most):
+    """Round steps (1, 2, 5 times a power of ten, whole numbers only) that cut [low, high] into at most `most`."""
+    step, k = 1, 0
+    while (high - low) / step > most:
+        step = step * (2, 5 / 2, 2)[k % 3]
+        k += 1
+    step = int(step)
+    return range(math.ceil(low / step) * step, math.floor(high / step) * step + 1, step)
+
+
+def spread(positions, gap, low, high):
+    """Move sorted positions apart until each is `gap` from the next, inside [low, high]."""
+    moved = []
+    for position in positions:
+        moved.append(max(position, moved[-1] + gap if moved else low))
+    room = high
+    for k in reversed(range(len(moved))):
+        moved[k] = min(moved[k], room)
+        room -= gap
+    return moved

@@ -1,0 +1,545 @@
+// λ and depth: how large is the gradient after many units x' = λ x + F(x) with F' = r?
+// The upper half are pure functions of the state {lam, depth, r, schedule, factors}, held against
+// lambda_depth.py by the tests; the lower half draws them.
+import { linear, make, number, share, slider, spread, superscript, svg, table, text, ticks, words } from "./draw.js";
+
+export const MAX_DEPTH = 1000;
+const ALTERNATING_FROM = 0.01;
+const LARGEST_FACTOR = 1e100;
+const LOG10_2 = Math.log10(2);
+// A sum this much smaller than its terms is rounding noise, and counts as 0.
+const NOISE = 1e-13;
+
+const SCHEDULES = {
+  constant: "constant: λ",
+  alternating: "alternating: λ, 1/λ, λ, …",
+  from_above: "from above: λ(1 + 1/i²)",
+  from_below: "from below: λ(1 − 1/(i + 1)²)",
+  own: "your own list, times λ",
+};
+// name, short name, bits of the significand, exponents of the smallest normal and of the largest number
+const FORMATS = [
+  ["float16", "f16", 11, -14, 15],
+  ["bfloat16", "bf16", 8, -126, 127],
+  ["float32", "f32", 24, -126, 127],
+  ["float64", "f64", 53, -1022, 1023],
+];
+
+/** What is wrong with a state, in words; "" where nothing is. */
+export function check({ lam, depth, r, schedule, factors }) {
+  if (!(lam >= 0 && lam <= 2)) return `lam: got ${lam}, wanted a number from 0 to 2`;
+  if (!(Number.isInteger(depth) && depth >= 1 && depth <= MAX_DEPTH)) {
+    return `depth: got ${depth}, wanted a whole number from 1 to ${MAX_DEPTH}`;
+  }
+  if (!(r >= -2 && r <= 2)) return `r: got ${r}, wanted a number from -2 to 2`;
+  if (!Object.hasOwn(SCHEDULES, schedule)) {
+    return `schedule: got ${schedule}, wanted one of ${Object.keys(SCHEDULES).join(", ")}`;
+  }
+  if (schedule === "alternating" && lam < ALTERNATING_FROM) {
+    return `lam: got ${lam}, wanted at least ${ALTERNATING_FROM} in the alternating schedule, which divides by it`;
+  }
+  if (!Array.isArray(factors) || factors.length > MAX_DEPTH) return `factors: wanted a list of at most ${MAX_DEPTH}`;
+  const wrong = factors.findIndex((f) => !(typeof f === "number" && Math.abs(f) <= LARGEST_FACTOR));
+  if (wrong >= 0) return `factors: got ${factors[wrong]} as entry ${wrong + 1}, wanted a number of at most 1e100 in size`;
+  if (schedule === "own" && factors.length === 0) return "factors: got an empty list, wanted at least one number";
+  return "";
+}
+
+/** λ_0 … λ_{n-1}; the schedules count i from 1 at the input. */
+export function shortcuts({ lam, schedule, factors }, n) {
+  const of = {
+    constant: () => lam,
+    alternating: (i) => (i % 2 ? lam : 1 / lam),
+    from_above: (i) => lam * (1 + 1 / (i * i)),
+    from_below: (i) => lam * (1 - 1 / ((i + 1) * (i + 1))),
+    own: (i) => lam * factors[(i - 1) % factors.length],
+  }[schedule];
+  return Float64Array.from({ length: n }, (_, l) => of(l + 1));
+}
+
+// A number as [m, e] for m · 2**e, so that nothing overflows: e is a multiple of 512, and m stays near 1.
+function scaled(m, e = 0) {
+  if (m === 0) return [0, 0];
+  while (Math.abs(m) >= 2 ** 256) [m, e] = [m * 2 ** -512, e + 512];
+  while (Math.abs(m) < 2 ** -256) [m, e] = [m * 2 ** 512, e - 512];
+  return [m, e];
+}
+
+function times([m, e], factor) {
+  const [n, d] = scaled(factor);
+  return scaled(m * n, e + d);
+}
+
+function plus(a, b) {
+  if (a[0] === 0) return b;
+  if (b[0] === 0) return a;
+  const [[m, e], [n, d]] = a[1] < b[1] ? [b, a] : [a, b];
+  const smaller = n * 2 ** (d - e);
+  const sum = m + smaller;
+  return Math.abs(sum) < NOISE * Math.max(Math.abs(m), Math.abs(smaller)) ? [0, 0] : scaled(sum, e);
+}
+
+const measured = ([m, e]) => ({ sign: Math.sign(m), log10: Math.log10(Math.abs(m)) + e * LOG10_2 });
+
+/** g_l / g_L at every layer l = 0 … depth, going back from the loss: the shortcut term, the rest, the whole. */
+function chain(state) {
+  const depth = state.depth;
+  const lam = shortcuts(state, depth);
+  const shortcut = Array(depth + 1), rest = Array(depth + 1), whole = Array(depth + 1);
+  [shortcut[depth], rest[depth], whole[depth]] = [[1, 0], [0, 0], [1, 0]];
+  for (let l = depth - 1; l >= 0; l--) {
+    shortcut[l] = times(shortcut[l + 1], lam[l]);
+    // (λ + r)(shortcut + rest) − λ shortcut, without the difference of two large numbers
+    rest[l] = plus(times(rest[l + 1], lam[l]), times(whole[l + 1], state.r));
+    whole[l] = times(whole[l + 1], lam[l] + state.r);
+  }
+  return { shortcut, rest, whole };
+}
+
+/** The three series as lists of {sign, log10}, from layer 0 to layer depth. */
+export function series(state) {
+  const { shortcut, rest, whole } = chain(state);
+  return { shortcut: shortcut.map(measured), rest: rest.map(measured), whole: whole.map(measured) };
+}
+
+// Bounds of a format as [t, k] for t · 2**k: rounded once, |x| ≤ zero gives 0, |x| < subnormal is
+// subnormal, |x| ≥ overflow gives infinity.
+const BOUNDS = FORMATS.map(([, , precision, lowest, highest]) => ({
+  zero: [1, lowest - precision],
+  subnormal: [1 - 2 ** -precision, lowest],
+  overflow: [1 - 2 ** -(precision + 1), highest + 1],
+}));
+
+function verdict([m, e], { zero, subnormal, overflow }) {
+  const size = (k) => Math.abs(m) * 2 ** (e - k);
+  if (m === 0 || size(zero[1]) <= zero[0]) return "zero";
+  if (size(subnormal[1]) < subnormal[0]) return "subnormal";
+  return size(overflow[1]) >= overflow[0] ? "overflow" : "held";
+}
+
+/**
+ * For each format: what it makes of g_0 (`here`), the layer at which it loses the gradient on the way
+ * although it could hold g_0 (`lost`, or null), and the first depths, up to 1000, at which g_0 becomes
+ * subnormal, zero, infinite (or null).
+ */
+export function formats(state) {
+  const { whole } = chain(state);
+  const products = [[1, 0]];
+  for (const lam of shortcuts(state, MAX_DEPTH)) products.push(times(products.at(-1), lam + state.r));
+  return FORMATS.map(([name], k) => {
+    const first = { subnormal: null, zero: null, overflow: null };
+    for (let n = 1; n <= MAX_DEPTH; n++) first[verdict(products[n], BOUNDS[k])] ??= n;
+    const here = verdict(whole[0], BOUNDS[k]);
+    const gone = whole.findLastIndex((g) => g[0] !== 0 && ["zero", "overflow"].includes(verdict(g, BOUNDS[k])));
+    const lost = gone > 0 && (here === "held" || here === "subnormal") ? gone : null;
+    return { name, here, lost, subnormal: first.subnormal, zero: first.zero, overflow: first.overflow };
+  });
+}
+
+export const HEAT_LAM = Array.from({ length: 101 }, (_, k) => k / 50);
+export const HEAT_DEPTH = Array.from({ length: 61 }, (_, k) => Math.round(10 ** (k / 20)));
+
+/**
+ * log10 |g_0 / g_L| for every λ of HEAT_LAM (outer) and depth of HEAT_DEPTH (inner), NaN where the
+ * schedule does not exist, and for each format the depths at which it gives out, by λ.
+ */
+export function heat(state) {
+  const log10 = HEAT_LAM.map(() => new Float64Array(HEAT_DEPTH.length).fill(NaN));
+  const gone = FORMATS.map(() => ({ zero: HEAT_LAM.map(() => null), overflow: HEAT_LAM.map(() => null) }));
+  HEAT_LAM.forEach((lam, column) => {
+    if (check({ ...state, lam })) return;
+    const factors = shortcuts({ ...state, lam }, MAX_DEPTH);
+    let m = 1, e = 0, row = 0;
+    let bounds = boundsAt(0);
+    for (let n = 1; n <= MAX_DEPTH; n++) {
+      m *= factors[n - 1] + state.r;
+      const size = Math.abs(m);
+      if (size >= 2 ** 256 || (size < 2 ** -256 && size > 0)) {
+        [m, e] = scaled(m, e);
+        bounds = boundsAt(e);
+      }
+      for (let k = 0; k < FORMATS.length; k++) {
+        if (Math.abs(m) <= bounds[k].zero) gone[k].zero[column] ??= n;
+        else if (Math.abs(m) >= bounds[k].overflow) gone[k].overflow[column] ??= n;
+      }
+      for (; HEAT_DEPTH[row] === n; row++) log10[column][row] = Math.log10(Math.abs(m)) + e * LOG10_2;
+    }
+  });
+  return { log10, gone };
+}
+
+const boundsAt = (e) => BOUNDS.map(({ zero, overflow }) => ({
+  zero: zero[0] * 2 ** (zero[1] - e), overflow: overflow[0] * 2 ** (overflow[1] - e),
+}));
+
+const units = (n) => (n === 1 ? "1 unit" : `${n} units`);
+const listed = (names) => (names.length < 2 ? names[0] : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`);
+
+/** The state in words. */
+export function readout(state) {
+  const { shortcut, rest, whole } = series(state);
+  const after = `After ${units(state.depth)}`;
+  const g = whole[0];
+  const size = { ...g, sign: Math.abs(g.sign) };
+  const parts = [];
+  if (g.sign === 0) parts.push(`${after} nothing is left of the gradient: it is exactly 0.`);
+  else {
+    const of = share(size).endsWith("%") || g.log10 < 0 ? "of" : "times";
+    parts.push(`${after} the gradient is ${share(size)} ${of} what entered${g.sign < 0 ? ", with its sign turned" : ""}.`);
+  }
+  if (state.r === 0) parts.push("There is no branch, so the shortcuts carry all of it.");
+  else parts.push(`The shortcuts alone carry ${share(shortcut[0])}, the paths through branches ${share(rest[0])}.`);
+  if (g.sign !== 0) parts.push(held(formats(state)));
+  return parts.join(" ");
+}
+
+function held(results) {
+  if (results.every(({ here, lost }) => here === "held" && lost === null)) {
+    return "float16 would still hold it, and so would the wider formats.";
+  }
+  const said = new Map();
+  for (const { name, here, lost } of results) {
+    const clause = lost !== null ? `lost on the way, at layer ${lost}, in` : {
+      held: "held by", subnormal: "held with fewer digits, as a subnormal, by",
+      zero: "rounded to 0 by", overflow: "too large for",
+    }[here];
+    said.set(clause, [...(said.get(clause) ?? []), name]);
+  }
+  return `It is ${[...said].map(([clause, names]) => `${clause} ${listed(names)}`).join("; ")}.`;
+}
+
+/** Read a list as a reader types it: numbers, fractions such as 1/3, parted by commas, semicolons or space. */
+export function parse(typed) {
+  const entries = typed.split(/[\s,;]+/).filter(Boolean);
+  const list = entries.map((entry) => entry.split("/").map(Number).reduce((a, b) => a / b));
+  const wrong = list.findIndex((x) => !Number.isFinite(x) || Math.abs(x) > LARGEST_FACTOR);
+  if (wrong >= 0) return { problem: `Entry ${wrong + 1}, “${entries[wrong]}”, is no number that can be used here.` };
+  if (list.length === 0) return { problem: "The list is empty: at least one number is wanted." };
+  if (list.length > MAX_DEPTH) return { problem: `${list.length} numbers came; ${MAX_DEPTH} at most are wanted.` };
+  return { list };
+}
+
+// ------------------------------------------------------------------------------------- the view
+
+const KEYS = ["lam", "depth", "r", "schedule", "factors"];
+const CAPTION = "Notice what a unit passes on: λ + r, not λ. So the shortcut’s share may fade to nothing while " +
+  "the whole gradient arrives, and the other way round.";
+const PRESETS = [
+  ["λ = 0.9, no branch: it fades", { lam: 0.9, depth: 200, r: 0, schedule: "constant" }],
+  ["λ = 0.9, r = 0.1: it arrives", { lam: 0.9, depth: 200, r: 0.1, schedule: "constant" }],
+  ["every λ above 1, yet bounded", { lam: 1, depth: 1000, r: 0, schedule: "from_above" }],
+];
+const SERIES = [["whole", "whole gradient"], ["shortcut", "shortcut alone"], ["rest", "paths through branches"]];
+
+/** The lowest and highest decade shown: float16's range always, everything finite, room below for zeros. */
+export function range(lines) {
+  let low = -8, high = 6, zero = false;
+  for (const line of lines) {
+    for (const { sign, log10 } of line) {
+      if (sign === 0) zero = true;
+      else if (log10 < low) low = log10;
+      else if (log10 > high) high = log10;
+    }
+  }
+  const room = (high - low) * 0.04;
+  return { low: low - (low < -8 ? room : 0) - (zero ? 1.5 * room : 0), high: high + (high > 6 ? room : 0), zero };
+}
+
+/** The lines of the formats between two decades, from the top down; equal ones are merged. */
+export function formatLines(low, high) {
+  const lines = new Map();
+  FORMATS.forEach(([, short, precision, lowest, highest]) => {
+    const kinds = [["largest", highest + 1], ["normal", lowest], ["subnormal", lowest - precision + 1]];
+    for (const [kind, exponent] of kinds) {
+      const key = `${kind} ${exponent}`;
+      lines.set(key, { kind, log10: exponent * LOG10_2, names: [...(lines.get(key)?.names ?? []), short] });
+    }
+  });
+  return [...lines.values()].filter(({ log10 }) => log10 > low && log10 < high).sort((a, b) => b.log10 - a.log10);
+}
+
+function path(points) {
+  let d = "";
+  for (const [x, y] of points) d += `${d ? "L" : "M"}${Math.round(x * 10) / 10} ${Math.round(y * 10) / 10}`;
+  return d;
+}
+
+function drawChart(root, width, state, lines) {
+  const height = 310, left = 44, right = width - 92, top = 12, bottom = height - 40;
+  const { low, high, zero } = range(Object.values(lines));
+  const x = linear([0, state.depth], [left, right]);
+  const y = linear([low, high], [bottom, top]);
+  const parts = [];
+  for (const k of ticks(zero ? low + 0.06 * (high - low) : low, high, 7)) {
+    parts.push(svg("path", { class: "rx-grid", d: `M${left} ${y(k)}H${right}` }),
+      text(left - 6, y(k) + 4, k === 0 ? "1" : `10${superscript(k)}`, { class: "rx-end" }));
+  }
+  if (zero) parts.push(text(left - 6, bottom + 4, "0", { class: "rx-end" }));
+  const marks = ticks(0, state.depth, width < 480 ? 4 : 6).filter((l) => l <= state.depth * 0.88);
+  for (const l of [...marks, state.depth]) {
+    parts.push(svg("path", { class: "rx-axis", d: `M${x(l)} ${bottom}v5` }),
+      text(x(l), bottom + 18, String(l), { class: "rx-middle" }));
+  }
+  parts.push(svg("path", { class: "rx-axis", d: `M${left} ${top}V${bottom}H${right}` }),
+    text((left + right) / 2, bottom + 34, "layer l, from the input (0) to the loss", { class: "rx-middle" }));
+  const limits = formatLines(low, high);
+  const labels = spread(limits.map(({ log10 }) => y(log10)), 12.5, top, bottom);
+  limits.forEach(({ kind, log10, names }, k) => {
+    parts.push(svg("path", { class: `rx-limit rx-${kind}`, d: `M${left} ${y(log10)}H${right}L${right + 8} ${labels[k]}` }),
+      text(right + 10, labels[k] + 4, `${names.join(", ")} ${kind === "largest" ? "max" : kind === "normal" ? "min" : "sub"}`));
+  });
+  for (const [name] of SERIES) {
+    const points = lines[name].map(({ sign, log10 }, l) => [x(l), sign ? y(log10) : bottom]);
+    parts.push(svg("path", { class: `rx-line rx-${name}`, d: path(points) }));
+  }
+  const g = lines.whole[0];
+  parts.push(svg("circle", { class: "rx-dot", cx: x(0), cy: g.sign ? y(g.log10) : bottom, r: 4.5 }));
+  root.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  root.setAttribute("height", height);
+  root.replaceChildren(...parts);
+}
+
+const HEAT = { width: 300, height: 310, left: 44, right: 290, top: 12, bottom: 270 };
+const heatX = linear([0, 2], [HEAT.left, HEAT.right]);
+const heatY = linear([0, 3], [HEAT.bottom, HEAT.top]);
+
+function paintHeat(canvas, { log10 }) {
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(HEAT_LAM.length, HEAT_DEPTH.length);
+  log10.forEach((column, k) => column.forEach((value, row) => {
+    if (Number.isNaN(value)) return;
+    // Hue for the direction, opacity for the size, so that one picture serves light and dark pages.
+    const strength = Math.min(1, Math.log1p(Math.abs(value)) / Math.log1p(300));
+    const at = 4 * ((HEAT_DEPTH.length - 1 - row) * HEAT_LAM.length + k);
+    image.data.set([...(value < 0 ? [0, 114, 178] : [213, 94, 0]), Math.round(255 * strength)], at);
+  }));
+  context.putImageData(image, 0, 0);
+}
+
+function heatLines({ gone }) {
+  const parts = [];
+  for (const d of [1, 10, 100, 1000]) {
+    parts.push(text(HEAT.left - 6, heatY(Math.log10(d)) + 4, String(d), { class: "rx-end" }));
+  }
+  for (const lam of [0, 0.5, 1, 1.5, 2]) {
+    parts.push(svg("path", { class: "rx-axis", d: `M${heatX(lam)} ${HEAT.bottom}v5` }),
+      text(heatX(lam), HEAT.bottom + 18, String(lam), { class: "rx-middle" }));
+  }
+  parts.push(svg("path", { class: "rx-axis", d: `M${HEAT.left} ${HEAT.top}V${HEAT.bottom}H${HEAT.right}` }),
+    text((HEAT.left + HEAT.right) / 2, HEAT.bottom + 34, "λ", { class: "rx-middle" }),
+    text(HEAT.left - 34, HEAT.top - 2, "depth"));
+  for (const [side, column] of [["zero", 15], ["overflow", 88]]) {
+    const named = [];
+    gone.forEach((ends, k) => {
+      let d = "", broken = true;
+      ends[side].forEach((depth, at) => {
+        if (depth !== null) d += `${broken ? "M" : "L"}${heatX(HEAT_LAM[at])} ${heatY(Math.log10(depth))}`;
+        broken = depth === null;
+      });
+      parts.push(svg("path", { class: `rx-limit rx-edge-${k}`, d }));
+      const depth = ends[side][column];
+      if (depth === null) return;
+      const at = heatY(Math.log10(depth));
+      if (named.length && named.at(-1).at - at < 12) named.at(-1).names.push(FORMATS[k][1]);
+      else named.push({ at, names: [FORMATS[k][1]] });
+    });
+    for (const { at, names } of named) {
+      parts.push(text(heatX(HEAT_LAM[column]), at - 5, names.join(", "), { class: "rx-middle rx-halo" }));
+    }
+  }
+  return parts;
+}
+
+function nextDepth(depth, key) {
+  const step = Math.max(1, Math.round(depth * 0.02)), leap = Math.max(1, Math.round(depth * 0.25));
+  const by = { ArrowRight: step, ArrowUp: step, ArrowLeft: -step, ArrowDown: -step, PageUp: leap, PageDown: -leap }[key];
+  return by === undefined ? null : Math.min(MAX_DEPTH, Math.max(1, depth + by));
+}
+
+function render({ model, el, share: sharing }) {
+  const id = `rx-${Math.random().toString(36).slice(2)}`;
+  const state = () => Object.fromEntries(KEYS.map((key) => [key, model.get(key)]));
+  const first = state();
+  let heated, seen = "", quiet = false, pending = false;
+
+  function update(patch) {
+    const next = { ...state(), ...patch };
+    if (next.schedule === "alternating") next.lam = Math.max(next.lam, ALTERNATING_FROM);
+    quiet = true;
+    for (const key of KEYS) if (next[key] !== model.get(key)) model.set(key, next[key]);
+    quiet = false;
+    draw();
+    model.save_changes();
+  }
+
+  const lam = slider(`${id}-lam`, "λ, the shortcut’s scale", { min: 0, max: 2, step: 0.01 }, (v) => update({ lam: v }));
+  const depth = slider(`${id}-depth`, "depth L, in units", { min: 0, max: 3, step: 0.001 },
+    (v) => update({ depth: Math.round(10 ** v) }),
+    (event) => {
+      // On a log scale one step of the slider is no whole unit; the keys always move by whole units.
+      const next = nextDepth(model.get("depth"), event.key);
+      if (next === null || event.altKey || event.ctrlKey || event.metaKey) return;
+      event.preventDefault();
+      update({ depth: next });
+    });
+  const r = slider(`${id}-r`, "r, the branch’s strength", { min: -2, max: 2, step: 0.01 }, (v) => update({ r: v }));
+  const schedule = make("select", { id: `${id}-schedule`, onchange: () => chooseSchedule(schedule.value) },
+    ...Object.entries(SCHEDULES).map(([value, label]) => make("option", { value }, label)));
+  const own = make("input", {
+    id: `${id}-own`, type: "text", inputmode: "text", autocomplete: "off", spellcheck: "false",
+    "aria-describedby": `${id}-problem`, oninput: readOwn,
+  });
+  const problem = make("p", { class: "rx-problem", id: `${id}-problem`, role: "status" });
+  const ownRow = make("div", { class: "rx-control rx-own" },
+    make("label", { for: own.id }, "your λ from the input on, repeated if the depth is larger"), own, problem);
+
+  function chooseSchedule(name) {
+    const patch = { schedule: name };
+    if (!["constant", "alternating"].includes(name)) patch.lam = 1; // the schedule itself, unscaled
+    if (name === "own" && model.get("factors").length === 0) patch.factors = [0.5, 1.5, 1.2];
+    update(patch);
+  }
+
+  function readOwn() {
+    const { list, problem: wrong } = parse(own.value);
+    problem.textContent = wrong ?? "";
+    own.setAttribute("aria-invalid", String(Boolean(wrong)));
+    if (list) update({ factors: list, depth: list.length });
+  }
+
+  const message = make("span", { class: "rx-message", role: "status" });
+  const button = (label, onclick) => make("button", { type: "button", onclick }, label);
+  const presets = make("div", { class: "rx-buttons", role: "group", "aria-label": "Telling states" },
+    ...PRESETS.map(([label, preset]) => button(label, () => update(preset))));
+  const tools = make("div", { class: "rx-buttons" }, button("Reset", () => update(first)));
+  if (sharing) tools.append(button("Copy link to this state", async () => { message.textContent = await sharing.copy(); }));
+  tools.append(message);
+  if (sharing) sharing.tell = (said) => { message.textContent = said; };
+
+  const said = make("p", { class: "rx-readout", "aria-live": "polite" });
+  const chart = svg("svg", { role: "img", "aria-label": "Size of the gradient at every layer, on a log scale" });
+  const values = SERIES.map(() => make("span", { class: "rx-value" }));
+  const legend = make("ul", { class: "rx-legend" }, ...SERIES.map(([name, label], k) => make("li", {},
+    svg("svg", { width: 30, height: 10, "aria-hidden": "true" }, svg("path", { class: `rx-line rx-${name}`, d: "M1 5H29" })),
+    `${label}: `, values[k])));
+  const canvas = make("canvas", { width: HEAT_LAM.length, height: HEAT_DEPTH.length, "aria-hidden": "true" });
+  const edges = svg("g");
+  const marker = svg("g", { class: "rx-marker" }, svg("circle", { r: 7 }), svg("circle", { r: 7 }));
+  const map = make("div", {
+    class: "rx-map", tabindex: 0, role: "application", "aria-roledescription": "heat map",
+    "aria-label": "Size of the gradient by λ and depth. Arrow keys move the point.", "aria-describedby": `${id}-said`,
+    onkeydown: moveByKey, onpointerdown: pressed, onpointermove: (event) => event.buttons === 1 && moveTo(event),
+  }, canvas, svg("svg", { viewBox: `0 0 ${HEAT.width} ${HEAT.height}`, "aria-hidden": "true" }, edges, marker));
+  said.id = `${id}-said`;
+  const limits = make("div", { class: "rx-table" });
+  const listing = make("div", { class: "rx-table rx-scroll", tabindex: 0, role: "group", "aria-label": "Table of the values" });
+  const details = make("details", { ontoggle: () => draw() }, make("summary", {}, "Table of the values"), listing);
+
+  function moveByKey(event) {
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
+    const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (by) {
+      const step = event.shiftKey ? 0.1 : 0.01;
+      update({ lam: Math.min(2, Math.max(0, Math.round((model.get("lam") + by * step) * 100) / 100)) });
+    } else {
+      const next = nextDepth(model.get("depth"), event.shiftKey ? event.key.replace("Arrow", "Page") : event.key);
+      if (next === null) return;
+      update({ depth: next });
+    }
+    event.preventDefault();
+  }
+
+  function pressed(event) {
+    // A finger only points, so that it can still scroll the page; a mouse may drag.
+    if (event.pointerType === "mouse" && event.button === 0) map.setPointerCapture(event.pointerId);
+    if (event.button === 0) moveTo(event);
+  }
+
+  function moveTo(event) {
+    if (event.type === "pointermove" && event.pointerType !== "mouse") return;
+    const box = map.getBoundingClientRect();
+    const px = ((event.clientX - box.left) / box.width) * HEAT.width;
+    const py = ((event.clientY - box.top) / box.height) * HEAT.height;
+    const within = (v, a, b) => Math.min(b, Math.max(a, v));
+    const atLam = linear([HEAT.left, HEAT.right], [0, 2])(within(px, HEAT.left, HEAT.right));
+    const atDepth = linear([HEAT.bottom, HEAT.top], [0, 3])(within(py, HEAT.top, HEAT.bottom));
+    update({ lam: Math.round(atLam * 50) / 50, depth: Math.round(10 ** atDepth) });
+  }
+
+  function draw() {
+    const now = state();
+    const lines = series(now);
+    lam.show(now.lam, number(now.lam), `λ is ${number(now.lam)}`);
+    depth.show(Math.log10(now.depth), units(now.depth), units(now.depth));
+    r.show(now.r, number(now.r), now.r === 0 ? "0, no branch" : number(now.r));
+    lam.input.min = now.schedule === "alternating" ? ALTERNATING_FROM : 0;
+    schedule.value = now.schedule;
+    ownRow.hidden = now.schedule !== "own";
+    // Rewrite the text only where it does not already say the same, so that typing is not disturbed.
+    if (JSON.stringify(parse(own.value).list) !== JSON.stringify(now.factors) && document.activeElement !== own) {
+      own.value = now.factors.join(", ");
+      problem.textContent = "";
+      own.removeAttribute("aria-invalid");
+    }
+    const sentence = readout(now);
+    if (said.textContent !== sentence) said.textContent = sentence;
+    SERIES.forEach(([name], k) => { values[k].textContent = share(lines[name][0]); });
+    drawChart(chart, Math.max(300, chart.parentElement.clientWidth || 600), now, lines);
+    const key = JSON.stringify([now.r, now.schedule, now.schedule === "own" ? now.factors : 0]);
+    if (key !== seen) {
+      heated = heat(now);
+      paintHeat(canvas, heated);
+      edges.replaceChildren(...heatLines(heated));
+      seen = key;
+    }
+    marker.setAttribute("transform", `translate(${heatX(now.lam)} ${heatY(Math.log10(now.depth))})`);
+    limits.replaceChildren(limitsTable(now));
+    if (details.open) listing.replaceChildren(valuesTable(now, lines));
+  }
+
+  el.replaceChildren(make("div", { class: "resnotes-explorer rx-live", role: "group", "aria-label": "Explorer: λ and depth" },
+    make("p", { class: "rx-caption" }, CAPTION), presets,
+    make("div", { class: "rx-controls" }, lam.element, depth.element, r.element,
+      make("div", { class: "rx-control" }, make("label", { for: schedule.id }, "schedule of the λ"), schedule), ownRow),
+    said,
+    make("div", { class: "rx-figures" },
+      make("div", { class: "rx-panel" }, make("p", { class: "rx-title" }, "|gₗ| at layer l, where 1 enters at the loss"), legend, chart),
+      make("div", { class: "rx-panel" }, make("p", { class: "rx-title" }, "|g₀| by λ and depth"), map,
+        make("p", { class: "rx-note" }, "Blue: smaller than what entered. Orange: larger. " +
+          "Lines: from here on a format gives 0 or overflows. Click, or use the arrow keys."))),
+    limits, details, tools));
+  draw();
+
+  const later = () => {
+    if (quiet || pending) return;
+    pending = true;
+    queueMicrotask(() => { pending = false; draw(); });
+  };
+  for (const key of KEYS) model.on(`change:${key}`, later);
+  const resized = new ResizeObserver(later);
+  resized.observe(chart.parentElement);
+  return () => {
+    resized.disconnect();
+    for (const key of KEYS) model.off(`change:${key}`, later);
+  };
+}
+
+function limitsTable(state) {
+  const from = (depth) => (depth === null ? "–" : `at ${depth}`);
+  const HERE = { held: "held", subnormal: "subnormal", zero: "0", overflow: "overflows" };
+  return table("Where each format gives out: the first depth, up to 1000, at which g₀ becomes …",
+    ["format", `at depth ${state.depth}`, "subnormal", "0", "too large"],
+    formats(state).map(({ name, here, lost, subnormal, zero, overflow }, k) => [
+      `${name} (${FORMATS[k][1]})`, lost === null ? HERE[here] : `lost at layer ${lost}`,
+      from(subnormal), from(zero), from(overflow)]));
+}
+
+function valuesTable({ depth }, lines) {
+  const step = Math.ceil(depth / 20);
+  const layers = Array.from({ length: Math.ceil(depth / step) }, (_, k) => k * step);
+  return table(`gₗ / g_L${step > 1 ? `, every ${step} layers` : ""}`,
+    ["layer l", "whole", "shortcut", "branches"],
+    [...layers, depth].map((l) => [String(l), words(lines.whole[l]), words(lines.shortcut[l]), words(lines.rest[l])]));
+}
+
+export default { render };

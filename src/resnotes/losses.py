@@ -1,0 +1,118 @@
+"""Losses E and their gradients at the last state.
+
+The notes write the loss as "CrsEnt(p · log(x_5))" and its gradient as x_5 - p. These are three ways to
+read the loss; each function returns the loss beside its own gradient.
+
+All of them take a state of shape (n,) with a target of the same shape and return (float, (n,)), or a
+batch of shape (batch, n) and return ((batch,), (batch, n)). The gradient has the state's float format:
+float32 for float32, else float64.
+"""
+
+import numpy as np
+
+from resnotes import _validate
+
+
+def _pair(x, p, name):
+    wanted = "a real array of shape (n,) or (batch, n)"
+    x = _validate.finite_array(x, name, wanted, (1, 2))
+    p = _validate.finite_array(p, "p", wanted, (1, 2))
+    if p.shape != x.shape:
+        _validate.refuse("p", _validate.describe(p), f"shape {x.shape}, like {name}")
+    with np.errstate(over="ignore"):  # what does not fit the format turns infinite and is refused
+        return x, _validate.finite_array(p.astype(x.dtype, copy=False), f"p as {x.dtype}", wanted, (1, 2))
+
+
+def _result(loss, gradient):
+    return (float(loss) if gradient.ndim == 1 else loss), gradient
+
+
+def softmax_cross_entropy(logits, p):
+    """Cross-entropy of softmax(logits) against p, E = -Σ_i p_i log softmax(x)_i.
+
+    Its gradient is (Σp) · softmax(x) - p. Stable for logits of any finite size.
+
+    Parameters
+    ----------
+    logits : array_like, shape (n,) or (batch, n)
+        x.
+    p : array_like, the same shape
+        The target. It need not sum to 1; a term with p_i = 0 is 0.
+
+    Returns
+    -------
+    loss : float or ndarray, shape (batch,)
+    gradient : ndarray, the shape of logits
+        ∂E/∂x.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ or an entry is not finite.
+    """
+    x, p = _pair(logits, p, "logits")
+    top = np.argmax(x, axis=-1, keepdims=True)
+    # Half of max(x) - x: the whole may overflow, the half cannot.
+    half_gap = np.take_along_axis(x, top, axis=-1) / 2 - x / 2
+    with np.errstate(over="ignore"):
+        e = np.exp(-2 * half_gap)
+    # With the largest entry's 1 kept apart, neither log nor 1 - softmax cancels.
+    others = e.copy()
+    np.put_along_axis(others, top, 0, axis=-1)
+    rest = others.sum(axis=-1, keepdims=True)
+    softmax = e / (1 + rest)
+    complement = 1 - softmax
+    np.put_along_axis(complement, top, rest / (1 + rest), axis=-1)
+    loss = np.sum(2 * p * half_gap + p * np.log1p(rest), axis=-1)
+    # (Σp) softmax - p, the two parts of p's own entry taken together.
+    return _result(loss, (p.sum(axis=-1, keepdims=True) - p) * softmax - p * complement)
+
+
+def half_squared_error(x, p):
+    """E = ½ ‖x - p‖², the reading whose gradient is x - p word for word.
+
+    Parameters
+    ----------
+    x, p : array_like, shape (n,) or (batch, n)
+
+    Returns
+    -------
+    loss : float or ndarray, shape (batch,)
+    gradient : ndarray, the shape of x
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ or an entry is not finite.
+    """
+    x, p = _pair(x, p, "x")
+    gradient = x - p
+    return _result(np.sum(gradient**2, axis=-1) / 2, gradient)
+
+
+def cross_entropy(x, p):
+    """E = -Σ_i p_i log x_i, the notes' line taken literally; its gradient is -p / x.
+
+    Parameters
+    ----------
+    x : array_like, shape (n,) or (batch, n)
+        Positive wherever p is not 0.
+    p : array_like, the same shape
+        A term with p_i = 0 is 0, and so is its gradient, whatever x_i is.
+
+    Returns
+    -------
+    loss : float or ndarray, shape (batch,)
+    gradient : ndarray, the shape of x
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, an entry is not finite, or x_i <= 0 where p_i is not 0.
+    """
+    x, p = _pair(x, p, "x")
+    used = p != 0
+    if np.any(x[used] <= 0):
+        _validate.refuse("x", f"{x[used].min()} where p is not 0", "positive numbers there")
+    safe = np.where(used, x, 1)
+    return _result(-np.sum(p * np.log(safe), axis=-1), -p / safe)

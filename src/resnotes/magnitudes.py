@@ -1,0 +1,242 @@
+"""How large a product of many factors is, and where a float format gives out.
+
+`shortcut_product` keeps a product that would overflow or underflow, such as ∏ λ_i over a thousand units,
+as sign, mantissa and exponent. `range_limits` tells after how many equal factors a format no longer
+holds their product.
+"""
+
+import math
+from dataclasses import dataclass
+from decimal import Context, Decimal, localcontext
+from fractions import Fraction
+
+import numpy as np
+
+from resnotes import _validate
+
+# Bits kept of a running product. Each of the chunks below adds an error of 2**-KEPT at most.
+KEPT = 256
+CHUNK = 64
+# Powers up to this one are compared exactly, as fractions.
+EXACT_POWERS = 2048
+
+
+@dataclass(frozen=True)
+class Product:
+    """A product as sign · mantissa · 2**exponent.
+
+    Attributes
+    ----------
+    sign : int
+        -1, 0 or 1.
+    log10 : float
+        log10 of the absolute value; -inf for 0.
+    mantissa : float
+        From 0.5 up to 1, 1 excluded; 0.0 for 0.
+    exponent : int
+    """
+
+    sign: int
+    log10: float
+    mantissa: float
+    exponent: int
+
+    def __float__(self):
+        """The nearest float64 to what is held, which may be 0 or infinite."""
+        try:
+            return self.sign * math.ldexp(self.mantissa, self.exponent)
+        except OverflowError:
+            return self.sign * math.inf
+
+
+def shortcut_product(factors):
+    """Product of scalar shortcuts, Λ = ∏ λ_i, that never overflows.
+
+    The factors' mantissas are multiplied as integers, of which 256 bits are kept, and their exponents
+    are added; so cancellation between large and small factors costs nothing, and log10 is good to a
+    few units in its last place even where the product is close to 1.
+
+    Parameters
+    ----------
+    factors : array_like, shape (n,)
+        Finite real numbers. The product of none is 1.
+
+    Returns
+    -------
+    Product
+        With ``sign``, ``log10`` and ``float()``.
+
+    Raises
+    ------
+    ValueError
+        If `factors` is not one list of finite real numbers.
+
+    Examples
+    --------
+    >>> from resnotes.magnitudes import shortcut_product
+    >>> float(shortcut_product([2.0] * 2000 + [0.5] * 2000 + [3.0]))
+    3.0
+    >>> shortcut_product([-0.5] * 2001).sign
+    -1
+    """
+    wanted = "a list of finite real numbers"
+    factors = _validate.finite_array(factors, "factors", wanted, (1,), allow_empty=True)
+    mantissas, exponents = np.frexp(factors.astype(np.float64))
+    integers = np.ldexp(mantissas, 53).astype(np.int64).tolist()
+    exponent = int(exponents.sum(dtype=np.int64)) - 53 * len(integers)
+    product = 1
+    for start in range(0, len(integers), CHUNK):
+        product *= math.prod(integers[start : start + CHUNK])
+        surplus = max(product.bit_length() - KEPT, 0)
+        sign = -1 if product < 0 else 1
+        product = sign * (abs(product) >> surplus)
+        exponent += surplus
+    if product == 0:
+        return Product(0, -math.inf, 0.0, 0)
+    sign, size = (-1 if product < 0 else 1), abs(product)
+    # size = ratio * 2**bits with ratio in [3/4, 3/2): near 1, where the logarithm is small, log1p sees
+    # the exact distance from 1.
+    bits = size.bit_length()
+    if 4 * size >= 3 << bits:
+        ratio = Fraction(size, 1 << bits)
+    else:
+        bits -= 1
+        ratio = Fraction(size, 1 << bits)
+    log10 = (exponent + bits) * math.log10(2) + math.log1p(float(ratio - 1)) / math.log(10)
+    mantissa, shift = math.frexp(float(ratio))
+    return Product(sign, log10, mantissa, exponent + bits + shift)
+
+
+@dataclass(frozen=True)
+class Format:
+    """A binary float format.
+
+    Attributes
+    ----------
+    precision : int
+        Bits of the significand, the hidden one included.
+    lowest, highest : int
+        The exponents of the smallest normal number and of the largest, 2**lowest and just under
+        2**(highest + 1).
+    """
+
+    precision: int
+    lowest: int
+    highest: int
+
+    @property
+    def smallest_subnormal(self):
+        """The smallest positive number, as float64."""
+        return math.ldexp(1.0, self.lowest - self.precision + 1)
+
+    @property
+    def smallest_normal(self):
+        """The smallest positive number of full precision, as float64."""
+        return math.ldexp(1.0, self.lowest)
+
+    @property
+    def max(self):
+        """The largest finite number, as float64."""
+        return math.ldexp(2.0 - math.ldexp(1.0, 1 - self.precision), self.highest)
+
+
+FORMATS = {
+    "float16": Format(11, -14, 15),
+    "bfloat16": Format(8, -126, 127),
+    "float32": Format(24, -126, 127),
+    "float64": Format(53, -1022, 1023),
+}
+
+
+@dataclass(frozen=True)
+class RangeLimits:
+    """Where the powers of a factor leave a format; see `range_limits`.
+
+    Attributes
+    ----------
+    subnormal, zero, overflow : int or None
+        The first power that rounds to a subnormal number, to 0, to infinity; None where none does.
+    """
+
+    subnormal: int | None
+    zero: int | None
+    overflow: int | None
+
+
+def range_limits(factor, dtype):
+    """The first powers of a factor at which a float format gives out.
+
+    |factor|**n is taken exactly and rounded once, to nearest with ties to even (IEEE 754-2019, 4.3.1).
+    Rounding after every single multiplication is another matter and may stall above zero.
+
+    Parameters
+    ----------
+    factor : float
+        The exact float64 given; its sign does not matter.
+    dtype : str
+        "float16", "bfloat16", "float32" or "float64".
+
+    Returns
+    -------
+    RangeLimits
+        ``subnormal``: the first n at which the rounded power is not zero but below the smallest normal
+        number; ``zero``: the first n at which it is 0; ``overflow``: the first n at which it is
+        infinite. Each is None where that never happens: powers may jump past the subnormal numbers.
+
+    Raises
+    ------
+    ValueError
+        If `factor` is not one finite real number, or `dtype` names no format of `FORMATS`.
+
+    Notes
+    -----
+    Powers are compared with the three rounding boundaries: half the smallest subnormal (itself
+    rounds to 0), half a subnormal step below the smallest normal (itself rounds to normal), and half a
+    step above the largest number (itself rounds to infinity). n follows from a quotient of logarithms
+    and is settled exactly, by fractions or by more digits, so n of the order of 10**18 takes no
+    longer.
+
+    Examples
+    --------
+    >>> from resnotes.magnitudes import range_limits
+    >>> range_limits(0.5, "float16")
+    RangeLimits(subnormal=15, zero=25, overflow=None)
+    """
+    size = abs(_validate.finite_number(factor, "factor"))
+    if not isinstance(dtype, str) or dtype not in FORMATS:
+        _validate.refuse("dtype", _validate.describe(dtype), f"one of {', '.join(FORMATS)}")
+    form = FORMATS[dtype]
+    half_step = Fraction(form.smallest_subnormal) / 2
+    if size == 0:
+        return RangeLimits(None, 1, None)  # 0**0 is 1
+    if size == 1:
+        return RangeLimits(None, None, None)
+    if size > 1:
+        # One step of its own spacing above the largest number stands 2**(highest + 1).
+        overflow = (Fraction(form.max) + Fraction(2) ** (form.highest + 1)) / 2
+        return RangeLimits(None, None, _first_power(size, overflow, lambda power: power >= overflow))
+    zero = _first_power(size, half_step, lambda power: power <= half_step)
+    below_normal = Fraction(form.smallest_normal) - half_step
+    subnormal = _first_power(size, below_normal, lambda power: power < below_normal)
+    return RangeLimits(subnormal if subnormal < zero else None, zero, None)
+
+
+def _first_power(size, boundary, passed):
+    """The first n >= 1 at which passed(size**n), `passed` being size**n at or beyond `boundary`.
+
+    Beyond is below for size < 1 and above for size > 1.
+    """
+    digits = 50
+    while True:
+        with localcontext(Context(prec=digits)):
+            # A float is an exact Decimal whatever its length, and ln rounds once.
+            steps = (Decimal(boundary.numerator) / boundary.denominator).ln() / Decimal(size).ln()
+            nearest = int(steps.to_integral_value())
+            if nearest <= EXACT_POWERS:
+                return next(n for n in range(max(nearest - 1, 1), nearest + 3) if passed(Fraction(size) ** n))
+            # Four roundings: the boundary, two logarithms, their quotient.
+            if abs(steps - nearest) > 8 * steps.scaleb(1 - digits):
+                # Unequal for sure, because so high a power never meets a boundary: powers of two get
+                # there sooner, and any other has an odd part of more than 2048 bits.
+                return math.ceil(steps)
+        digits *= 2

@@ -1,0 +1,56 @@
+"""The Jacobian of a residual network, sorted by path length.
+
+Multiplying out ∏ D_i (H_i + J_i) over n units gives 2^n paths: each unit is passed through its shortcut or
+through its branch (Veit et al. 2016, arXiv:1605.06431). The sum over all paths with exactly k branches
+obeys a recursion over the units, so it costs n²/2 small products rather than 2^n.
+"""
+
+import numpy as np
+
+from resnotes import _validate
+
+
+def jacobian_by_length(net, trace, start=0, stop=None):
+    """The part of ∂x_stop/∂x_start that is carried by paths through exactly k branches, for every k.
+
+    With P_l[k] that part for ∂x_l/∂x_start,
+
+        P_{l+1}[k] = D_l H_l P_l[k] + D_l J_l P_l[k-1],
+
+    summed term by term as it stands (no transform, which would lose the small parts in the large).
+
+    Parameters
+    ----------
+    net : Network
+    trace : Trace
+        From ``net.forward``, with no weight changed since.
+    start, stop : int
+        State indices, 0 <= start <= stop <= L. Without `stop`, L.
+
+    Returns
+    -------
+    ndarray, shape (stop - start + 1, n_stop, n_start)
+        Entry k is the sum over the paths through k branches; the sum over k is
+        ``net.jacobian(trace, start, stop)``. A batched trace adds a leading axis.
+
+    Raises
+    ------
+    ValueError
+        If the trace is another network's or complex, or start or stop is out of range.
+    """
+    start, stop = net.span(trace, start, stop)
+    first = trace.states[start]
+    batch, n = first.shape[:-1], first.shape[-1]
+    # Axes: batch, row, k, column, so that one matrix product serves all k.
+    parts = np.broadcast_to(np.eye(n, dtype=first.dtype)[:, None, :], batch + (n, 1, n))
+    for index in range(start, stop):
+        with _validate.located("unit", index):
+            after, shortcut, branch = net.units[index].jacobians(trace.units[index])
+        *_, rows, lengths, _ = parts.shape
+        flat = parts.reshape(batch + (rows, lengths * n))
+        shape = batch + (after.shape[-2], lengths, n)
+        by_shortcut = (after @ shortcut @ flat).reshape(shape)
+        by_branch = (after @ branch @ flat).reshape(shape)
+        none = np.zeros_like(by_branch[..., :1, :])
+        parts = np.concatenate([by_shortcut, none], axis=-2) + np.concatenate([none, by_branch], axis=-2)
+    return np.ascontiguousarray(np.moveaxis(parts, -2, -3))

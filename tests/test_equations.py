@@ -1,0 +1,137 @@
+"""The registry against its checks and against the chapters."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+from sympy import Eq, Symbol, Tuple
+
+from resnotes import verify
+from resnotes.__main__ import main
+from resnotes.equations import EQUATIONS, METHODS, equalities
+from resnotes.symbolic.algebra import map_tree
+from resnotes.symbolic.quantities import D, J, g
+
+ROOT = Path(__file__).resolve().parent.parent
+spec = importlib.util.spec_from_file_location("book_equations", ROOT / "tools" / "equations.py")
+book = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(book)
+
+
+@pytest.mark.parametrize("label", EQUATIONS)
+def test_equation_holds(label):
+    result = EQUATIONS[label].check()
+    assert result.cases > 0
+    assert result.worst_error <= EQUATIONS[label].tolerance
+
+
+def damaged(expression):
+    """The same statement with its last right side doubled; sums that are 0 get a 1."""
+    members = list(expression.args) if isinstance(expression, Tuple) else [expression]
+    left, right = members[-1].lhs, members[-1].rhs
+    members[-1] = Eq(left, 2 * right if right != 0 else 1, evaluate=False)
+    return Tuple(*members) if isinstance(expression, Tuple) else members[0]
+
+
+@pytest.mark.parametrize("label", EQUATIONS)
+def test_a_right_side_that_is_off_by_a_factor_of_two_is_caught(label):
+    with pytest.raises(ValueError, match=label):
+        EQUATIONS[label].check(damaged(EQUATIONS[label].expression))
+
+
+@pytest.mark.parametrize("label", [
+    label for label, entry in EQUATIONS.items()
+    if any(right.has(D(5)) for _, right in equalities(entry.expression))])
+def test_a_lost_mask_is_caught(label):
+    def without_mask(side):
+        return map_tree(side, lambda node: 1 if node == D(5) else None)
+
+    pairs = [Eq(left, without_mask(right), evaluate=False) for left, right in equalities(EQUATIONS[label].expression)]
+    with pytest.raises(ValueError, match=label):
+        EQUATIONS[label].check(Tuple(*pairs))
+
+
+def test_the_notes_wrong_formulas_are_caught():
+    twice = g(5) * D(5) * J(4) * D(4) * J(3) + g(5) * D(5) * (1 + J(4) * D(4) * J(3))
+    with pytest.raises(verify.CheckError, match="backward-g3"):
+        EQUATIONS["backward-g3"].check(Eq(g(3), twice))
+    with pytest.raises(verify.CheckError, match="backward-g2"):
+        EQUATIONS["backward-g2"].check(Eq(g(2), g(5) * D(5) * J(4) * D(4) * J(3) * D(3) * J(2)))
+
+
+def test_only_equations_may_be_checked():
+    with pytest.raises(ValueError, match="want sympy.Eq"):
+        EQUATIONS["backward-g3"].check(Symbol("a"))
+
+
+def test_entries_are_complete():
+    stems = {path.stem for path in book.chapters()}
+    for label, entry in EQUATIONS.items():
+        assert entry.label == label
+        assert entry.method in METHODS, label
+        assert entry.chapter in stems, label
+        assert set(entry.rests_on) <= set(EQUATIONS), label
+        assert entry.method != "citation" or entry.reference, label
+
+
+# The chapters show the registry, all of it, and nothing else.
+
+
+def shown():
+    return {path.stem: [label for cell in book.markdown_cells(path) for label in book.labels_in(cell)]
+            for path in book.chapters()}
+
+
+def test_chapters_hold_the_registered_latex():
+    for path in book.chapters():
+        for cell in book.markdown_cells(path):
+            assert book.rewritten(cell) == cell, f"{path.name} differs from the registry: run make equations"
+
+
+def test_every_entry_is_shown_once_in_its_own_chapter():
+    places = shown()
+    for label, entry in EQUATIONS.items():
+        found = [stem for stem, labels in places.items() for other in labels if other == label]
+        assert found == [entry.chapter], f"{label}: shown in {found}, want {entry.chapter} once"
+
+
+def test_every_label_is_registered():
+    for stem, labels in shown().items():
+        assert set(labels) <= set(EQUATIONS), stem
+
+
+def test_every_display_equation_of_a_numbered_chapter_has_a_label():
+    for path in book.chapters():
+        if path.stem[:2].isdigit() and path.stem[:2] != "00":
+            for cell in book.markdown_cells(path):
+                assert not book.unlabelled_in(cell), f"{path.name}: {book.unlabelled_in(cell)}"
+
+
+def test_the_tool_sees_what_it_should():
+    source = "$$\na = b\n$$ (backward-g3)\n\n:::{exercise}\n$$\nc\n$$\n:::\n\n$$\nloose\n$$\n"
+    assert book.labels_in(source) == ["backward-g3"]
+    assert book.unlabelled_in(source) == ["loose"]
+    assert EQUATIONS["backward-g3"].latex in book.rewritten(source)
+    with pytest.raises(ValueError, match="no-such-label"):
+        book.rewritten("$$\na\n$$ (no-such-label)")
+
+
+# The command line.
+
+
+def test_verify_names_what_fails(monkeypatch, capsys):
+    entry = EQUATIONS["backward-g3"]
+    broken = type(entry)(**{**entry.__dict__, "expression": damaged(entry.expression), "proofs": ()})
+    monkeypatch.setitem(EQUATIONS, "backward-g3", broken)
+    assert main(["verify", "backward-g3", "backward-g4"]) == 1
+    printed = capsys.readouterr().out
+    assert "backward-g3   FAILED" in printed.replace("backward-g3  FAILED", "backward-g3   FAILED")
+    assert "failed: backward-g3" in printed
+    assert "backward-g4  symbolic" in printed
+
+
+def test_verify_passes_and_refuses_unknown_labels(capsys):
+    assert main(["verify", "scaling-scalar"]) == 0
+    assert "1 equations" in capsys.readouterr().out
+    assert main(["verify", "nonsense"]) == 2
+    assert "nonsense" in capsys.readouterr().err
