@@ -41,7 +41,8 @@ def test_a_right_side_that_is_off_by_a_factor_of_two_is_caught(label):
 
 @pytest.mark.parametrize("label", [
     label for label, entry in EQUATIONS.items()
-    if any(right.has(D(5)) for _, right in equalities(entry.expression))])
+    if entry.method != "definition" and label != "forward-as-units"  # there D_5 only names a map's Jacobian
+    and any(right.has(D(5)) for _, right in equalities(entry.expression))])
 def test_a_lost_mask_is_caught(label):
     def without_mask(side):
         return map_tree(side, lambda node: 1 if node == D(5) else None)

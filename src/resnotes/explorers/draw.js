@@ -19,7 +19,7 @@ export function words({ sign, log10 }) {
   if (digits === 1000) [digits, exponent] = [100, exponent + 1];
   const text = String(digits);
   const minus = sign < 0 ? "−" : "";
-  const trim = (s) => (s.includes(".") ? s.replace(/\.?0+$/, "") : s);
+  const trim = (s) => (s.includes(".") ? s.replace(/0+$/, "").replace(/\.$/, "") : s);
   if (exponent < -3 || exponent > 3) {
     return `${minus}${trim(`${text[0]}.${text.slice(1)}`)} × 10${superscript(exponent)}`;
   }

@@ -54,7 +54,9 @@ export function shortcuts({ lam, schedule, factors }, n) {
     from_below: (i) => lam * (1 - 1 / ((i + 1) * (i + 1))),
     own: (i) => lam * factors[(i - 1) % factors.length],
   }[schedule];
-  return Float64Array.from({ length: n }, (_, l) => of(l + 1));
+  const list = new Float64Array(n);
+  for (let l = 0; l < n; l++) list[l] = of(l + 1);
+  return list;
 }
 
 // A number as [m, e] for m · 2**e, so that nothing overflows: e is a multiple of 512, and m stays near 1.
@@ -150,17 +152,26 @@ export function heat(state) {
     if (check({ ...state, lam })) return;
     const factors = shortcuts({ ...state, lam }, MAX_DEPTH);
     let m = 1, e = 0, row = 0;
-    let bounds = boundsAt(0);
+    // Bounds at the present exponent, and the nearest of those not yet met: most steps meet none.
+    let bounds = boundsAt(0), low = Infinity, high = 0;
     for (let n = 1; n <= MAX_DEPTH; n++) {
-      m *= factors[n - 1] + state.r;
-      const size = Math.abs(m);
-      if (size >= 2 ** 256 || (size < 2 ** -256 && size > 0)) {
-        [m, e] = scaled(m, e);
+      const factor = factors[n - 1] + state.r;
+      const next = Math.abs(m * factor);
+      if (next < 2 ** 256 && next >= 2 ** -256) m *= factor;
+      else {
+        [m, e] = times([m, e], factor);
         bounds = boundsAt(e);
+        [low, high] = [Infinity, 0];
       }
-      for (let k = 0; k < FORMATS.length; k++) {
-        if (Math.abs(m) <= bounds[k].zero) gone[k].zero[column] ??= n;
-        else if (Math.abs(m) >= bounds[k].overflow) gone[k].overflow[column] ??= n;
+      if (Math.abs(m) <= low || Math.abs(m) >= high) {
+        [low, high] = [0, Infinity];
+        FORMATS.forEach((_, k) => {
+          const { zero, overflow } = gone[k];
+          if (Math.abs(m) <= bounds[k].zero) zero[column] ??= n;
+          else if (Math.abs(m) >= bounds[k].overflow) overflow[column] ??= n;
+          if (zero[column] === null) low = Math.max(low, bounds[k].zero);
+          if (overflow[column] === null) high = Math.min(high, bounds[k].overflow);
+        });
       }
       for (; HEAT_DEPTH[row] === n; row++) log10[column][row] = Math.log10(Math.abs(m)) + e * LOG10_2;
     }
@@ -176,8 +187,7 @@ const units = (n) => (n === 1 ? "1 unit" : `${n} units`);
 const listed = (names) => (names.length < 2 ? names[0] : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`);
 
 /** The state in words. */
-export function readout(state) {
-  const { shortcut, rest, whole } = series(state);
+export function readout(state, { shortcut, rest, whole } = series(state), ends = formats(state)) {
   const after = `After ${units(state.depth)}`;
   const g = whole[0];
   const size = { ...g, sign: Math.abs(g.sign) };
@@ -189,7 +199,7 @@ export function readout(state) {
   }
   if (state.r === 0) parts.push("There is no branch, so the shortcuts carry all of it.");
   else parts.push(`The shortcuts alone carry ${share(shortcut[0])}, the paths through branches ${share(rest[0])}.`);
-  if (g.sign !== 0) parts.push(held(formats(state)));
+  if (g.sign !== 0) parts.push(held(ends));
   return parts.join(" ");
 }
 
@@ -469,6 +479,7 @@ function render({ model, el, share: sharing }) {
   function draw() {
     const now = state();
     const lines = series(now);
+    const ends = formats(now);
     lam.show(now.lam, number(now.lam), `λ is ${number(now.lam)}`);
     depth.show(Math.log10(now.depth), units(now.depth), units(now.depth));
     r.show(now.r, number(now.r), now.r === 0 ? "0, no branch" : number(now.r));
@@ -481,7 +492,7 @@ function render({ model, el, share: sharing }) {
       problem.textContent = "";
       own.removeAttribute("aria-invalid");
     }
-    const sentence = readout(now);
+    const sentence = readout(now, lines, ends);
     if (said.textContent !== sentence) said.textContent = sentence;
     SERIES.forEach(([name], k) => { values[k].textContent = share(lines[name][0]); });
     drawChart(chart, Math.max(300, chart.parentElement.clientWidth || 600), now, lines);
@@ -493,7 +504,7 @@ function render({ model, el, share: sharing }) {
       seen = key;
     }
     marker.setAttribute("transform", `translate(${heatX(now.lam)} ${heatY(Math.log10(now.depth))})`);
-    limits.replaceChildren(limitsTable(now));
+    limits.replaceChildren(limitsTable(now, ends));
     if (details.open) listing.replaceChildren(valuesTable(now, lines));
   }
 
@@ -524,12 +535,12 @@ function render({ model, el, share: sharing }) {
   };
 }
 
-function limitsTable(state) {
+function limitsTable(state, ends) {
   const from = (depth) => (depth === null ? "–" : `at ${depth}`);
   const HERE = { held: "held", subnormal: "subnormal", zero: "0", overflow: "overflows" };
   return table("Where each format gives out: the first depth, up to 1000, at which g₀ becomes …",
     ["format", `at depth ${state.depth}`, "subnormal", "0", "too large"],
-    formats(state).map(({ name, here, lost, subnormal, zero, overflow }, k) => [
+    ends.map(({ name, here, lost, subnormal, zero, overflow }, k) => [
       `${name} (${FORMATS[k][1]})`, lost === null ? HERE[here] : `lost at layer ${lost}`,
       from(subnormal), from(zero), from(overflow)]));
 }

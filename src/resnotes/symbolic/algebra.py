@@ -104,6 +104,9 @@ class Partial(Expr):
     of = property(lambda self: self.args[0])
     by = property(lambda self: self.args[1])
 
+    def _sympystr(self, printer):
+        return f"d{printer._print(self.of)}/d{printer._print(self.by)}"
+
 
 class Transpose(Expr):
     """The transpose, which reverses a product."""
@@ -121,6 +124,9 @@ class Transpose(Expr):
         if sympify(expression).is_commutative:
             return sympify(expression)
         return Expr.__new__(cls, expression)
+
+    def _sympystr(self, printer):
+        return f"{printer._print(self.args[0])}^T"
 
 
 class _OverIndex(Expr):

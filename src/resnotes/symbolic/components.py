@@ -107,7 +107,7 @@ class ExactFourLayers:
         return self._differentiate(f"x{by}", of=of, hold={m: self.states[m] for m in range(1, of) if m != by})
 
 
-def check(pairs, seeds=range(3)) -> int:
+def check(pairs, seeds=range(8)) -> int:
     """Both sides of equations of the four layers, exactly, at a few integer points.
 
     Raises

@@ -6,7 +6,7 @@ order of the field's habit: the shortcut first, then what passes through branche
 
 from __future__ import annotations
 
-from sympy import Add, Expr, Mul, S
+from sympy import Add, Expr, Mul, S, binomial
 from sympy.printing.latex import LatexPrinter
 
 from .algebra import Application, Factor, OrderedSum, Scalar, Transpose, _OverIndex
@@ -136,7 +136,7 @@ class BookPrinter(LatexPrinter):
         sign = ""
         if expr.could_extract_minus_sign():
             sign, scalars = "-", [s for s in Mul.make_args(-expr) if s != 1]
-        ordered = sorted(scalars, key=lambda s: (not s.is_Number, not isinstance(s, _OverIndex), not isinstance(s, Scalar), s.is_Function, str(s)))
+        ordered = sorted(scalars, key=lambda s: (not s.is_Number, not isinstance(s, (_OverIndex, binomial)), not isinstance(s, Scalar), s.is_Function, str(s)))
         return sign + " ".join(self._in_product(s, last=(k == len(ordered) - 1)) for k, s in enumerate(ordered))
 
 

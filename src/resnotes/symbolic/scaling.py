@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import product as cartesian
 
-from sympy import Expr, Integer, Rational, S, Symbol, oo, pi, sinh
+from sympy import Abs, Expr, Integer, Rational, S, Symbol, expand_log, log, oo, pi, simplify, sinh
 
-from .algebra import Application, Factor, L, Map, OrderedProduct, OrderedSum, Rule, Scalar, i, j, l, map_tree
-from .calculus import Graph, differential
-from .derivation import Derivation, Induction, Step
+from .algebra import (
+    Factor,
+    L,
+    Map,
+    OrderedProduct,
+    OrderedSum,
+    Partial,
+    Rule,
+    Scalar,
+    expanded,
+    i,
+    j,
+    l,
+    map_tree,
+    rewrite,
+    unroll,
+)
+from .calculus import Graph, coefficient, differential
+from .derivation import DEEPEST, Derivation, Induction, Step, compare
 from .quantities import F, J, g, lam, lambdas, x
 
 #: x_{l+1} = lambda_l x_l + F_l(x_l)
 unit = (x(l + 1), lam(l) * x(l) + F(l)(x(l)))
 
 #: Lambda_{l:L}, the shortcut product.
-Lambda = Factor("Lambda", l, L)
 Lambda_scalar = Scalar("Lambda", l, L)
 shortcut_product = (Lambda_scalar, OrderedProduct(lam(i), (i, l, L - 1)))
 
@@ -44,17 +60,24 @@ def forward() -> Induction:
                      name="scaling-forward", rests_on=("scaling-unit",), assumptions=(STATES,))
 
 
+#: What the branches add to x_L, by F-hat.
+branch_sum = OrderedSum(Fhat(x(i)), (i, l, L - 1))
+
+
+def hat_rules(deepest: int = DEEPEST) -> tuple[Rule, ...]:
+    """F-hat of each unit, and Lambda, by their definitions."""
+    return (Rule(*shortcut_product), *(Rule(*(side.subs(i, k) for side in branch_hat)) for k in range(deepest)))
+
+
 @lru_cache
 def forward_hat() -> Derivation:
     """The same with F-hat."""
-    hat_rule = Rule(branch_hat[0], branch_hat[1])
-    with_hat = Lambda_scalar * x(l) + OrderedSum(Fhat(x(i)), (i, l, L - 1))
-    plain = map_tree(with_hat, lambda node: {branch_hat[0]: branch_hat[1], Lambda_scalar: shortcut_product[1]}.get(node))
-    assert hat_rule.right == branch_hat[1]
     return Derivation(
         x(L),
-        (Step(forward_sum(), "unit after unit", (state_rule(),)), Step(plain, "the same, grouped by unit")),
-        name="scaling-forward-expanded", rests_on=("scaling-unit", "scaling-branch-hat"), assumptions=(STATES,),
+        (Step(forward_sum(), "unit after unit", (state_rule(),)),
+         Step(Lambda_scalar * x(l) + branch_sum, r"names for the product and for each summand", hat_rules())),
+        name="scaling-forward-hat", rests_on=("scaling-forward", "scaling-shortcut-product", "scaling-branch-hat"),
+        assumptions=(STATES,),
     )
 
 
@@ -112,22 +135,79 @@ def two_term_derivation() -> Derivation:
     )
 
 
-def derivative_of_sum(low: int, high: int) -> Expr:
-    """d/dx_low of sum F-hat_i(x_i), by differentials of the unrolled forward pass: no product is used."""
+def derivative_along(total: Expr, low: int, high: int) -> Expr:
+    """d total / d x_low in a network of ``high`` units, by differentials of the forward pass: no product is used."""
     graph = Graph({x(k + 1): lam(k) * x(k) + F(k)(x(k)) for k in range(low, high)})
-    total = OrderedSum(lambdas(i + 1, high - 1) * F(i)(x(i)), (i, low, high - 1)).unrolled()
-    written = map_tree(total, lambda node: node.unrolled() if isinstance(node, OrderedProduct) else None)
-    from .algebra import expanded  # noqa: PLC0415
-
-    d_total = differential(written, [x(k) for k in range(low, high)])
-    return sum(
-        (expanded(_coefficient(d_total, x(k)) * graph.gradient(x(low), x(k), S.One)) for k in range(low, high)), S.Zero)
+    hats = hat_rules(high)
+    written = unroll(rewrite(unroll(total, {L: Integer(high)}), hats), {L: Integer(high)})
+    d_total = differential(written, [x(k) for k in range(low, high + 1)])
+    return sum((expanded(coefficient(d_total, x(k)) * graph.gradient(x(low), x(k), S.One))
+                for k in range(low, high + 1)), S.Zero)
 
 
-def _coefficient(expression: Expr, state: Expr) -> Expr:
-    from .calculus import coefficient  # noqa: PLC0415
+def derivative_of_sum(low: int, high: int) -> Expr:
+    """d/dx_low of sum F-hat_i(x_i)."""
+    return derivative_along(branch_sum.subs({l: low, L: high}), low, high)
 
-    return coefficient(expression, state)
+
+#: g_l with the derivative of the sum left standing: the note's form with its hats and limits put right.
+two_terms_hat = (g(l), g(L) * (Lambda_scalar + Partial(branch_sum, x(l))))
+
+
+def check_two_terms_hat(pairs=(two_terms_hat,), largest: int = 5) -> int:
+    """The derivative of the sum, by differentials, beside g_l unit after unit, for all 0 <= l < L <= largest.
+
+    Raises
+    ------
+    ValueError
+        With l, L and the difference.
+    """
+    comparisons = 0
+    for high in range(1, largest + 1):
+        for low in range(high):
+            values = {l: Integer(low), L: Integer(high)}
+
+            def differentiated(node, low=low, high=high):
+                return derivative_along(node.of, low, high) if isinstance(node, Partial) else None
+
+            for left, right in pairs:
+                written = map_tree(unroll(right, values), differentiated)
+                difference = compare(left, written, (gradient_rule(), *hat_rules()), values)
+                comparisons += 1
+                if difference != 0:
+                    raise ValueError(f"l = {low}, L = {high}: got {right}, want {left}; they differ by {difference}")
+    return comparisons
+
+
+# The size of the product, as a sum.
+
+log_size = (log(Abs(Lambda_scalar)), OrderedSum(log(Abs(lam(i))), (i, l, L - 1)))
+
+
+def check_log_size(pairs=(log_size,), largest: int = 5) -> int:
+    """The sum of logarithms for every choice of signs, for all 0 <= l < L <= largest.
+
+    Raises
+    ------
+    ValueError
+        With l, L, the signs and both sides.
+    """
+    def named(side):
+        return map_tree(side, Rule(*shortcut_product))
+
+    comparisons = 0
+    sizes = [Symbol(f"p_{k}", positive=True) for k in range(largest + 1)]
+    for high in range(1, largest + 1):
+        for low in range(high):
+            values = {l: Integer(low), L: Integer(high)}
+            for signs in cartesian((1, -1), repeat=high - low):
+                put_in = {lam(low + k): sign * sizes[low + k] for k, sign in enumerate(signs)}
+                for left, right in pairs:
+                    want, got = (map_tree(unroll(side, values), put_in.get) for side in (named(left), named(right)))
+                    comparisons += 1
+                    if expand_log(want - got) != 0:
+                        raise ValueError(f"l = {low}, L = {high}, signs {signs}: got {got}, want {want}")
+    return comparisons
 
 
 # The scalar chain: every unit x -> lambda x + r x.
@@ -161,8 +241,6 @@ above_closed = sinh(pi) / pi
 
 def check_below(largest: int = 50) -> int:
     """Base case and step of prod_{i=1}^n (1 - 1/(i+1)^2) = (n+2) / (2(n+1)), and the values up to ``largest``."""
-    from sympy import simplify  # noqa: PLC0415
-
     if below_closed.subs(n, 0) != 1:
         raise ValueError(f"base case: got {below_closed.subs(n, 0)}, want 1")
     step = simplify(below_closed.subs(n, n + 1) / below_closed - (1 - 1 / (n + 2) ** 2))
@@ -175,5 +253,3 @@ def check_below(largest: int = 50) -> int:
             raise ValueError(f"n = {count}: got {below_closed.subs(n, count)}, want {value}")
     return largest + 2
 
-
-__all__ = ["Application", "Lambda"]

@@ -5,10 +5,14 @@ from __future__ import annotations
 from functools import lru_cache
 from itertools import combinations
 
-from sympy import Add, Expr, Integer, Mul, S, Symbol, binomial
+from sympy import Add, Expr, Integer, Mul, S, Symbol, binomial, diff, expand
+from sympy import cancel as cancel_fractions
 
-from .algebra import Factor, L, OrderedProduct, OrderedSum, Rule, Scalar, expanded, i, j, l, map_tree, unroll
-from .derivation import Derivation, Induction, Step
+from .algebra import (
+    Factor, L, OrderedProduct, OrderedSum, Partial, Rule, Scalar, expanded, i, j, l, map_tree, unroll,
+)
+from .calculus import Graph, coefficient, differential
+from .derivation import Derivation, Induction, Step, compare
 from .quantities import D, F, H, J, g, x
 from .scaling import lam0, n, r
 
@@ -34,8 +38,59 @@ def product(low=l, high=L - 1, index=i) -> Expr:
     return OrderedProduct(1 + J(index), (index, low, high))
 
 
-#: The derivative of the sum: every path but the pure shortcut.
+def T(unit) -> Factor:
+    """The term beside the identity: the derivative of the sum of branches with respect to x_unit."""
+    return Factor("T", unit)
+
+
+#: What T_l is the derivative of, and what comes out: every path but the pure shortcut.
+term_definition = Partial(OrderedSum(F(i)(x(i)), (i, l, L - 1)), x(l))
 term = OrderedSum(J(i) * product(l, i - 1, j), (i, l, L - 1))
+
+
+def derivative(expression: Expr, low: int, high: int) -> Expr:
+    """d expression / d x_low by differentials of the forward pass from x_low to x_high; no product rule of ours.
+
+    ``expression`` holds states and branches, indices written out.
+    """
+    graph = Graph({x(u + 1): x(u) + F(u)(x(u)) for u in range(low, high)})
+    states = [x(u) for u in range(low, high + 1)]
+    total = differential(expression, states)
+    return Add(*(expanded(coefficient(total, s) * graph.gradient(x(low), s, S.One)) for s in states))
+
+
+@lru_cache
+def term_induction() -> Induction:
+    """T_l for every depth: the Jacobian of x_L is I + T_l, and one unit more multiplies it by I + J_l."""
+    return Induction(T(l), term, (1 + T(l + 1)) * (1 + J(l)) - 1, variable=l, base=L, downwards=True, at_base=S.Zero,
+                     name="unrolled-term", rests_on=("unrolled-forward",), assumptions=(IDENTITY,))
+
+
+def check_term(pairs=((T(l), term_definition), (term_definition, term)), largest: int = 5) -> int:
+    """Statements about T_l against differentials of the unrolled forward pass, for all 0 <= l < L <= largest.
+
+    Raises
+    ------
+    ValueError
+        With l, L and both sides.
+    """
+    comparisons = 0
+    for high in range(1, largest + 1):
+        for low in range(high):
+            def put_in(node, low=low, high=high):
+                if isinstance(node, Partial):
+                    return derivative(node.of, low, high)
+                if isinstance(node, Factor) and node.name == "T":
+                    return derivative(x(high) - x(low), int(node.indices[0]), high)
+                return None
+
+            for left, right in pairs:
+                sides = [map_tree(unroll(side, {l: Integer(low), L: Integer(high)}), put_in) for side in (left, right)]
+                difference = compare(*sides)
+                comparisons += 1
+                if difference != 0:
+                    raise ValueError(f"l = {low}, L = {high}: got {right}, want {left}; they differ by {difference}")
+    return comparisons
 
 
 def gradient_rule() -> Rule:
@@ -61,6 +116,27 @@ def two_terms_expanded() -> Derivation:
     )
 
 
+# Without any condition: every unit D_i (H_i + J_i).
+
+
+def general_rule() -> Rule:
+    return Rule(g(i), g(i + 1) * D(i) * (H(i) + J(i)), index=i, low=l, high=L - 1)
+
+
+#: The paths sorted by the last branch they take: none at all, or the branch of unit i.
+direct = OrderedProduct(D(i) * H(i), (i, l, L - 1))
+others = OrderedSum(
+    OrderedProduct(D(j) * H(j), (j, i + 1, L - 1)) * D(i) * J(i) * OrderedProduct(D(j) * (H(j) + J(j)), (j, l, i - 1)),
+    (i, l, L - 1))
+
+
+@lru_cache
+def general_terms() -> Induction:
+    """g_l as the direct term and everything else, for any shortcuts and anything after the additions."""
+    return Induction(g(l), g(L) * direct + g(L) * others, g(l + 1) * D(l) * (H(l) + J(l)), variable=l, base=L,
+                     downwards=True, name="unrolled-general-terms", rests_on=("backward-unit",))
+
+
 @lru_cache
 def wrong_lower_limit() -> Derivation:
     """A sum that starts at 0 has too much: x_l - x_0, which moves with x_l."""
@@ -77,6 +153,7 @@ def wrong_lower_limit() -> Derivation:
 
 M = Factor("M")
 row = Factor("g")
+eigenvector_rule = Rule(row * M, -row)
 
 
 @lru_cache
@@ -84,13 +161,13 @@ def cancel() -> Derivation:
     """One left eigenvector of eigenvalue -1 is enough: g M = -g gives g (I + M) = 0."""
     return Derivation(
         row * (1 + M),
-        (Step(row + row * M, "multiply out"), Step(row - row, "$g$ is a left eigenvector", (Rule(Factor("gM"), -row),))),
-        name="unrolled-cancel", cases=({},),
+        (Step(row + row * M, "multiply out"), Step(S.Zero, "$g$ is a left eigenvector", (eigenvector_rule,))),
+        name="unrolled-cancel", assumptions=("g M = -g",), cases=({},),
     )
 
 
 #: Scalar chain: the term beside 1.
-scalar_term = (1 + r) ** n - 1
+scalar_term = (Factor("T", 0), (1 + r) ** n - 1)
 
 # Paths. P_{l,k}: the sum of all products that pass through exactly k branches between x_l and x_L.
 
@@ -102,6 +179,7 @@ def P(unit, length) -> Factor:
     return Factor("P", unit, length)
 
 
+by_length_start = (P(L, 0), S.One)
 by_length_step = (P(l, k), P(l + 1, k) * D(l) * H(l) + P(l + 1, k - 1) * D(l) * J(l))
 by_length_total = (OrderedProduct(D(i) * (H(i) + J(i)), (i, l, L - 1)), OrderedSum(P(l, k), (k, 0, L - l)))
 
@@ -123,7 +201,7 @@ def path_value(node: Factor, depth: int) -> Expr:
     return paths_of_length(unit_index, depth, length)
 
 
-def check_by_length(pairs=(by_length_step, by_length_total), largest: int = 5) -> int:
+def check_by_length(pairs=(by_length_start, by_length_step, by_length_total), largest: int = 5) -> int:
     """Statements about P_{l,k} against enumeration, for all 0 <= l < L <= largest and every length k.
 
     Raises
@@ -153,7 +231,70 @@ def check_by_length(pairs=(by_length_step, by_length_total), largest: int = 5) -
 #: How many paths there are, and what they carry in the scalar chain.
 count = (OrderedSum(binomial(n, k), (k, 0, n)), Integer(2) ** n)
 binomial_weights = ((lam0 + r) ** n, OrderedSum(binomial(n, k) * lam0 ** (n - k) * r**k, (k, 0, n)))
-share = (Scalar("w", k), binomial(n, k) * (r / (lam0 + r)) ** k * (lam0 / (lam0 + r)) ** (n - k))
 
 
-__all__ = ["Scalar"]
+def w(length) -> Scalar:
+    """Share of the gradient carried by the paths through exactly ``length`` branches."""
+    return Scalar("w", length)
+
+
+share = (w(k), binomial(n, k) * (r / (lam0 + r)) ** k * (lam0 / (lam0 + r)) ** (n - k))
+mean_length = (OrderedSum(k * w(k), (k, 0, n)), n * r / (lam0 + r))
+
+
+def scalar_path_sum(units: int, length: int) -> Expr:
+    """The paths through ``length`` of ``units`` units, each a product of lambda and r, added up one by one."""
+    one, other = Symbol("lambda"), Symbol("r")
+    return Add(*(Mul(*(other if u in chosen else one for u in range(units)))
+                 for chosen in combinations(range(units), length)))
+
+
+def scalar_term_by_differentiation(units: int) -> Expr:
+    """d/dx_0 of the sum of r x_i, with x_{i+1} = x_i + r x_i, by SymPy's ``diff``."""
+    start, factor = Symbol("x_0"), Symbol("r")
+    state, branches = start, S.Zero
+    for _ in range(units):
+        branches, state = branches + factor * state, state + factor * state
+    return diff(branches, start)
+
+
+def check_scalar(pairs, largest: int = 7) -> int:
+    """Statements about the scalar chain against enumeration and differentiation, for n <= largest and every k.
+
+    Raises
+    ------
+    ValueError
+        With n, k and both sides.
+    """
+    comparisons = 0
+    for units in range(1, largest + 1):
+        whole = Add(*(scalar_path_sum(units, length) for length in range(units + 1)))
+
+        def put_in(node, units=units, whole=whole):
+            if not isinstance(node, Factor):
+                return None
+            if node.name == "w":
+                return scalar_path_sum(units, int(node.indices[0])) / whole
+            return scalar_term_by_differentiation(units) if node.name == "T" else Symbol(node.name)
+
+        for length in range(units + 1):
+            for left, right in pairs:
+                sides = [map_tree(unroll(side, {n: Integer(units), k: Integer(length)}), put_in) for side in (left, right)]
+                comparisons += 1
+                if cancel_fractions(expand(sides[0]) - expand(sides[1])) != 0:
+                    raise ValueError(f"n = {units}, k = {length}: got {right}, want {left}")
+    return comparisons
+
+
+def check_count(pairs, largest: int = 8) -> int:
+    """How many paths there are, against walks listed one by one and against whole numbers up to 30 units."""
+    comparisons = 0
+    for units in range(31):
+        listed = [sum(1 for _ in combinations(range(units), length)) for length in range(units + 1)] \
+            if units <= largest else None
+        for left, right in pairs:
+            sides = [unroll(side, {n: Integer(units)}) for side in (left, right)]
+            comparisons += 1
+            if sides[0] != sides[1] or (listed is not None and sides[1] != sum(listed)):
+                raise ValueError(f"n = {units}: got {sides[1]} for {right}, want {sides[0]}")
+    return comparisons

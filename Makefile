@@ -1,0 +1,41 @@
+# The book and its tests. `make help` lists what there is.
+
+PYTHON_IN_VENV := .venv/bin/python
+
+# The environment's own node, jupyter and kernels before any the machine may have.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export JUPYTER_PREFER_ENV_PATH := 1
+# One thread and no debugger: the same numbers and the same output everywhere.
+export OPENBLAS_NUM_THREADS := 1
+export OMP_NUM_THREADS := 1
+export PYDEVD_DISABLE_FILE_VALIDATION := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help environment book test lab notebooks equations verify clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /  make \1@/p' $(MAKEFILE_LIST) | tr '@' '\t' | expand -t 20
+
+environment: ## make or update .venv (PYTHON=... names the Python to use)
+	@python="$$(sh tools/find_python.sh)" && "$$python" tools/environment.py
+
+book: environment ## build the book into _build/html
+	@$(PYTHON_IN_VENV) tools/book.py
+
+test: book ## run every test: package, equations, notebooks, pages
+	@$(PYTHON_IN_VENV) tools/run_tests.py
+
+lab: environment ## open the chapters in JupyterLab
+	@$(PYTHON_IN_VENV) -m jupyter lab --notebook-dir=. chapters
+
+notebooks: environment ## execute every chapter and store its outputs in normal form
+	@$(PYTHON_IN_VENV) tools/notebooks.py
+
+equations: environment ## write the derived equations into the chapters
+	@$(PYTHON_IN_VENV) tools/equations.py
+
+verify: environment ## check every equation against the numbers
+	@$(PYTHON_IN_VENV) -m resnotes verify
+
+clean: ## delete what was built (not .venv)
+	rm -rf _build .pytest_cache .hypothesis

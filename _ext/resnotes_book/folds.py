@@ -1,0 +1,95 @@
+"""Folded material as `<details>`: it needs no script, works by keyboard, and prints open.
+
+`:class: dropdown` on an admonition or a solution, and the cell tags `hide-input`, `hide-output` and `hide-cell`,
+all end here. The same pass takes away the ids that sphinx-proof and sphinx-exercise give to every statement's
+body alike (`proof-content`, `solution-content`), which would stand on a page many times.
+"""
+
+from docutils import nodes
+from myst_nb.sphinx_ import HideCodeCellNode
+from sphinx.locale import admonitionlabels
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx_exercise.nodes import is_extension_node as is_exercise
+from sphinx_proof.nodes import proof_node
+
+
+class fold(nodes.General, nodes.Element):
+    """Something unfolded by a click on its title, its first child."""
+
+
+class fold_title(nodes.TextElement):
+    """What a fold shows when it is closed."""
+
+
+def visit_fold(self, node):
+    self.body.append(self.starttag(node, "details"))
+
+
+def depart_fold(self, node):
+    self.body.append("</details>\n")
+
+
+def visit_fold_title(self, node):
+    self.body.append(self.starttag(node, "summary", "", CLASS="admonition-title"))
+
+
+def depart_fold_title(self, node):
+    self.body.append("</summary>\n")
+
+
+def without_links(node):
+    """The children of `node` with every reference replaced by its text: a link inside a summary cannot be reached."""
+    copies = []
+    for child in node.children:
+        if isinstance(child, nodes.reference):
+            copies += without_links(child)
+        else:
+            copies.append(child.deepcopy())
+    return copies
+
+
+def as_fold(node):
+    """The fold that stands for an admonition-like `node`."""
+    if node.children and isinstance(node[0], nodes.title):
+        title, content = fold_title("", "", *without_links(node[0])), node.children[1:]
+    else:
+        title, content = fold_title("", admonitionlabels[node.tagname]), node.children
+    kind = [] if isinstance(node, nodes.admonition) or is_exercise(node) else [node.tagname]
+    classes = ["admonition", *kind, *(name for name in node["classes"] if name != "dropdown"), "fold"]
+    return fold("", title, *content, ids=node["ids"], classes=classes)
+
+
+def visit_hidden_cell(self, node):
+    self.body.append(self.starttag(node, "details", CLASS="admonition cell-fold fold"))
+    self.body.append(f'<summary class="admonition-title">{self.encode(node["prompt_show"])}</summary>\n')
+
+
+class MakeFolds(SphinxPostTransform):
+    default_priority = 950  # after titles and references are resolved
+    formats = ("html",)
+
+    def run(self, **kwargs):
+        for node in list(self.document.findall(nodes.Admonition)):
+            if "dropdown" in node["classes"]:
+                node.parent.replace(node, as_fold(node))
+
+
+class DropRepeatedIds(SphinxPostTransform):
+    default_priority = 940
+    formats = ("html",)
+
+    def run(self, **kwargs):
+        for node in list(self.document.findall(nodes.section)):
+            if isinstance(node.parent, nodes.Admonition):
+                node.parent.replace(node, nodes.container("", *node.children, classes=node["classes"]))
+        for node in self.document.findall(proof_node):
+            node[0]["ids"] = []
+            node[0]["classes"].append("proof-text")
+
+
+def setup(app):
+    app.add_node(fold, html=(visit_fold, depart_fold))
+    app.add_node(fold_title, html=(visit_fold_title, depart_fold_title))
+    app.add_node(HideCodeCellNode, override=True, html=(visit_hidden_cell, depart_fold))
+    app.add_post_transform(DropRepeatedIds)
+    app.add_post_transform(MakeFolds)

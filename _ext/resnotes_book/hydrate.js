@@ -1,0 +1,100 @@
+// Puts the live explorer in the place of each static picture on a page of the book.
+//
+// A classic script, since a page opened from file:// may not load modules: the modules' texts come in
+// `sources` (name -> text), and are imported from Blob URLs. Without JavaScript, and in print, the static
+// picture stays.
+async function hydrate(sources) {
+  const url = (text) => URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+  const draw = url(sources.draw);
+  const modules = new Map();
+  const load = (name) => {
+    if (!modules.has(name)) modules.set(name, import(url(sources[name].replace('"./draw.js"', JSON.stringify(draw)))));
+    return modules.get(name);
+  };
+  const counts = {};
+  for (const figure of document.querySelectorAll("[data-resnotes-explorer]")) {
+    const name = figure.dataset.resnotesExplorer;
+    counts[name] = (counts[name] ?? 0) + 1;
+    revive(figure, `${name}-${counts[name]}`, await load(name));
+  }
+}
+
+function revive(figure, id, module) {
+  const stored = JSON.parse(figure.dataset.state);
+  const model = standIn(stored);
+  const live = document.createElement("div");
+  live.className = "rx-live";
+  const share = {
+    async copy() {
+      const link = new URL(location.href);
+      link.hash = toHash(id, stored, model);
+      // The address itself becomes the link, so that it can be copied where the clipboard is closed.
+      history.replaceState(null, "", link.hash);
+      try {
+        await navigator.clipboard.writeText(link.href);
+        return "The link is copied.";
+      } catch {
+        return "The link stands in the address bar: copy it from there.";
+      }
+    },
+  };
+  const restore = () => {
+    const asked = fromHash(id, stored);
+    if (!asked) return false;
+    share.tell?.("");
+    const wrong = asked.problem || module.check(asked.state);
+    if (wrong) share.tell?.(`The link’s state cannot be shown. ${wrong}`);
+    else for (const [key, value] of Object.entries(asked.state)) model.set(key, value);
+    return true;
+  };
+  figure.before(live);
+  module.default.render({ model, el: live, share });
+  figure.classList.add("rx-static-kept");
+  live.dataset.ready = id;
+  const follow = () => { if (restore()) live.scrollIntoView({ block: "start" }); };
+  addEventListener("hashchange", follow);
+  follow();
+}
+
+/** What anywidget's model offers to an explorer, without a kernel behind it. */
+function standIn(state) {
+  const values = { ...state };
+  const listeners = new Map();
+  return {
+    get: (key) => values[key],
+    set(key, value) {
+      if (JSON.stringify(values[key]) === JSON.stringify(value)) return;
+      values[key] = value;
+      for (const listener of listeners.get(`change:${key}`) ?? []) listener();
+    },
+    save_changes() {},
+    on(event, listener) { listeners.set(event, [...(listeners.get(event) ?? []), listener]); },
+    off(event, listener) { listeners.set(event, (listeners.get(event) ?? []).filter((other) => other !== listener)); },
+  };
+}
+
+// #lambda_depth-1/depth=50/lam=0.9/…: letters, digits and signs that need no escaping; lists by commas.
+function toHash(id, stored, model) {
+  const text = (value) => (Array.isArray(value) ? value.join(",") : String(value));
+  return [id, ...Object.keys(stored).map((key) => `${key}=${encodeURIComponent(text(model.get(key)))}`)].join("/");
+}
+
+function fromHash(id, stored) {
+  const [first, ...pairs] = location.hash.slice(1).split("/");
+  if (first !== id) return null;
+  const state = { ...stored };
+  for (const pair of pairs) {
+    const [key, value = ""] = pair.split("=");
+    if (!Object.hasOwn(stored, key)) return { problem: `It names “${key}”, which is unknown here.` };
+    let text;
+    try {
+      text = decodeURIComponent(value);
+    } catch {
+      return { problem: `“${value}” cannot be read.` };
+    }
+    const number = (part) => (part.trim() === "" ? NaN : Number(part));
+    if (Array.isArray(stored[key])) state[key] = text === "" ? [] : text.split(",").map(number);
+    else state[key] = typeof stored[key] === "number" ? number(text) : text;
+  }
+  return { state };
+}

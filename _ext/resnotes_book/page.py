@@ -1,0 +1,69 @@
+"""What stands in a page's head and header: nothing that it does not use, and no script before the first paint."""
+
+import json
+import shutil
+from pathlib import Path
+
+from docutils import nodes
+
+# The settings of the theme's version switcher, which this book has not; it would have to run before the deferred
+# script that declares DOCUMENTATION_OPTIONS.
+UNUSED_SCRIPT = "DOCUMENTATION_OPTIONS.pagename"
+# Rules for formulas that clip wide ones or make an element scroll that the keyboard cannot reach; ours are in
+# assets/resnotes.css.
+UNUSED_STYLES = {"katex-math.css"}
+# What the theme copies beside the pages and no page asks for: templates, icon fonts, source maps, logos of services.
+UNUSED_FILES = ("*-macros.html", "vendor", "locales", "images", "**/*.map", "file.png", "minus.png", "plus.png")
+
+
+def description(doctree):
+    """The first paragraph of plain text, for search engines and link previews."""
+    for paragraph in doctree.findall(nodes.paragraph):
+        if not any(paragraph.findall(nodes.math)):
+            return " ".join(paragraph.astext().split())[:300]
+    return ""
+
+
+def deferred(script):
+    attributes = {**script.attributes, "defer": "defer"} if script.filename else script.attributes
+    return type(script)(script.filename, priority=script.priority, **attributes)
+
+
+def prepare(app, pagename, templatename, context, doctree):
+    """Defer every script and leave out what the page does not use; runs after everybody has added theirs."""
+    scripts = (script for script in context["script_files"])
+    context["script_files"] = [
+        deferred(script) for script in scripts if not script.attributes.get("body", "").startswith(UNUSED_SCRIPT)
+    ]
+    context["css_files"] = [
+        style for style in context["css_files"] if Path(str(style.filename)).name.split("?")[0] not in UNUSED_STYLES
+    ]
+    if doctree is not None:
+        context["page_description"] = description(doctree)
+        formulas = sum(1 for node in doctree.findall() if isinstance(node, (nodes.math, nodes.math_block)))
+        app.resnotes_formulas[pagename] = formulas
+    # The notebook itself, as it was stored: with its outputs, ready to run.
+    source = context.get("sourcename") or ""
+    context["notebook"] = f"_sources/{source}" if source.endswith(".ipynb") else None
+
+
+def write_formula_counts(app, exception):
+    """Leave beside the pages how many formulas each must show; the tests count them in a browser."""
+    if exception is None and app.builder.name == "html":
+        counts = json.dumps(app.resnotes_formulas, indent=1, sort_keys=True)
+        (Path(app.outdir).parent / "formulas.json").write_text(counts, "utf-8")
+
+
+def remove_unused_files(app, exception):
+    """Take away what no page asks for; a page that does after all fails the tests of links and requests."""
+    if exception is None and app.builder.name == "html":
+        for pattern in UNUSED_FILES:
+            for path in list((Path(app.outdir) / "_static").glob(pattern)):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def setup(app):
+    app.resnotes_formulas = {}
+    app.connect("html-page-context", prepare, priority=900)
+    app.connect("build-finished", write_formula_counts)
+    app.connect("build-finished", remove_unused_files, priority=900)

@@ -1,0 +1,47 @@
+// Three things the built page needs a script for. Without it the page is whole: boxes scroll, folds unfold by hand.
+
+// A box that scrolls sideways can be reached and moved by keyboard, and says what it is; one that fits is plain.
+const BOXES = {
+  ".bd-article .katex-display": "Wide formula",
+  ".bd-article .pst-scrollable-table-container": "Wide table",
+  ".bd-article .cell_output .output": "Wide output",
+  ".bd-article pre": "Wide code",
+};
+
+function mark(box, name) {
+  if (box.scrollWidth > box.clientWidth + 1) {
+    box.tabIndex = 0;
+    box.setAttribute("role", "group");
+    box.setAttribute("aria-label", `${name}, scrolls sideways`);
+  } else {
+    for (const attribute of ["tabindex", "role", "aria-label"]) box.removeAttribute(attribute);
+  }
+}
+
+function watchBoxes() {
+  const names = new Map();
+  const observer = new ResizeObserver((entries) => entries.forEach(({ target }) => mark(target, names.get(target))));
+  for (const [selector, name] of Object.entries(BOXES)) {
+    for (const box of document.querySelectorAll(selector)) {
+      names.set(box, name);
+      observer.observe(box);
+    }
+  }
+}
+
+// Paper cannot be unfolded: what is folded prints open, and is folded again afterwards.
+function unfoldForPrint() {
+  let opened = [];
+  addEventListener("beforeprint", () => {
+    opened = [...document.querySelectorAll("details:not([open])")];
+    for (const fold of opened) fold.open = true;
+  });
+  addEventListener("afterprint", () => opened.forEach((fold) => (fold.open = false)));
+}
+
+// From a file nothing may be fetched: the search shows its hits without excerpts there.
+if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
+
+// After the theme's own pass over code and outputs, which runs on load.
+addEventListener("load", watchBoxes);
+unfoldForPrint();

@@ -1,0 +1,35 @@
+"""Fixtures shared by all tests: the browser and the built book."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from tools import book as build
+from tools import chromium as chromium_tools
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """Path of a Chromium or Chrome that starts."""
+    path = chromium_tools.find()
+    if path is None:
+        pytest.fail("No Chromium was found (or CHROMIUM names none that starts): run the tests with `make test`.")
+    return path
+
+
+@pytest.fixture(scope="session")
+def browser(chromium):
+    """A Playwright browser that can reach this machine only."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=chromium_tools.arguments())
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def book() -> Path:
+    """The folder of the built pages, built from the sources as they are now."""
+    if not build.is_fresh():
+        pytest.fail("The built book is missing or older than its sources: run `make book` (or `make test`).")
+    return build.ROOT / "_build" / "html"

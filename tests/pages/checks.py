@@ -1,0 +1,170 @@
+"""What a page must satisfy, as functions that return what is wrong with it; `test_checks.py` breaks each of them."""
+
+import re
+from dataclasses import dataclass, field
+from urllib.parse import unquote, urldefrag, urlsplit
+
+from axe_playwright_python.sync_playwright import Axe
+from bs4 import BeautifulSoup
+
+# TeX that was meant to be a formula and reached the reader as it was typed.
+RAW_TEX = re.compile(r"\$[^$\n]+\$|\\[()\[\]]|\\[a-zA-Z]{2,}|\{(?:eq|ref|cite|numref|prf:ref)[:a-z]*\}")
+
+
+@dataclass
+class Watched:
+    """A Playwright page and what happened in it since it was last opened."""
+
+    page: object
+    requests: list = field(default_factory=list)
+    complaints: list = field(default_factory=list)
+
+    @classmethod
+    def of(cls, page):
+        watched = cls(page)
+        page.on("request", lambda request: watched.requests.append(request.url))
+        page.on("requestfailed", lambda request: watched.complaints.append(f"request failed: {request.url}"))
+        page.on("pageerror", lambda error: watched.complaints.append(f"page error: {error}"))
+        page.on("console", watched.hear)
+        return watched
+
+    def hear(self, message):
+        if message.type in ("error", "warning"):
+            self.complaints.append(f"console {message.type}: {message.text}")
+
+    def open(self, url, width=1280, scheme="light"):
+        self.requests.clear()
+        self.complaints.clear()
+        self.page.set_viewport_size({"width": width, "height": 800})
+        self.page.emulate_media(color_scheme=scheme)
+        self.page.goto(url, wait_until="load")
+        self.settle()
+
+    def look(self, width, scheme):
+        """The same page at another width and in another colour scheme, without loading it again."""
+        self.page.set_viewport_size({"width": width, "height": 800})
+        self.page.emulate_media(color_scheme=scheme)
+        self.settle()
+
+    def settle(self):
+        # Two frames: observers of sizes have run and styles have been applied.
+        self.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def outside_requests(watched, home):
+    """Requests to anything but `home`, the start of every address of the book."""
+    return [f"asks for {url}" for url in watched.requests if not url.startswith((home, "data:", "blob:"))]
+
+
+def complaints(watched):
+    """Console errors and warnings, uncaught exceptions, failed requests."""
+    return list(watched.complaints)
+
+
+def formulas(watched, expected):
+    """Formulas that are missing, failed, without MathML, or shown as TeX; `expected` is their number in the source."""
+    seen = watched.page.evaluate(
+        """() => {
+          const article = document.querySelector("article.bd-article") || document.body;
+          const shown = article.querySelectorAll(".katex");
+          const text = article.cloneNode(true);
+          text.querySelectorAll("pre, code, .katex, script, style").forEach((element) => element.remove());
+          return {
+            count: shown.length,
+            errors: [...article.querySelectorAll(".katex-error")].map((element) => element.textContent),
+            silent: [...shown].filter((formula) => !formula.querySelector(".katex-mathml math")).length,
+            unset: [...shown].filter((formula) => !formula.querySelector(".katex-html")?.textContent).length,
+            fonts: [...document.fonts].filter((font) => font.status === "error").map((font) => font.family),
+            text: text.textContent,
+          };
+        }"""
+    )
+    found = []
+    if seen["count"] != expected:
+        found.append(f"shows {seen['count']} formulas, its source has {expected}")
+    found += [f"formula not set: {error}" for error in seen["errors"]]
+    found += [f"font did not load: {family}" for family in seen["fonts"]]
+    if seen["silent"] or seen["unset"]:
+        found.append(f"{seen['silent']} formulas without MathML, {seen['unset']} without a drawn form")
+    found += [f"shows raw TeX or a raw role: {match}" for match in RAW_TEX.findall(seen["text"])]
+    return found
+
+
+def overflow(watched):
+    """A page that scrolls sideways, and boxes that do and cannot be reached by keyboard (or can and do not)."""
+    seen = watched.page.evaluate(
+        """() => {
+          const name = (element) =>
+            `<${element.tagName.toLowerCase()} id="${element.id}" class="${element.getAttribute("class") || ""}">`;
+          const scrolls = (element) =>
+            ["auto", "scroll"].includes(getComputedStyle(element).overflowX) &&
+            element.scrollWidth > element.clientWidth + 1 && element.clientWidth > 0;
+          const boxes = [...document.body.querySelectorAll("*")].filter(scrolls);
+          const width = document.documentElement.clientWidth;
+          return {
+            page: document.documentElement.scrollWidth - width,
+            wide: [...document.body.querySelectorAll("article *")]
+              .filter((element) => element.getBoundingClientRect().right > width + 1)
+              .filter((element) => !boxes.some((box) => box.contains(element)))
+              .slice(0, 3).map(name),
+            unreachable: boxes
+              .filter((box) => box.tabIndex < 0 && !box.querySelector("a, button, input, [tabindex='0']")).map(name),
+            needless: [...document.querySelectorAll(".katex-display[tabindex='0']")]
+              .filter((box) => !scrolls(box)).map(name),
+          };
+        }"""
+    )
+    found = []
+    if seen["page"] > 0:
+        found.append(f"scrolls sideways by {seen['page']} px; wide: {', '.join(seen['wide'])}")
+    found += [f"scrolls sideways, out of the keyboard's reach: {box}" for box in seen["unreachable"]]
+    found += [f"takes the focus without scrolling: {box}" for box in seen["needless"]]
+    return found
+
+
+def images(watched):
+    """Images that did not load, and images whose description is missing or a file name."""
+    seen = watched.page.evaluate(
+        """() => [...document.querySelectorAll("article img")].map((image) => ({
+             source: image.getAttribute("src"), alt: image.getAttribute("alt"), width: image.naturalWidth }))"""
+    )
+    found = [f"image did not load: {image['source']}" for image in seen if not image["width"]]
+    named = re.compile(r"\.(png|svg|jpe?g|gif)$")
+    found += [
+        f"image without a description: {image['source']} (alt={image['alt']!r})"
+        for image in seen
+        if not (image["alt"] or "").strip() or named.search(image["alt"])
+    ]
+    return found
+
+
+def accessibility(watched):
+    """Everything axe-core finds, with the first element of each finding."""
+    results = Axe().run(watched.page, options={"resultTypes": ["violations"]}).response
+    return [
+        f"axe {finding['impact']} {finding['id']} ({len(finding['nodes'])}×): {finding['help']}; "
+        f"first: {finding['nodes'][0]['html'][:200]}"
+        for finding in results["violations"]
+    ]
+
+
+def links(root):
+    """Links of the pages below `root` that lead nowhere: missing files, missing anchors, repeated ids."""
+    pages = {path: BeautifulSoup(path.read_text("utf-8"), "html.parser") for path in sorted(root.rglob("*.html"))}
+    anchors = {path: [tag["id"] for tag in soup.find_all(id=True)] for path, soup in pages.items()}
+    found = []
+    for path, soup in pages.items():
+        place = path.relative_to(root).as_posix()
+        repeated = {name for name in anchors[path] if anchors[path].count(name) > 1}
+        found += [f"{place}: id {name!r} stands there more than once" for name in sorted(repeated)]
+        for tag in soup.find_all(["a", "link", "img", "script"]):
+            address = tag.get("href") or tag.get("src")
+            if not address or urlsplit(address).scheme:
+                continue
+            file, anchor = urldefrag(address)
+            target = (path.parent / unquote(urlsplit(file).path)).resolve() if file else path
+            if not target.is_file():
+                found.append(f"{place}: {address} leads to no file")
+            elif anchor and target in anchors and unquote(anchor) not in anchors[target]:
+                found.append(f"{place}: {address} leads to no anchor")
+    return found

@@ -1,0 +1,146 @@
+"""Each check of `checks.py` sees the fault it is there for: broken pages, and whole ones that must pass."""
+
+import pytest
+
+from . import checks
+
+GOOD_FORMULA = """<div class="math"><span class="katex-display"><span class="katex"><span class="katex-mathml">
+<math><mi>x</mi></math></span><span class="katex-html" aria-hidden="true">x</span></span></span></div>"""
+WIDE = '<div style="width: 3000px">wide</div>'
+
+
+def show(watched, site, body, head="", width=1280):
+    folder, home = site
+    page = (
+        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>A page</title><link rel="icon" href="data:,">'
+        f'<meta name="viewport" content="width=device-width">{head}</head>'
+        f'<body><main><article class="bd-article"><h1>A page</h1>{body}</article></main></body></html>'
+    )
+    (folder / "page.html").write_text(page, "utf-8")
+    watched.open(home + "page.html", width=width)
+    return home
+
+
+def test_a_whole_page_passes_every_check(watched, site):
+    home = show(watched, site, f"<p>Text and <code>\\alpha</code>, 5 $ a piece.</p>{GOOD_FORMULA}", width=375)
+    assert checks.outside_requests(watched, home) == []
+    assert checks.complaints(watched) == []
+    assert checks.formulas(watched, 1) == []
+    assert checks.overflow(watched) == []
+    assert checks.images(watched) == []
+    assert checks.accessibility(watched) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '<img src="https://example.org/a.png" alt="a">',
+        '<script src="https://example.org/a.js"></script>',
+        '<style>@import "https://example.org/a.css";</style>',
+        "<script>fetch('https://example.org/data.json').catch(() => 0)</script>",
+    ],
+)
+def test_an_outside_request_is_seen(watched, site, body):
+    home = show(watched, site, body)
+    assert any("example.org" in finding for finding in checks.outside_requests(watched, home))
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("<script>console.error('bad')</script>", "bad"),
+        ("<script>console.warn('careful')</script>", "careful"),
+        ("<script>throw new Error('thrown')</script>", "thrown"),
+        ("<script>Promise.reject(new Error('rejected'))</script>", "rejected"),
+        ('<script src="gone.js"></script>', "404"),
+    ],
+)
+def test_a_complaint_is_seen(watched, site, body, said):
+    show(watched, site, body)
+    assert any(said in finding for finding in checks.complaints(watched))
+
+
+@pytest.mark.parametrize(
+    ("body", "expected", "said"),
+    [
+        (GOOD_FORMULA, 2, "its source has 2"),
+        (GOOD_FORMULA.replace("<math><mi>x</mi></math>", ""), 1, "without MathML"),
+        (GOOD_FORMULA.replace('aria-hidden="true">x', 'aria-hidden="true">'), 1, "without a drawn form"),
+        ('<span class="katex-error">\\fraq</span>', 0, "formula not set"),
+        ("<p>let $x_1 + y$ be</p>", 0, "raw TeX"),
+        ("<p>let \\(x\\) be</p>", 0, "raw TeX"),
+        ("<p>see \\frac{1}{2}</p>", 0, "raw TeX"),
+        ("<p>see {eq}`eq-chain`</p>", 0, "raw role"),
+    ],
+)
+def test_a_formula_that_is_not_set_is_seen(watched, site, body, expected, said):
+    show(watched, site, body)
+    assert any(said in finding for finding in checks.formulas(watched, expected))
+
+
+def test_a_font_that_does_not_load_is_seen(watched, site):
+    head = '<style>@font-face { font-family: F; src: url(gone.woff2) } p { font-family: F }</style>'
+    show(watched, site, "<p>Text</p>", head)
+    watched.page.evaluate("document.fonts.ready")
+    assert "font did not load: F" in checks.formulas(watched, 0)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (WIDE, "scrolls sideways by"),
+        (f'<div style="overflow-x: auto">{WIDE}</div>', "out of the keyboard's reach"),
+        (GOOD_FORMULA.replace('"katex-display"', '"katex-display" tabindex="0"'), "takes the focus without scrolling"),
+    ],
+)
+def test_an_overflow_is_seen(watched, site, body, said):
+    show(watched, site, body, width=375)
+    assert any(said in finding for finding in checks.overflow(watched))
+
+
+def test_a_box_that_scrolls_by_keyboard_passes(watched, site):
+    show(watched, site, f'<div style="overflow-x: auto" tabindex="0">{WIDE}</div>', width=375)
+    assert checks.overflow(watched) == []
+
+
+@pytest.mark.parametrize(
+    ("alt", "said"), [("", "without a description"), ('alt="a/b.png"', "without a description"), ('alt="a"', "not load")]
+)
+def test_a_bad_image_is_seen(watched, site, alt, said):
+    show(watched, site, f'<img src="gone.png" {alt}>')
+    assert any(said in finding for finding in checks.images(watched))
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ('<p style="color: #ccc; background: #fff">faint</p>', "color-contrast"),
+        ("<button></button>", "button-name"),
+        ('<img src="data:,">', "image-alt"),
+    ],
+)
+def test_a_fault_of_access_is_seen(watched, site, body, said):
+    show(watched, site, body)
+    assert any(said in finding for finding in checks.accessibility(watched))
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ('<a href="gone.html">a</a>', "leads to no file"),
+        ('<a href="#gone">a</a>', "leads to no anchor"),
+        ('<a href="b.html#gone">a</a>', "leads to no anchor"),
+        ('<img src="gone.png">', "leads to no file"),
+        ('<p id="one"></p><p id="one"></p>', "more than once"),
+    ],
+)
+def test_a_dead_link_is_seen(tmp_path, body, said):
+    (tmp_path / "a.html").write_text(body, "utf-8")
+    (tmp_path / "b.html").write_text('<p id="there"></p>', "utf-8")
+    assert any(said in finding for finding in checks.links(tmp_path))
+
+
+def test_good_links_pass(tmp_path):
+    (tmp_path / "a.html").write_text('<a href="b.html#there">b</a><a href="https://example.org">c</a>', "utf-8")
+    (tmp_path / "b.html").write_text('<p id="there"></p><a href="#there">d</a><a href="a.html">a</a>', "utf-8")
+    assert checks.links(tmp_path) == []

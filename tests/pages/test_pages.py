@@ -1,0 +1,163 @@
+"""Every page of the built book, in a browser that cannot reach any other host."""
+
+import json
+from pathlib import Path
+from urllib.parse import urljoin
+
+import nbformat
+import pytest
+from bs4 import BeautifulSoup
+
+from tools.book import ROOT
+
+from . import checks
+
+HTML = ROOT / "_build" / "html"
+# Found from the build, so that a page cannot be forgotten; a missing build fails in the `book` fixture.
+PAGES = [path.relative_to(HTML).as_posix() for path in sorted(HTML.rglob("*.html"))] or ["the book was not built"]
+# index.html only leads to the first page.
+CONTENT = [page for page in PAGES if page != "index.html"]
+NOTEBOOKS = [path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "chapters").glob("*.ipynb"))]
+
+
+def no(findings):
+    """Fail with every finding on a line of its own."""
+    assert not findings, "\n".join(findings)
+
+
+def expected_formulas(book, page):
+    counts = json.loads((book.parent / "formulas.json").read_text("utf-8"))
+    return counts.get(page.removesuffix(".html"), 0)
+
+
+@pytest.mark.parametrize("page", CONTENT)
+def test_page_on_http(book, book_url, watched, page):
+    watched.open(book_url + page)
+    findings = checks.formulas(watched, expected_formulas(book, page)) + checks.images(watched)
+    for width in (1280, 375):
+        for scheme in ("light", "dark"):
+            watched.look(width, scheme)
+            found = checks.overflow(watched) + checks.accessibility(watched)
+            findings += [f"{width} px, {scheme}: {finding}" for finding in found]
+    no(findings + checks.outside_requests(watched, book_url) + checks.complaints(watched))
+
+
+@pytest.mark.parametrize("page", CONTENT)
+def test_page_on_file(book, watched, page):
+    watched.open((book / page).as_uri(), width=375, scheme="dark")
+    findings = checks.formulas(watched, expected_formulas(book, page)) + checks.overflow(watched)
+    no(findings + checks.outside_requests(watched, book.as_uri()) + checks.complaints(watched))
+    assert watched.page.evaluate("document.documentElement.dataset.theme") == "dark"
+
+
+def test_formulas_were_counted(book):
+    """The counts come from the build; a book of this kind without formulas would make the tests above empty."""
+    assert sum(json.loads((book.parent / "formulas.json").read_text("utf-8")).values()) > 50
+
+
+def test_links_and_anchors(book):
+    no(checks.links(book))
+
+
+def test_index_leads_to_the_first_page(book, watched):
+    watched.page.goto((book / "index.html").as_uri())
+    watched.page.wait_for_url("**/chapters/00_introduction.html")
+
+
+def chapters_in_order(book):
+    """Addresses of the pages in the table of contents, as the front page lists them."""
+    front = BeautifulSoup((book / "chapters/00_introduction.html").read_text("utf-8"), "html.parser")
+    hrefs = [link["href"] for link in front.select("nav.bd-docs-nav a")]
+    return ["chapters/00_introduction.html" if href == "#" else urljoin("chapters/", href) for href in hrefs]
+
+
+def test_previous_and_next_walk_the_whole_book(book, watched):
+    order = chapters_in_order(book)
+    assert len(order) == len(set(order)) == len([page for page in PAGES if page.startswith("chapters/")])
+    watched.page.goto((book / order[0]).as_uri())
+    for step, pages in (("next", order[1:]), ("prev", order[-2::-1])):
+        for page in pages:
+            watched.page.click(f"a[rel={step}]")
+            watched.page.wait_for_url((book / page).as_uri())
+
+
+@pytest.mark.parametrize("origin", ["http", "file"])
+def test_search_finds_the_words_of_a_title(book, book_url, watched, origin):
+    home = book_url if origin == "http" else book.as_uri() + "/"
+    page = next(page for page in CONTENT if page.startswith("chapters/02"))
+    title = BeautifulSoup((book / page).read_text("utf-8"), "html.parser").h1
+    word = max(title.find(string=True, recursive=False).split(), key=len)
+    watched.open(f"{home}search.html?q={word}")
+    hit = watched.page.locator(f"#search-results a[href^='{page}']").first
+    hit.wait_for(timeout=10_000)
+    no(checks.outside_requests(watched, home) + checks.complaints(watched))
+    hit.click()
+    watched.page.wait_for_url(f"{home}{page}*")
+
+
+@pytest.mark.parametrize("origin", ["http", "file"])
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
+def test_notebook_download(book, book_url, watched, notebook, origin):
+    home = book_url if origin == "http" else book.as_uri() + "/"
+    watched.page.goto(home + notebook.replace(".ipynb", ".html"))
+    with watched.page.expect_download() as download:
+        watched.page.click("a[download]")
+    content = Path(download.value.path()).read_bytes()
+    assert download.value.suggested_filename == Path(notebook).name
+    assert content == (ROOT / notebook).read_bytes()
+    nbformat.validate(nbformat.reads(content.decode("utf-8"), as_version=4))
+
+
+def test_colours_follow_the_button(book, watched):
+    watched.page.emulate_media(color_scheme="light")
+    watched.page.goto((book / CONTENT[0]).as_uri())
+    shown = []
+    for _ in range(3):
+        watched.page.click(".theme-switch-button")
+        shown.append(watched.page.evaluate("document.documentElement.dataset.theme"))
+    assert shown == ["dark", "light", "light"]  # dark, light, and the system's own again
+
+
+def test_search_opens_by_keyboard_and_button(book, watched):
+    watched.page.set_viewport_size({"width": 1280, "height": 800})
+    watched.page.goto((book / "chapters/00_introduction.html").as_uri())
+    field = watched.page.locator(".search-button__wrapper input")
+    watched.page.keyboard.press("Control+k")
+    field.wait_for(state="visible")
+    watched.page.keyboard.press("Escape")
+    field.wait_for(state="hidden")
+    watched.page.click(".search-button-field")
+    field.wait_for(state="visible")
+
+
+def test_contents_open_on_a_phone(book, watched):
+    watched.page.set_viewport_size({"width": 375, "height": 800})
+    watched.page.goto((book / "chapters/02_backward_pass.html").as_uri())
+    link = watched.page.locator(".bd-sidebar-primary nav a").first
+    link.wait_for(state="hidden")
+    watched.page.click(".primary-toggle")
+    link.wait_for(state="visible")
+    watched.page.wait_for_function("document.activeElement.closest('.bd-sidebar-primary')")
+    watched.page.keyboard.press("Escape")
+    link.wait_for(state="hidden")
+
+
+def test_wide_formula_scrolls_by_keyboard(book, watched):
+    """Somewhere in the book a formula is wider than a phone; the arrow keys move it."""
+    for page in CONTENT:
+        watched.open((book / page).as_uri(), width=375)
+        box = watched.page.locator(".katex-display[tabindex='0']:visible").first
+        if box.count():
+            box.focus()
+            watched.page.keyboard.press("ArrowRight")
+            watched.page.wait_for_function("document.activeElement.scrollLeft > 0")
+            return
+    pytest.fail("no formula of the book is wider than 375 px: this test has nothing to test")
+
+
+def test_without_script_the_page_is_whole(book, browser, book_url):
+    page = browser.new_page(java_script_enabled=False)
+    page.goto(book_url + "chapters/01_forward_pass.html")
+    assert page.locator("article .katex").count() == expected_formulas(book, "chapters/01_forward_pass.html")
+    assert not page.locator("button:visible").count()
+    page.close()

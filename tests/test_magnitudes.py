@@ -1,0 +1,304 @@
+"""Products in the log domain, and where formats give out, against exact arithmetic."""
+
+import doctest
+import math
+import time
+from fractions import Fraction
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+
+import resnotes.magnitudes
+from resnotes.magnitudes import FORMATS, RangeLimits, range_limits, shortcut_product
+
+# --- products -----------------------------------------------------------------------------------------
+
+
+def exact_log10(factors):
+    """log10 |product| by an exact product and 60 digits."""
+    product = math.prod(abs(Fraction(f)) for f in factors)
+    with mpmath.workdps(60):
+        # log(1 + d) of the exact distance where the product is close to 1.
+        d = product - 1
+        if abs(d) < 0.5:
+            return float(mpmath.log1p(mpmath.mpf(d.numerator) / d.denominator) / mpmath.log(10))
+        return float(mpmath.log10(mpmath.mpf(product.numerator)) - mpmath.log10(mpmath.mpf(product.denominator)))
+
+
+def test_what_overflows_on_the_way_comes_back():
+    product = shortcut_product([2.0] * 2000 + [0.5] * 2000 + [3.0])
+    assert product.sign == 1 and float(product) == 3.0
+    np.testing.assert_allclose(product.log10, math.log10(3), rtol=1e-15)
+
+
+def test_odd_bases_come_back_too():
+    third = 1 / 3
+    product = shortcut_product([3.0] * 5000 + [third] * 5000)
+    with mpmath.workdps(60):
+        wanted = (3 * mpmath.mpf(third)) ** 5000
+        np.testing.assert_allclose(float(product), float(wanted), rtol=1e-15)
+        np.testing.assert_allclose(product.log10, float(mpmath.log10(wanted)), rtol=1e-15)
+
+
+@pytest.mark.parametrize("factor", [1 - 2**-53, 1 + 2**-52, 0.999, -1.001, 3.0, 1e-300, -1e300, 5e-324])
+def test_a_million_equal_factors(factor):
+    product = shortcut_product(np.full(10**6, factor))
+    with mpmath.workdps(60):
+        wanted = 10**6 * mpmath.log10(abs(mpmath.mpf(factor)))
+    np.testing.assert_allclose(product.log10, float(wanted), rtol=2e-15)
+    assert product.sign == 1
+    assert shortcut_product(np.full(10**6 + 1, factor)).sign == np.sign(factor)
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=150))
+@settings(max_examples=300, deadline=None)
+def test_any_product(factors):
+    got = shortcut_product(factors)
+    exact = math.prod(map(Fraction, factors))
+    assert got.sign == (exact > 0) - (exact < 0)
+    if exact == 0:
+        assert got.log10 == -math.inf and float(got) == 0
+        return
+    np.testing.assert_allclose(got.log10, exact_log10(factors), rtol=3e-15, atol=1e-300)
+    assert 0.5 <= got.mantissa < 1
+    try:
+        wanted = float(exact)
+    except OverflowError:
+        wanted = math.inf if exact > 0 else -math.inf
+    # ldexp rounds a second time among the subnormal numbers.
+    np.testing.assert_allclose(float(got), wanted, rtol=3e-16, atol=5e-324)
+
+
+@given(st.lists(st.floats(-2**-30, 2**-30), min_size=1, max_size=60))
+@settings(max_examples=200, deadline=None)
+def test_products_near_one_keep_their_logarithm(distances):
+    factors = [1 + d for d in distances]
+    np.testing.assert_allclose(shortcut_product(factors).log10, exact_log10(factors), rtol=3e-15, atol=1e-300)
+
+
+def test_ends_of_the_range():
+    assert float(shortcut_product([1e300, 1e300])) == math.inf
+    assert float(shortcut_product([1e300, -1e300])) == -math.inf
+    assert float(shortcut_product([1e-300, 1e-300])) == 0
+    nothing = shortcut_product([])
+    assert (nothing.sign, nothing.log10, float(nothing)) == (1, 0.0, 1.0)
+    zero = shortcut_product([3, -0.0, 1e300])
+    assert (zero.sign, zero.log10, float(zero)) == (0, -math.inf, 0.0)
+    assert float(shortcut_product(np.array([0.5, 3], np.float32))) == 1.5
+    assert float(shortcut_product((2, 3))) == 6.0
+
+
+# --- formats ------------------------------------------------------------------------------------------
+
+
+def rounded(value, form):
+    """An exact positive value rounded once to a format, half to even; math.inf above it."""
+    exponent = value.numerator.bit_length() - value.denominator.bit_length()
+    if Fraction(2) ** exponent > value:
+        exponent -= 1
+    step = Fraction(2) ** (max(exponent, form.lowest) - form.precision + 1)
+    nearest = round(value / step) * step  # round() of a Fraction is half to even
+    return math.inf if nearest >= Fraction(2) ** (form.highest + 1) else nearest
+
+
+def brute(factor, name):
+    """Every power in turn, exactly, until the format has given out."""
+    form, size = FORMATS[name], abs(Fraction(factor))
+    power, n = size, 1
+    subnormal = None
+    while True:
+        value = rounded(power, form) if power else 0
+        if value == math.inf:
+            return RangeLimits(None, None, n)
+        if value == 0:
+            return RangeLimits(subnormal, n, None)
+        if value < Fraction(2) ** form.lowest and subnormal is None:
+            subnormal = n
+        power, n = power * size, n + 1
+
+
+@pytest.mark.parametrize("name", ["float16", "float32", "float64"])
+def test_formats_are_numpys(name):
+    info, form = np.finfo(name), FORMATS[name]
+    assert form.smallest_subnormal == info.smallest_subnormal
+    assert form.smallest_normal == info.smallest_normal
+    assert form.max == info.max
+
+
+def test_bfloat16_is_float32_cut_short():
+    form = FORMATS["bfloat16"]
+    top = np.array([0x00010000, 0x00800000, 0x7F7F0000], np.uint32).view(np.float32)
+    assert [form.smallest_subnormal, form.smallest_normal, form.max] == top.tolist()
+
+
+@given(st.floats(1e-9, 1e6), st.sampled_from(["float16", "float32"]))
+@example(2.0**-25, "float16")
+@example(2.0**-24 * 1.5, "float16")
+@example(65520.0, "float16")
+@settings(max_examples=300)
+def test_the_tests_rounding_is_numpys(value, name):
+    with np.errstate(over="ignore"):
+        assert float(rounded(Fraction(value), FORMATS[name])) == float(np.dtype(name).type(value))
+
+
+def test_the_tests_rounding_is_pythons_for_float64():
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        value = Fraction(int(rng.integers(1, 2**62)), int(rng.integers(1, 2**62))) * Fraction(2) ** int(
+            rng.integers(-1090, 1030)
+        )
+        try:
+            wanted = float(value)
+        except OverflowError:
+            wanted = math.inf
+        got = rounded(value, FORMATS["float64"])
+        assert (got == math.inf and wanted == math.inf) or float(got) == wanted
+
+
+def bfloat16_by_bits(value):
+    """Nearest bfloat16 of a float32, half to even, on its bits."""
+    bits = int(np.float32(value).view(np.uint32))
+    bits = (bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000
+    return float(np.uint32(bits).view(np.float32))
+
+
+@given(st.floats(2.0**-149, 2.0**127, width=32))
+@settings(max_examples=300)
+def test_the_tests_rounding_is_bit_arithmetic_for_bfloat16(value):
+    assert float(rounded(Fraction(value), FORMATS["bfloat16"])) == bfloat16_by_bits(value)
+
+
+# How close to 1 a factor may be for powers in turn to end soon enough.
+CLOSEST = {"float16": 0.05, "bfloat16": 0.2, "float32": 0.2, "float64": 1.0}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@given(st.one_of(st.floats(-50, 50), st.floats(-1, 1), st.floats(allow_nan=False, allow_infinity=False)))
+@settings(max_examples=150, deadline=None)
+def test_against_powers_in_turn(name, factor):
+    assume(factor == 0 or abs(math.log(abs(factor))) > CLOSEST[name])
+    assert range_limits(factor, name) == brute(factor, name)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_boundaries_are_ties(name):
+    """At each rounding boundary itself, and one float64 to either side."""
+    form = FORMATS[name]
+    tiny, normal = Fraction(form.smallest_subnormal), Fraction(form.smallest_normal)
+    spots = [tiny / 2, tiny, normal - tiny / 2, normal - tiny, normal, Fraction(form.max), Fraction(form.max) + 1,
+             (Fraction(form.max) + Fraction(2) ** (form.highest + 1)) / 2]  # fmt: skip
+    tried = 0
+    for spot in spots:
+        try:
+            value = float(spot)
+        except OverflowError:
+            continue
+        for factor in (value, math.nextafter(value, 0), math.nextafter(value, math.inf)):
+            if math.isfinite(factor):
+                tried += 1
+                assert range_limits(factor, name) == brute(factor, name), factor
+    assert tried >= 15
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_powers_of_two_meet_the_boundaries_exactly(name):
+    for e in range(1, 60):
+        for factor in (2.0**e, 2.0**-e, -(2.0**-e)):
+            assert range_limits(factor, name) == brute(factor, name)
+
+
+def test_closed_cases():
+    assert range_limits(0.5, "float16") == RangeLimits(15, 25, None)
+    assert range_limits(-0.5, "float64") == RangeLimits(1023, 1075, None)
+    assert range_limits(0.5, "bfloat16") == RangeLimits(127, 134, None)
+    assert range_limits(2, "float32") == RangeLimits(None, None, 128)
+    assert range_limits(2.0, "float64") == RangeLimits(None, None, 1024)
+    assert range_limits(1e-300, "float16") == RangeLimits(None, 1, None)
+    assert range_limits(1e-300, "float64") == RangeLimits(None, 2, None)
+    assert range_limits(5e-324, "float64") == RangeLimits(1, 2, None)
+    for name in FORMATS:
+        for one in (1.0, -1.0, 1):
+            assert range_limits(one, name) == RangeLimits(None, None, None)
+        for zero in (0.0, -0.0, 0):
+            assert range_limits(zero, name) == RangeLimits(None, 1, None)
+
+
+def confirm(factor, name):
+    """Each n is the first by 400 digits: it has passed its boundary and n - 1 has not."""
+    form, got = FORMATS[name], range_limits(factor, name)
+    with mpmath.workdps(400):
+        size = abs(mpmath.mpf(factor))
+        tiny, normal = mpmath.mpf(form.smallest_subnormal), mpmath.mpf(form.smallest_normal)
+        top = (mpmath.mpf(form.max) + mpmath.ldexp(1, form.highest + 1)) / 2
+        passed = {
+            "zero": lambda n: size**n <= tiny / 2,
+            "subnormal": lambda n: size**n < normal - tiny / 2,
+            "overflow": lambda n: size**n >= top,
+        }
+        for field in ("zero", "subnormal") if size < 1 else ("overflow",):
+            n = getattr(got, field)
+            if n is None:  # jumped past: straight from normal to zero
+                assert field == "subnormal"
+                n = got.zero
+            assert passed[field](n) and not passed[field](n - 1), (factor, name, field, n)
+    return got
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("steps", [1, 2, 3, 7, 1000, 2**20 + 1, 2**40 - 1])
+def test_factors_close_to_one(name, steps):
+    for factor in (1 - steps * 2**-53, 1 + steps * 2**-52, -1 + steps * 2**-53):
+        confirm(factor, name)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@given(st.integers(2, 10**6), st.sampled_from(["zero", "subnormal", "overflow"]), st.integers(-2, 2))
+@settings(max_examples=60, deadline=None)
+def test_factors_whose_power_all_but_meets_a_boundary(name, n, which, aside):
+    """The float64 nearest to boundary**(1/n), and its neighbours: n is settled by the last digits."""
+    form = FORMATS[name]
+    with mpmath.workdps(40):
+        tiny = mpmath.mpf(form.smallest_subnormal)
+        boundary = {"zero": tiny / 2, "subnormal": mpmath.mpf(form.smallest_normal) - tiny / 2,
+                    "overflow": (mpmath.mpf(form.max) + mpmath.ldexp(1, form.highest + 1)) / 2}[which]  # fmt: skip
+        factor = float(mpmath.root(boundary, n))
+    for _ in range(abs(aside)):
+        factor = math.nextafter(factor, math.inf if aside > 0 else 0)
+    found = getattr(confirm(factor, name), which)
+    if found is None:
+        assert which == "subnormal" and n < 10  # so large a step that it jumps past
+    else:
+        assert abs(found - n) <= 1
+
+
+def test_the_answer_is_immediate():
+    began = time.perf_counter()
+    for name in FORMATS:
+        for factor in (1 - 2**-53, 1 + 2**-52, 0.5, 0.999999, 1.0000001):
+            range_limits(factor, name)
+    assert time.perf_counter() - began < 0.5
+
+
+def test_rounding_once_is_not_rounding_every_step():
+    """0.999 multiplied step by step in bfloat16 stalls; its exact powers go on to 0."""
+    assert bfloat16_by_bits(0.999) == 1.0
+    assert range_limits(0.999, "bfloat16").zero == brute_zero(0.999, "bfloat16")
+
+
+def brute_zero(factor, name):
+    """First n at which the power rounds to 0, by bisection on 60 digits."""
+    with mpmath.workdps(60):
+        boundary = mpmath.mpf(FORMATS[name].smallest_subnormal) / 2
+        low, high = 0, 2**40
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if mpmath.mpf(factor) ** middle <= boundary else (middle, high)
+    return high
+
+
+def test_examples_in_the_docstrings():
+    result = doctest.testmod(resnotes.magnitudes)
+    assert result.attempted > 0 and result.failed == 0

@@ -1,0 +1,73 @@
+"""Build the book when anything it is made from has changed; a rebuild is always whole."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+# Everything a page can depend on. `tests/` and the rest of `tools/` are not among them.
+INPUTS = (
+    "src", "chapters", "assets", "_ext", "_config.yml", "_toc.yml",
+    "pyproject.toml", "requirements.txt", "tools/book.py",
+)  # fmt: skip
+IGNORED = {"__pycache__", ".ipynb_checkpoints", ".DS_Store"}
+
+
+def sources(root=ROOT):
+    """The files the book is made from, sorted, as paths relative to `root`."""
+    found = []
+    for name in INPUTS:
+        path = root / name
+        found += [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    relative = (file.relative_to(root) for file in found)
+    return sorted(file for file in relative if not IGNORED.intersection(file.parts) and file.suffix != ".pyc")
+
+
+def fingerprint(root=ROOT):
+    """SHA-256 over the names and contents of `sources(root)`."""
+    digest = hashlib.sha256()
+    for file in sources(root):
+        content = (root / file).read_bytes()
+        digest.update(f"{file.as_posix()}\0{len(content)}\0".encode())
+        digest.update(content)
+    return digest.hexdigest()
+
+
+def stamp(root=ROOT):
+    return root / "_build" / "stamp"
+
+
+def is_fresh(root=ROOT):
+    """Whether the built book is the one these sources give."""
+    built = (root / "_build/html/index.html").is_file() and stamp(root).is_file()
+    return built and stamp(root).read_text("utf-8") == fingerprint(root)
+
+
+def build(root=ROOT):
+    """Delete what was built, execute every notebook and write every page; raise if anything warns."""
+    # Taken before the build: a file edited meanwhile leaves the stamp stale, as it must.
+    before = fingerprint(root)
+    shutil.rmtree(root / "_build", ignore_errors=True)
+    command = [Path(sys.executable).with_name("jupyter-book"), "build", ".", "-W", "-n", "--keep-going"]
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    subprocess.run(command, cwd=root, env={**os.environ, "PATH": path}, check=True)
+    stamp(root).write_text(before, "utf-8")
+
+
+def main():
+    if is_fresh():
+        print("The book is up to date.")
+    else:
+        try:
+            build()
+        except subprocess.CalledProcessError as error:
+            sys.exit(f"The book was not built: jupyter-book ended with status {error.returncode}; see above.")
+    page = ROOT / "_build/html/index.html"
+    print(f"Open _build/html/index.html in a browser:\n  {page.as_uri()}")
+
+
+if __name__ == "__main__":
+    main()
