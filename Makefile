@@ -5,6 +5,8 @@ PYTHON_IN_VENV := .venv/bin/python
 # The environment's own node, jupyter and kernels before any the machine may have.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export JUPYTER_PREFER_ENV_PATH := 1
+# Not the user's own IPython settings and start-up files.
+export IPYTHONDIR := $(CURDIR)/.venv/ipython
 # One thread and no debugger: the same numbers and the same output everywhere.
 export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1

@@ -1,4 +1,4 @@
-// Three things the built page needs a script for. Without it the page is whole: boxes scroll, folds unfold by hand.
+// Four things the built page needs a script for. Without it the page is whole: boxes scroll, folds unfold by hand.
 
 // A box that scrolls sideways can be reached and moved by keyboard, and says what it is; one that fits is plain.
 const BOXES = {
@@ -39,8 +39,28 @@ function unfoldForPrint() {
   addEventListener("afterprint", () => opened.forEach((fold) => (fold.open = false)));
 }
 
-// From a file nothing may be fetched: the search shows its hits without excerpts there.
-if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
+// A page opened from a file may fetch nothing, and a link there shows a notebook instead of saving it. The search
+// shows its hits without excerpts, and a notebook comes as a script (notebook.ipynb.js) that calls this function.
+function resnotesDownload(name, text) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type: "application/x-ipynb+json" }));
+  link.download = name;
+  link.click();
+}
+
+function workFromFile() {
+  DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
+  for (const link of document.querySelectorAll("a[download][href$='.ipynb']")) {
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      const script = document.createElement("script");
+      script.src = `${link.href}.js`;
+      document.head.append(script);
+    });
+  }
+}
+
+if (location.protocol === "file:") workFromFile();
 
 // After the theme's own pass over code and outputs, which runs on load.
 addEventListener("load", watchBoxes);

@@ -435,7 +435,7 @@ def test_tanh_keeps_its_slope_where_it_saturates():
 
 
 def test_activations_can_be_called():
-    np.testing.assert_array_equal(relu([-1, 0, 2]), [0, 0, 2])
+    np.testing.assert_array_equal(relu([-1, -5e-324, 0, 5e-324, 2]), [0, 0, 0, 5e-324, 2])
     np.testing.assert_array_equal(tanh(np.array([0.5])), np.tanh([0.5]))
     np.testing.assert_array_equal(identity(np.array([[3.0]])), [[3.0]])
     np.testing.assert_array_equal(Affine([[1.0, 1.0]], [1.0])([1.0, 2.0]), [4.0])

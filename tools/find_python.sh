@@ -14,9 +14,7 @@ for candidate in "$@"; do
         exit 0
     fi
 done
-cat >&2 <<MESSAGE
-No Python 3.11, 3.12 or 3.13 that can make an environment was found. Tried: $*
+echo "No Python 3.11, 3.12 or 3.13 that can make an environment was found. Tried: $*
 Install one (on Debian and Ubuntu together with its python3-venv package),
-or name one: make book PYTHON=/path/to/python3.12
-MESSAGE
+or name one: make book PYTHON=/path/to/python3.12" >&2
 exit 1

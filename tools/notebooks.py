@@ -32,17 +32,13 @@ WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{6,}")
 
 
-def joined(text):
-    return text if isinstance(text, str) else "".join(text)
-
-
 def merged_streams(outputs):
     """`outputs` with each run of printed pieces made one: how a kernel cuts its stream is a matter of timing."""
     result = []
     for output in outputs:
         before = result[-1] if result else None
         if before and output["output_type"] == "stream" == before["output_type"] and output["name"] == before["name"]:
-            before["text"] = joined(before["text"]) + joined(output["text"])
+            before["text"] += output["text"]
         else:
             result.append(output)
     return result
@@ -53,7 +49,7 @@ def normal_form(notebook):
 
     Outputs stay, as do cell ids; cells without an id get one from their position.
     """
-    notebook = json.loads(json.dumps(notebook))
+    notebook = nbformat.v4.reads(json.dumps(notebook))  # a copy, with lists of lines joined; nothing is validated yet
     notebook["nbformat"], notebook["nbformat_minor"] = 4, 5
     notebook["metadata"].pop("widgets", None)
     notebook["metadata"].update(kernelspec=KERNEL, language_info=LANGUAGE)
@@ -66,7 +62,7 @@ def normal_form(notebook):
             for output in cell["outputs"]:
                 output.pop("transient", None)
                 output.get("data", {}).pop(WIDGET_VIEW, None)
-    return nbformat.from_dict(notebook)
+    return notebook
 
 
 def as_text(notebook):
@@ -80,7 +76,7 @@ def problems(text):
     found = []
     if text != as_text(normal_form(notebook)):
         found.append("is not in normal form (make notebooks)")
-    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code" and joined(cell["source"]).strip()]
+    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code" and "".join(cell["source"]).strip()]
     if [cell["execution_count"] for cell in code] != list(range(1, len(code) + 1)):
         found.append("was not executed from top to bottom in one go (make notebooks)")
     for cell in code:

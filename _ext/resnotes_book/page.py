@@ -54,6 +54,14 @@ def write_formula_counts(app, exception):
         (Path(app.outdir).parent / "formulas.json").write_text(counts, "utf-8")
 
 
+def write_notebook_scripts(app, exception):
+    """Each notebook once more as a script: from a file:// page nothing else can be read and offered as a download."""
+    if exception is None and app.builder.name == "html":
+        for notebook in (Path(app.outdir) / "_sources").rglob("*.ipynb"):
+            call = f"resnotesDownload({json.dumps(notebook.name)}, {json.dumps(notebook.read_text('utf-8'))});\n"
+            notebook.with_suffix(".ipynb.js").write_text(call, "utf-8")
+
+
 def remove_unused_files(app, exception):
     """Take away what no page asks for; a page that does after all fails the tests of links and requests."""
     if exception is None and app.builder.name == "html":
@@ -66,4 +74,5 @@ def setup(app):
     app.resnotes_formulas = {}
     app.connect("html-page-context", prepare, priority=900)
     app.connect("build-finished", write_formula_counts)
+    app.connect("build-finished", write_notebook_scripts)
     app.connect("build-finished", remove_unused_files, priority=900)

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from sympy import Eq, Expr, Integer, S, Tuple, lambdify, oo
+from sympy import Eq, Expr, Ge, Integer, Le, S, Tuple, lambdify, oo
 
 from . import verify
-from .symbolic import backward, components, forward, merge, printing, scaling, unrolled
+from .symbolic import backward, bounds, components, forward, merge, printing, scaling, unrolled
 from .symbolic.algebra import Factor, L, OrderedSum, Partial, Rule, Scalar, i, l
 from .symbolic.derivation import DEEPEST, compare
 from .symbolic.quantities import E, F, H, J, g, loss_gradient, x
@@ -56,6 +56,10 @@ class Equation:
         Labels of the equations it uses.
     reference : str
         Citation key, for what is only quoted.
+    tight : callable, optional
+        For a bound: generator -> random case in which both sides are equal.
+    tight_tolerance : float
+        How close to equal; larger than ``tolerance`` only where equality is a limit.
     """
 
     label: str
@@ -72,10 +76,15 @@ class Equation:
     exact: Callable | None = None
     rests_on: tuple[str, ...] = ()
     reference: str = ""
+    tight: Callable | None = None
+    tight_tolerance: float = verify.TOLERANCE
 
     @property
     def latex(self) -> str:
         """LaTeX without delimiters; the chapters hold this text."""
+        if isinstance(self.expression, (Ge, Le)):
+            sign = printing.SIGNS[type(self.expression)]
+            return printing.relation(self.expression.lhs, sign, self.expression.rhs)
         pairs = equalities(self.expression)
         if len(pairs) > 1 and len({left for left, _ in pairs}) > 1:
             return printing.system(pairs)
@@ -99,12 +108,35 @@ class Equation:
         CheckError
             Naming the label, both values and the case; a DerivationError where a step of the proof fails.
         """
-        pairs = equalities(self.expression if expression is None else expression)
-        comparisons = self._check_symbolically(pairs)
-        if expression is None:
+        expression = self.expression if expression is None else expression
+        comparisons = 0
+        if expression is self.expression:
             comparisons += sum(proof.check() if hasattr(proof, "check") else proof() for proof in self.proofs)
+        if isinstance(expression, (Ge, Le)):
+            worst, cases = self._check_bound(expression)
+            return CheckResult(worst, comparisons + cases)
+        pairs = equalities(expression)
+        comparisons += self._check_symbolically(pairs)
         worst, cases = self._check_numerically(pairs)
         return CheckResult(worst, comparisons + cases)
+
+    def _check_bound(self, bound) -> tuple[float, int]:
+        """The bound in random cases, and with equality where it is tight, so that a weaker one fails too."""
+        larger, smaller = (bound.lhs, bound.rhs) if isinstance(bound, Ge) else (bound.rhs, bound.lhs)
+        worst = 0.0
+        for number, world in enumerate(verify.worlds(self.world, self.cases)):
+            shortfall = world.shortfall(larger, smaller)
+            if not shortfall <= self.tolerance:
+                raise CheckError(f"{self.label}, random case {number}: {bound} is violated: got "
+                                 f"{world.evaluate(bound.lhs)} on the left and {world.evaluate(bound.rhs)} on the right")
+            worst = max(worst, shortfall)
+        for number, world in enumerate(verify.worlds(self.tight, self.cases)):
+            error, want, got = world.compare(bound.lhs, bound.rhs)
+            if not error <= self.tight_tolerance:
+                raise CheckError(f"{self.label}, case {number} in which it must be tight: got {got} for {bound.rhs}, "
+                                 f"want {want} for {bound.lhs}")
+            worst = max(worst, error) if self.tight_tolerance <= self.tolerance else worst
+        return worst, 2 * self.cases
 
     def _check_symbolically(self, pairs) -> int:
         comparisons = 0
@@ -175,13 +207,21 @@ BLOCKS = tuple({backward.K: Integer(depth), backward.k: Integer(inside)}
                for depth in range(2, 7) for inside in range(1, depth))
 
 FORWARD, BACKWARD, MERGE = "01_forward_pass", "02_backward_pass", "03_merge_point"
-SCALING, UNROLLED = "04_lambda_scaling", "05_unrolled_sum"
+SCALING, UNROLLED, AT_LEAST = "04_lambda_scaling", "05_unrolled_sum", "06_at_least"
 
 _any_units = verify.Units
 _scaled = partial(verify.Units, shortcuts="scale", after=False)
 _identity = partial(verify.Units, shortcuts="identity", after=False)
 _apart = partial(verify.Merge, source="apart")
+_square = partial(verify.Merge, square=True)
 _projected = partial(verify.Merge, source="projected")
+
+
+CHAIN = ("|J_i|_2 <= c / L for every unit", "c < L")
+
+
+def _one(kind: str):
+    return partial(verify.OneUnit, kind=kind)
 
 
 def _four_layer_rules() -> tuple[Rule, ...]:
@@ -210,8 +250,12 @@ def _block_check(pairs) -> int:
     return comparisons
 
 
-def _component_check(loss):
-    return lambda pairs: sum(forward.check_component_gradient(loss, right) for _, right in pairs)
+def _component_check(loss, by_logits=False):
+    return lambda pairs: sum(forward.check_component_gradient(loss, right, by_logits) for _, right in pairs)
+
+
+def _softmax_jacobian_check(pairs) -> int:
+    return sum(forward.check_softmax_jacobian(right) for _, right in pairs)
 
 
 def _by_enumeration(pairs) -> int:
@@ -229,6 +273,7 @@ def _merge_rules(source: Expr = merge.u) -> tuple[Rule, ...]:
 
 
 J_W = merge.J * merge.W
+_projected_by_components = partial(merge.check_by_components, projected=True)
 
 
 def _build() -> list[Equation]:
@@ -241,6 +286,7 @@ def _build() -> list[Equation]:
     g3, g2, g1 = derivation(3), derivation(2), derivation(1)
     component = partial(Equation, chapter=FORWARD, world=verify.Components, method="symbolic")
     lower_limit = unrolled.wrong_lower_limit()
+    bound = partial(Equation, chapter=AT_LEAST, method="numeric")
     entries = [
         # 1. Forward pass
         definition("forward-affine", FORWARD, eq(*forward.affine), world=verify.FourLayers),
@@ -253,16 +299,28 @@ def _build() -> list[Equation]:
                    rests_on=("forward-softmax",)),
         component("forward-loss-gradient", expression=eq(Partial(E, forward.output(k)), forward.cross_entropy_gradient),
                   exact=_component_check(forward.cross_entropy[1]), rests_on=("forward-loss", "forward-softmax"),
+                  proofs=(forward.loss_by_logarithms(), forward.loss_gradient()),
                   assumptions=("p need not sum to 1",)),
         definition("forward-literal", FORWARD, eq(*forward.literal), world=verify.Components),
         component("forward-literal-gradient",
                   expression=eq(Partial(Scalar("Eliteral"), forward.output(k)), forward.literal_gradient),
                   exact=_component_check(forward.literal[1]), rests_on=("forward-literal",),
+                  proofs=(forward.literal_derivation(),),
                   assumptions=("every component of x_5 positive",)),
         definition("forward-squared", FORWARD, eq(*forward.squared), world=verify.Components),
         component("forward-squared-gradient",
                   expression=eq(Partial(Scalar("Esquared"), forward.output(k)), forward.squared_gradient),
-                  exact=_component_check(forward.squared[1]), rests_on=("forward-squared",)),
+                  exact=_component_check(forward.squared[1]), rests_on=("forward-squared",),
+                  proofs=(forward.squared_derivation(),)),
+        definition("forward-logits", FORWARD, eq(*forward.output_of_logits), world=verify.Logits),
+        component("forward-softmax-jacobian", expression=eq(*forward.output_by_logits), world=verify.Logits,
+                  exact=_softmax_jacobian_check, rests_on=("forward-logits",)),
+        component("forward-logits-gradient",
+                  expression=eq(Partial(Scalar("Eliteral"), forward.logit(k)), forward.logits_gradient),
+                  world=verify.Logits, exact=_component_check(forward.literal[1], by_logits=True),
+                  proofs=(forward.logits_derivation(),),
+                  rests_on=("forward-literal", "forward-logits", "forward-softmax-jacobian"),
+                  assumptions=("x_5 = softmax(z)", "p need not sum to 1")),
         # 2. Backward pass
         definition("backward-row", BACKWARD, eq(*backward.gradient_definition), world=verify.FourLayers),
         four("backward-local", expression=together(backward.local_derivatives()), rests_on=("forward-four-layers",)),
@@ -312,8 +370,11 @@ def _build() -> list[Equation]:
         Equation("merge-fan-out", MERGE, chain(loss_gradient(merge.u), *(s.expression for s in merge.fan_out().steps)),
                  "symbolic", world=verify.Merge, rules=_merge_rules(), proofs=(merge.fan_out(),),
                  rests_on=("merge-question", "merge-copies")),
+        Equation("merge-weight", MERGE, eq(*merge.own_weight()), "symbolic", world=_apart,
+                 exact=merge.check_by_components, assumptions=("W occurs in x = W u alone",),
+                 rests_on=("merge-question", "merge-copies")),
         Equation("merge-inverse", MERGE, eq(merge.as_asked().quantity, merge.as_asked().result), "symbolic",
-                 world=verify.Merge, rules=_merge_rules(), proofs=(merge.as_asked(),), tolerance=1e-7,
+                 world=_square, rules=_merge_rules(), proofs=(merge.as_asked(),), tolerance=1e-7,
                  assumptions=merge.as_asked().assumptions, rests_on=("merge-fan-out",)),
         Equation("merge-constant", MERGE, eq(merge.constant().quantity, merge.constant().result), "symbolic",
                  world=verify.Merge, rules=_merge_rules(), proofs=(merge.constant(),), rests_on=("merge-fan-out",)),
@@ -322,16 +383,25 @@ def _build() -> list[Equation]:
                  exact=_distance_check),
         definition("merge-projected", MERGE, eq(*merge.projected), world=_projected),
         Equation("merge-projected-gradient", MERGE, together(merge.projected_gradient()), "symbolic", world=_projected,
-                 rests_on=("merge-projected", "merge-copies")),
+                 exact=_projected_by_components, rests_on=("merge-projected", "merge-copies")),
+        Equation("merge-columns", MERGE, together(merge.as_columns()), "symbolic", world=_projected,
+                 exact=_projected_by_components, rests_on=("merge-projected-gradient",)),
         Equation("merge-padded", MERGE, eq(*merge.padded), "numeric", world=verify.Padded,
                  assumptions=("k runs over the components of o",), rests_on=("merge-projected-gradient",)),
+        definition("merge-after", MERGE, eq(*merge.after), world=verify.MergeAfter),
+        Equation("merge-after-gradient", MERGE, together(merge.after_gradient()), "symbolic", world=verify.MergeAfter,
+                 exact=merge.check_by_components, rests_on=("merge-after", "merge-copies")),
         # 4. Lambda scaling
         definition("scaling-unit", SCALING, eq(*scaling.unit), world=_scaled),
         definition("scaling-shortcut-product", SCALING, eq(*scaling.shortcut_product), world=_scaled),
         definition("scaling-branch-hat", SCALING, eq(*_hat_at_l()), world=_scaled),
         Equation("scaling-forward", SCALING, eq(x(L), scaling.forward_sum()), "induction", (scaling.STATES,),
                  world=_scaled, rules=(scaling.state_rule(),), index_values=DEPTHS,
-                 proofs=(scaling.forward(), scaling.forward_hat()), rests_on=("scaling-unit", "scaling-branch-hat")),
+                 proofs=(scaling.forward(),), rests_on=("scaling-unit",)),
+        Equation("scaling-forward-hat", SCALING, eq(x(L), scaling.forward_hat().result), "induction", (scaling.STATES,),
+                 world=_scaled, rules=(scaling.state_rule(), *scaling.hat_rules()), index_values=DEPTHS,
+                 proofs=(scaling.forward_hat(),),
+                 rests_on=("scaling-forward", "scaling-shortcut-product", "scaling-branch-hat")),
         Equation("scaling-unit-gradient", SCALING, eq(g(l), scaling.unit_gradient().result), "symbolic", (scaling.STATES,),
                  world=_scaled, rules=(Rule(g(l), g(l + 1) * (Scalar("lambda", l) + J(l))),),
                  proofs=(scaling.unit_gradient(),), rests_on=("scaling-unit", "backward-unit")),
@@ -342,6 +412,11 @@ def _build() -> list[Equation]:
                  (scaling.STATES,), world=_scaled, rules=(scaling.gradient_rule(),), index_values=DEPTHS,
                  proofs=(scaling.two_term_induction(), scaling.two_term_derivation(), _sum_derivative_check),
                  rests_on=("scaling-jacobian", "scaling-forward")),
+        Equation("scaling-two-terms-hat", SCALING, eq(*scaling.two_terms_hat), "exhaustive", (scaling.STATES,),
+                 world=_scaled, exact=scaling.check_two_terms_hat,
+                 rests_on=("scaling-two-terms", "scaling-shortcut-product", "scaling-branch-hat")),
+        Equation("scaling-log-size", SCALING, eq(*scaling.log_size), "exhaustive", ("no lambda_i is 0",), world=_scaled,
+                 exact=scaling.check_log_size, rests_on=("scaling-shortcut-product",)),
         Equation("scaling-scalar", SCALING, eq(*scaling.scalar_chain), "symbolic", ("n = 1, every unit the same",),
                  world=verify.ScalarChain, proofs=(scaling.scalar_derivation(),), rests_on=("scaling-jacobian",)),
         Equation("scaling-below", SCALING, eq(scaling.below, scaling.below_closed), "induction", world=verify.Plain,
@@ -352,26 +427,59 @@ def _build() -> list[Equation]:
         Equation("unrolled-forward", UNROLLED, eq(*unrolled.state), "induction", (unrolled.IDENTITY,), world=_identity,
                  rules=(unrolled.state_rule(),), index_values=DEPTHS, proofs=(unrolled.forward(),),
                  rests_on=("forward-unit",)),
-        Equation("unrolled-two-terms", UNROLLED, eq(g(l), unrolled.two_terms().right), "induction", (unrolled.IDENTITY,),
-                 world=_identity, rules=(unrolled.gradient_rule(),), index_values=DEPTHS,
-                 proofs=(unrolled.two_terms(), unrolled.two_terms_expanded()),
-                 rests_on=("unrolled-forward", "backward-unit")),
         Equation("unrolled-lower-limit", UNROLLED, eq(lower_limit.quantity, lower_limit.result), "exhaustive",
                  (unrolled.IDENTITY,), world=_identity, proofs=(lower_limit,), rests_on=("unrolled-forward",),
                  rules=(Rule(x(i + 1), x(i) + F(i)(x(i)), index=i, low=S.Zero, high=L - 1),), index_values=DEPTHS),
-        Equation("unrolled-scalar-term", UNROLLED, eq(Scalar("T"), unrolled.scalar_term), "symbolic",
-                 ("n = 1, every unit x + r x",), world=verify.ScalarChain, rests_on=("unrolled-two-terms",)),
-        Equation("unrolled-cancel", UNROLLED, chain(unrolled.row + unrolled.row * unrolled.M, unrolled.row * (1 + unrolled.M), S.Zero), "symbolic",
-                 ("g M = -g",), world=verify.Cancelling, rests_on=("unrolled-two-terms",)),
-        Equation("unrolled-by-length", UNROLLED, eq(*unrolled.by_length_step), "exhaustive", world=_any_units, exact=_by_enumeration,
-                 rests_on=("backward-product",)),
+        Equation("unrolled-term", UNROLLED,
+                 chain(unrolled.T(l), unrolled.term_definition, unrolled.term),
+                 "induction", (unrolled.IDENTITY,), world=_identity, exact=unrolled.check_term,
+                 proofs=(unrolled.term_induction(),), rests_on=("unrolled-forward",)),
+        Equation("unrolled-two-terms", UNROLLED, chain(g(l), g(L) + g(L) * unrolled.T(l), unrolled.two_terms().right),
+                 "induction", (unrolled.IDENTITY,), world=_identity, index_values=DEPTHS,
+                 rules=(unrolled.gradient_rule(), Rule(unrolled.T(l), unrolled.term)),
+                 proofs=(unrolled.two_terms(), unrolled.two_terms_expanded()),
+                 rests_on=("unrolled-term", "backward-unit")),
+        Equation("unrolled-scalar-term", UNROLLED, eq(*unrolled.scalar_term), "exhaustive",
+                 ("one number per state, every unit x + r x",), world=verify.ScalarChain, exact=unrolled.check_scalar,
+                 rests_on=("unrolled-term",)),
+        Equation("unrolled-cancel", UNROLLED, chain(unrolled.row + unrolled.row * unrolled.M, unrolled.row * (1 + unrolled.M), S.Zero),
+                 "symbolic", ("g M = -g",), world=verify.Cancelling, exact=unrolled.check_cancel, proofs=(unrolled.cancel(),),
+                 rests_on=("unrolled-two-terms",)),
+        Equation("unrolled-count", UNROLLED, eq(*unrolled.count), "exhaustive", ("n from 0 to 8 by listing the paths",),
+                 world=verify.Plain, cases=30, exact=unrolled.check_count),
+        Equation("unrolled-by-length", UNROLLED, together((unrolled.by_length_start, unrolled.by_length_step)), "exhaustive",
+                 world=_any_units, exact=_by_enumeration, rests_on=("backward-product",)),
         Equation("unrolled-all-lengths", UNROLLED, eq(*unrolled.by_length_total), "exhaustive", world=_any_units,
                  exact=_by_enumeration, rests_on=("unrolled-by-length", "backward-product")),
-        Equation("unrolled-count", UNROLLED, eq(*unrolled.count), "symbolic", world=verify.Plain, cases=30),
-        Equation("unrolled-binomial", UNROLLED, eq(*unrolled.binomial_weights), "symbolic", world=verify.ScalarChain,
-                 rests_on=("unrolled-all-lengths", "scaling-scalar")),
-        Equation("unrolled-share", UNROLLED, eq(*unrolled.share), "symbolic", ("lambda + r is not 0",),
-                 world=verify.ScalarChain, rests_on=("unrolled-binomial",)),
+        Equation("unrolled-binomial", UNROLLED, eq(*unrolled.binomial_weights), "exhaustive",
+                 ("one number per state, every unit lambda x + r x",), world=verify.ScalarChain,
+                 exact=unrolled.check_scalar, rests_on=("unrolled-all-lengths", "scaling-scalar")),
+        Equation("unrolled-share", UNROLLED, eq(*unrolled.share), "exhaustive",
+                 ("one number per state, every unit lambda x + r x", "lambda + r is not 0"),
+                 world=verify.ScalarChain, exact=unrolled.check_scalar, rests_on=("unrolled-binomial",)),
+        Equation("unrolled-mean", UNROLLED, eq(*unrolled.mean_length), "exhaustive",
+                 ("one number per state, every unit lambda x + r x", "lambda + r is not 0"),
+                 world=verify.ScalarChain, exact=unrolled.check_scalar, rests_on=("unrolled-share",)),
+        Equation("unrolled-general-terms", UNROLLED, eq(g(l), unrolled.general_terms().right), "induction",
+                 world=_any_units, rules=(unrolled.general_rule(),), index_values=DEPTHS,
+                 proofs=(unrolled.general_terms(),), rests_on=("backward-unit",)),
+        # 6. What is true instead of "at least"
+        bound("at-least-lower", expression=bounds.lower, world=verify.OneUnit, tight=_one("shrinking")),
+        bound("at-least-upper", expression=bounds.upper, world=verify.OneUnit, tight=_one("growing")),
+        Equation("at-least-growth", AT_LEAST, eq(*bounds.growth), "symbolic", world=verify.OneUnit,
+                 rules=(bounds.norm_squared,), proofs=(bounds.growth_derivation(),)),
+        Equation("at-least-both-signs", AT_LEAST, eq(*bounds.both_signs), "symbolic", world=verify.OneUnit,
+                 rules=(bounds.norm_squared,), proofs=(bounds.both_signs_derivation(),)),
+        Equation("at-least-zero-mean", AT_LEAST, eq(*bounds.zero_mean), "numeric", world=verify.RandomBranch,
+                 assumptions=("E J = 0", "J independent of g"), rests_on=("at-least-growth",)),
+        Equation("at-least-isotropic", AT_LEAST, eq(*bounds.isotropic), "numeric", world=verify.RandomDirection,
+                 assumptions=("every direction of g equally likely",), rests_on=("at-least-growth",)),
+        bound("at-least-entrywise", expression=bounds.entrywise, world=_one("nonnegative"), tight=_one("zero"),
+              assumptions=("J >= 0 and g >= 0 entrywise",)),
+        bound("at-least-chain-lower", expression=bounds.chain_lower, world=verify.Chain,
+              tight=partial(verify.Chain, kind="shrinking"), rests_on=("at-least-lower",), assumptions=CHAIN),
+        bound("at-least-chain-upper", expression=bounds.chain_upper, world=verify.Chain, rests_on=("at-least-upper",),
+              tight=partial(verify.Chain, kind="growing"), tight_tolerance=1e-4, assumptions=CHAIN),
     ]
     return entries
 

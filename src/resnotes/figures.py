@@ -55,6 +55,47 @@ def four_layer_graph(edge_labels=None, node_labels=None):
     return figure
 
 
+def merge_flow(forward, backward):
+    """The merge point y = F(x) + u with x = W u: values on their way forward, gradients on their way back.
+
+    Parameters
+    ----------
+    forward : dict
+        "u", "x", "F", "y" -> text of the value there.
+    backward : dict
+        The same with the gradients, "branch" for what comes to u through x, "skip" for what comes over the skip.
+    """
+    figure, axes = plt.subplots(figsize=(6.6, 2.8), layout="constrained")
+    plt.close(figure)
+    places = {"u": (0, "$u$"), "x": (1.55, "$x$"), "F": (2.8, "$F(x)$"), "+": (3.8, "$+$"), "y": (4.7, "$y$")}
+    names = list(places)
+    for start, end in zip(names, names[1:], strict=False):
+        axes.annotate("", (places[end][0], 0), (places[start][0], 0), arrowprops={
+            "arrowstyle": "-|>", "color": GREY, "shrinkA": 17, "shrinkB": 17, "linewidth": 1.4})
+    axes.annotate("", (places["+"][0], 0.02), (0, 0.02), arrowprops={
+        "arrowstyle": "-|>", "color": GREY, "shrinkA": 17, "shrinkB": 15, "linewidth": 1.4, "linestyle": "--",
+        "connectionstyle": "arc3,rad=-0.32"})
+
+    def note(x, y, text, colour):
+        axes.text(x, y, text, ha="center", va="center", fontsize=12, color=colour)
+
+    for name, (x, text) in places.items():
+        axes.text(x, 0, text, ha="center", va="center", fontsize=13,
+                  bbox={"boxstyle": "round,pad=0.35", "facecolor": "white", "edgecolor": GREY})
+        if name != "+":
+            note(x, -0.62, forward[name], BLUE)
+            note(x, -0.92, backward[name], ORANGE)
+    note(-1.15, -0.62, "forward →", BLUE)
+    note(-1.15, -0.92, "← backward", ORANGE)
+    note(1.9, 0.62, f"→ {forward['u']}", BLUE)
+    note(1.9, 0.22, f"← {backward['skip']}", ORANGE)
+    note(0.78, -0.26, f"← {backward['branch']}", ORANGE)
+    axes.set_xlim(-1.75, 5.2)
+    axes.set_ylim(-1.08, 0.78)
+    axes.axis("off")
+    return figure
+
+
 def gradient_by_position(series, xlabel, ylabel="norm of the gradient, relative to the one above", marks=()):
     """Gradient norms on a log axis over positions in a network.
 

@@ -13,15 +13,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from sympy import Expr, Integer
+from sympy import Expr, Float, Integer
 
 from . import four_layer, losses, magnitudes, paths
 from .network import Affine, Network, Unit, identity, relu, tanh
 from .shortcuts import Diagonal, Identity, Projection, Scale, StopGradient, ZeroPad
 from .symbolic import backward as backward_chapter
+from .symbolic import bounds as bounds_chapter
 from .symbolic import forward as forward_chapter
 from .symbolic import unrolled as unrolled_chapter
-from .symbolic.algebra import Factor, L, Partial, evaluate, l, unroll
+from .symbolic.algebra import Factor, L, Mean, Norm, OrderedProduct, Partial, evaluate, l, map_tree, unroll
 
 #: Complex step and formula agree to this, relative to the largest entry.
 TOLERANCE = 1e-9
@@ -135,6 +136,10 @@ class World:
 
     def value_of(self, node: Expr):
         """Number or array of a factor, partial derivative, number or function of numbers."""
+        if isinstance(node, Norm):
+            return self.value_norm(node)
+        if isinstance(node, Mean):
+            return self.value_mean(node)
         if isinstance(node, (Factor, Partial)):
             name = "partial" if isinstance(node, Partial) else node.name
             method = getattr(self, f"value_{name}", None)
@@ -168,6 +173,17 @@ class World:
         size = max((float(np.max(np.abs(term))) for term in terms), default=0.0)
         want, got = (self._evaluate(side) for side in sides)
         return relative_error(got, want, size), want, got
+
+    def shortfall(self, larger: Expr, smaller: Expr) -> float:
+        """By how much ``larger`` falls short of ``smaller``, entry by entry, relative to the largest entry."""
+        above, beneath = (np.asarray(self.evaluate(side), dtype=float) for side in (larger, smaller))
+        size = max(float(np.max(np.abs(above))), float(np.max(np.abs(beneath))), 1e-300)
+        gap = float(np.max(beneath - above)) / size
+        return gap if math.isfinite(gap) else math.inf
+
+    def value_norm(self, norm):
+        value = self.evaluate(norm.args[0])
+        return float(np.linalg.norm(value, {"": None, "2": 2, "F": "fro"}[norm.kind]))
 
 
 def _relu(z):
@@ -296,9 +312,9 @@ class Units(World):
     ----------
     rng : numpy Generator
     shortcuts : str
-        "any", "scale", or "identity".
-    after : bool
-        Whether something may come after the addition.
+        "any", "scale", "projection" or "identity".
+    after : bool or layer
+        Whether something may come after the addition, or what does.
     """
 
     def __init__(self, rng, shortcuts="any", after=True):
@@ -308,8 +324,8 @@ class Units(World):
         length = int(rng.integers(0, depth - low + 1))
         self.values = {L: Integer(depth), l: Integer(low), unrolled_chapter.k: Integer(length)}
         while True:
-            self.net = random_network(rng, depth, n, shortcuts, after)
-            self.trace = self.net.forward(rng.normal(size=n))
+            self.net, start = self._draw(rng, depth, n, shortcuts, after)
+            self.trace = self.net.forward(start)
             if clear_of_kinks(self.net, self.trace):
                 break
         self.g_out = rng.normal(size=n)
@@ -318,6 +334,11 @@ class Units(World):
         for k in range(depth + 1):
             _same(grads.states[k], self.gradient(k), f"Network.backward, states[{k}]")
         _same(self.net.jacobian(self.trace, low), self._jacobian_from(low), "Network.jacobian")
+
+    @staticmethod
+    def _draw(rng, depth, n, shortcuts, after):
+        """A network and its input."""
+        return random_network(rng, depth, n, shortcuts, after), rng.normal(size=n)
 
     def _from(self, k, x, stop=None):
         for unit in self.net.units[k:stop]:
@@ -352,7 +373,16 @@ class Units(World):
         return complex_step_jacobian(self.net.units[int(k)].after.forward, self.trace.units[int(k)].sum)
 
     def value_lambda(self, k):
-        return float(self.net.units[int(k)].shortcut.weight)
+        shortcut = self.net.units[int(k)].shortcut
+        if isinstance(shortcut, Identity):
+            return 1.0
+        if not isinstance(shortcut, Scale):
+            raise KeyError(f"{shortcut} is no multiple of the identity, so there is no lambda_{k}")
+        return float(shortcut.weight)
+
+    def value_T(self, k):
+        """The Jacobian of x_L - x_k."""
+        return complex_step_jacobian(lambda x: self._from(int(k), x) - x, self.trace.states[int(k)])
 
     def value_Lambda(self, low, high):
         factors = [unit.shortcut.weight for unit in self.net.units[int(low):int(high)]]
@@ -377,6 +407,8 @@ class Units(World):
         of_loss = isinstance(node.of, Factor) and node.of.name == "E"
         if of_loss and node.by.name == "x":
             return row(self.gradient(int(node.by.indices[0])))
+        if node.by.name == "x":
+            return self._derivative(node.of, int(node.by.indices[0]))
         k = int(self.values[l])
         weight = self.net.units[k].branch[0].weight
 
@@ -396,6 +428,15 @@ class Units(World):
             return row(self.g_out @ complex_step_jacobian(output, weight.ravel()))
         return complex_step_jacobian(with_weight, weight.ravel())
 
+    def _derivative(self, expression, start):
+        """The derivative of an expression in x_start and later states, all of which move with x_start."""
+
+        def value(moved):
+            states = {later: column(self._from(start, moved, later)) for later in range(start, self.depth + 1)}
+            return evaluate(expression, lambda state: states[int(state.indices[0])], np.eye, self.apply).ravel()
+
+        return complex_step_jacobian(value, self.trace.states[start])
+
     def apply_F(self, function, x):
         return branch_forward(self.net.units[int(function.indices[0])], x)
 
@@ -414,6 +455,23 @@ class Units(World):
         return moved
 
 
+class OpenRelu(Units):
+    """ReLU after every addition, identity shortcuts, and biases so large that no sum is negative."""
+
+    def __init__(self, rng):
+        super().__init__(rng, shortcuts="identity", after=relu)
+
+    @staticmethod
+    def _draw(rng, depth, n, shortcuts, after):
+        net, start = Units._draw(rng, depth, n, shortcuts, after)
+        x = start
+        for unit in net.units:
+            lacking = np.min(x + branch_forward(unit, x)) - 2 * KINK_MARGIN
+            unit.branch[-1].bias -= min(0.0, lacking)
+            x = unit.forward(x).output
+        return net, start
+
+
 def branch_forward(unit: Unit, x):
     """What the branch of a unit makes of a state."""
     for entry in unit.branch:
@@ -422,7 +480,11 @@ def branch_forward(unit: Unit, x):
 
 
 def random_network(rng, depth: int, n: int, shortcuts="any", after=True) -> Network:
-    """A network of ``depth`` units of width n with random branches [Affine, activation, Affine]."""
+    """A network of ``depth`` units of width n with random branches [Affine, activation, Affine].
+
+    ``shortcuts`` and ``after`` as for :class:`Units`.
+    """
+    last = (identity, relu, tanh) if after is True else (after or identity,)
     units = []
     for _ in range(depth):
         hidden = int(rng.integers(1, 6))
@@ -431,7 +493,7 @@ def random_network(rng, depth: int, n: int, shortcuts="any", after=True) -> Netw
             (relu, tanh)[rng.integers(2)],
             Affine(rng.normal(size=(n, hidden)) / math.sqrt(hidden), rng.normal(size=n) / 2),
         ]
-        units.append(Unit(branch, _shortcut(rng, n, shortcuts), (identity, relu, tanh)[rng.integers(3)] if after else identity))
+        units.append(Unit(branch, _shortcut(rng, n, shortcuts), last[rng.integers(len(last))] if len(last) > 1 else last[0]))
     return Network(units)
 
 
@@ -440,6 +502,8 @@ def _shortcut(rng, n, kind):
         return Identity()
     if kind == "scale":
         return Scale(float(rng.uniform(-1.5, 1.5)))
+    if kind == "projection":
+        return Projection(rng.normal(size=(n, n)) / math.sqrt(n))
     choices = (
         Identity(), Scale(float(rng.uniform(-1.5, 1.5))), Diagonal(rng.normal(size=n)),
         Projection(rng.normal(size=(n, n)) / math.sqrt(n)), ZeroPad(n),
@@ -498,14 +562,18 @@ class Block(World):
 
 
 class Merge(World):
-    """y = F(x) + o with x = W u, F(x) = tanh(V x); o is u itself where both are asked for."""
+    """y = F(x) + o with x = W u, F(x) = tanh(V x); o is u itself where both are asked for.
 
-    def __init__(self, rng, source="u"):
+    W is square only where that is asked for.
+    """
+
+    def __init__(self, rng, source="u", square=False):
         n = int(rng.integers(1, 6))
         self.values, self.source = {}, source
         width = int(rng.integers(1, 6)) if source == "projected" else n
-        self.W = rng.normal(size=(n, n)) / math.sqrt(n) + np.eye(n)
-        self.V = rng.normal(size=(n, n)) / math.sqrt(n)
+        hidden = n if square else int(rng.integers(1, 6))
+        self.W = rng.normal(size=(hidden, n)) / math.sqrt(n) + np.eye(hidden, n)
+        self.V = rng.normal(size=(n, hidden)) / math.sqrt(hidden)
         self.Ws = rng.normal(size=(n, width))
         self.u, self.g = rng.normal(size=n), rng.normal(size=n)
         self.o = self.u if source == "u" else rng.normal(size=width)
@@ -513,9 +581,9 @@ class Merge(World):
     def F(self, x):
         return np.tanh(self.V @ x)
 
-    def y(self, u=None, x=None, o=None, Ws=None):
+    def y(self, u=None, x=None, o=None, Ws=None, W=None):
         """y with some of its inputs replaced. What is not replaced keeps its value."""
-        x = (self.W @ (self.u if u is None else u)) if x is None else x
+        x = ((self.W if W is None else W) @ (self.u if u is None else u)) if x is None else x
         if o is None:
             o = u if (u is not None and self.source == "u") else self.o
         return self.F(x) + (o if self.source != "projected" else (self.Ws if Ws is None else Ws) @ o)
@@ -544,6 +612,9 @@ class Merge(World):
     def value_g(self):
         return row(self.g)
 
+    def value_delta(self):
+        return column(self.g)
+
     def value_J(self):
         return complex_step_jacobian(self.F, self.W @ self.u)
 
@@ -554,9 +625,10 @@ class Merge(World):
         by = node.by.name
         if node.of.name == "x":
             return complex_step_jacobian(lambda u: self.W @ u, self.u)
-        if by == "Ws":
-            moved = complex_step_jacobian(lambda flat: self.y(Ws=flat.reshape(self.Ws.shape)), self.Ws.ravel())
-            return (self.g @ moved).reshape(self.Ws.shape)
+        if by in ("Ws", "W"):
+            weight = self.Ws if by == "Ws" else self.W
+            moved = complex_step_jacobian(lambda flat: self.y(**{by: flat.reshape(weight.shape)}), weight.ravel())
+            return (self.g @ moved).reshape(weight.shape)
         if node.of.name == "y" and by == "u":  # the direct partial derivative: x held fixed
             return complex_step_jacobian(lambda u: self.y(o=u, x=self.W @ self.u), self.u)
         start = {"u": self.u, "x": self.W @ self.u, "o": self.o}[by]
@@ -565,6 +637,33 @@ class Merge(World):
 
     def apply_F(self, function, x):
         return self.F(x)
+
+
+class MergeAfter(Merge):
+    """The merge point with a ReLU after the addition, a = f(y). What is given is the gradient at a."""
+
+    def __init__(self, rng):
+        while True:
+            super().__init__(rng, source="apart")
+            if np.min(np.abs(self.y())) > KINK_MARGIN:
+                break
+
+    def value_a(self):
+        return column(_relu(self.y()))
+
+    def value_D(self):
+        return complex_step_jacobian(_relu, self.y())
+
+    def value_partial(self, node):
+        by = node.by.name
+        if by == "a":
+            return row(self.g)
+        start = {"x": self.W @ self.u, "o": self.o, "y": self.y()}[by]
+        jacobian = complex_step_jacobian(lambda v: _relu(v if by == "y" else self.y(**{by: v})), start)
+        return row(self.g @ jacobian)
+
+    def apply_f(self, function, y):
+        return _relu(y)
 
 
 class Distance(World):
@@ -670,6 +769,37 @@ class Components(World):
         return float(complex_step_jacobian(lambda x: [function(x)], self.x)[0, int(node.by.indices[1]) - 1])
 
 
+class Logits(World):
+    """The fourth reading of the loss: x_5 is softmax(z), and derivatives are taken with respect to z."""
+
+    def __init__(self, rng):
+        n = int(rng.integers(1, 6))
+        above, below = rng.integers(1, n + 1, size=2)
+        self.values = {forward_chapter.n: Integer(n), forward_chapter.k: Integer(int(below)),
+                       forward_chapter.m: Integer(int(above))}
+        self.z, self.p = rng.normal(size=n), rng.uniform(0.1, 2, size=n)
+        value, gradient = losses.softmax_cross_entropy(self.z, self.p)
+        _same([value], [float(self.loss(self.z))], "softmax_cross_entropy of z")
+        _same(gradient, complex_step_jacobian(lambda z: [self.loss(z)], self.z)[0], "softmax_cross_entropy of z, gradient")
+
+    def loss(self, z):
+        return -np.sum(self.p * np.log(Components.softmax(z)))
+
+    def value_z(self, k):
+        return float(self.z[int(k) - 1])
+
+    def value_x(self, _, k):
+        return float(Components.softmax(self.z)[int(k) - 1])
+
+    def value_p(self, k):
+        return float(self.p[int(k) - 1])
+
+    def value_partial(self, node):
+        of = (lambda z: [self.loss(z)]) if node.of.name == "Eliteral" else Components.softmax
+        row_of = 0 if node.of.name == "Eliteral" else int(node.of.indices[1]) - 1
+        return float(complex_step_jacobian(of, self.z)[row_of, int(node.by.indices[0]) - 1])
+
+
 class ScalarChain(World):
     """n = 1, every unit lambda x + r x."""
 
@@ -701,12 +831,12 @@ class ScalarChain(World):
         by_length = paths.jacobian_by_length(self.net, self.trace)[:, 0, 0]
         return float(by_length[int(k)] / by_length.sum())
 
-    def value_T(self):
+    def value_T(self, start):
         """The derivative of the sum of branches: F_i(x_i) = r x_i, by the complex step. lambda is 1 here."""
 
         def total(x):
             branches = 0
-            for _ in range(self.depth):
+            for _ in range(int(start), self.depth):
                 branches, x = branches + self.r * x, x + self.r * x
             return branches
 
@@ -738,6 +868,120 @@ class Cancelling(World):
 
     def value_M(self):
         return self.M
+
+
+class OneUnit(World):
+    """A gradient g above one unit and its branch's Jacobian J, drawn to order.
+
+    Parameters
+    ----------
+    rng : numpy Generator
+    kind : str
+        "any"; "shrinking", J = -c I with c <= 1; "growing", J = c I; "nonnegative", all entries of both;
+        "zero", J = 0.
+    """
+
+    def __init__(self, rng, kind="any"):
+        n = int(rng.integers(1, 6))
+        self.values = {bounds_chapter.n: Integer(n)}
+        self.g, self.J = rng.normal(size=n), rng.normal(size=(n, n)) * rng.uniform(0, 1.5)
+        if kind == "nonnegative":
+            self.g, self.J = np.abs(self.g), np.abs(self.J)
+        if kind in ("shrinking", "growing"):
+            self.J = np.eye(n) * rng.uniform(0, 1) * (1 if kind == "growing" else -1)
+        if kind == "zero":
+            self.J = np.zeros((n, n))
+
+    def value_g(self):
+        return row(self.g)
+
+    def value_J(self):
+        return self.J
+
+    def value_trJ(self):
+        return float(np.trace(self.J))
+
+    def value_mean(self, mean):
+        raise KeyError("OneUnit has nothing random to average over")
+
+
+class RandomBranch(OneUnit):
+    """J takes finitely many values whose mean is exactly zero, g is fixed: means are finite sums."""
+
+    def __init__(self, rng):
+        super().__init__(rng)
+        values = [rng.normal(size=self.J.shape) for _ in range(int(rng.integers(1, 4)))]
+        self.branches = [sign * value for value in values for sign in (1, -1)]
+
+    def value_mean(self, mean):
+        kept, total = self.J, 0.0
+        for self.J in self.branches:
+            total += float(self.evaluate(mean.args[0]))
+        self.J = kept
+        return total / len(self.branches)
+
+
+class RandomDirection(OneUnit):
+    """g takes the values +- e_k sqrt(n): each direction of an orthonormal basis equally often."""
+
+    def value_mean(self, mean):
+        n, kept, total = len(self.J), self.g, 0.0
+        for self.g in np.eye(n) * math.sqrt(n):
+            total += float(self.evaluate(mean.args[0]))
+        self.g = kept
+        return total / n
+
+
+class Chain(World):
+    """L units with |J_i|_2 <= c / L, c < L.
+
+    Parameters
+    ----------
+    rng : numpy Generator
+    kind : str
+        "any"; "shrinking", J_i = -(c/L) I; "growing", J_i = (c/L) I, many units: e^c is reached in the limit.
+    """
+
+    def __init__(self, rng, kind="any"):
+        depth = int(rng.integers(1, 8)) if kind != "growing" else 200_000
+        n = int(rng.integers(1, 6))
+        self.c = float(rng.uniform(0, min(depth, 3)))
+        self.values = {bounds_chapter.L: Integer(depth)}
+        self.kind, self.depth, self.g = kind, depth, rng.normal(size=n)
+        self.J = []
+        for _ in range(depth if kind != "growing" else 0):
+            J = rng.normal(size=(n, n))
+            J *= rng.uniform(0, 1) * self.c / depth / np.linalg.norm(J, 2)
+            self.J.append(-np.eye(n) * self.c / depth if kind == "shrinking" else J)
+
+    def _evaluate(self, expression):
+        return evaluate(expression, self.value_of, np.eye, self.apply)
+
+    def evaluate(self, expression):
+        if self.kind == "growing":  # 200 000 equal factors: the power, not the product written out
+            expression = map_tree(expression, self._as_power)
+            return self._evaluate(expression.subs(self.values))
+        return super().evaluate(expression)
+
+    def compare(self, left, right):
+        want, got = self.evaluate(left), self.evaluate(right)
+        return relative_error(got, want), want, got
+
+    def _as_power(self, node):
+        if isinstance(node, Norm) and node.has(OrderedProduct):
+            return Float((1 + self.c / self.depth) ** self.depth * float(np.linalg.norm(self.g)))
+        return None
+
+    def value_g(self, k):
+        if k != self.depth:
+            raise KeyError(f"Chain knows g_{self.depth} alone, not g_{k}")
+        return row(self.g)
+
+    def value_J(self, k):
+        return self.J[int(k)]
+
+    def value_c(self):
+        return self.c
 
 
 def worlds(kind: Callable[[np.random.Generator], World], cases: int, seed: int = SEED) -> Iterator[World]:

@@ -1,7 +1,6 @@
 """What a page must satisfy, as functions that return what is wrong with it; `test_checks.py` breaks each of them."""
 
 import re
-from dataclasses import dataclass, field
 from urllib.parse import unquote, urldefrag, urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
@@ -11,30 +10,30 @@ from bs4 import BeautifulSoup
 RAW_TEX = re.compile(r"\$[^$\n]+\$|\\[()\[\]]|\\[a-zA-Z]{2,}|\{(?:eq|ref|cite|numref|prf:ref)[:a-z]*\}")
 
 
-@dataclass
 class Watched:
-    """A Playwright page and what happened in it since it was last opened."""
+    """A browser page and what happened in it: every request, and everything that was complained about."""
 
-    page: object
-    requests: list = field(default_factory=list)
-    complaints: list = field(default_factory=list)
+    def __init__(self, context):
+        self.context = context
+        self.renew()
 
-    @classmethod
-    def of(cls, page):
-        watched = cls(page)
-        page.on("request", lambda request: watched.requests.append(request.url))
-        page.on("requestfailed", lambda request: watched.complaints.append(f"request failed: {request.url}"))
-        page.on("pageerror", lambda error: watched.complaints.append(f"page error: {error}"))
-        page.on("console", watched.hear)
-        return watched
+    def renew(self):
+        """A fresh page, so that nothing late from the page before is heard."""
+        for page in self.context.pages:
+            page.close()
+        self.requests, self.complaints = [], []
+        self.page = page = self.context.new_page()
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.on("requestfailed", lambda request: self.complaints.append(f"request failed: {request.url}"))
+        page.on("pageerror", lambda error: self.complaints.append(f"page error: {error}"))
+        page.on("console", self.hear)
 
     def hear(self, message):
         if message.type in ("error", "warning"):
             self.complaints.append(f"console {message.type}: {message.text}")
 
     def open(self, url, width=1280, scheme="light"):
-        self.requests.clear()
-        self.complaints.clear()
+        self.renew()
         self.page.set_viewport_size({"width": width, "height": 800})
         self.page.emulate_media(color_scheme=scheme)
         self.page.goto(url, wait_until="load")

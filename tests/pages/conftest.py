@@ -45,5 +45,5 @@ def site(tmp_path):
 def watched(browser):
     context = browser.new_context(accept_downloads=True, reduced_motion="reduce")
     context.set_default_timeout(10_000)
-    yield Watched.of(context.new_page())
+    yield Watched(context)
     context.close()

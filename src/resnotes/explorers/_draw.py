@@ -50,7 +50,7 @@ def share(sign, log10):
         return "nothing"
     if log10 + LIFT < -3 or log10 + LIFT >= 1:
         return words(sign, log10)
-    return f"{words(sign, log10 + 2)} %"
+    return f"{words(sign, log10 + 2)}\N{NO-BREAK SPACE}%"
 
 
 def fixed(x):

@@ -34,7 +34,7 @@ export const number = (x) => words({ sign: Math.sign(x), log10: Math.log10(Math.
 export function share({ sign, log10 }) {
   if (sign === 0) return "nothing";
   if (log10 + LIFT < -3 || log10 + LIFT >= 1) return words({ sign, log10 });
-  return `${words({ sign, log10: log10 + 2 })} %`;
+  return `${words({ sign, log10: log10 + 2 })}\u00a0%`;
 }
 
 /** An element; keys that start with "on" are listeners, all others attributes; children are nodes or text. */

@@ -81,7 +81,15 @@ function plus(a, b) {
   return Math.abs(sum) < NOISE * Math.max(Math.abs(m), Math.abs(smaller)) ? [0, 0] : scaled(sum, e);
 }
 
-const measured = ([m, e]) => ({ sign: Math.sign(m), log10: Math.log10(Math.abs(m)) + e * LOG10_2 });
+// The mantissa is first brought between 0.5 and 1, as Python has it: the same rounding, the same digits.
+function measured([m, e]) {
+  if (m === 0) return { sign: 0, log10: -Infinity };
+  let size = Math.abs(m), shift = Math.floor(Math.log2(size)) + 1;
+  size *= 2 ** -shift;
+  if (size >= 1) [size, shift] = [size / 2, shift + 1];
+  if (size < 0.5) [size, shift] = [size * 2, shift - 1];
+  return { sign: Math.sign(m), log10: Math.log10(size) + (e + shift) * LOG10_2 };
+}
 
 /** g_l / g_L at every layer l = 0 … depth, going back from the loss: the shortcut term, the rest, the whole. */
 function chain(state) {
@@ -173,7 +181,7 @@ export function heat(state) {
           if (overflow[column] === null) high = Math.min(high, bounds[k].overflow);
         });
       }
-      for (; HEAT_DEPTH[row] === n; row++) log10[column][row] = Math.log10(Math.abs(m)) + e * LOG10_2;
+      for (; HEAT_DEPTH[row] === n; row++) log10[column][row] = measured([m, e]).log10;
     }
   });
   return { log10, gone };
@@ -241,8 +249,11 @@ const PRESETS = [
 ];
 const SERIES = [["whole", "whole gradient"], ["shortcut", "shortcut alone"], ["rest", "paths through branches"]];
 
+/** What is drawn: the paths through branches begin one unit before the loss, if there are any. */
+const shown = (lines) => ({ ...lines, rest: lines.rest.some(({ sign }) => sign) ? lines.rest.slice(0, -1) : [] });
+
 /** The lowest and highest decade shown: float16's range always, everything finite, room below for zeros. */
-export function range(lines) {
+function range(lines) {
   let low = -8, high = 6, zero = false;
   for (const line of lines) {
     for (const { sign, log10 } of line) {
@@ -256,7 +267,7 @@ export function range(lines) {
 }
 
 /** The lines of the formats between two decades, from the top down; equal ones are merged. */
-export function formatLines(low, high) {
+function formatLines(low, high) {
   const lines = new Map();
   FORMATS.forEach(([, short, precision, lowest, highest]) => {
     const kinds = [["largest", highest + 1], ["normal", lowest], ["subnormal", lowest - precision + 1]];
@@ -276,7 +287,8 @@ function path(points) {
 
 function drawChart(root, width, state, lines) {
   const height = 310, left = 44, right = width - 92, top = 12, bottom = height - 40;
-  const { low, high, zero } = range(Object.values(lines));
+  const drawn = shown(lines);
+  const { low, high, zero } = range(Object.values(drawn));
   const x = linear([0, state.depth], [left, right]);
   const y = linear([low, high], [bottom, top]);
   const parts = [];
@@ -299,11 +311,11 @@ function drawChart(root, width, state, lines) {
       text(right + 10, labels[k] + 4, `${names.join(", ")} ${kind === "largest" ? "max" : kind === "normal" ? "min" : "sub"}`));
   });
   for (const [name] of SERIES) {
-    const points = lines[name].map(({ sign, log10 }, l) => [x(l), sign ? y(log10) : bottom]);
-    parts.push(svg("path", { class: `rx-line rx-${name}`, d: path(points) }));
+    if (drawn[name].length === 0) continue;
+    const points = drawn[name].map(({ sign, log10 }, l) => [x(l), sign ? y(log10) : bottom]);
+    parts.push(svg("path", { class: `rx-line rx-${name}`, d: path(points) }),
+      svg("circle", { class: `rx-dot rx-dot-${name}`, cx: x(0), cy: points[0][1], r: 4.5 }));
   }
-  const g = lines.whole[0];
-  parts.push(svg("circle", { class: "rx-dot", cx: x(0), cy: g.sign ? y(g.log10) : bottom, r: 4.5 }));
   root.setAttribute("viewBox", `0 0 ${width} ${height}`);
   root.setAttribute("height", height);
   root.replaceChildren(...parts);
@@ -336,8 +348,7 @@ function heatLines({ gone }) {
       text(heatX(lam), HEAT.bottom + 18, String(lam), { class: "rx-middle" }));
   }
   parts.push(svg("path", { class: "rx-axis", d: `M${HEAT.left} ${HEAT.top}V${HEAT.bottom}H${HEAT.right}` }),
-    text((HEAT.left + HEAT.right) / 2, HEAT.bottom + 34, "λ", { class: "rx-middle" }),
-    text(HEAT.left - 34, HEAT.top - 2, "depth"));
+    text((HEAT.left + HEAT.right) / 2, HEAT.bottom + 34, "λ", { class: "rx-middle" }));
   for (const [side, column] of [["zero", 15], ["overflow", 88]]) {
     const named = [];
     gone.forEach((ends, k) => {
@@ -515,7 +526,7 @@ function render({ model, el, share: sharing }) {
     said,
     make("div", { class: "rx-figures" },
       make("div", { class: "rx-panel" }, make("p", { class: "rx-title" }, "|gₗ| at layer l, where 1 enters at the loss"), legend, chart),
-      make("div", { class: "rx-panel" }, make("p", { class: "rx-title" }, "|g₀| by λ and depth"), map,
+      make("div", { class: "rx-panel" }, make("p", { class: "rx-title" }, "|g₀| by λ (across) and depth (up)"), map,
         make("p", { class: "rx-note" }, "Blue: smaller than what entered. Orange: larger. " +
           "Lines: from here on a format gives 0 or overflows. Click, or use the arrow keys."))),
     limits, details, tools));

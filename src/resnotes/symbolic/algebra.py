@@ -129,6 +129,32 @@ class Transpose(Expr):
         return f"{printer._print(self.args[0])}^T"
 
 
+class Norm(Expr):
+    """A norm, a number: Euclidean for a row or column, spectral (``"2"``) or Frobenius (``"F"``) for a matrix."""
+
+    is_commutative = True
+    is_nonnegative = True
+
+    def __new__(cls, expression, kind=""):
+        return Expr.__new__(cls, sympify(expression), Str(str(kind)))
+
+    @property
+    def kind(self) -> str:
+        return self.args[1].name
+
+    def _sympystr(self, printer):
+        return f"|{printer._print(self.args[0])}|{self.kind}"
+
+
+class Mean(Expr):
+    """The expectation over whatever is random, of a number."""
+
+    is_commutative = True
+
+    def __new__(cls, expression):
+        return Expr.__new__(cls, sympify(expression))
+
+
 class _OverIndex(Expr):
     """What a product and a sum over an index share: a term, the index, and two limits."""
 
@@ -421,7 +447,7 @@ def evaluate(expression: Expr, value_of: Callable[[Expr], object], eye: Callable
             return value(node.unrolled())
         if isinstance(node, Application):
             return apply(node.function, value(node.argument))
-        if isinstance(node, (Factor, Partial)):
+        if isinstance(node, (Factor, Partial, Norm, Mean)):
             return value_of(node)
         if isinstance(node, Transpose):
             return value(node.args[0]).T

@@ -120,7 +120,10 @@ def check(pairs, seeds=range(8)) -> int:
         if left.has(Application) or right.has(Application):
             raise ValueError(f"pairs: got {left} = {right}, want derivatives, no maps")
         world = ExactFourLayers(seed)
-        sides = [evaluate(side, world.value_of, eye) for side in (left, right)]
+        try:
+            sides = [evaluate(side, world.value_of, eye) for side in (left, right)]
+        except KeyError as error:
+            raise ValueError(f"by components: {left} = {right} names what the network does not have: {error}") from error
         sides = [side if hasattr(side, "shape") else side * eye(SIZE) if side else zeros(1, SIZE) for side in sides]
         comparisons += 1
         if sides[0] != sides[1]:

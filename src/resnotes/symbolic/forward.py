@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
-from sympy import Add, Expr, Integer, Symbol, diff, exp, log, simplify
+from sympy import Add, Expr, Integer, KroneckerDelta, S, Symbol, diff, exp, expand, fraction, log, simplify, together
 
-from .algebra import OrderedSum, Rule, Scalar, l, unroll
+from .algebra import OrderedSum, Partial, Rule, Scalar, j, l, unroll
 from .calculus import Graph
 from .derivation import Derivation, Step
 from .quantities import E, F, W, after, b, relu, shortcut, x, y
@@ -61,35 +62,55 @@ def as_units() -> tuple[Derivation, Derivation]:
 # The loss, by components. The output x_5 has components x_{5,1} .. x_{5,n}.
 
 
+class Component(Scalar):
+    """A component of a real vector; SymPy may differentiate by it and take logarithms of its exponential."""
+
+    is_real = True
+    _diff_wrt = True
+
+
 def output(component) -> Scalar:
     """Component of x_5."""
-    return Scalar("x", 5, component)
+    return Component("x", 5, component)
 
 
 def target(component) -> Scalar:
     """Component of the target p."""
-    return Scalar("p", component)
+    return Component("p", component)
+
+
+def logit(component) -> Scalar:
+    """Component of z, where x_5 is read as softmax(z)."""
+    return Component("z", component)
 
 
 def softmax(component) -> Scalar:
     """Component of softmax(x_5), as a quantity of its own."""
-    return Scalar("s", component)
+    return Component("s", component)
 
 
 #: softmax(x_5)_i
 softmax_definition = (softmax(k), exp(output(k)) / OrderedSum(exp(output(m)), (m, 1, n)))
-#: The three readings of the loss.
+#: Three readings of the loss. The fourth is the literal one with x_5 = softmax(z).
 cross_entropy = (E, -OrderedSum(target(m) * log(softmax(m)), (m, 1, n)))
 literal = (Scalar("Eliteral"), -OrderedSum(target(m) * log(output(m)), (m, 1, n)))
-squared = (Scalar("Esquared"), OrderedSum((output(m) - target(m)) ** 2, (m, 1, n)) / 2)
+squared = (Scalar("Esquared"), OrderedSum((output(m) - target(m)) ** 2 / 2, (m, 1, n)))
+#: What x_5 is in the fourth reading.
+output_of_logits = (output(k), exp(logit(k)) / OrderedSum(exp(logit(m)), (m, 1, n)))
+#: Its derivative, as the book states it.
+output_by_logits = (Partial(output(m), logit(k)), output(m) * (KroneckerDelta(m, k) - output(k)))
 
-#: Their gradients, as the book states them; :func:`check_component_gradient` derives them anew for each n.
+#: The gradients, as the book states them; the derivations below lead to them, and
+#: :func:`check_component_gradient` finds them anew for each n.
 cross_entropy_gradient = OrderedSum(target(m), (m, 1, n)) * softmax(k) - target(k)
 literal_gradient = -target(k) / output(k)
 squared_gradient = output(k) - target(k)
+logits_gradient = OrderedSum(target(m), (m, 1, n)) * output(k) - target(k)
 
 #: Sizes for which the component derivations are carried out.
 SIZES = (1, 2, 3, 4, 5)
+#: The lines of the derivations are compared for every size up to 3 and every component.
+CASES = tuple({n: Integer(size), k: Integer(component)} for size in SIZES[:3] for component in range(1, size + 1))
 
 
 def explicit(expression: Expr, size: int) -> Expr:
@@ -101,32 +122,200 @@ def explicit(expression: Expr, size: int) -> Expr:
     return written.xreplace(definitions)
 
 
+def in_logits(expression: Expr, size: int) -> Expr:
+    """The expression with n = size, its sums written out and x_5 = softmax(z) put in."""
+    definitions = {
+        output(c): unroll(output_of_logits[1].subs({k: Integer(c)}), {n: Integer(size)}) for c in range(1, size + 1)
+    }
+    return explicit(expression, size).xreplace(definitions)
+
+
 def differentiate(expression: Expr, component: int, size: int) -> Expr:
     """SymPy's own derivative of a written-out loss with respect to one component of x_5."""
-    names = {output(c): Symbol(f"x_{c}", positive=True) for c in range(1, size + 1)}
-    back = {symbol: quantity for quantity, symbol in names.items()}
-    return diff(explicit(expression, size).xreplace(names), names[output(component)]).xreplace(back)
+    return diff(explicit(expression, size), output(component))
 
 
-def check_component_gradient(loss: Expr, gradient: Expr) -> int:
+def differentiate_by_logit(expression: Expr, component: int, size: int) -> Expr:
+    """SymPy's own derivative with respect to one component of z, with x_5 = softmax(z)."""
+    return diff(in_logits(expression, size), logit(component))
+
+
+def is_zero(expression: Expr) -> bool:
+    """Whether an expression in components and their exponentials vanishes.
+
+    With each component written as the logarithm of a positive symbol, the gradients here are rational functions of
+    symbols and logarithms: zero where the numerator multiplies out to zero.
+    """
+    components = sorted(expression.atoms(Component), key=str)
+    logarithms = {c: log(Symbol(f"t_{number}", positive=True)) for number, c in enumerate(components)}
+    numerator, _ = fraction(together(expression.xreplace(logarithms)))
+    return expand(numerator) == 0
+
+
+def check_component_gradient(loss: Expr, gradient: Expr, by_logits: bool = False) -> int:
     """Compare a stated gradient with SymPy's derivative, for every n up to 5 and every component.
+
+    Parameters
+    ----------
+    loss, gradient : Expr
+    by_logits : bool
+        Differentiate with respect to z, with x_5 = softmax(z), instead of x_5.
 
     Raises
     ------
     ValueError
         With n, the component and both expressions.
     """
+    write, derive = (in_logits, differentiate_by_logit) if by_logits else (explicit, differentiate)
     comparisons = 0
     for size in SIZES:
         for component in range(1, size + 1):
-            stated = explicit(gradient.subs(k, Integer(component)), size)
-            derived = differentiate(loss, component, size)
-            if simplify(stated - derived) != 0:
+            stated = write(gradient.subs(k, Integer(component)), size)
+            derived = derive(loss, component, size)
+            if not is_zero(stated - derived):
                 raise ValueError(f"gradient: got {stated} for component {component} of {size}, want {derived}")
             comparisons += 1
     return comparisons
 
 
+@dataclass(frozen=True)
+class ForEvery(Rule):
+    """A rule for every value of its index; its right side may hold n as well."""
+
+    def __call__(self, node: Expr, values: dict | None = None) -> Expr | None:
+        new = super().__call__(node, values)
+        return None if new is None else unroll(new, values)
+
+
+class Differentiation(Rule):
+    """Evaluate derivatives with SymPy's ``diff``, sums written out. A loss is replaced by its definition ``right``."""
+
+    def __call__(self, node: Expr, values: dict | None = None) -> Expr | None:
+        if not isinstance(node, Partial):
+            return None
+        of = self.right if node.of == self.left else node.of
+        size = int(values[n])
+        if node.by.name == "z":
+            of = in_logits(of, size)
+        return diff(explicit(of, size), node.by)
+
+
+_EXPONENTIALS = OrderedSum(exp(output(j)), (j, 1, n))
+_put_in_softmax = ForEvery(softmax(m), exp(output(m)) / _EXPONENTIALS, index=m)
+_put_in_logits = ForEvery(output(m), exp(logit(m)) / OrderedSum(exp(logit(j)), (j, 1, n)), index=m)
+
+
+@lru_cache
+def loss_by_logarithms() -> Derivation:
+    """The cross-entropy of softmax(x_5) as two sums that are easy to differentiate."""
+    return Derivation(
+        E,
+        (
+            Step(cross_entropy[1], "definition", (Rule(*cross_entropy),)),
+            Step(-OrderedSum(target(m) * (output(m) - log(_EXPONENTIALS)), (m, 1, n)), "logarithm of a quotient",
+                 (_put_in_softmax,)),
+            Step(OrderedSum(target(m), (m, 1, n)) * log(_EXPONENTIALS) - OrderedSum(target(m) * output(m), (m, 1, n)),
+                 "the logarithm does not depend on $m$"),
+        ),
+        name="forward-loss-by-logarithms",
+        rests_on=("forward-loss", "forward-softmax"),
+        cases=CASES,
+    )
+
+
+@lru_cache
+def loss_gradient() -> Derivation:
+    """First reading: softmax on top of x_5."""
+    by_logarithms = loss_by_logarithms().result
+    differentiated = OrderedSum(target(m), (m, 1, n)) * exp(output(k)) / _EXPONENTIALS - target(k)
+    return Derivation(
+        Partial(E, output(k)),
+        (
+            Step(differentiated, "differentiate, term by term", (Differentiation(E, by_logarithms),)),
+            Step(cross_entropy_gradient, "definition of softmax", (_put_in_softmax,)),
+        ),
+        name="forward-loss-gradient",
+        rests_on=("forward-loss", "forward-softmax"),
+        assumptions=("p need not sum to 1",),
+        cases=CASES,
+    )
+
+
+def _one_term(loss, term, gradient, name, assumptions=()) -> Derivation:
+    """The gradient of a sum in which only the term m = k holds x_{5,k}."""
+    derivative = Differentiation(*loss)
+    return Derivation(
+        Partial(loss[0], output(k)),
+        (
+            Step(term, "only the term $m = k$ holds $x_{5,k}$", (derivative,)),
+            Step(gradient, "differentiate", (derivative,)),
+        ),
+        name=name,
+        assumptions=assumptions,
+        cases=CASES,
+    )
+
+
+@lru_cache
+def literal_derivation() -> Derivation:
+    """Second reading: the line as it stands, with a minus sign."""
+    return _one_term(literal, -target(k) * Partial(log(output(k)), output(k)), literal_gradient,
+                     "forward-literal-gradient", ("every component of x_5 positive",))
+
+
+@lru_cache
+def squared_derivation() -> Derivation:
+    """Third reading: half the squared distance."""
+    return _one_term(squared, Partial((output(k) - target(k)) ** 2 / 2, output(k)), squared_gradient,
+                     "forward-squared-gradient")
+
+
+@lru_cache
+def logits_derivation() -> Derivation:
+    """Fourth reading: x_5 is softmax(z) already, and the gradient is taken with respect to z."""
+    derivative = Differentiation(*literal)
+    return Derivation(
+        Partial(literal[0], logit(k)),
+        (
+            Step(OrderedSum(Partial(literal[0], output(m)) * Partial(output(m), logit(k)), (m, 1, n)), "chain rule",
+                 (derivative, _put_in_logits)),
+            Step(-OrderedSum(target(m) * (KroneckerDelta(m, k) - output(k)), (m, 1, n)),
+                 "both derivatives put in; $x_{5,m}$ cancels", (derivative, _put_in_logits)),
+            Step(logits_gradient, "only the term $m = k$ has $\\delta_{mk} = 1$"),
+        ),
+        name="forward-logits-gradient",
+        assumptions=("x_5 = softmax(z)",),
+        rests_on=("forward-literal", "forward-literal-gradient", "forward-logits", "forward-softmax-jacobian"),
+        cases=CASES,
+    )
+
+
+def check_softmax_jacobian(stated: Expr) -> int:
+    """Compare a stated d x_{5,m} / d z_k with SymPy's derivative, for every n up to 5 and every pair of components.
+
+    Raises
+    ------
+    ValueError
+        With n, both components and both expressions.
+    """
+    comparisons = 0
+    for size in SIZES:
+        for above in range(1, size + 1):
+            for below in range(1, size + 1):
+                got = in_logits(stated.subs({m: Integer(above), k: Integer(below)}), size)
+                want = differentiate_by_logit(output(above), below, size)
+                if not is_zero(got - want):
+                    raise ValueError(f"derivative of component {above} by {below} of {size}: got {got}, want {want}")
+                comparisons += 1
+    return comparisons
+
+
+def target_sums_to_one(expression: Expr, size: int) -> Expr:
+    """The expression with n = size and p_n = 1 - p_1 - ... - p_{n-1}."""
+    last = 1 - Add(*(target(c) for c in range(1, size)))
+    return unroll(expression, {n: Integer(size)}).xreplace({target(size): last})
+
+
 def softmax_at_uniform(size: int) -> Expr:
     """softmax of the vector whose entries are all 1/size."""
-    return simplify(exp(Integer(1) / size) / Add(*[exp(Integer(1) / size)] * size))
+    return simplify(explicit(softmax(1), size).xreplace({output(c): S.One / size for c in range(1, size + 1)}))

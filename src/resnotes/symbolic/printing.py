@@ -6,7 +6,7 @@ order of the field's habit: the shortcut first, then what passes through branche
 
 from __future__ import annotations
 
-from sympy import Add, Expr, Mul, S, binomial
+from sympy import Abs, Add, Eq, Expr, Ge, Le, Mul, S, binomial
 from sympy.printing.latex import LatexPrinter
 
 from .algebra import Application, Factor, OrderedSum, Scalar, Transpose, _OverIndex
@@ -15,7 +15,7 @@ from .algebra import Application, Factor, OrderedSum, Scalar, Transpose, _OverIn
 LATEX_NAMES = {
     "lambda": r"\lambda", "Lambda": r"\Lambda", "E": r"\mathcal{E}", "F": "F", "Fhat": r"\hat F",
     "ReLU": r"\operatorname{ReLU}", "softmax": r"\operatorname{softmax}", "delta": r"\delta",
-    "ubar": r"\bar g", "theta": r"\theta", "phi": r"\phi",
+    "ubar": r"\bar g", "theta": r"\theta", "trJ": r"\operatorname{tr} J", "phi": r"\phi",
     "Ws": "W_s", "Winv": "W^{-1}",
     "gprinted": r"g^{\text{printed}}", "gstop": r"g^{\text{stop}}",
     "Eliteral": r"\mathcal{E}^{\text{literal}}", "Esquared": r"\mathcal{E}^{\text{squared}}",
@@ -66,6 +66,8 @@ class BookPrinter(LatexPrinter):
         return f"{self._print(expr.function)}({inside})"
 
     def _print_Partial(self, expr):
+        if isinstance(expr.of, OrderedSum):  # too tall for a numerator
+            return rf"\frac{{\partial}}{{\partial {self._print(expr.by)}}} {self._print(expr.of)}"
         return rf"\frac{{\partial {self._print(expr.of)}}}{{\partial {self._print(expr.by)}}}"
 
     def _print_Differential(self, expr):
@@ -78,6 +80,14 @@ class BookPrinter(LatexPrinter):
     def _print__TransposedProduct(self, expr):
         inside = " ".join(self._in_product(f, last=False) for f in expr.args)
         return rf"\left({inside}\right)^{{\top}}"
+
+    def _print_Norm(self, expr, exp=None):
+        foot = f"_{{{expr.kind}}}" if expr.kind else ""
+        text = rf"\left\lVert {self._print(expr.args[0])} \right\rVert{foot}"
+        return text if exp is None else f"{text}^{{{exp}}}"
+
+    def _print_Mean(self, expr, exp=None):
+        return rf"\mathbb{{E}}\left[{self._print(expr.args[0])}\right]"
 
     def _print_over_index(self, sign, first, last, expr):
         body = self._print(expr.term)
@@ -92,6 +102,11 @@ class BookPrinter(LatexPrinter):
 
     def _print_OrderedSum(self, expr):
         return self._print_over_index(r"\sum", expr.low, expr.high, expr)
+
+    def _print_log(self, expr, exp=None):
+        if exp is None and isinstance(expr.args[0], Abs):
+            return rf"\log \left|{self._print(expr.args[0].args[0])}\right|"
+        return super()._print_log(expr, exp)
 
     def _print_Add(self, expr, order=None):
         index_sum = all(term.is_integer for term in expr.args)  # l + 1, but 1 + r
@@ -136,7 +151,7 @@ class BookPrinter(LatexPrinter):
         sign = ""
         if expr.could_extract_minus_sign():
             sign, scalars = "-", [s for s in Mul.make_args(-expr) if s != 1]
-        ordered = sorted(scalars, key=lambda s: (not s.is_Number, not isinstance(s, (_OverIndex, binomial)), not isinstance(s, Scalar), s.is_Function, str(s)))
+        ordered = sorted(scalars, key=lambda s: (not s.is_Number, not s.is_Symbol, not isinstance(s, (_OverIndex, binomial)), not isinstance(s, Scalar), s.is_Function, str(s)))
         return sign + " ".join(self._in_product(s, last=(k == len(ordered) - 1)) for k, s in enumerate(ordered))
 
 
@@ -183,6 +198,15 @@ def _broken(expression: Expr, text: str) -> list[str]:
         return [text]
     terms = [latex(term) for term in sorted(expression.args, key=term_order)]
     return [terms[0], *(rf"\quad {term}" if term.startswith("-") else rf"\quad + {term}" for term in terms[1:])]
+
+
+#: How relations print.
+SIGNS = {Eq: "=", Ge: r"\ge", Le: r"\le"}
+
+
+def relation(left: Expr, sign: str, right: Expr) -> str:
+    """An inequality on one line."""
+    return f"{_side(left, right)} {sign} {_side(right, left)}"
 
 
 def equation(*sides: Expr) -> str:

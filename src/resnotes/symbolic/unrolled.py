@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from functools import lru_cache
 from itertools import combinations
+from itertools import product as walk
 
 from sympy import Add, Expr, Integer, Mul, S, Symbol, binomial, diff, expand
 from sympy import cancel as cancel_fractions
 
 from .algebra import (
-    Factor, L, OrderedProduct, OrderedSum, Partial, Rule, Scalar, expanded, i, j, l, map_tree, unroll,
+    Factor, L, OrderedProduct, OrderedSum, Partial, Rule, Scalar, expanded, i, j, l, map_tree, rewrite, unroll,
 )
 from .calculus import Graph, coefficient, differential
 from .derivation import Derivation, Induction, Step, compare
@@ -166,8 +167,17 @@ def cancel() -> Derivation:
     )
 
 
+def check_cancel(pairs) -> int:
+    """Both sides multiplied out, then the eigenvector's rule."""
+    for left, right in pairs:
+        difference = expanded(rewrite(expanded(left - right), [eigenvector_rule]))
+        if difference != 0:
+            raise ValueError(f"got {right}, want {left}; they differ by {difference}")
+    return len(pairs)
+
+
 #: Scalar chain: the term beside 1.
-scalar_term = (Factor("T", 0), (1 + r) ** n - 1)
+scalar_term = (Scalar("T", 0), (1 + r) ** n - 1)
 
 # Paths. P_{l,k}: the sum of all products that pass through exactly k branches between x_l and x_L.
 
@@ -275,7 +285,9 @@ def check_scalar(pairs, largest: int = 7) -> int:
                 return None
             if node.name == "w":
                 return scalar_path_sum(units, int(node.indices[0])) / whole
-            return scalar_term_by_differentiation(units) if node.name == "T" else Symbol(node.name)
+            if node.name == "T":
+                return scalar_term_by_differentiation(units - int(node.indices[0]))
+            return Symbol(node.name)
 
         for length in range(units + 1):
             for left, right in pairs:
@@ -287,14 +299,18 @@ def check_scalar(pairs, largest: int = 7) -> int:
 
 
 def check_count(pairs, largest: int = 8) -> int:
-    """How many paths there are, against walks listed one by one and against whole numbers up to 30 units."""
+    """How many paths there are, against the walks through up to ``largest`` units listed one by one.
+
+    Raises
+    ------
+    ValueError
+        With n and both sides.
+    """
     comparisons = 0
-    for units in range(31):
-        listed = [sum(1 for _ in combinations(range(units), length)) for length in range(units + 1)] \
-            if units <= largest else None
-        for left, right in pairs:
-            sides = [unroll(side, {n: Integer(units)}) for side in (left, right)]
+    for units in range(largest + 1):
+        walks = sum(1 for _ in walk(("shortcut", "branch"), repeat=units))
+        for side in (side for pair in pairs for side in pair):
             comparisons += 1
-            if sides[0] != sides[1] or (listed is not None and sides[1] != sum(listed)):
-                raise ValueError(f"n = {units}: got {sides[1]} for {right}, want {sides[0]}")
+            if unroll(side, {n: Integer(units)}) != walks:
+                raise ValueError(f"n = {units}: got {unroll(side, {n: Integer(units)})} for {side}, want {walks}")
     return comparisons

@@ -1,0 +1,376 @@
+"""The frame around the book: its build stamp, its environment, its stored notebooks, what it is made from."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from importlib import metadata
+from pathlib import Path
+
+import nbformat
+import pytest
+from packaging.requirements import Requirement
+
+from tools import book, environment, notebooks
+
+ROOT = book.ROOT
+CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
+
+
+# The stamp ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A small copy of everything the book is made from, with a built page and a fresh stamp."""
+    files = {
+        "src/resnotes/a.py": "a = 1", "src/resnotes/explorers/a.js": "1", "chapters/01.ipynb": "{}", "assets/a.css": "",
+        "_ext/resnotes_book/__init__.py": "", "_config.yml": "", "_toc.yml": "", "pyproject.toml": "",
+        "requirements.txt": "", "tools/book.py": "", "tests/test_a.py": "", "_build/html/index.html": "built",
+    }  # fmt: skip
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content, "utf-8")
+    book.stamp(tmp_path).write_text(book.fingerprint(tmp_path), "utf-8")
+    return tmp_path
+
+
+def test_nothing_changed_is_fresh(tree):
+    assert book.is_fresh(tree)
+
+
+@pytest.mark.parametrize(
+    "name", ["src/resnotes/a.py", "src/resnotes/explorers/a.js", "chapters/01.ipynb", "assets/a.css", "_config.yml",
+             "_ext/resnotes_book/__init__.py", "_toc.yml", "pyproject.toml", "requirements.txt", "tools/book.py"]
+)  # fmt: skip
+def test_an_edit_makes_the_book_stale(tree, name):
+    (tree / name).write_text("changed", "utf-8")
+    assert not book.is_fresh(tree)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda tree: (tree / "chapters/02.ipynb").write_text("{}", "utf-8"),
+        lambda tree: (tree / "chapters/01.ipynb").unlink(),
+        lambda tree: (tree / "chapters/01.ipynb").rename(tree / "chapters/03.ipynb"),
+        lambda tree: (tree / "_build/html/index.html").unlink(),
+        lambda tree: book.stamp(tree).unlink(),
+    ],
+    ids=["file added", "file removed", "file renamed", "page gone", "stamp gone"],
+)
+def test_other_changes_make_the_book_stale(tree, change):
+    change(tree)
+    assert not book.is_fresh(tree)
+
+
+@pytest.mark.parametrize("name", ["tests/test_a.py", "src/resnotes/__pycache__/a.pyc", "chapters/.ipynb_checkpoints/x"])
+def test_what_no_page_depends_on_leaves_it_fresh(tree, name):
+    (tree / name).parent.mkdir(exist_ok=True)
+    (tree / name).write_text("changed", "utf-8")
+    assert book.is_fresh(tree)
+
+
+def test_moved_content_is_not_the_same_content(tree):
+    """Names and contents are told apart: `ab` + `` is not `a` + `b`."""
+    before = book.fingerprint(tree)
+    (tree / "_config.yml").write_text("x", "utf-8")
+    one = book.fingerprint(tree)
+    (tree / "_config.yml").write_text("", "utf-8")
+    (tree / "_toc.yml").write_text("x", "utf-8")
+    assert len({before, one, book.fingerprint(tree)}) == 3
+
+
+def builder(tree, during=lambda: None, status=0):
+    """A stand-in for `subprocess.run` that builds one page; records what was left of the build before."""
+
+    def run(command, cwd, env, check):
+        run.left = [path.name for path in (tree / "_build").rglob("*")] if (tree / "_build").exists() else []
+        during()
+        if status:
+            raise subprocess.CalledProcessError(status, command)
+        (tree / "_build/html").mkdir(parents=True)
+        (tree / "_build/html/index.html").write_text("built", "utf-8")
+
+    return run
+
+
+def test_a_rebuild_is_whole(tree, monkeypatch):
+    (tree / "_build/html/gone.html").write_text("of a chapter that was removed", "utf-8")
+    run = builder(tree)
+    monkeypatch.setattr(book.subprocess, "run", run)
+    book.build(tree)
+    assert run.left == [] and book.is_fresh(tree)
+
+
+def test_a_failed_build_leaves_no_stamp(tree, monkeypatch):
+    monkeypatch.setattr(book.subprocess, "run", builder(tree, status=1))
+    with pytest.raises(subprocess.CalledProcessError):
+        book.build(tree)
+    assert not book.is_fresh(tree)
+
+
+def test_an_edit_during_the_build_leaves_it_stale(tree, monkeypatch):
+    edit = lambda: (tree / "chapters/01.ipynb").write_text("edited", "utf-8")  # noqa: E731
+    monkeypatch.setattr(book.subprocess, "run", builder(tree, during=edit))
+    book.build(tree)
+    assert not book.is_fresh(tree)
+
+
+# The environment ----------------------------------------------------------------------------------------------
+
+
+def script(path, text):
+    path.write_text(f"#!/bin/sh\n{text}\n", "utf-8")
+    path.chmod(0o755)
+
+
+def find_python(folder, **variables):
+    """Run tools/find_python.sh where `folder` alone is on PATH."""
+    return subprocess.run(
+        ["/bin/sh", ROOT / "tools/find_python.sh"], cwd=folder, env={"PATH": str(folder), **variables},
+        capture_output=True, text=True,
+    )  # fmt: skip
+
+
+def test_a_python_that_does_not_run_is_passed_over(tmp_path):
+    script(tmp_path / "python3.13", "echo 'version not installed' >&2; exit 127")
+    script(tmp_path / "python3.12", f"exec {sys.executable} \"$@\"")
+    assert find_python(tmp_path).stdout.strip() == str(tmp_path / "python3.12")
+
+
+def test_no_python_is_said_clearly(tmp_path):
+    script(tmp_path / "python3", "exit 1")
+    result = find_python(tmp_path)
+    assert result.returncode == 1 and "No Python 3.11, 3.12 or 3.13" in result.stderr and not result.stdout
+
+
+def test_a_named_python_is_the_only_candidate(tmp_path):
+    script(tmp_path / "python3", f"exec {sys.executable} \"$@\"")
+    script(tmp_path / "mine", "exit 1")
+    assert find_python(tmp_path, PYTHON=str(tmp_path / "python3")).returncode == 0
+    assert find_python(tmp_path, PYTHON=str(tmp_path / "mine")).returncode == 1
+
+
+@pytest.fixture
+def made(tmp_path):
+    """A folder with requirements and an environment whose Python is this one."""
+    for name in environment.INPUTS:
+        (tmp_path / name).write_text("", "utf-8")
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    script(tmp_path / ".venv/bin/python", f"exec {sys.executable} \"$@\"")
+    (tmp_path / ".venv/stamp.json").write_text(json.dumps(environment.wanted(tmp_path)), "utf-8")
+    return tmp_path
+
+
+def test_an_environment_is_used_again(made):
+    assert environment.usable(made) and environment.read_stamp(made) == environment.wanted(made)
+
+
+@pytest.mark.parametrize("name", environment.INPUTS)
+def test_changed_requirements_are_installed(made, name):
+    (made / name).write_text("numpy==2.4.0", "utf-8")
+    assert environment.read_stamp(made) != environment.wanted(made)
+
+
+def test_an_environment_without_its_python_is_made_anew(made):
+    (made / ".venv/bin/python").unlink()
+    assert not environment.usable(made)
+    script(made / ".venv/bin/python", "exit 127")
+    assert not environment.usable(made)
+
+
+def test_a_moved_environment_is_made_anew(made, tmp_path_factory):
+    moved = tmp_path_factory.mktemp("moved") / "tree"
+    shutil.move(made, moved)
+    assert not environment.usable(moved)
+
+
+def test_a_stamp_that_cannot_be_read_counts_as_none(made):
+    (made / ".venv/stamp.json").write_text("{", "utf-8")
+    assert environment.read_stamp(made) == {}
+
+
+# Stored notebooks ---------------------------------------------------------------------------------------------
+
+CODE = [
+    "import sys\nprint('one')\nprint('two')\nprint('apart', file=sys.stderr)",
+    "import ipywidgets\nipywidgets.IntSlider(description='depth')",
+    "%matplotlib inline\nimport matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()",
+    "from IPython.display import HTML\nHTML('<p>static</p>')",
+    "6 * 7",
+]
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory):
+    """A notebook with each kind of output, executed and stored."""
+    path = tmp_path_factory.mktemp("notebook") / "sample.ipynb"
+    cells = [nbformat.v4.new_code_cell(source) for source in CODE]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    notebooks.execute(path)
+    return path
+
+
+def test_a_second_execution_gives_the_same_bytes(executed):
+    before = executed.read_bytes()
+    assert not notebooks.execute(executed)
+    assert executed.read_bytes() == before
+    assert notebooks.problems(executed.read_text("utf-8")) == []
+
+
+def test_outputs_are_kept_and_widget_state_is_not(executed):
+    stored = json.loads(executed.read_text("utf-8"))
+    outputs = [cell["outputs"] for cell in stored["cells"]]
+    kinds = [sorted(output.get("data", {})) for cell in outputs for output in cell]
+    assert ["image/png", "text/plain"] in kinds and ["text/html", "text/plain"] in kinds
+    assert {output["text"][0] for output in outputs[0]} == {"one\n", "apart\n"}
+    assert "widgets" not in stored["metadata"] and "version" not in stored["metadata"]["language_info"]
+    assert notebooks.WIDGET_VIEW not in executed.read_text("utf-8")
+
+
+def test_ids_and_tags_are_kept(executed):
+    notebook = json.loads(executed.read_text("utf-8"))
+    notebook["cells"][0]["metadata"] = {"tags": ["hide-input"], "execution": {"iopub.status.busy": "now"}}
+    normal = notebooks.normal_form(notebook)
+    assert normal["cells"][0]["metadata"] == {"tags": ["hide-input"]}
+    assert [cell["id"] for cell in normal["cells"]] == [cell["id"] for cell in notebook["cells"]]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda stored: stored["metadata"].update(widgets={}), "normal form"),
+        (lambda stored: stored["metadata"]["language_info"].update(version="3.11.7"), "normal form"),
+        (lambda stored: stored["metadata"]["kernelspec"].update(name="mine"), "normal form"),
+        (lambda stored: stored["cells"][0]["metadata"].update(execution={}), "normal form"),
+        (lambda stored: stored["cells"][1]["outputs"][0]["data"].update({notebooks.WIDGET_VIEW: {}}), "normal form"),
+        (lambda stored: stored["cells"][0].update(execution_count=7), "top to bottom"),
+        (lambda stored: stored["cells"][0].update(execution_count=None), "top to bottom"),
+        (lambda stored: stored["cells"][4]["outputs"][0]["data"].update({"text/plain": "<A at 0x7f00deadbeef>"}), "address"),
+    ],
+)
+def test_what_is_not_normal_is_named(executed, change, said):
+    stored = json.loads(executed.read_text("utf-8"))
+    change(stored)
+    found = notebooks.problems(notebooks.as_text(nbformat.from_dict(stored)))
+    assert any(said in problem for problem in found)
+
+
+def test_unsorted_keys_and_a_missing_newline_are_not_normal(executed):
+    text = executed.read_text("utf-8")
+    assert notebooks.problems(text.rstrip("\n"))
+    assert notebooks.problems(json.dumps(dict(reversed(json.loads(text).items())), indent=1) + "\n")
+
+
+def test_there_are_chapters():
+    assert len(CHAPTERS) >= 6
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.name)
+def test_chapters_are_stored_in_normal_form(path):
+    assert notebooks.problems(path.read_text("utf-8")) == []
+
+
+# What the project is made from --------------------------------------------------------------------------------
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+PACKAGE_NEEDS = {"numpy", "sympy", "anywidget", "ipywidgets"}
+
+
+def normalised(name):
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def pinned():
+    """Name and version of every line of requirements.txt that holds for this Python and this system."""
+    lines = (ROOT / "requirements.txt").read_text("utf-8").splitlines()
+    requirements = [Requirement(line) for line in lines if line and not line.lstrip().startswith("#")]
+    assert all(re.fullmatch(r"==[\w.]+", str(requirement.specifier)) for requirement in requirements)
+    here = [requirement for requirement in requirements if not requirement.marker or requirement.marker.evaluate()]
+    return {normalised(requirement.name): str(requirement.specifier)[2:] for requirement in here}
+
+
+def test_requirements_are_in_step_with_pyproject():
+    wanted = PROJECT["dependencies"] + [line for lines in PROJECT["optional-dependencies"].values() for line in lines]
+    pins = pinned()
+    for requirement in map(Requirement, wanted):
+        if requirement.name != "resnotes":
+            version = pins.get(normalised(requirement.name))
+            assert version, f"{requirement.name} is not in requirements.txt: run the command in its first lines"
+            assert requirement.specifier.contains(version, prereleases=True), f"{requirement} but {version} is pinned"
+
+
+def test_requirements_say_how_they_were_made():
+    assert "uv pip compile" in (ROOT / "requirements.txt").read_text("utf-8").split("\n")[1]
+
+
+def test_what_is_installed_is_what_is_pinned():
+    installed = {normalised(dist.name): dist.version for dist in metadata.distributions()}
+    wrong = {name: (installed.get(name), version) for name, version in pinned().items()
+             if installed.get(name) != version}  # fmt: skip
+    assert not wrong, f"(installed, pinned): {wrong}; make book"
+
+
+def test_the_package_alone_needs_four_others(tmp_path):
+    """Built as `pip install .` builds it: its requirements without extras, and its files."""
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        (about,) = [name for name in names if name.endswith("/METADATA")]
+        lines = archive.read(about).decode("utf-8").splitlines()
+    needs = [Requirement(line.split(":", 1)[1]) for line in lines if line.startswith("Requires-Dist:")]
+    assert {need.name for need in needs if need.marker is None} == PACKAGE_NEEDS
+    package = {path.relative_to("src").as_posix() for path in book.sources() if path.parts[0] == "src"}
+    assert package and package <= set(names)
+    assert all(name.startswith(("resnotes/", "resnotes-")) for name in names)
+
+
+# Names that must not stand in any file, put together here so that this one is clean.
+FORBIDDEN = ["pypi" + ".org", "python" + "hosted.org", "registry." + "npmjs", "/" + "root/", "/" + "work/", "/" + "home/"]
+SKIPPED = {".git", ".venv", "_build", "__pycache__", ".pytest_cache", ".hypothesis", ".ipynb_checkpoints"}
+
+
+def project_files():
+    for folder, folders, files in os.walk(ROOT):
+        folders[:] = [name for name in folders if name not in SKIPPED and not name.endswith(".egg-info")]
+        yield from (Path(folder) / name for name in files)
+
+
+def forbidden_in(text):
+    return [word for word in FORBIDDEN if word in text]
+
+
+def test_no_file_names_a_registry_host_or_a_path_of_a_machine():
+    found = {}
+    for path in project_files():
+        if words := forbidden_in(path.read_bytes().decode("utf-8", "ignore")):
+            found[path.relative_to(ROOT).as_posix()] = words
+    assert not found
+
+
+@pytest.mark.parametrize("word", FORBIDDEN)
+def test_the_search_for_hosts_and_paths_sees_them(word):
+    assert forbidden_in(f"index = {word}simple") == [word]
+
+
+def test_make_help_lists_the_targets():
+    shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for target in ("book", "test", "lab", "notebooks", "equations", "verify", "clean"):
+        assert re.search(rf"^  make {target} +\S", shown, re.MULTILINE)
+
+
+def test_katex_files_are_of_the_version_that_renders():
+    from sphinxcontrib import katex
+
+    css = (ROOT / "assets/katex/katex.min.css").read_text("utf-8")
+    assert katex.katex_version in css
+    fonts = set(re.findall(r"url\(([^)]+)\)", css))
+    assert fonts and all(font.endswith(".woff2") for font in fonts)
+    assert {path.name for path in (ROOT / "assets/katex/fonts").iterdir()} == {Path(font).name for font in fonts}

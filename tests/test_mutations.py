@@ -1,0 +1,63 @@
+"""The check is checked: damaged formulas are caught, or are equivalent and say why."""
+
+import pytest
+from sympy import Eq
+
+from resnotes import mutations
+from resnotes.equations import EQUATIONS
+from resnotes.symbolic.algebra import L, OrderedProduct, OrderedSum, Scalar, Transpose, i, l
+from resnotes.symbolic.quantities import D, J, g, lam
+
+DAMAGED = [label for label, entry in EQUATIONS.items() if entry.method not in mutations.NOT_DAMAGED]
+
+
+@pytest.mark.parametrize("label", DAMAGED)
+def test_every_mutant_is_caught_or_equivalent(label):
+    outcome = mutations.survey(EQUATIONS[label])
+    assert outcome.survivors == ()
+    assert outcome.made == outcome.caught + len(outcome.equivalent)
+    assert outcome.caught >= 2
+
+
+def damages(expression):
+    return {mutant.damage for mutant in mutations.mutants(expression)}
+
+
+def test_damage_is_done_in_the_ways_people_do_it():
+    found = damages(Eq(g(3), g(5) * D(5) * (1 + J(4) * D(4) * J(3)), evaluate=False))
+    for damage in ("sign flipped", "factor D_5 dropped", "J_4 and D_4 swapped", "mask D_4 lost", "J_3 transposed",
+                   "term 1 lost", "index of g_5 down by one"):
+        assert damage in found
+    product = Eq(g(l), g(L) * OrderedProduct(lam(i) + J(i), (i, l, L - 1)), evaluate=False)
+    assert {"upper limit up by one", "lower limit down by one", "lambda_i outside the product"} <= damages(product)
+    total = Eq(Scalar("a"), OrderedSum(lam(i), (i, 0, L)), evaluate=False)
+    assert "upper limit down by one" in damages(total)
+    assert "transpose of J_1 lost" in damages(Eq(g(1), g(2) * Transpose(J(1)), evaluate=False))
+
+
+def test_mutants_differ_from_the_original_and_from_each_other():
+    for label in ("backward-g1", "scaling-two-terms", "backward-weights"):
+        expressions = [mutant.expression for mutant in mutations.mutants(EQUATIONS[label].expression)]
+        assert len(set(expressions)) == len(expressions)
+        assert EQUATIONS[label].expression not in expressions
+
+
+def test_a_check_that_accepts_everything_leaves_survivors():
+    class Careless:
+        label = "careless"
+        expression = EQUATIONS["backward-g4"].expression
+
+        def check(self, expression=None):
+            return None
+
+    assert mutations.survey(Careless()).survivors
+
+
+def test_every_reason_on_record_is_needed():
+    used = set()
+    for label in DAMAGED:
+        for mutant in mutations.mutants(EQUATIONS[label].expression):
+            for number, (place, pattern, _) in enumerate(mutations.EQUIVALENT):
+                if mutations.fnmatch(label, place) and mutations.re.match(pattern, mutant.damage):
+                    used.add(number)
+    assert used == set(range(len(mutations.EQUIVALENT)))
