@@ -1,4 +1,4 @@
-// Four things the built page needs a script for. Without it the page is whole: boxes scroll, folds unfold by hand.
+// What the built page needs a script for. Without it the page is whole: boxes scroll, folds unfold by hand.
 
 // A box that scrolls sideways can be reached and moved by keyboard, and says what it is; one that fits is plain.
 const BOXES = {
@@ -20,13 +20,13 @@ function mark(box, name) {
 
 function watchBoxes() {
   const names = new Map();
-  const observer = new ResizeObserver((entries) => entries.forEach(({ target }) => mark(target, names.get(target))));
   for (const [selector, name] of Object.entries(BOXES)) {
-    for (const box of document.querySelectorAll(selector)) {
-      names.set(box, name);
-      observer.observe(box);
-    }
+    for (const box of document.querySelectorAll(selector)) names.set(box, name);
   }
+  const observer = new ResizeObserver((entries) => entries.forEach(({ target }) => mark(target, names.get(target))));
+  for (const box of names.keys()) observer.observe(box);
+  // A font that comes late widens the content and not the box.
+  document.fonts.addEventListener("loadingdone", () => names.forEach((name, box) => mark(box, name)));
 }
 
 // Paper cannot be unfolded: what is folded prints open, and is folded again afterwards.
@@ -37,6 +37,13 @@ function unfoldForPrint() {
     for (const fold of opened) fold.open = true;
   });
   addEventListener("afterprint", () => opened.forEach((fold) => (fold.open = false)));
+}
+
+// The excerpts of search hits are made of a page's text, where a formula stands three times: MathML, TeX and drawn.
+function showFormulasOnceInExcerpts() {
+  if (typeof Search === "undefined") return;
+  const textOf = Search.htmlToText;
+  Search.htmlToText = (html, anchor) => textOf(html.replace(/<span class="katex-mathml">.*?<\/math><\/span>/gs, ""), anchor);
 }
 
 // A page opened from a file may fetch nothing, and a link there shows a notebook instead of saving it. The search
@@ -60,6 +67,7 @@ function workFromFile() {
   }
 }
 
+addEventListener("DOMContentLoaded", showFormulasOnceInExcerpts);
 if (location.protocol === "file:") workFromFile();
 
 // After the theme's own pass over code and outputs, which runs on load.

@@ -132,11 +132,14 @@ def accepts(name, value):
     if value.dtype.kind == "c" and name != "forward x" or not np.isfinite(value).all():
         return False
     shapes = {
-        "Affine weight": value.ndim == 2, "Projection weight": value.ndim == 2, "Diagonal vector": value.ndim == 1,
+        "Affine weight": value.ndim == 2,
+        "Projection weight": value.ndim == 2,
+        "Diagonal vector": value.ndim == 1,
         "forward x": value.ndim in (1, 2) and value.shape[-1] == 2,
         "four_layer x1": value.ndim in (1, 2) and value.shape[-1] == 2,
-        "backward g of a batch": value.shape == (3, 2), "four_layer weights[2]": value.shape == (2, 2),
-    }  # fmt: skip
+        "backward g of a batch": value.shape == (3, 2),
+        "four_layer weights[2]": value.shape == (2, 2),
+    }
     if name == "shortcut_product factors":
         return value.ndim == 1  # the product of none is 1
     good = value.size > 0 and shapes.get(name, value.shape == (2,))
@@ -146,7 +149,9 @@ def accepts(name, value):
 
 
 numbers = st.one_of(
-    st.floats(-1e3, 1e3, width=32), st.sampled_from([np.nan, np.inf, -np.inf, 0.0, 1e30]), st.floats(-2, 2, width=32)
+    st.floats(-1e3, 1e3, width=32),
+    st.sampled_from([np.nan, np.inf, -np.inf, 0.0, 1e30]),
+    st.floats(-2, 2, width=32),
 )
 arrays = st.one_of(
     [
@@ -195,7 +200,7 @@ LAYERS = {
 def is_good(argument, value):
     layer = value is relu or value is NET  # NET has forward and backward; a nested network is no mistake yet
     if argument == "branch":
-        return isinstance(value, (list, tuple)) and len(value) > 0 and all(v is relu or v is NET for v in value)
+        return isinstance(value, (list, tuple)) and bool(value) and all(v is relu or v is NET for v in value)
     return layer if argument in ("branch[1]", "shortcut", "after") else argument == "trace" and value is TRACE
 
 
@@ -221,8 +226,12 @@ NUMBERS = {
 
 
 @pytest.mark.parametrize("argument", NUMBERS)
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, "0.5", "abc", None, [0.5], [], 1j, True, 10**400, {},
-                                   np.ones(2), object(), b"1", np.array([1.0])], ids=repr)  # fmt: skip
+@pytest.mark.parametrize(
+    "value",
+    [np.nan, np.inf, -np.inf, "0.5", "abc", None, [0.5], [], 1j, True, 10**400, {}, np.ones(2), object(),
+     np.array([1.0]), b"1"],
+    ids=lambda value: type(value).__name__,
+)
 def test_what_is_no_finite_number(argument, value):
     name, call = NUMBERS[argument]
     refused(lambda: call(value), name)
@@ -243,9 +252,9 @@ def test_unknown_formats(dtype):
 
 @pytest.mark.parametrize("call", [NET.jacobian, lambda *a: jacobian_by_length(NET, *a)])
 @pytest.mark.parametrize("start, stop, name", [
-    (-1, None, "start"), (3, None, "start"), (2, 1, "start"), (0, 3, "stop"), (0, -1, "stop"), (0.0, 2, "start"),
-    ("0", 2, "start"), (0, "2", "stop"), (True, 2, "start"), (0, 1.5, "stop"), (None, 2, "start"), (0, [2], "stop"),
-    (0, np.nan, "stop"),
+    (-1, None, "start"), (3, None, "start"), (2, 1, "start"), (0, 3, "stop"), (0, -1, "stop"),
+    (0.0, 2, "start"), ("0", 2, "start"), (0, "2", "stop"), (True, 2, "start"), (0, 1.5, "stop"),
+    (None, 2, "start"), (0, [2], "stop"), (0, np.nan, "stop"),
 ])  # fmt: skip
 def test_ranges_of_states(call, start, stop, name):
     refused(lambda: call(TRACE, start, stop), name)
@@ -302,9 +311,11 @@ def test_messages_say_where():
 
     V = np.ones((3, 4))
     text = message([NET.units[0], Unit([Affine(W), relu, Affine(V)])])
-    assert text.startswith("unit 1: branch entry 2 (Affine(4 -> 3, no bias)): x: got") and "(2,)" in text and "4" in text
+    assert text.startswith("unit 1: branch entry 2 (Affine(4 -> 3, no bias)): x: got")
+    assert "(2,)" in text and "width 4" in text
     text = message([Unit([Affine(np.ones((3, 2)))])])
-    assert text.startswith("unit 0: shortcut (Identity()): output: got") and "(2,)" in text and "(3,)" in text
+    assert text.startswith("unit 0: shortcut (Identity()): output: got")
+    assert "(2,)" in text and "(3,)" in text
     text = message([Unit([Affine(np.ones((3, 2)))], shortcut=Projection(np.ones((1, 2))))])  # would broadcast
     assert "unit 0: shortcut" in text and "(1,)" in text
     text = message([NET.units[0], Unit([relu], shortcut=Diagonal([1.0]))])
@@ -343,8 +354,10 @@ def test_users_shortcuts_that_return_the_wrong_thing_forward(out):
         Network([Unit([relu], shortcut=Wrong(out))]).forward([1.0, 2.0])
 
 
-@pytest.mark.parametrize("back", [1.0, np.ones(2), (np.ones(3), None), (np.ones((1, 2)), None), ([1.0, 1.0], None),
-                                  (np.ones(2),), (np.ones(2), None, None), "ab"])  # fmt: skip
+@pytest.mark.parametrize("back", [
+    1.0, np.ones(2), (np.ones(3), None), (np.ones((1, 2)), None), ([1.0, 1.0], None),
+    (np.ones(2),), (np.ones(2), None, None), "ab",
+])  # fmt: skip
 def test_users_layers_that_return_the_wrong_thing_backward(back):
     wrong = Wrong(back=back)
     units = [Unit([wrong]), Unit([relu], shortcut=wrong), Unit([relu], after=wrong),
@@ -358,8 +371,10 @@ def test_users_layers_that_return_the_wrong_thing_backward(back):
                 call()
 
 
-@pytest.mark.parametrize("layer", [Identity(), Scale(2.0), Diagonal([1.0, 2.0]), Projection(W), ZeroPad(2), Absent(),
-                                   StopGradient(Identity()), Affine(W), relu, tanh, identity], ids=repr)  # fmt: skip
+@pytest.mark.parametrize("layer", [
+    Identity(), Scale(2.0), Diagonal([1.0, 2.0]), Projection(W), ZeroPad(2), Absent(),
+    StopGradient(Identity()), Affine(W), relu, tanh, identity,
+], ids=repr)  # fmt: skip
 def test_layers_called_directly(layer):
     x = np.ones((3, 2))
     for wrong in ("ab", ["a"], None, 1.0, [[1.0], [1.0, 2.0]], object()):
@@ -373,7 +388,9 @@ def test_layers_called_directly(layer):
     refused(lambda: layer_jacobian(layer, x + 1j), "x")
 
 
-@pytest.mark.parametrize("widths", [(0,), (-1,), (2.0,), ("2",), (None,), (3, 2), (0, 2), (2, "3"), (True,), ()])
+@pytest.mark.parametrize(
+    "widths", [(0,), (-1,), (2.0,), ("2",), (None,), (3, 2), (0, 2), (2, "3"), (True,), ()]
+)
 def test_zero_pad_widths(widths):
     with pytest.raises(ValueError, match="n_(in|out): got .*wanted"):
         ZeroPad(*widths)

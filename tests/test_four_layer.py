@@ -94,6 +94,18 @@ def test_relu_masks_the_highway_and_is_flat_at_zero():
     np.testing.assert_array_equal(got["x1"], [1, 0])
 
 
+@pytest.mark.parametrize("closed", [2, 3, 4, 5])
+def test_each_relu_is_flat_at_zero(closed):
+    """Scalars with every weight 1 and every pre-activation 1 but the one that is exactly 0."""
+    y = {k: float(k != closed) for k in range(2, 6)}
+    biases = [[y[2] - 1], [y[3] - y[2] - 1], [y[4] - y[3]], [y[5] - y[4] - y[3]]]
+    arguments = ([[[1.0]]] * 4, biases, [1.0])
+    s, got = four_layer.forward(*arguments), four_layer.gradients(*arguments, [1.0])
+    assert {k: s[f"y{k}"].item() for k in y} == y
+    assert got[f"x{closed}"] != 0  # something arrives at the state ...
+    assert got[f"b{closed - 1}"] == 0  # ... and nothing passes its ReLU
+
+
 def test_the_comparison_sees_a_lost_path():
     weights, biases, x1, g5 = draw(0, 3, ())
     weights, biases, x1 = [np.abs(w) for w in weights], [np.abs(b) for b in biases], np.abs(x1)

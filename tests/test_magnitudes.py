@@ -1,5 +1,6 @@
 """Products in the log domain, and where formats give out, against exact arithmetic."""
 
+import decimal
 import doctest
 import math
 import time
@@ -25,7 +26,8 @@ def exact_log10(factors):
         d = product - 1
         if abs(d) < 0.5:
             return float(mpmath.log1p(mpmath.mpf(d.numerator) / d.denominator) / mpmath.log(10))
-        return float(mpmath.log10(mpmath.mpf(product.numerator)) - mpmath.log10(mpmath.mpf(product.denominator)))
+        numerator, denominator = mpmath.mpf(product.numerator), mpmath.mpf(product.denominator)
+        return float(mpmath.log10(numerator) - mpmath.log10(denominator))
 
 
 def test_what_overflows_on_the_way_comes_back():
@@ -188,8 +190,9 @@ def test_boundaries_are_ties(name):
     """At each rounding boundary itself, and one float64 to either side."""
     form = FORMATS[name]
     tiny, normal = Fraction(form.smallest_subnormal), Fraction(form.smallest_normal)
-    spots = [tiny / 2, tiny, normal - tiny / 2, normal - tiny, normal, Fraction(form.max), Fraction(form.max) + 1,
-             (Fraction(form.max) + Fraction(2) ** (form.highest + 1)) / 2]  # fmt: skip
+    largest = Fraction(form.max)
+    spots = [tiny / 2, tiny, normal - tiny / 2, normal - tiny, normal, largest, largest + 1,
+             (largest + Fraction(2) ** (form.highest + 1)) / 2]  # fmt: skip
     tried = 0
     for spot in spots:
         try:
@@ -262,8 +265,11 @@ def test_factors_whose_power_all_but_meets_a_boundary(name, n, which, aside):
     form = FORMATS[name]
     with mpmath.workdps(40):
         tiny = mpmath.mpf(form.smallest_subnormal)
-        boundary = {"zero": tiny / 2, "subnormal": mpmath.mpf(form.smallest_normal) - tiny / 2,
-                    "overflow": (mpmath.mpf(form.max) + mpmath.ldexp(1, form.highest + 1)) / 2}[which]  # fmt: skip
+        boundary = {
+            "zero": tiny / 2,
+            "subnormal": mpmath.mpf(form.smallest_normal) - tiny / 2,
+            "overflow": (mpmath.mpf(form.max) + mpmath.ldexp(1, form.highest + 1)) / 2,
+        }[which]
         factor = float(mpmath.root(boundary, n))
     for _ in range(abs(aside)):
         factor = math.nextafter(factor, math.inf if aside > 0 else 0)
@@ -272,6 +278,25 @@ def test_factors_whose_power_all_but_meets_a_boundary(name, n, which, aside):
         assert which == "subnormal" and n < 30  # so large a step that it jumps past, as confirm has seen
     else:
         assert abs(found - n) <= 1
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_too_few_digits_are_noticed(name, monkeypatch):
+    """Begun with so few digits that the quotient cannot settle n, the search must ask for more."""
+    rng = np.random.default_rng(0)
+    near = [1 + sign * int(steps) * 2**-53 for sign in (-1, 2) for steps in rng.integers(1, 2**20, size=15)]
+    factors = [1 - 2**-53, 1 + 2**-52, *near, 0.999, 1.001]
+    wanted = [range_limits(factor, name) for factor in factors]
+    for digits in (3, 10, 17):
+        monkeypatch.setattr(resnotes.magnitudes, "DIGITS", digits)
+        assert [range_limits(factor, name) for factor in factors] == wanted
+
+
+def test_the_callers_decimal_context_is_neither_used_nor_changed():
+    wanted = range_limits(0.999, "float32")
+    with decimal.localcontext(decimal.Context(prec=4, Emax=9, Emin=-9, traps=[decimal.Inexact])) as context:
+        assert range_limits(0.999, "float32") == wanted
+        assert context.prec == 4 and not context.flags[decimal.Inexact]
 
 
 def test_the_answer_is_immediate():

@@ -48,7 +48,9 @@ def test_a_linear_shortcut_is_its_matrix(shortcut, H, batch):
     np.testing.assert_array_equal(stopped.jacobian(x), np.zeros(batch + H.shape))
 
 
-@pytest.mark.parametrize("make, value", [(Scale, np.array(0.7)), (Diagonal, W[0]), (Projection, W), (Gate, W[:, :2])])
+@pytest.mark.parametrize(
+    "make, value", [(Scale, np.array(0.7)), (Diagonal, W[0]), (Projection, W), (Gate, W[:, :2])]
+)
 @pytest.mark.parametrize("stop", [False, True])
 @pytest.mark.parametrize("batch", [(), (4,)])
 def test_parameter_gradients_by_central_differences(make, value, stop, batch):
@@ -138,5 +140,6 @@ def test_parameters_are_kept_not_copied():
 
 def test_representations():
     shown = [repr(layer) for layer, _ in LINEAR] + [repr(StopGradient(Absent()))]
-    assert shown == ["Identity()", "Scale(-0.5)", "Scale(0.0)", "Diagonal(n=3)", "Projection(3 -> 2)", "ZeroPad(5)",
-                     "ZeroPad(3, 5)", "ZeroPad(3, 4)", "ZeroPad(3)", "StopGradient(Absent())"]  # fmt: skip
+    assert shown == ["Identity()", "Scale(-0.5)", "Scale(0.0)", "Diagonal(n=3)", "Projection(3 -> 2)",
+                     "ZeroPad(5)", "ZeroPad(3, 5)", "ZeroPad(3, 4)", "ZeroPad(3)",
+                     "StopGradient(Absent())"]  # fmt: skip

@@ -1,8 +1,8 @@
 """The book's own Sphinx extension: formulas, folds, and a page without what it does not use.
 
 The page is that of sphinx-book-theme with three kinds of change: templates of ours stand in front of the theme's
-(`templates/`, `components/`), folded admonitions become `<details>` (`folds`), and scripts and style sheets that
-no page of this book needs are left out (`page`).
+(`templates/`, `components/`), some elements are written differently (`folds`, `citations`), and scripts and style
+sheets that no page of this book needs are left out (`page`). `explorers` brings the slider figures to life.
 """
 
 import sys
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sphinxcontrib import katex
 
-from . import citations, folds, page
+from . import checked, citations, explorers, folds, page
 
 HERE = Path(__file__).resolve().parent
 
@@ -30,11 +30,9 @@ def use_own_node():
 def setup(app):
     use_own_node()
     app.config.templates_path.insert(0, str(HERE / "templates"))
+    checked.setup(app)
     citations.setup(app)
     folds.setup(app)
     page.setup(app)
-    if (HERE / "explorers.py").is_file():
-        from . import explorers
-
-        explorers.setup(app)
+    explorers.setup(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": False}

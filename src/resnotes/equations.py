@@ -113,7 +113,10 @@ class Equation:
         if expression is self.expression:
             comparisons += sum(proof.check() if hasattr(proof, "check") else proof() for proof in self.proofs)
         if isinstance(expression, (Ge, Le)):
-            worst, cases = self._check_bound(expression)
+            try:
+                worst, cases = self._check_bound(expression)
+            except KeyError as cause:
+                raise CheckError(f"{self.label}: {expression} cannot be evaluated: {cause}") from cause
             return CheckResult(worst, comparisons + cases)
         pairs = equalities(expression)
         comparisons += self._check_symbolically(pairs)

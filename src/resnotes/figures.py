@@ -34,23 +34,24 @@ def four_layer_graph(edge_labels=None, node_labels=None):
     labels = edge_labels or {
         (1, 2): "$D_2J_1$", (2, 3): "$D_3J_2$", (3, 4): "$D_4J_3$", (4, 5): "$D_5J_4$", (1, 3): "$D_3$", (3, 5): "$D_5$",
     }
-    figure, axes = plt.subplots(figsize=(7, 2.6), layout="constrained")
+    figure, axes = plt.subplots(figsize=(6.4, 2.2))
+    figure.subplots_adjust(0, 0, 1, 1)
     plt.close(figure)
     for (start, end), text in labels.items():
         skip = end - start == 2
         axes.annotate(
             "", (end, 0), (start, 0),
-            arrowprops={"arrowstyle": "-|>", "color": ORANGE if skip else BLUE, "shrinkA": 16, "shrinkB": 16,
+            arrowprops={"arrowstyle": "-|>", "color": ORANGE if skip else BLUE, "shrinkA": 20, "shrinkB": 20,
                         "linewidth": 1.6, "connectionstyle": "arc3,rad=-0.5" if skip else "arc3"})
-        axes.text((start + end) / 2, 0.62 if skip else -0.16, text, ha="center", va="center",
-                  color=ORANGE if skip else BLUE, fontsize=12)
+        axes.text((start + end) / 2, 0.66 if skip else -0.2, text, ha="center", va="center",
+                  color=ORANGE if skip else BLUE, fontsize=17)
     for k in range(1, 6):
-        axes.text(k, 0, f"$x_{k}$", ha="center", va="center", fontsize=13,
+        axes.text(k, 0, f"$x_{k}$", ha="center", va="center", fontsize=17,
                   bbox={"boxstyle": "circle,pad=0.35", "facecolor": "white", "edgecolor": GREY})
         if node_labels:
-            axes.text(k, -0.42, node_labels[k], ha="center", va="center", fontsize=10, color=GREY)
+            axes.text(k, -0.5, node_labels[k], ha="center", va="center", fontsize=13, color=GREY)
     axes.set_xlim(0.6, 5.4)
-    axes.set_ylim(-0.6, 0.85)
+    axes.set_ylim(-0.7 if node_labels else -0.4, 0.85)
     axes.axis("off")
     return figure
 
@@ -63,15 +64,17 @@ def merge_flow(forward, backward):
     forward : dict
         "u", "x", "F", "y" -> text of the value there.
     backward : dict
-        The same with the gradients, "branch" for what comes to u through x, "skip" for what comes over the skip.
+        The same with the gradients, and "branch" and "skip" for what reaches u by either way.
     """
-    figure, axes = plt.subplots(figsize=(6.6, 2.8), layout="constrained")
+    # Narrow on purpose: on a telephone the numbers must still be read.
+    figure, axes = plt.subplots(figsize=(4.6, 2.9), layout="constrained")
     plt.close(figure)
-    places = {"u": (0, "$u$"), "x": (1.55, "$x$"), "F": (2.8, "$F(x)$"), "+": (3.8, "$+$"), "y": (4.7, "$y$")}
+    places = {"u": (0, "$u$"), "x": (1.4, "$x$"), "F": (2.3, "$F(x)$"), "+": (2.98, "$+$"), "y": (3.6, "$y$")}
     names = list(places)
     for start, end in zip(names, names[1:], strict=False):
         axes.annotate("", (places[end][0], 0), (places[start][0], 0), arrowprops={
-            "arrowstyle": "-|>", "color": GREY, "shrinkA": 17, "shrinkB": 17, "linewidth": 1.4})
+            "arrowstyle": "-|>", "color": GREY, "shrinkA": 22 if start == "F" else 13, "shrinkB": 22 if end == "F" else 13,
+            "linewidth": 1.4})
     axes.annotate("", (places["+"][0], 0.02), (0, 0.02), arrowprops={
         "arrowstyle": "-|>", "color": GREY, "shrinkA": 17, "shrinkB": 15, "linewidth": 1.4, "linestyle": "--",
         "connectionstyle": "arc3,rad=-0.32"})
@@ -80,18 +83,18 @@ def merge_flow(forward, backward):
         axes.text(x, y, text, ha="center", va="center", fontsize=12, color=colour)
 
     for name, (x, text) in places.items():
-        axes.text(x, 0, text, ha="center", va="center", fontsize=13,
+        axes.text(x, 0, text, ha="center", va="center", fontsize=17,
                   bbox={"boxstyle": "round,pad=0.35", "facecolor": "white", "edgecolor": GREY})
         if name != "+":
             note(x, -0.62, forward[name], BLUE)
             note(x, -0.92, backward[name], ORANGE)
-    note(-1.15, -0.62, "forward →", BLUE)
-    note(-1.15, -0.92, "← backward", ORANGE)
-    note(1.9, 0.62, f"→ {forward['u']}", BLUE)
-    note(1.9, 0.22, f"← {backward['skip']}", ORANGE)
-    note(0.78, -0.26, f"← {backward['branch']}", ORANGE)
-    axes.set_xlim(-1.75, 5.2)
-    axes.set_ylim(-1.08, 0.78)
+    note(1.5, 0.62, f"→ {forward['u']}", BLUE)
+    note(1.5, 0.24, f"← {backward['skip']}", ORANGE)
+    note(0.7, -0.26, f"← {backward['branch']}", ORANGE)
+    note(0.9, -1.3, "→ forward: value", BLUE)
+    note(2.75, -1.3, "← backward: gradient", ORANGE)
+    axes.set_xlim(-0.5, 4.1)
+    axes.set_ylim(-1.42, 0.76)
     axes.axis("off")
     return figure
 
@@ -118,6 +121,55 @@ def gradient_by_position(series, xlabel, ylabel="norm of the gradient, relative 
     return figure
 
 
+def shortcut_and_whole(layers, series, xlabel="layer l, from the input (0) to the loss", ylabel="norm of the gradient"):
+    """Two curves for each network, on a log axis: what the shortcuts alone bring, and the whole.
+
+    Parameters
+    ----------
+    layers : array_like, shape (L + 1,)
+    series : dict of str to (whole, shortcut)
+        At most three, each with L + 1 values.
+    """
+    figure, axes = _axes(height=3.6)
+    for number, (name, (whole, shortcut)) in enumerate(series.items()):
+        colour, marker = (BLUE, ORANGE, GREEN)[number], ("o", "s", "^")[number]
+        style = {"color": colour, "marker": marker, "markersize": 5, "markevery": (3 * number, 10)}
+        axes.semilogy(layers, whole, linestyle="-", label=f"{name}, whole", **style)
+        axes.semilogy(layers, shortcut, linestyle="--", markerfacecolor="white", label=f"{name}, shortcuts alone", **style)
+    axes.set_xlabel(xlabel)
+    axes.set_ylabel(ylabel)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", frameon=False, fontsize=9, ncols=3)
+    return figure
+
+
+def curves(series, xlabel, ylabel, marks=(), ylim=None):
+    """Functions of one variable on linear axes.
+
+    Parameters
+    ----------
+    series : dict of str to (x, y)
+    xlabel, ylabel : str
+    marks : sequence of (x, y, text)
+        Points to name.
+    ylim : tuple of float, optional
+        Lowest and highest value shown.
+    """
+    figure, axes = _axes()
+    axes.axhline(0, color=GREY, linewidth=0.8)
+    styles = [(BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", ":"), (GREY, "D", "-.")]
+    for (name, (x, y)), (colour, marker, line) in zip(series.items(), styles, strict=False):
+        axes.plot(x, y, color=colour, marker=marker, linestyle=line, markersize=5, markevery=max(1, len(x) // 8), label=name)
+    for x, y, text in marks:
+        axes.plot([x], [y], marker="o", markersize=12, markerfacecolor="none", markeredgecolor=GREY)
+        axes.annotate(text, (x, y), xytext=(12, -14), textcoords="offset points", fontsize=9, color=GREY)
+    axes.set_xlabel(xlabel)
+    axes.set_ylabel(ylabel, fontsize=9)
+    if ylim is not None:
+        axes.set_ylim(*ylim)
+    axes.legend(frameon=False, fontsize=9)
+    return figure
+
+
 def bars_by_length(lengths, series, xlabel="number of branches on the path", ylabel="share"):
     """Grouped bars over path lengths.
 
@@ -135,5 +187,49 @@ def bars_by_length(lengths, series, xlabel="number of branches on the path", yla
                  hatch=("", "//", "..")[number % 3], edgecolor="white", linewidth=0.3)
     axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)
+    axes.legend(frameon=False, fontsize=9)
+    return figure
+
+
+def shares_by_length(lengths, series, span=None, xlabel="number of branches on the path", ylabel="share"):
+    """Distributions over path lengths, as points joined by lines.
+
+    Parameters
+    ----------
+    lengths : array_like of int
+    series : dict of str to array_like
+    span : (int, int, str), optional
+        First and last length of a range to shade, and what it is.
+    """
+    figure, axes = _axes()
+    if span is not None:
+        first, last, text = span
+        axes.axvspan(first - 0.5, last + 0.5, facecolor="#eeeeee", edgecolor="#999999", linewidth=0.8, label=text, zorder=0)
+    for (name, values), (colour, marker, line) in zip(
+            series.items(), [(BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", ":")], strict=False):
+        axes.plot(lengths, values, color=colour, marker=marker, linestyle=line, linewidth=1, markersize=4, label=name)
+    axes.set_xlabel(xlabel)
+    axes.set_ylabel(ylabel)
+    axes.set_ylim(bottom=0)
+    axes.legend(frameon=False, fontsize=9)
+    return figure
+
+
+def shares_by_width(widths, series, ylabel):
+    """Shares between 0 and 1 over widths on a log axis.
+
+    Parameters
+    ----------
+    widths : sequence of int
+    series : dict of str to sequence of float
+    """
+    figure, axes = _axes()
+    for (name, values), (colour, marker, line) in zip(series.items(), [(BLUE, "o", "-"), (ORANGE, "s", "--")], strict=True):
+        axes.plot(widths, values, color=colour, marker=marker, linestyle=line, label=name)
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(widths, [str(width) for width in widths])
+    axes.set_ylim(-0.03, 1.03)
+    axes.set_xlabel("width")
+    axes.set_ylabel(ylabel, fontsize=9)
     axes.legend(frameon=False, fontsize=9)
     return figure

@@ -19,6 +19,8 @@ KEPT = 256
 CHUNK = 64
 # Powers up to this one are compared exactly, as fractions.
 EXACT_POWERS = 2048
+# Digits that higher powers are first tried with.
+DIGITS = 50
 
 
 @dataclass(frozen=True)
@@ -226,7 +228,7 @@ def _first_power(size, boundary, passed):
 
     Beyond is below for size < 1 and above for size > 1.
     """
-    digits = 50
+    digits = DIGITS
     while True:
         with localcontext(Context(prec=digits)):
             # A float is an exact Decimal whatever its length, and ln rounds once.

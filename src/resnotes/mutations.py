@@ -139,7 +139,7 @@ def _factors(node) -> Iterator[tuple[str, Expr]]:
 
 #: (label or "*", pattern that the damage matches from its start, why the mutant says the same as the original).
 EQUIVALENT = (
-    ("*", r"D(_\w+)? transposed", "D is diagonal: what comes after the addition acts entrywise"),
+    ("*", r"(D(_\w+)? transposed|transpose of D(_\w+)? lost)", "D is diagonal: what comes after the addition acts entrywise"),
     ("merge-fan-out", r"factor dy/du dropped", "with x held fixed, dy/du is the identity"),
     ("unrolled-all-lengths", r"(lower limit down|upper limit up)", "no path passes through fewer than 0 or more than "
      "L - l branches: the added term is 0"),

@@ -123,7 +123,7 @@ def test_heat_map_is_the_product(node):
                 product = shortcut_product(factors + state["r"])
                 size = chart["log10"][column][row]
                 assert (size is None) == (product.sign == 0), (here, n)
-                assert size is None or abs(size - product.log10) <= 1e-11, (here, n)
+                assert size is None or abs(size - product.log10) <= max(1e-11, 2 * np.spacing(abs(size))), (here, n)
             ends = lambda_depth.formats(**here)
             for k, end in enumerate(ends.values()):
                 gone = chart["gone"][k]

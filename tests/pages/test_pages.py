@@ -90,7 +90,10 @@ def test_search_finds_the_words_of_a_title(book, book_url, watched, origin):
     watched.open(f"{home}search.html?q={word}")
     hit = watched.page.locator(f"#search-results a[href^='{page}']").first
     hit.wait_for(timeout=10_000)
-    no(checks.outside_requests(watched, home) + checks.complaints(watched))
+    watched.page.locator("#search-results :text('page(s) matching')").wait_for()
+    watched.page.wait_for_load_state("networkidle")
+    excerpts = watched.page.inner_text("#search-results")
+    no(checks.outside_requests(watched, home) + checks.complaints(watched) + checks.RAW_TEX.findall(excerpts))
     hit.click()
     watched.page.wait_for_url(f"{home}{page}*")
 

@@ -93,12 +93,19 @@ export function slider(id, label, range, onmove, onkey = () => {}) {
   return { element, input, show };
 }
 
-/** A table: a caption, headings, and rows whose first cell is a heading too. */
-export function table(caption, headings, rows) {
-  const heading = (scope) => (content) => make("th", { scope }, content);
-  return make("table", {},
-    make("caption", {}, caption),
-    make("thead", {}, make("tr", {}, ...headings.map(heading("col")))),
-    make("tbody", {}, ...rows.map(([first, ...rest]) => make("tr", {},
-      heading("row")(first), ...rest.map((content) => make("td", {}, content))))));
+/** Fill `holder` with a table: a caption, headings, and rows whose first cell is a heading too. */
+export function tabulate(holder, caption, headings, rows) {
+  const wanted = [caption, ...headings, ...rows.flat()];
+  const cells = holder.querySelectorAll("caption, th, td");
+  if (cells.length !== wanted.length) {
+    const cell = (tag, scope) => (content) => make(tag, scope ? { scope } : {}, content);
+    holder.replaceChildren(make("table", {},
+      make("caption", {}, caption),
+      make("thead", {}, make("tr", {}, ...headings.map(cell("th", "col")))),
+      make("tbody", {}, ...rows.map(([first, ...rest]) => make("tr", {},
+        cell("th", "row")(first), ...rest.map(cell("td")))))));
+  } else {
+    // The same shape: only what differs is written, which is much faster.
+    cells.forEach((cell, k) => { if (cell.textContent !== wanted[k]) cell.textContent = wanted[k]; });
+  }
 }

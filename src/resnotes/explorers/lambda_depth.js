@@ -1,7 +1,7 @@
 // λ and depth: how large is the gradient after many units x' = λ x + F(x) with F' = r?
 // The upper half are pure functions of the state {lam, depth, r, schedule, factors}, held against
 // lambda_depth.py by the tests; the lower half draws them.
-import { linear, make, number, share, slider, spread, superscript, svg, table, text, ticks, words } from "./draw.js";
+import { linear, make, number, share, slider, spread, superscript, svg, tabulate, text, ticks, words } from "./draw.js";
 
 export const MAX_DEPTH = 1000;
 const ALTERNATING_FROM = 0.01;
@@ -47,15 +47,15 @@ export function check({ lam, depth, r, schedule, factors }) {
 
 /** λ_0 … λ_{n-1}; the schedules count i from 1 at the input. */
 export function shortcuts({ lam, schedule, factors }, n) {
-  const of = {
-    constant: () => lam,
-    alternating: (i) => (i % 2 ? lam : 1 / lam),
-    from_above: (i) => lam * (1 + 1 / (i * i)),
-    from_below: (i) => lam * (1 - 1 / ((i + 1) * (i + 1))),
-    own: (i) => lam * factors[(i - 1) % factors.length],
-  }[schedule];
   const list = new Float64Array(n);
-  for (let l = 0; l < n; l++) list[l] = of(l + 1);
+  for (let l = 0; l < n; l++) {
+    const i = l + 1;
+    if (schedule === "constant") list[l] = lam;
+    else if (schedule === "alternating") list[l] = i % 2 ? lam : 1 / lam;
+    else if (schedule === "from_above") list[l] = lam * (1 + 1 / (i * i));
+    else if (schedule === "from_below") list[l] = lam * (1 - 1 / ((i + 1) * (i + 1)));
+    else list[l] = lam * factors[l % factors.length];
+  }
   return list;
 }
 
@@ -107,8 +107,7 @@ function chain(state) {
 }
 
 /** The three series as lists of {sign, log10}, from layer 0 to layer depth. */
-export function series(state) {
-  const { shortcut, rest, whole } = chain(state);
+export function series(state, { shortcut, rest, whole } = chain(state)) {
   return { shortcut: shortcut.map(measured), rest: rest.map(measured), whole: whole.map(measured) };
 }
 
@@ -127,22 +126,60 @@ function verdict([m, e], { zero, subnormal, overflow }) {
   return size(overflow[1]) >= overflow[0] ? "overflow" : "held";
 }
 
+const boundsAt = (e) => BOUNDS.map((bounds) => Object.fromEntries(
+  Object.entries(bounds).map(([name, [t, k]]) => [name, t * 2 ** (k - e)])));
+
+/**
+ * Walk the products of n factors[i] + r, i from 0: `visit(k, m, e)` sees that of n = stops[k] as m · 2**e.
+ * Returned are, for each format, the first n at which the product is subnormal, zero, overflowing, or null.
+ */
+function walk(factors, r, stops, visit) {
+  const first = FORMATS.map(() => ({ subnormal: null, zero: null, overflow: null }));
+  let m = 1, e = 0, stop = 0;
+  // The formats' bounds at the present exponent, and the nearest of those not yet met: most steps meet none.
+  let bounds = boundsAt(0), low = Infinity, high = 0;
+  for (let n = 1; n <= factors.length; n++) {
+    const factor = factors[n - 1] + r;
+    const next = Math.abs(m * factor);
+    if (next < 2 ** 256 && next >= 2 ** -256) m *= factor;
+    else {
+      const before = e;
+      [m, e] = times([m, e], factor);
+      if (e !== before) [bounds, low, high] = [boundsAt(e), Infinity, 0];
+    }
+    const size = Math.abs(m);
+    if (size <= low || size >= high) {
+      [low, high] = [0, Infinity];
+      for (let k = 0; k < FORMATS.length; k++) {
+        const { zero, subnormal, overflow } = bounds[k], met = first[k];
+        if (size <= zero) met.zero ??= n;
+        else if (size < subnormal) met.subnormal ??= n;
+        else if (size >= overflow) met.overflow ??= n;
+        if (met.zero === null) low = Math.max(low, zero);
+        if (met.subnormal === null) low = Math.max(low, subnormal);
+        if (met.overflow === null) high = Math.min(high, overflow);
+      }
+    }
+    for (; stops[stop] === n; stop++) visit(stop, m, e);
+  }
+  return first;
+}
+
 /**
  * For each format: what it makes of g_0 (`here`), the layer at which it loses the gradient on the way
  * although it could hold g_0 (`lost`, or null), and the first depths, up to 1000, at which g_0 becomes
  * subnormal, zero, infinite (or null).
  */
-export function formats(state) {
-  const { whole } = chain(state);
-  const products = [[1, 0]];
-  for (const lam of shortcuts(state, MAX_DEPTH)) products.push(times(products.at(-1), lam + state.r));
+export function formats(state, { whole } = chain(state)) {
+  const first = walk(shortcuts(state, MAX_DEPTH), state.r, []);
   return FORMATS.map(([name], k) => {
-    const first = { subnormal: null, zero: null, overflow: null };
-    for (let n = 1; n <= MAX_DEPTH; n++) first[verdict(products[n], BOUNDS[k])] ??= n;
     const here = verdict(whole[0], BOUNDS[k]);
-    const gone = whole.findLastIndex((g) => g[0] !== 0 && ["zero", "overflow"].includes(verdict(g, BOUNDS[k])));
-    const lost = gone > 0 && (here === "held" || here === "subnormal") ? gone : null;
-    return { name, here, lost, subnormal: first.subnormal, zero: first.zero, overflow: first.overflow };
+    let lost = null;
+    if (here === "held" || here === "subnormal") {
+      const gone = whole.findLastIndex((g) => g[0] !== 0 && ["zero", "overflow"].includes(verdict(g, BOUNDS[k])));
+      if (gone > 0) lost = gone;
+    }
+    return { name, here, lost, ...first[k] };
   });
 }
 
@@ -158,38 +195,16 @@ export function heat(state) {
   const gone = FORMATS.map(() => ({ zero: HEAT_LAM.map(() => null), overflow: HEAT_LAM.map(() => null) }));
   HEAT_LAM.forEach((lam, column) => {
     if (check({ ...state, lam })) return;
-    const factors = shortcuts({ ...state, lam }, MAX_DEPTH);
-    let m = 1, e = 0, row = 0;
-    // Bounds at the present exponent, and the nearest of those not yet met: most steps meet none.
-    let bounds = boundsAt(0), low = Infinity, high = 0;
-    for (let n = 1; n <= MAX_DEPTH; n++) {
-      const factor = factors[n - 1] + state.r;
-      const next = Math.abs(m * factor);
-      if (next < 2 ** 256 && next >= 2 ** -256) m *= factor;
-      else {
-        [m, e] = times([m, e], factor);
-        bounds = boundsAt(e);
-        [low, high] = [Infinity, 0];
-      }
-      if (Math.abs(m) <= low || Math.abs(m) >= high) {
-        [low, high] = [0, Infinity];
-        FORMATS.forEach((_, k) => {
-          const { zero, overflow } = gone[k];
-          if (Math.abs(m) <= bounds[k].zero) zero[column] ??= n;
-          else if (Math.abs(m) >= bounds[k].overflow) overflow[column] ??= n;
-          if (zero[column] === null) low = Math.max(low, bounds[k].zero);
-          if (overflow[column] === null) high = Math.min(high, bounds[k].overflow);
-        });
-      }
-      for (; HEAT_DEPTH[row] === n; row++) log10[column][row] = measured([m, e]).log10;
-    }
+    const first = walk(shortcuts({ ...state, lam }, MAX_DEPTH), state.r, HEAT_DEPTH, (row, m, e) => {
+      log10[column][row] = measured([m, e]).log10;
+    });
+    first.forEach(({ zero, overflow }, k) => {
+      gone[k].zero[column] = zero;
+      gone[k].overflow[column] = overflow;
+    });
   });
   return { log10, gone };
 }
-
-const boundsAt = (e) => BOUNDS.map(({ zero, overflow }) => ({
-  zero: zero[0] * 2 ** (zero[1] - e), overflow: overflow[0] * 2 ** (overflow[1] - e),
-}));
 
 const units = (n) => (n === 1 ? "1 unit" : `${n} units`);
 const listed = (names) => (names.length < 2 ? names[0] : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`);
@@ -489,8 +504,9 @@ function render({ model, el, share: sharing }) {
 
   function draw() {
     const now = state();
-    const lines = series(now);
-    const ends = formats(now);
+    const links = chain(now);
+    const lines = series(now, links);
+    const ends = formats(now, links);
     lam.show(now.lam, number(now.lam), `λ is ${number(now.lam)}`);
     depth.show(Math.log10(now.depth), units(now.depth), units(now.depth));
     r.show(now.r, number(now.r), now.r === 0 ? "0, no branch" : number(now.r));
@@ -515,8 +531,8 @@ function render({ model, el, share: sharing }) {
       seen = key;
     }
     marker.setAttribute("transform", `translate(${heatX(now.lam)} ${heatY(Math.log10(now.depth))})`);
-    limits.replaceChildren(limitsTable(now, ends));
-    if (details.open) listing.replaceChildren(valuesTable(now, lines));
+    tabulate(limits, ...limitsTable(now, ends));
+    if (details.open) tabulate(listing, ...valuesTable(now, lines));
   }
 
   el.replaceChildren(make("div", { class: "resnotes-explorer rx-live", role: "group", "aria-label": "Explorer: λ and depth" },
@@ -530,6 +546,10 @@ function render({ model, el, share: sharing }) {
         make("p", { class: "rx-note" }, "Blue: smaller than what entered. Orange: larger. " +
           "Lines: from here on a format gives 0 or overflows. Click, or use the arrow keys."))),
     limits, details, tools));
+  // JupyterLab would otherwise take the arrow keys for its own shortcuts before a slider sees them.
+  for (const control of el.querySelectorAll("input, select, button, summary, [tabindex]")) {
+    control.setAttribute("data-lm-suppress-shortcuts", "true");
+  }
   draw();
 
   const later = () => {
@@ -549,19 +569,19 @@ function render({ model, el, share: sharing }) {
 function limitsTable(state, ends) {
   const from = (depth) => (depth === null ? "–" : `at ${depth}`);
   const HERE = { held: "held", subnormal: "subnormal", zero: "0", overflow: "overflows" };
-  return table("Where each format gives out: the first depth, up to 1000, at which g₀ becomes …",
+  return ["Where each format gives out: the first depth, up to 1000, at which g₀ becomes …",
     ["format", `at depth ${state.depth}`, "subnormal", "0", "too large"],
     ends.map(({ name, here, lost, subnormal, zero, overflow }, k) => [
       `${name} (${FORMATS[k][1]})`, lost === null ? HERE[here] : `lost at layer ${lost}`,
-      from(subnormal), from(zero), from(overflow)]));
+      from(subnormal), from(zero), from(overflow)])];
 }
 
 function valuesTable({ depth }, lines) {
   const step = Math.ceil(depth / 20);
   const layers = Array.from({ length: Math.ceil(depth / step) }, (_, k) => k * step);
-  return table(`gₗ / g_L${step > 1 ? `, every ${step} layers` : ""}`,
+  return [`gₗ / g_L${step > 1 ? `, every ${step} layers` : ""}`,
     ["layer l", "whole", "shortcut", "branches"],
-    [...layers, depth].map((l) => [String(l), words(lines.whole[l]), words(lines.shortcut[l]), words(lines.rest[l])]));
+    [...layers, depth].map((l) => [String(l), words(lines.whole[l]), words(lines.shortcut[l]), words(lines.rest[l])])];
 }
 
 export default { render };

@@ -266,7 +266,7 @@ def literal_derivation() -> Derivation:
 @lru_cache
 def squared_derivation() -> Derivation:
     """Third reading: half the squared distance."""
-    return _one_term(squared, Partial((output(k) - target(k)) ** 2 / 2, output(k)), squared_gradient,
+    return _one_term(squared, Partial((output(k) - target(k)) ** 2, output(k)) / 2, squared_gradient,
                      "forward-squared-gradient")
 
 
@@ -281,7 +281,7 @@ def logits_derivation() -> Derivation:
                  (derivative, _put_in_logits)),
             Step(-OrderedSum(target(m) * (KroneckerDelta(m, k) - output(k)), (m, 1, n)),
                  "both derivatives put in; $x_{5,m}$ cancels", (derivative, _put_in_logits)),
-            Step(logits_gradient, "only the term $m = k$ has $\\delta_{mk} = 1$"),
+            Step(logits_gradient, "only the term $m = k$ has $\\delta_{km} = 1$"),
         ),
         name="forward-logits-gradient",
         assumptions=("x_5 = softmax(z)",),

@@ -6,7 +6,7 @@ import random
 from functools import lru_cache
 from itertools import product
 
-from sympy import Expr, Matrix, S, Symbol, eye
+from sympy import Expr, Matrix, Symbol, eye
 
 from .algebra import (
     Factor,
@@ -56,7 +56,7 @@ def copies() -> tuple[tuple[Expr, Expr], ...]:
 
 
 def _weight_gradient(expression: Expr, weight: Expr, state: Expr, output: Expr, upstream: Expr) -> Expr:
-    """The gradient of a matrix that is used once, in ``expression``, before ``state``: from d(loss), d(weight) alone."""
+    """The gradient of a matrix that is used once, in front of ``state``, from the differential of the loss."""
     product_of_both = Factor("z")
     written = expression.xreplace({weight * state: product_of_both})
     d_loss = map_tree(
@@ -143,8 +143,8 @@ distance = (loss_gradient(z(0)), g * (1 + chain_jacobian(m - 1)))
 
 @lru_cache
 def distance_induction() -> Induction:
-    """The product of the layers between, for every distance."""
-    whole = Factor("P", m)
+    """Q_m, the Jacobian from z_0 to z_m, for every distance."""
+    whole = Factor("Q", m)
     return Induction(whole, chain_jacobian(m - 1), Factor("J", m) * whole, variable=m, base=0,
                      downwards=False, at_base=1, name="merge-distance")
 
@@ -185,7 +185,7 @@ P = Factor("P")
 
 @lru_cache
 def shortcut_kinds() -> dict[str, tuple[Expr, Expr | None]]:
-    """Kind of shortcut -> what it sends back to o, and the gradient of its own parameter (None: it has none)."""
+    """Kind of shortcut -> what it sends back to o, and its own parameter's gradient (None: it has none)."""
     def sent(shortcut):
         return Graph({y: F(x) + shortcut}).gradient(o, y, g)
 
@@ -193,7 +193,7 @@ def shortcut_kinds() -> dict[str, tuple[Expr, Expr | None]]:
         "identity": (sent(o), None),
         "zero-padding": (sent(P * o), None),
         "projection": (sent(Ws * o), projected_gradient()[1][1]),
-        "identity, held constant": (S.Zero, None),
+        "identity, held constant": (sent(Factor("c")), None),
     }
 
 
@@ -213,8 +213,8 @@ def after_gradient() -> tuple[tuple[Expr, Expr], ...]:
 class ExactMerge:
     """The merge point by components: small integers, SymPy's own ``diff``, no ordered algebra.
 
-    x = W u has three components and y two, so W is not square. F and f square their input entry by entry, F with V in front;
-    the skip is W_s o with three components to start from, or o as it is.
+    x = W u has three components and y two, so W is not square. F and f square their input entry by entry, F with
+    V in front; the skip is W_s o with three components to start from, or o as it is.
 
     Parameters
     ----------
@@ -230,8 +230,10 @@ class ExactMerge:
         def draw(rows, columns):
             return Matrix(rows, columns, lambda r, c: generator.choice((-3, -2, -1, 1, 2, 3)))
 
-        self.numbers = {"W": draw(3, 2), "V": draw(2, 3), "u": draw(2, 1), "o": draw(3 if projected else 2, 1),
-                        "Ws": draw(2, 3) if projected else eye(2), "ga": draw(1, 2)}
+        self.numbers = {
+            "W": draw(3, 2), "V": draw(2, 3), "Ws": draw(2, 3) if projected else eye(2),
+            "u": draw(2, 1), "o": draw(3 if projected else 2, 1), "ga": draw(1, 2),
+        }
         for name in ("x", "y", "a"):
             self.numbers[name] = self._forward({})[name]
 

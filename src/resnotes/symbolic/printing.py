@@ -225,5 +225,7 @@ def system(equations) -> str:
 
 
 def aligned(lines) -> str:
-    """Lines with ``&`` at the place to align, as one ``aligned`` block."""
-    return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
+    """Lines with ``&`` at the place to align, as one ``aligned`` block; fractions get room between the lines."""
+    lines = list(lines)
+    end = r" \\[0.6em]" if any(r"\frac" in line for line in lines) else r" \\"
+    return "\\begin{aligned}\n" + f"{end}\n".join(lines) + "\n\\end{aligned}"

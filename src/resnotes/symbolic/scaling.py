@@ -32,8 +32,8 @@ from .quantities import F, J, g, lam, lambdas, x
 unit = (x(l + 1), lam(l) * x(l) + F(l)(x(l)))
 
 #: Lambda_{l:L}, the shortcut product.
-Lambda_scalar = Scalar("Lambda", l, L)
-shortcut_product = (Lambda_scalar, OrderedProduct(lam(i), (i, l, L - 1)))
+Lambda = Scalar("Lambda", l, L)
+shortcut_product = (Lambda, OrderedProduct(lam(i), (i, l, L - 1)))
 
 #: F-hat_i: the branch with the shortcut factors that come after it.
 Fhat = Map("Fhat", Factor("Jhat", i), i)
@@ -51,6 +51,19 @@ def forward_sum(low=l, high=L) -> Expr:
 def state_rule() -> Rule:
     """x_{i+1} by its definition, for l <= i <= L - 1."""
     return Rule(x(i + 1), lam(i) * x(i) + F(i)(x(i)), index=i, low=l, high=L - 1)
+
+
+@lru_cache
+def two_units() -> Derivation:
+    """x_{l+2}: the pattern of the sum, seen over two units."""
+    last, first = (Rule(x(l + k + 1), lam(l + k) * x(l + k) + F(l + k)(x(l + k))) for k in (1, 0))
+    put_in = map_tree(last.right, first)
+    return Derivation(
+        x(l + 2),
+        (Step(last.right, "the last unit", (last,)), Step(put_in, "put in the unit before it", (first,)),
+         Step(expanded(put_in), "multiply out")),
+        name="scaling-two-units", rests_on=("scaling-unit",), assumptions=(STATES,), cases=({},),
+    )
 
 
 @lru_cache
@@ -75,7 +88,7 @@ def forward_hat() -> Derivation:
     return Derivation(
         x(L),
         (Step(forward_sum(), "unit after unit", (state_rule(),)),
-         Step(Lambda_scalar * x(l) + branch_sum, r"names for the product and for each summand", hat_rules())),
+         Step(Lambda * x(l) + branch_sum, r"names for the product and for each summand", hat_rules())),
         name="scaling-forward-hat", rests_on=("scaling-forward", "scaling-shortcut-product", "scaling-branch-hat"),
         assumptions=(STATES,),
     )
@@ -151,7 +164,7 @@ def derivative_of_sum(low: int, high: int) -> Expr:
 
 
 #: g_l with the derivative of the sum left standing: the note's form with its hats and limits put right.
-two_terms_hat = (g(l), g(L) * (Lambda_scalar + Partial(branch_sum, x(l))))
+two_terms_hat = (g(l), g(L) * (Lambda + Partial(branch_sum, x(l))))
 
 
 def check_two_terms_hat(pairs=(two_terms_hat,), largest: int = 5) -> int:
@@ -181,7 +194,7 @@ def check_two_terms_hat(pairs=(two_terms_hat,), largest: int = 5) -> int:
 
 # The size of the product, as a sum.
 
-log_size = (log(Abs(Lambda_scalar)), OrderedSum(log(Abs(lam(i))), (i, l, L - 1)))
+log_size = (log(Abs(Lambda)), OrderedSum(log(Abs(lam(i))), (i, l, L - 1)))
 
 
 def check_log_size(pairs=(log_size,), largest: int = 5) -> int:

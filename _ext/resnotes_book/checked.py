@@ -1,0 +1,168 @@
+"""Every equation's check, run while the book is built: a mark beside its number, and the ledger page.
+
+The page's source holds a comment where the ledger belongs; what stands there is written from the registry, so the
+numbers on it are those of this build and of this machine.
+"""
+
+from concurrent.futures import ProcessPoolExecutor
+from html import escape
+from pathlib import Path
+
+import nbformat
+from resnotes import mutations
+from resnotes.equations import EQUATIONS
+
+LEDGER = "chapters/ledger"
+MARKER = "<!-- the ledger: written by _ext/resnotes_book/checked.py when the book is built -->"
+METHODS = {
+    "definition": "a definition, compared with what the package computes",
+    "symbolic": "both sides brought to the same ordered expression",
+    "exhaustive": "written out and compared for all small depths",
+    "induction": "base case and step proved, so for every depth",
+    "numeric": "compared on random cases",
+    "citation": "quoted, and enclosed by numbers",
+}
+
+
+def run_check(label):
+    """Check one equation and its damaged forms. Runs in a process of its own, so it returns plain values."""
+    entry = EQUATIONS[label]
+    result = entry.check()
+    if entry.method in mutations.NOT_DAMAGED:
+        return label, result, None
+    return label, result, mutations.survey(entry)
+
+
+def run_checks(app):
+    """Check everything once; a failing equation or a surviving mutant ends the build."""
+    if app.builder.format != "html":
+        app.resnotes_checked = {}
+        return
+    with ProcessPoolExecutor() as pool:
+        app.resnotes_checked = {label: (result, survey) for label, result, survey in pool.map(run_check, EQUATIONS)}
+    for label, (_, survey) in app.resnotes_checked.items():
+        if survey is not None and survey.survivors:
+            raise ValueError(f"{label}: damaged forms that the check does not catch: {'; '.join(survey.survivors)}")
+
+
+def error_text(error):
+    return "no rounding error" if error == 0 else f"worst relative error {error:.0e}"
+
+
+def summary(entry, result):
+    """One line about how an equation was checked."""
+    return f"{entry.method}, {result.cases} cases, {error_text(result.worst_error)}"
+
+
+def used_by():
+    """Label -> labels of the equations that rest on it."""
+    users = {label: [] for label in EQUATIONS}
+    for entry in EQUATIONS.values():
+        for label in entry.rests_on:
+            users[label].append(entry.label)
+    return users
+
+
+def links(labels):
+    return ", ".join(f"[{label}](#ledger-{label})" for label in labels)
+
+
+def row(entry, result, survey, users):
+    """An equation's row: a heading with the label, the formula, and a list of facts."""
+    facts = [f"Shown as {{eq}}`{entry.label}`. Method: {entry.method}. Cases: {result.cases}; "
+             f"{error_text(result.worst_error)}."]
+    if entry.assumptions:
+        facts.append(f"Assumes: {'; '.join(entry.assumptions)}.")
+    names = [proof.name for proof in entry.proofs if getattr(proof, "name", "")]
+    if names:
+        facts.append(f"Derivation: {', '.join(f'`{name}`' for name in names)}.")
+    if entry.reference:
+        facts.append(f"Quoted from {{cite}}`{entry.reference}`.")
+    if entry.rests_on:
+        facts.append(f"Rests on: {links(entry.rests_on)}.")
+    if users:
+        facts.append(f"Used by: {links(users)}.")
+    if survey is not None:
+        facts.append(f"Damaged forms: {survey.made} made, {survey.caught} caught, {len(survey.equivalent)} equivalent.")
+        facts += [f"Equivalent: {damage.replace('_', chr(92) + '_')}. {reason}." for damage, reason in survey.equivalent]
+    items = "\n".join(f"- {fact}" for fact in facts)
+    return f"(ledger-{entry.label})=\n### {entry.label}\n\n$$\n{entry.latex}\n$$\n\n{items}\n"
+
+
+def chapter_titles(folder):
+    """Stem of each notebook -> its first heading."""
+    titles = {}
+    for path in sorted(folder.glob("*.ipynb")):
+        cells = nbformat.read(path, as_version=4).cells
+        titles[path.stem] = next(line[2:] for cell in cells for line in cell.source.splitlines() if line.startswith("# "))
+    return titles
+
+
+def ledger(checked, titles):
+    """The ledger as MyST text."""
+    users = used_by()
+    surveys = [survey for _, survey in checked.values() if survey is not None]
+    made, caught = sum(s.made for s in surveys), sum(s.caught for s in surveys)
+    equivalent = sum(len(s.equivalent) for s in surveys)
+    worst = max(result.worst_error for result, _ in checked.values())
+    lines = [
+        f"When this page was built, **{len(checked)} equations** were checked in "
+        f"{sum(result.cases for result, _ in checked.values())} cases. The worst relative error was {worst:.0e}.",
+        "",
+        f"Then they were damaged, in the ways that people do it: **{made} damaged forms** of "
+        f"{len(surveys)} equations. {caught} were caught, {equivalent} say the same as the original, and none went unnoticed.",
+        "",
+        "| Method | What it means | Equations |", "| --- | --- | --- |",
+        *(f"| {method} | {meaning} | {sum(entry.method == method for entry in EQUATIONS.values())} |"
+          for method, meaning in METHODS.items()),
+        "",
+    ]
+    chapter = None
+    for label, (result, survey) in checked.items():
+        entry = EQUATIONS[label]
+        if entry.chapter != chapter:
+            chapter = entry.chapter
+            lines += [f"## {titles[chapter]}", "", f"[Read the chapter]({chapter}.ipynb).", ""]
+        lines += [row(entry, result, survey, users[label]), ""]
+    return "\n".join(lines)
+
+
+def write_ledger(app, docname, source):
+    if docname == LEDGER:
+        if MARKER not in source[0]:
+            raise ValueError(f"{docname}: want the line {MARKER!r} where the ledger belongs")
+        source[0] = source[0].replace(MARKER, ledger(app.resnotes_checked, chapter_titles(Path(app.srcdir) / "chapters")))
+
+
+def mark(entry, result, href):
+    """The sign beside an equation's number."""
+    said = escape(summary(entry, result), quote=True)
+    return (f'<a class="checked" href="{href}" aria-label="Checked: {said}. To the ledger"><span aria-hidden="true">✓</span>'
+            f'<span class="checked-summary" aria-hidden="true">{said}</span></a>')
+
+
+def add_marks(app):
+    """Let the writer of display formulas put the mark behind the number of a registered equation."""
+    visit, depart = app.registry.html_block_math_renderers["katex"]
+
+    def visit_with_mark(writer, node):
+        start = len(writer.body)
+        try:
+            visit(writer, node)
+        finally:
+            label = node.get("label")
+            if label in app.resnotes_checked:
+                result, _ = app.resnotes_checked[label]
+                here = writer.builder.current_docname
+                href = f"{writer.builder.get_relative_uri(here, LEDGER)}#ledger-{label}"
+                html = "".join(writer.body[start:])
+                sign = mark(EQUATIONS[label], result, href)
+                writer.body[start:] = [html.replace('<span class="eqno">', f'<span class="eqno">{sign}', 1)]
+
+    app.registry.html_block_math_renderers["katex"] = (visit_with_mark, depart)
+
+
+def setup(app):
+    app.connect("builder-inited", run_checks)
+    app.connect("builder-inited", add_marks)
+    app.connect("source-read", write_ledger)

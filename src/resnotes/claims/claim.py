@@ -1,0 +1,632 @@
+"""A claim of the notes, its verdict, and the witness that shows it.
+
+A witness is made of cases. Each case is one small network (or a published number, or a place in the notes), with
+what is claimed about it beside what is true. What is claimed comes from the claim's own formula; what is true is
+computed without it.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
+
+import numpy as np
+from sympy import Expr, Ge, Gt, Le, Lt, Ne, Tuple
+from sympy import latex as sympy_latex
+
+from .. import equations
+from ..symbolic import printing
+from ..verify import CheckError, CheckResult
+from .exact import World, plain, satisfied
+from .expressions import SIGNS, formula, relations
+from .search import Space, first
+
+VERDICTS = ("holds", "conditions", "ambiguous", "wrong")
+KINDS = ("definition", "mathematics", "wording", "metaphor", "published results", "question")
+#: Kinds whose witness may be a quotation or published numbers.
+ABOUT_TEXT = ("wording", "metaphor", "published results")
+
+
+# Exact values as text, LaTeX and JSON.
+
+
+def as_text(value) -> str:
+    """(1, -1/2) and the like."""
+    if isinstance(value, tuple):
+        return f"({', '.join(as_text(entry) for entry in value)}{',' if len(value) == 1 else ''})"
+    return str(value)
+
+
+def as_latex(value) -> str:
+    """The value as LaTeX: tuples are rows, tuples of tuples matrices, text stays text."""
+    if isinstance(value, tuple):
+        if value and all(isinstance(entry, tuple) for entry in value):
+            lines = r" \\ ".join(" & ".join(map(as_latex, line)) for line in value)
+            return rf"\begin{{bmatrix}} {lines} \end{{bmatrix}}"
+        return rf"\left({', '.join(map(as_latex, value))}\right)"
+    if isinstance(value, Fraction):
+        minus = "-" if value < 0 else ""
+        return rf"{minus}\frac{{{abs(value.numerator)}}}{{{value.denominator}}}"
+    if isinstance(value, str):
+        return rf"\text{{{value}}}"
+    return sympy_latex(value) if isinstance(value, Expr) else str(value)
+
+
+def as_json(value):
+    """Integers, booleans and text as they are, lists for tuples, everything else exact as text."""
+    if isinstance(value, tuple):
+        return [as_json(entry) for entry in value]
+    return value if isinstance(value, (bool, int, str)) else str(value)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One example: what is claimed beside what is true.
+
+    Attributes
+    ----------
+    name : str
+        Which reading or condition this is.
+    data : dict of str to (LaTeX, exact value)
+        The example's numbers.
+    quantity : (str, str)
+        What the claim is about, as text and LaTeX.
+    relation : str
+        How the quantity is said to stand to what is claimed: "=", "≥" and so on.
+    claimed, true : exact value
+    agrees : bool
+        Whether what is true stands in that relation to what is claimed.
+    text : str
+        One line.
+    candidates : int
+        How many candidates the search looked at, this one included; 0 where there was no search.
+    reference : str
+        Citation key of published numbers and of quotations.
+    """
+
+    name: str
+    data: dict
+    quantity: tuple[str, str]
+    relation: str
+    claimed: object
+    true: object
+    agrees: bool
+    text: str = ""
+    candidates: int = 0
+    reference: str = ""
+
+    def __str__(self):
+        numbers = ", ".join(f"{name} = {as_text(value)}" for name, (_, value) in self.data.items())
+        verdict = "agrees" if self.agrees else "does not agree"
+        if isinstance(self.claimed, str) and self.relation == ":":
+            middle = f"claimed: {self.claimed}; found: {as_text(self.true)}"
+        else:
+            middle = (f"claimed: {self.quantity[0]} {self.relation} {as_text(self.claimed)}; "
+                      f"true: {self.quantity[0]} = {as_text(self.true)}")
+        return f"{self.name}: {numbers + '; ' if numbers else ''}{middle}: {verdict}. {self.text}".rstrip()
+
+    def as_dict(self) -> dict:
+        """For pages: every value as text and as LaTeX."""
+        def both(value):
+            return {"value": as_json(value), "text": as_text(value), "latex": as_latex(value)}
+
+        return {
+            "name": self.name,
+            "data": [{"name": name, "name_latex": latex, **both(value)} for name, (latex, value) in self.data.items()],
+            "quantity": {"text": self.quantity[0], "latex": self.quantity[1]}, "relation": self.relation,
+            "claimed": both(self.claimed), "true": both(self.true), "agrees": self.agrees, "text": self.text,
+            "candidates": self.candidates, "reference": self.reference,
+        }
+
+
+@dataclass(frozen=True)
+class Witness:
+    """What shows a claim's verdict.
+
+    Attributes
+    ----------
+    id : str
+        The claim's.
+    verdict : str
+    cases : tuple of Case
+    kind : str
+        "computed", "published numbers" or "quotation": where the weakest of its cases comes from.
+    """
+
+    id: str
+    verdict: str
+    cases: tuple[Case, ...]
+    kind: str = "computed"
+
+    @property
+    def refutes(self) -> bool:
+        """Whether some case contradicts the claim."""
+        return any(not case.agrees for case in self.cases)
+
+    @property
+    def holds(self) -> bool:
+        """Whether every case agrees with the claim."""
+        return all(case.agrees for case in self.cases)
+
+    @property
+    def text(self) -> str:
+        """One line: the first case that decides."""
+        decisive = next((case for case in self.cases if not case.agrees), self.cases[0])
+        return str(decisive)
+
+    def __str__(self):
+        return "\n".join([f"{self.id} ({self.verdict})", *(f"  {case}" for case in self.cases)])
+
+    def as_dict(self) -> dict:
+        """For pages and files."""
+        return {"id": self.id, "verdict": self.verdict, "kind": self.kind, "refutes": self.refutes,
+                "holds": self.holds, "text": self.text, "cases": [case.as_dict() for case in self.cases]}
+
+    def as_json(self) -> str:
+        """The same as JSON, deterministic."""
+        return json.dumps(self.as_dict(), ensure_ascii=False, indent=1)
+
+    def _repr_html_(self):
+        lines = "".join(f"<li>{html.escape(str(case))}</li>" for case in self.cases)
+        return f"<p>{html.escape(self.id)}: {html.escape(self.verdict)}</p><ul>{lines}</ul>"
+
+
+# Where cases come from.
+
+
+def anywhere(world) -> bool:
+    """No condition."""
+    return True
+
+
+@dataclass(frozen=True)
+class Example:
+    """A search for a network on which the claim, in one reading, comes out as it should.
+
+    Attributes
+    ----------
+    name : str
+    says : sympy relation
+        The claim in this reading. Its left side is what is true, its right side what is claimed.
+    space : Space
+    outcome : bool
+        Whether the claim is to be true there.
+    where : callable
+        World -> bool: what else is asked of the example.
+    text : str
+    """
+
+    name: str
+    says: Expr
+    space: Space
+    outcome: bool = False
+    where: Callable[[World], bool] = anywhere
+    text: str = ""
+
+    kind = "computed"
+
+    def wanted(self, world) -> bool:
+        """Whether a candidate is such an example."""
+        return bool(self.where(world)) and world.holds(self.says) == self.outcome
+
+    def find(self):
+        """The smallest such network, and how many candidates were looked at."""
+        return first(self.space, self.wanted, self.name)
+
+    def case(self) -> Case:
+        return self.found()[1]
+
+    def found(self) -> tuple[World | None, Case]:
+        """The network and the case made of it."""
+        world, candidates = self.find()
+        true, claimed = (plain(side) for side in world.sides(self.says))
+        data = {str(name): (printing.latex(name), plain(value)) for name, value in world.data.items()}
+        left = self.says.lhs
+        return world, Case(self.name, data, (str(left), printing.latex(left)), SIGNS[self.says.func], claimed, true,
+                           world.holds(self.says), self.text, candidates)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A search for a network about which more is to be said than a relation can.
+
+    Attributes
+    ----------
+    name : str
+    quantity : (str, str)
+        What is compared, as text and LaTeX.
+    judge : callable
+        World -> (claimed, true), exact values.
+    space : Space
+    outcome : bool
+        Whether the two are to agree.
+    where : callable
+    text : str
+    relation : type
+        The sympy relation between true and claimed.
+    """
+
+    name: str
+    quantity: tuple[str, str]
+    judge: Callable[[World], tuple]
+    space: Space
+    outcome: bool = False
+    where: Callable[[World], bool] = anywhere
+    text: str = ""
+    relation: type = equations.Eq
+
+    kind = "computed"
+
+    def wanted(self, world) -> bool:
+        return bool(self.where(world)) and self._agrees(*self.judge(world)) == self.outcome
+
+    def _agrees(self, claimed, true) -> bool:
+        return compared(self.relation, true, claimed)
+
+    def find(self):
+        return first(self.space, self.wanted, self.name)
+
+    def case(self) -> Case:
+        return self.found()[1]
+
+    def found(self):
+        world, candidates = self.find()
+        claimed, true = (plain(value) for value in self.judge(world))
+        data = {str(name): (printing.latex(name), plain(value)) for name, value in world.data.items()}
+        return world, Case(self.name, data, self.quantity, SIGNS[self.relation], claimed, true,
+                           self._agrees(claimed, true), self.text, candidates)
+
+
+def compared(relation, true, claimed) -> bool:
+    """Whether ``true relation claimed``, for numbers and tuples exactly, for text by equality."""
+    if isinstance(true, (str, bool)) or isinstance(claimed, (str, bool)) or _has_text(true) or _has_text(claimed):
+        return (true == claimed) != (relation is Ne)
+    if isinstance(true, tuple) or isinstance(claimed, tuple):
+        if np.shape(true) != np.shape(claimed):
+            return relation is Ne
+        return satisfied(relation, *(np.array(value, dtype=object) for value in (true, claimed)))
+    if isinstance(true, Decimal) or isinstance(claimed, Decimal):
+        return {Gt: true > claimed, Ge: true >= claimed, Lt: true < claimed, Le: true <= claimed,
+                Ne: true != claimed}.get(relation, true == claimed)
+    return satisfied(relation, true, claimed)
+
+
+def _has_text(value) -> bool:
+    return isinstance(value, tuple) and any(isinstance(entry, str) or _has_text(entry) for entry in value)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A case that needs no search: an exact computation with numbers given.
+
+    Attributes
+    ----------
+    name : str
+    quantity : (str, str)
+    compute : callable
+        -> (claimed, true), exact values.
+    outcome : bool
+    data : tuple of (text, LaTeX, value)
+    """
+
+    name: str
+    quantity: tuple[str, str]
+    compute: Callable[[], tuple]
+    outcome: bool
+    data: tuple = ()
+    text: str = ""
+    relation: type = equations.Eq
+
+    kind = "computed"
+
+    def case(self) -> Case:
+        return self.found()[1]
+
+    def found(self):
+        claimed, true = (plain(value) for value in self.compute())
+        data = {name: (latex, plain(value)) for name, latex, value in self.data}
+        return None, Case(self.name, data, self.quantity, SIGNS[self.relation], claimed, true,
+                          compared(self.relation, true, claimed), self.text)
+
+
+@dataclass(frozen=True)
+class Published:
+    """Published numbers, cited: marked as such, and checked for consistency with the verdict alone.
+
+    Attributes
+    ----------
+    name : str
+    quantity : (str, str)
+        What was measured.
+    numbers : tuple of (str, str)
+        What for, and the number as printed.
+    relation : type
+        Between ``true`` and ``claimed``, the last and the first of the numbers unless named otherwise.
+    reference : str
+        Citation key.
+    """
+
+    name: str
+    quantity: tuple[str, str]
+    numbers: tuple[tuple[str, str], ...]
+    claimed: str
+    true: str
+    relation: type
+    outcome: bool
+    reference: str
+    text: str = ""
+
+    kind = "published numbers"
+
+    def case(self) -> Case:
+        return self.found()[1]
+
+    def found(self):
+        values = {name: Decimal(number) for name, number in self.numbers}
+        claimed, true = values[self.claimed], values[self.true]
+        data = {name: (rf"\text{{{name}}}", value) for name, value in values.items()}
+        return None, Case(self.name, data, self.quantity, SIGNS[self.relation], claimed, true,
+                          compared(self.relation, true, claimed), self.text, reference=self.reference)
+
+
+@dataclass(frozen=True)
+class Quoted:
+    """A place in a text: a few words of it, what the claim makes of them, and what stands there.
+
+    Attributes
+    ----------
+    name : str
+    words : str
+        A few words quoted.
+    claimed, found_there : str
+    outcome : bool
+    reference : str
+        Citation key.
+    """
+
+    name: str
+    words: str
+    claimed: str
+    found_there: str
+    outcome: bool
+    reference: str
+    text: str = ""
+
+    kind = "quotation"
+
+    def case(self) -> Case:
+        return self.found()[1]
+
+    def found(self):
+        return None, Case(self.name, {"words": (r"\text{words}", f"“{self.words}”")}, (self.words, ""), ":",
+                          self.claimed, self.found_there, self.outcome, self.text, reference=self.reference)
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What is true instead.
+
+    Attributes
+    ----------
+    on : callable
+        -> list of worlds on which every relation must hold.
+    expression : sympy relation or Tuple, optional
+        By default that of the registered equation.
+    equation : str
+        Label of the registered equation, if it is one.
+    where : callable
+        World -> bool: the stated condition. It applies to ``on`` and to the claim's own examples.
+    tight : bool
+        A bound that must be met with equality on some world, so that a weaker one fails.
+    """
+
+    on: Callable[[], list]
+    expression: Expr | None = None
+    equation: str = ""
+    where: Callable[[World], bool] = anywhere
+    tight: bool = False
+
+    @property
+    def stated(self) -> Expr:
+        return equations.EQUATIONS[self.equation].expression if self.expression is None else self.expression
+
+    def check(self, members, worlds) -> int:
+        """Every relation on every world of its kind. Returns the number of comparisons."""
+        bank = list(self.on())
+        kind = type(bank[0])
+        places = [world for world in (*worlds, *bank) if type(world) is kind and self.where(world)]
+        if not places:
+            raise CheckError(f"{members[0]}: got no world to check it on, want one")
+        for member in members:
+            met = 0
+            for world in places:
+                try:
+                    true, stated = world.sides(member)
+                    fits = satisfied(member.func, true, stated)
+                except (KeyError, IndexError, ValueError) as cause:
+                    raise CheckError(f"{member} cannot be evaluated: {cause}") from cause
+                if not fits:
+                    numbers = {str(name): plain(value) for name, value in world.data.items()}
+                    raise CheckError(f"got {as_text(plain(stated))} for {member.rhs}, want {SIGNS[member.func]} "
+                                     f"{as_text(plain(true))} for {member.lhs}, at {numbers}")
+                met += satisfied(equations.Eq, true, stated)
+            if self.tight and not met:
+                raise CheckError(f"{member}: got no case of equality in {len(places)}, want one: the bound is too weak")
+        return len(members) * len(places)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One statement of the notes.
+
+    Attributes
+    ----------
+    id : str
+        As in the audit: S0-A1 and so on. S0 stands in notes 000 and 002, S2 in 002 alone, S3 in 003, S4 in 004.
+    note : str
+    place : str
+        Where in the note.
+    kind : str
+        One of ``KINDS``.
+    statement : str
+        What is claimed, in our words.
+    verdict : str
+        One of ``VERDICTS``.
+    corrected : str
+        What is true, in our words.
+    chapter : str
+        Stem of the chapter that discusses it.
+    claimed : Expr, optional
+        The formula as printed in the notes, in the book's names.
+    typed : str
+        LaTeX, only where no expression of the ordered algebra can say it.
+    truths : tuple of Truth
+        The corrected form.
+    typed_corrected : str
+        LaTeX, only where no expression can say it.
+    evidence : tuple
+        Examples, computations, published numbers, quotations.
+    reference : str
+        Citation key.
+    """
+
+    id: str
+    note: str
+    place: str
+    kind: str
+    statement: str
+    verdict: str
+    corrected: str
+    chapter: str
+    evidence: tuple
+    claimed: Expr | None = None
+    typed: str = ""
+    truths: tuple[Truth, ...] = ()
+    typed_corrected: str = ""
+    reference: str = ""
+    rests_on: tuple[str, ...] = field(default=())
+
+    @property
+    def formula(self) -> str:
+        """LaTeX of what is claimed, without delimiters; empty where it is words alone."""
+        return self.typed if self.claimed is None else formula(self.claimed)
+
+    @property
+    def equation(self) -> str:
+        """Label of the registered equation that is the corrected form; empty where it is none."""
+        return next((truth.equation for truth in self.truths if truth.equation), "")
+
+    @property
+    def equations(self) -> tuple[str, ...]:
+        """Labels of all registered equations the corrected form uses."""
+        own = tuple(truth.equation for truth in self.truths if truth.equation)
+        return own + tuple(label for label in self.rests_on if label not in own)
+
+    @property
+    def corrected_expression(self) -> Expr | None:
+        """The corrected form: a relation, or a Tuple of all its relations in order. None where it is words alone."""
+        members = [member for truth in self.truths for member in relations(truth.stated)]
+        if not members:
+            return None
+        return members[0] if len(members) == 1 else Tuple(*members)
+
+    @property
+    def corrected_formula(self) -> str:
+        """LaTeX of the corrected form, without delimiters; one formula a truth, joined by line breaks."""
+        parts = [formula(truth.stated) for truth in self.truths]
+        if self.typed_corrected:
+            parts.append(self.typed_corrected)
+        return parts[0] if len(parts) == 1 else "\n".join(_gathered(parts)) if parts else ""
+
+    def witness(self) -> Witness:
+        """Compute the witness: what was claimed beside what is true.
+
+        Raises
+        ------
+        SearchError
+            If a search finds nothing.
+        """
+        return self._make([item.case() for item in self.evidence])
+
+    def _make(self, cases) -> Witness:
+        kinds = [item.kind for item in self.evidence]
+        weakest = max(kinds, key=("computed", "published numbers", "quotation").index)
+        return Witness(self.id, self.verdict, tuple(cases), weakest if "computed" not in kinds else "computed")
+
+    def check(self, expression: Expr | None = None) -> CheckResult:
+        """Recompute the witness, confirm the verdict, and check the corrected form (or another in its place).
+
+        Parameters
+        ----------
+        expression : sympy relation or Tuple, optional
+            Checked instead of the claim's own corrected form, relation by relation.
+
+        Returns
+        -------
+        CheckResult
+            Error 0 (everything here is exact, but for the registered equations' own checks) and the number of
+            comparisons.
+
+        Raises
+        ------
+        CheckError
+            Naming the id and both values.
+        """
+        try:
+            found = [item.found() for item in self.evidence]
+            comparisons = self._check_verdict([case for _, case in found])
+            worlds = [world for world, _ in found if world is not None]
+            comparisons += sum(world.confirm() for world in worlds)
+            return self._check_truths(expression, worlds, comparisons)
+        except ValueError as error:
+            if isinstance(error, CheckError) and str(error).startswith(self.id):
+                raise
+            raise CheckError(f"{self.id}: {error}") from error
+
+    def _check_verdict(self, cases) -> int:
+        for item, case in zip(self.evidence, cases, strict=True):
+            if case.agrees != item.outcome:
+                raise CheckError(f"{self.id}, {case.name}: got claimed {as_text(case.claimed)} and true "
+                                 f"{as_text(case.true)}, want them to {'agree' if item.outcome else 'differ'}")
+        outcomes = [case.agrees for case in cases]
+        problem = {
+            "holds": not all(outcomes),
+            "wrong": all(outcomes),
+            "conditions": len(set(outcomes)) < 2,
+            "ambiguous": len({(case.agrees, as_text(case.true), as_text(case.claimed)) for case in cases}) < 2,
+        }[self.verdict]
+        if problem:
+            raise CheckError(f"{self.id}: got {[(as_text(case.claimed), as_text(case.true)) for case in cases]} "
+                             f"(claimed, true), which do not show the verdict {self.verdict}")
+        return len(cases)
+
+    def _check_truths(self, expression, worlds, comparisons) -> CheckResult:
+        own = self.corrected_expression
+        if expression is not None and own is None:
+            raise CheckError(f"{self.id}: got {expression}, but the corrected form is words alone")
+        members = [] if own is None else relations(own if expression is None else expression)
+        if own is not None and len(members) != len(relations(own)):
+            raise CheckError(f"{self.id}: got {len(members)} relations, want {len(relations(own))}")
+        worst, place = 0.0, 0
+        shares = []
+        for truth in self.truths:
+            count = len(relations(truth.stated))
+            shares.append((truth, members[place:place + count]))
+            place += count
+        for truth, mine in shares:
+            comparisons += truth.check(mine, worlds)
+        for truth, mine in shares:
+            unchanged = mine == relations(truth.stated)
+            if truth.equation and (expression is None or not unchanged):
+                whole = None if unchanged else mine[0] if len(mine) == 1 else Tuple(*mine)
+                result = equations.EQUATIONS[truth.equation].check(whole)
+                worst, comparisons = max(worst, result.worst_error), comparisons + result.cases
+        return CheckResult(worst, comparisons)
+
+
+def _gathered(parts) -> list[str]:
+    return ["\\begin{gathered}", " \\\\\n".join(parts), "\\end{gathered}"]

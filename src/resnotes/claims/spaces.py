@@ -1,0 +1,206 @@
+"""Where the claims look for their examples, and the banks of networks on which corrected forms must hold."""
+
+from __future__ import annotations
+
+from functools import lru_cache, partial
+
+from ..symbolic import backward, bounds, merge
+from ..symbolic.algebra import Factor
+from ..symbolic.quantities import H, W, b, g, lam, x
+from .exact import (
+    Block,
+    Chain,
+    Distance,
+    FourLayers,
+    Highway,
+    InputSkip,
+    Logits,
+    Loss,
+    Merge,
+    OneBlock,
+    OneUnit,
+    RandomBranch,
+    RandomDirection,
+    array,
+)
+from .search import Layout, Space
+
+#: How many random networks a corrected form must hold on.
+BANK = 8
+
+
+def _with(fixed, kind):
+    """Build a world from free numbers and fixed ones; the fixed ones are shown too."""
+    return lambda free: kind({**fixed, **free})
+
+
+def _exact(fixed: dict) -> dict:
+    return {name: array(value) for name, value in (fixed or {}).items()}
+
+
+def layout(kind, free: dict, fixed: dict | None = None) -> Layout:
+    """A layout from shapes of free numbers and values of fixed ones."""
+    return Layout(tuple(free.items()), _with(_exact(fixed), kind))
+
+
+def _layers(kind, count, widths, biases, fixed, top) -> Space:
+    layouts = []
+    for n in widths:
+        free = {**{W(k): (n, n) for k in range(1, count + 1)}, **{b(k): (n,) for k in biases},
+                x(1): (n,), g(count + 1): (n,)}
+        layouts.append(layout(kind, {name: shape for name, shape in free.items() if name not in (fixed or {})}, fixed))
+    return Space(tuple(layouts), top)
+
+
+def four_layers(widths=(1,), biases=(), fixed=None, top=2) -> Space:
+    """The notes' network."""
+    return _layers(FourLayers, 4, widths, biases, fixed, top)
+
+
+def one_block(widths=(1,), biases=(), fixed=None, top=2) -> Space:
+    """Its first block, for what the notes say about l and l + 2."""
+    return _layers(OneBlock, 2, widths, biases, fixed, top)
+
+
+def chain(depths=(1,), widths=(1,), start=0, shortcut="none", after="identity", beyond=False, branch=True,
+          fixed=None, top=2, denominators=(1,)) -> Space:
+    """Residual units; ``beyond`` gives unit L too.
+
+    ``shortcut`` is "none" (identity), "scalar" or "matrix"; without ``branch`` every F_i is 0.
+    """
+    layouts = []
+    for depth in depths:
+        for n in widths:
+            units = range(depth + (1 if beyond else 0))
+            free = {}
+            if shortcut == "scalar":
+                free.update({lam(k): (1,) for k in units})
+            if shortcut == "matrix":
+                free.update({H(k): (n, n) for k in units})
+            if branch:
+                free.update({W(k): (n, n) for k in units})
+            free.update({x(0): (n,), g(depth): (n,)})
+            kept = {name: value for name, value in (fixed or {}).items() if name in free}
+            if x(0) in (fixed or {}):
+                kept[x(0)] = [fixed[x(0)]] * n
+            free = {name: shape for name, shape in free.items() if name not in kept}
+            layouts.append(layout(partial(Chain, depth=depth, start=start, after=after), free, kept))
+    return Space(tuple(layouts), top, denominators)
+
+
+def asked(widths=(1,), source="u", fixed=None, top=2) -> Space:
+    """The merge point of note 003. ``source``: "u", "apart" or "projected"; widths are (n of u, n of y)."""
+    layouts = []
+    for width in widths:
+        inner, outer = width if isinstance(width, tuple) else (width, width)
+        free = {merge.W: (outer, inner), merge.u: (inner,), merge.g: (outer,)}
+        if source == "apart":
+            free[merge.o] = (outer,)
+        if source == "projected":
+            free = {merge.W: (outer, 1), merge.u: (1,), merge.Ws: (outer, inner), merge.o: (inner,), merge.g: (outer,)}
+        layouts.append(layout(Merge, {name: shape for name, shape in free.items() if name not in (fixed or {})}, fixed))
+    return Space(tuple(layouts), top)
+
+
+def distance(steps=(1,), widths=(1,), top=2) -> Space:
+    """A skip over some layers."""
+    return Space(tuple(layout(Distance, {**{W(k): (n, n) for k in range(m)}, merge.z(0): (n,), merge.g: (n,)})
+                       for m in steps for n in widths), top)
+
+
+def input_skip(shapes=((1, 1),), top=2) -> Space:
+    """A skip from the input; shapes are (width of the hidden layer, width of u)."""
+    return Space(tuple(layout(InputSkip, {W(1): (m, n), W(2): (n, m), merge.u: (n,), merge.g: (n,)})
+                       for m, n in shapes), top)
+
+
+def block(depths=(2,), widths=(1,), inside=1, top=2) -> Space:
+    """A block of K layers."""
+    return Space(tuple(layout(partial(Block, inside=inside),
+                              {**{W(k): (n, n) for k in range(1, depth + 1)}, backward.a(0): (n,), backward.upstream: (n,)})
+                       for depth in depths for n in widths), top)
+
+
+def one_unit(widths=(1, 2), top=2, kind=OneUnit) -> Space:
+    """A gradient and a branch's Jacobian, and nothing else; for means, what is not random."""
+    free = {OneUnit: lambda n: {bounds.J: (n, n), bounds.g: (n,)}, RandomBranch: lambda n: {bounds.g: (n,)},
+            RandomDirection: lambda n: {bounds.J: (n, n)}}[kind]
+    return Space(tuple(layout(kind, free(n)) for n in widths), top)
+
+
+def highway(widths=(1,), top=2) -> Space:
+    """A highway layer with an affine gate."""
+    names = ((Factor("A"), 2), (Factor("B"), 2), (Factor("c"), 1), (Factor("x"), 1))
+    return Space(tuple(layout(Highway, {name: (n,) * axes for name, axes in names}) for n in widths), top)
+
+
+def loss(widths=(2,), kind=Loss, top=2) -> Space:
+    """Last state (or logits) and target."""
+    given = kind.given
+    return Space(tuple(layout(kind, {given: (n,), Factor("p"): (n,)}) for n in widths), top)
+
+
+# Banks: random small networks, always the same.
+
+
+@lru_cache
+def layers_bank() -> tuple:
+    return tuple(four_layers((1, 2, 3), biases=(1, 2, 3, 4)).sample(BANK, seed=1))
+
+
+@lru_cache
+def block_bank() -> tuple:
+    return tuple(one_block((1, 2, 3), biases=(1, 2)).sample(BANK, seed=2))
+
+
+@lru_cache
+def chain_bank(shortcut="none", after="identity", start=0, beyond=False, branch=True) -> tuple:
+    depths = (start + 1, start + 2, start + 3)
+    space = chain(depths, (1, 2), start, shortcut, after, beyond, branch)
+    return tuple(space.sample(2 * BANK if shortcut == "scalar" else BANK, seed=3))
+
+
+@lru_cache
+def asked_bank(source="u") -> tuple:
+    widths = ((1, 2), (3, 2), (2, 3)) if source == "projected" else (1, 2)
+    return tuple(asked(widths, source).sample(BANK, seed=4))
+
+
+@lru_cache
+def distance_bank() -> tuple:
+    return tuple(distance((1, 2, 3, 4), (1, 2)).sample(BANK, seed=5))
+
+
+@lru_cache
+def input_skip_bank() -> tuple:
+    return tuple(input_skip(((1, 2), (3, 2), (2, 2))).sample(BANK, seed=6))
+
+
+@lru_cache
+def inner_bank() -> tuple:
+    return tuple(block((2, 3, 4), (1, 2)).sample(BANK, seed=7)
+                 + block((3, 4), (1, 2), inside=2).sample(BANK, seed=8))
+
+
+@lru_cache
+def unit_bank() -> tuple:
+    return tuple(one_unit((1, 2)).sample(2 * BANK, seed=9))
+
+
+@lru_cache
+def mean_bank(kind) -> tuple:
+    return tuple(one_unit((1, 2), kind=kind).sample(BANK, seed=10))
+
+
+@lru_cache
+def highway_bank() -> tuple:
+    return tuple(highway((1, 2, 3)).sample(BANK, seed=11))
+
+
+@lru_cache
+def loss_bank(kind=Loss) -> tuple:
+    """Positive components, so that the logarithm of each exists."""
+    worlds = []
+    for numbers in (((1,), (2,)), ((1, 2), (1, 0)), ((3, 1), (0, 2)), ((2, 1, 3), (1, 0, 2))):
+        worlds.append(kind({kind.given: array(numbers[0]), Factor("p"): array(numbers[1])}))
+    return tuple(worlds)

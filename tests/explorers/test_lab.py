@@ -1,0 +1,118 @@
+"""The λ explorer in a real JupyterLab: the slider moves the trait in the kernel, the trait moves the slider."""
+
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import nbformat
+import pytest
+
+CELLS = [
+    "from resnotes.explorers import LambdaDepth\nexplorer = LambdaDepth(lam=0.9, depth=50)\nexplorer",
+    "print('kernel has', explorer.state())",
+    "explorer.lam, explorer.depth = 0.25, 3\nprint('set')",
+    "import ipywidgets\nlinked = ipywidgets.FloatText()\nipywidgets.link((explorer, 'r'), (linked, 'value'))\nlinked.value = -0.5\n"
+    "print('linked', explorer.r)",
+    "explorer.factors, explorer.schedule, explorer.depth = [0.5, 4], 'own', 2\nprint('own list')",
+]
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """The address of a notebook in a JupyterLab that runs only for this test."""
+    home = tmp_path_factory.mktemp("lab")
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in CELLS])
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    (home / "work").mkdir()
+    nbformat.write(notebook, home / "work" / "explorer.ipynb")
+    port, token = free_port(), secrets.token_hex(16)
+    # Settings of the person who runs the tests stay out of it.
+    places = {f"JUPYTER_{name}_DIR": str(home / name.lower()) for name in ("CONFIG", "DATA", "RUNTIME")}
+    environment = {**os.environ, **places, "IPYTHONDIR": str(home / "ipython"), "HOME": str(home)}
+    environment["JUPYTERLAB_SETTINGS_DIR"] = str(home / "settings")
+    environment["JUPYTERLAB_WORKSPACES_DIR"] = str(home / "workspaces")
+    command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", f"--port={port}", f"--IdentityProvider.token={token}",
+               "--ServerApp.port_retries=0", "--ip=127.0.0.1", "--LabApp.news_url=", "--LabApp.check_for_updates_class="
+               "jupyterlab.NeverCheckForUpdate"]  # fmt: skip
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")
+    with (home / "log").open("w+") as log:
+        server = subprocess.Popen(command, cwd=home / "work", env=environment, stdout=log, stderr=log)
+        try:
+            wait_for_server(f"http://127.0.0.1:{port}/api?token={token}", server, home / "log")
+            yield f"http://127.0.0.1:{port}/lab/tree/explorer.ipynb?token={token}"
+        finally:
+            server.terminate()
+            server.wait(30)
+
+
+def wait_for_server(address, server, log):
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        assert server.poll() is None, log.read_text("utf-8")
+        try:
+            with urllib.request.urlopen(address, timeout=5):
+                return
+        except OSError:
+            time.sleep(0.2)
+    pytest.fail(f"JupyterLab did not answer within a minute:\n{log.read_text('utf-8')}")
+
+
+def run_next(page, k):
+    """Select cell k, run it, and wait until it is done."""
+    cell = page.locator(".jp-Notebook .jp-Cell").nth(k)
+    cell.locator(".cm-content").click()
+    page.keyboard.press("Control+Enter")
+    page.wait_for_function(
+        "k => /\\[\\d+\\]/.test(document.querySelectorAll('.jp-Notebook .jp-Cell')[k].querySelector('.jp-InputPrompt').textContent)",
+        arg=k,
+        timeout=60_000,
+    )
+    return cell
+
+
+@pytest.mark.parametrize("theme", ["light"])
+def test_slider_and_trait_follow_each_other(lab, browser, theme):
+    context = browser.new_context(viewport={"width": 1280, "height": 1400})
+    context.set_default_timeout(60_000)
+    page = context.new_page()
+    try:
+        page.goto(lab)
+        page.locator(".jp-Notebook .jp-Cell").nth(len(CELLS) - 1).wait_for()
+        page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").first.wait_for()
+        run_next(page, 0)
+        root = page.locator(".resnotes-explorer.rx-live").first
+        root.wait_for()
+        assert root.get_by_role("button", name="Copy link").count() == 0
+        slider = root.get_by_role("slider", name="λ")
+        slider.focus()
+        for _ in range(3):
+            page.keyboard.press("ArrowRight")
+        page.wait_for_function("document.querySelector('.resnotes-explorer.rx-live input').value === '0.93'")
+        root.get_by_role("slider", name="depth").focus()
+        page.keyboard.press("ArrowDown")
+        root.get_by_role("combobox").select_option("alternating")
+        said = run_next(page, 1).locator(".jp-OutputArea-output").inner_text()
+        assert said.strip() == (
+            "kernel has {'lam': 0.93, 'depth': 49, 'r': 0.1, 'schedule': 'alternating', 'factors': []}"
+        )
+        run_next(page, 2)
+        page.wait_for_function("document.querySelector('.resnotes-explorer.rx-live input').value === '0.25'")
+        assert root.get_by_role("slider", name="depth").get_attribute("aria-valuetext") == "3 units"
+        assert run_next(page, 3).locator(".jp-OutputArea-output").inner_text().strip() == "linked -0.5"
+        page.wait_for_function("document.querySelectorAll('.resnotes-explorer.rx-live input')[2].value === '-0.5'")
+        run_next(page, 4)
+        page.wait_for_function("document.querySelector('.resnotes-explorer.rx-live input[type=text]').value === '0.5, 4'")
+        assert "After 2 units" in root.locator(".rx-readout").inner_text()
+    finally:
+        context.close()

@@ -1,0 +1,128 @@
+"""The λ explorer in Python: its traits, its refusals, its static form, its size."""
+
+import gzip
+import json
+import re
+from html import unescape
+from xml.etree import ElementTree
+
+import ipywidgets
+import pytest
+import traitlets
+from hypothesis import given
+from hypothesis import strategies as st
+from resnotes_book import explorers as book_side
+
+from resnotes.explorers import LambdaDepth, lambda_depth
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ({"lam": "0.9"}, "lam: got '0.9' of type str, wanted one finite real number"),
+        ({"lam": float("nan")}, "lam: got nan"),
+        ({"lam": 2.5}, "lam: got 2.5, wanted a number from 0 to 2"),
+        ({"r": float("inf")}, "r: got inf"),
+        ({"r": None}, "r: got None"),
+        ({"depth": -1}, "depth: got -1 of type int, wanted a whole number from 1 to 1000"),
+        ({"depth": 0}, "depth: got 0"),
+        ({"depth": 2.5}, "depth: got 2.5"),
+        ({"depth": True}, "depth: got True"),
+        ({"schedule": "linear"}, "schedule: got 'linear' of type str, wanted one of constant, alternating"),
+        ({"schedule": "own"}, "factors: got an empty list, wanted at least one number"),
+        ({"factors": []}, "factors: got an empty list, wanted at least one number"),
+        ({"factors": [1, float("inf")]}, "factors: got inf at index (1,)"),
+        ({"factors": "0.9"}, "factors: got '0.9' of type str"),
+        ({"factors": [1e200]}, "factors: got 1e+200"),
+        ({"factors": [1.0] * 1001}, "factors: got 1001 numbers"),
+        ({"lam": 0, "schedule": "alternating"}, "lam: got 0.0, wanted at least 0.01 in the alternating schedule"),
+        ({"lambda_": 1}, "lambda_: got a value, wanted one of lam, depth, r, schedule, factors"),
+    ],
+)
+def test_refusals_name_argument_got_and_wanted(state, said):
+    with pytest.raises(ValueError, match=re.escape(said)):
+        LambdaDepth(**state)
+
+
+def test_a_refused_value_leaves_the_old_one():
+    explorer = LambdaDepth(lam=0.5)
+    with pytest.raises(traitlets.TraitError, match="lam: got 3"):
+        explorer.lam = 3
+    with pytest.raises(ValueError, match="lam: got 0"), explorer.hold_trait_notifications():
+        explorer.schedule, explorer.lam = "alternating", 0
+    assert (explorer.lam, explorer.schedule) == (0.5, "constant")
+
+
+def test_defaults():
+    assert LambdaDepth().state() == {"lam": 0.9, "depth": 50, "r": 0.1, "schedule": "constant", "factors": []}
+    assert LambdaDepth(factors=[1, 2]).state() == {"lam": 1, "depth": 2, "r": 0.1, "schedule": "own", "factors": [1, 2]}
+    assert LambdaDepth(schedule="from_above").lam == 1
+    assert LambdaDepth(schedule="alternating").lam == 0.9
+
+
+def test_traits_link_with_other_widgets():
+    explorer, slider = LambdaDepth(depth=7), ipywidgets.IntSlider(min=1, max=1000)
+    ipywidgets.link((explorer, "depth"), (slider, "value"))
+    assert slider.value == 7
+    slider.value = 30
+    assert explorer.depth == 30
+    explorer.depth = 31
+    assert slider.value == 31
+
+
+states = st.fixed_dictionaries(
+    {
+        "lam": st.floats(0.01, 2),
+        "depth": st.integers(1, 1000),
+        "r": st.floats(-2, 2),
+        "schedule": st.sampled_from(lambda_depth.SCHEDULES),
+        "factors": st.lists(st.floats(-1e100, 1e100), min_size=1, max_size=5),
+    }
+)
+
+
+@given(states)
+def test_every_state_has_a_picture_without_gaps(state):
+    explorer = LambdaDepth(**state)
+    html = explorer.static()
+    assert not re.search(r"\b(nan|inf|None)\b", html.partition("<svg")[2])
+    ElementTree.fromstring(html.replace("\N{NO-BREAK SPACE}", " "))
+    assert json.loads(unescape(re.search(r'data-state="([^"]*)"', html)[1])) == state
+
+
+@given(st.one_of(st.text(), st.none(), st.lists(st.text(), min_size=1), st.floats(allow_nan=True), st.binary(), st.booleans()))
+def test_anything_is_taken_or_refused(value):
+    for name in ("lam", "depth", "r", "schedule", "factors"):
+        try:
+            explorer = LambdaDepth(**{name: value})
+        except ValueError as error:
+            assert str(error).startswith(f"{name}: got ")
+        else:
+            assert getattr(explorer, name) == value
+
+
+def test_output_has_both_forms_and_nothing_random():
+    one, two = LambdaDepth()._repr_mimebundle_()[0], LambdaDepth()._repr_mimebundle_()[0]
+    widget = "application/vnd.jupyter.widget-view+json"
+    assert set(one) == {"text/plain", "text/html", widget}
+    assert one["text/html"] == two["text/html"]
+    assert one["text/plain"] == two["text/plain"]
+    assert one[widget]["model_id"] not in one["text/html"] + one["text/plain"]
+    assert LambdaDepth().readout() in unescape(one["text/html"])
+
+
+def test_static_picture_draws_the_series():
+    """The first and last point of the shortcut's line, read back from the picture."""
+    picture = ElementTree.fromstring(LambdaDepth(lam=0.5, depth=20, r=0.1).picture())
+    (line,) = [p for p in picture if p.get("class") == "rx-line rx-shortcut" and "L" in p.get("d")]
+    x, y = zip(*(map(float, point.split()) for point in line.get("d")[1:].split("L")), strict=True)
+    grid = {t.text: float(t.get("y")) - 4 for t in picture if t.tag.endswith("text") and t.get("text-anchor") == "end"}
+    decade = (grid["10⁻⁴"] - grid["1"]) / 4
+    assert len(x) == 21
+    assert y[-1] == pytest.approx(grid["1"], abs=0.11)
+    assert (y[0] - y[-1]) / decade == pytest.approx(20 * 0.30103, abs=0.01)
+
+
+def test_all_script_and_style_is_small():
+    script, style = book_side.script().encode(), book_side.source("explorer.css").encode()
+    assert len(gzip.compress(script)) + len(gzip.compress(style)) < 30_000
