@@ -81,8 +81,7 @@ def run_next(page, k):
     return cell
 
 
-@pytest.mark.parametrize("theme", ["light"])
-def test_slider_and_trait_follow_each_other(lab, browser, theme):
+def test_slider_and_trait_follow_each_other(lab, browser):
     context = browser.new_context(viewport={"width": 1280, "height": 1400})
     context.set_default_timeout(60_000)
     page = context.new_page()

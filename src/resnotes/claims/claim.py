@@ -178,6 +178,12 @@ class Witness:
 # Where cases come from.
 
 
+def shown(world) -> dict:
+    """A world's index values and numbers, for a case."""
+    names = {**{symbol: int(value) for symbol, value in world.values}, **world.data}
+    return {str(name): (printing.latex(name), plain(value)) for name, value in names.items()}
+
+
 def anywhere(world) -> bool:
     """No condition."""
     return True
@@ -224,9 +230,8 @@ class Example:
         """The network and the case made of it."""
         world, candidates = self.find()
         true, claimed = (plain(side) for side in world.sides(self.says))
-        data = {str(name): (printing.latex(name), plain(value)) for name, value in world.data.items()}
         left = self.says.lhs
-        return world, Case(self.name, data, (str(left), printing.latex(left)), SIGNS[self.says.func], claimed, true,
+        return world, Case(self.name, shown(world), (str(left), printing.latex(left)), SIGNS[self.says.func], claimed, true,
                            world.holds(self.says), self.text, candidates)
 
 
@@ -276,8 +281,7 @@ class Judged:
     def found(self):
         world, candidates = self.find()
         claimed, true = (plain(value) for value in self.judge(world))
-        data = {str(name): (printing.latex(name), plain(value)) for name, value in world.data.items()}
-        return world, Case(self.name, data, self.quantity, SIGNS[self.relation], claimed, true,
+        return world, Case(self.name, shown(world), self.quantity, SIGNS[self.relation], claimed, true,
                            self._agrees(claimed, true), self.text, candidates)
 
 
@@ -597,7 +601,7 @@ class Claim:
             "holds": not all(outcomes),
             "wrong": all(outcomes),
             "conditions": len(set(outcomes)) < 2,
-            "ambiguous": len({(case.agrees, as_text(case.true), as_text(case.claimed)) for case in cases}) < 2,
+            "ambiguous": len(set(outcomes)) < 2,
         }[self.verdict]
         if problem:
             raise CheckError(f"{self.id}: got {[(as_text(case.claimed), as_text(case.true)) for case in cases]} "

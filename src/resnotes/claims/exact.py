@@ -142,7 +142,7 @@ def sign(number) -> int:
         return (number > 0) - (number < 0)
     number = sympify(number)
     if number.is_Rational:
-        return int(number > 0) - int(number < 0)
+        return int(bool(number > 0)) - int(bool(number < 0))
     if number.is_infinite:
         return 1 if number.is_positive else -1
     digits = number.evalf(40)
