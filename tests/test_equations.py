@@ -25,12 +25,15 @@ def test_equation_holds(label):
     assert result.worst_error <= EQUATIONS[label].tolerance
 
 
+def members(expression):
+    return list(expression.args) if isinstance(expression, Tuple) else [expression]
+
+
 def damaged(expression):
     """The same statement with its last right side doubled; sums that are 0 get a 1."""
-    members = list(expression.args) if isinstance(expression, Tuple) else [expression]
-    left, right = members[-1].lhs, members[-1].rhs
-    members[-1] = Eq(left, 2 * right if right != 0 else 1, evaluate=False)
-    return Tuple(*members) if isinstance(expression, Tuple) else members[0]
+    *others, last = members(expression)
+    new = last.func(last.lhs, 2 * last.rhs if last.rhs != 0 else 1, evaluate=False)
+    return Tuple(*others, new) if isinstance(expression, Tuple) else new
 
 
 @pytest.mark.parametrize("label", EQUATIONS)
@@ -42,7 +45,7 @@ def test_a_right_side_that_is_off_by_a_factor_of_two_is_caught(label):
 @pytest.mark.parametrize("label", [
     label for label, entry in EQUATIONS.items()
     if entry.method != "definition" and label != "forward-as-units"  # there D_5 only names a map's Jacobian
-    and any(right.has(D(5)) for _, right in equalities(entry.expression))])
+    and any(member.rhs.has(D(5)) for member in members(entry.expression))])
 def test_a_lost_mask_is_caught(label):
     def without_mask(side):
         return map_tree(side, lambda node: 1 if node == D(5) else None)

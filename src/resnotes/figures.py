@@ -211,7 +211,7 @@ def shares_by_length(lengths, series, span=None, xlabel="number of branches on t
     axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)
     axes.set_ylim(bottom=0)
-    axes.legend(frameon=False, fontsize=9)
+    axes.legend(frameon=False, fontsize=9, loc="upper right")
     return figure
 
 

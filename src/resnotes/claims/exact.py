@@ -417,6 +417,10 @@ class Layers(World):
     def value_D(self, k):
         return mask(self.before(int(k)))
 
+    def value_ones(self):
+        """A matrix of ones, for who reads the notes' 1 as one."""
+        return array([[1] * self.n] * self.n)
+
     def value_gprinted(self, k):
         """The notes' g_3, the skip's derivative taken as the total one, and their g_2 with one path."""
         one_path = g(5) * Partial(x(5), x(4)) * Partial(x(4), x(3))

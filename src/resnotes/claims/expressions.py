@@ -30,12 +30,15 @@ class _Derivative(Expr):
 
     def _latex(self, printer):
         of, by = printer._print(self.of), printer._print(self.by)
+        if self.of.is_Add:
+            of = rf"\left({of}\right)"
         if isinstance(self.of, OrderedSum):  # too tall for a numerator
             return rf"\frac{{{self.sign}}}{{{self.sign} {by}}} {of}"
         return rf"\frac{{{self.sign} {of}}}{{{self.sign} {by}}}"
 
     def _sympystr(self, printer):
-        return f"d{printer._print(self.of)}/d{printer._print(self.by)}"
+        of = printer._print(self.of)
+        return f"d{f'({of})' if self.of.is_Add else of}/d{printer._print(self.by)}"
 
 
 class AsPrinted(_Derivative):

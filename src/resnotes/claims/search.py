@@ -91,11 +91,14 @@ class Space:
         The largest absolute value of an entry, or of a numerator over the common denominator.
     denominators : tuple of int
         1 first: integers.
+    nonzero : bool
+        Whether candidates with a 0 among their free numbers are left out.
     """
 
     layouts: tuple[Layout, ...]
     top: int = 3
     denominators: tuple[int, ...] = (1,)
+    nonzero: bool = False
 
     def candidates(self) -> Iterator[object]:
         """Worlds, smallest first; those at a kink of a ReLU are None."""
@@ -105,6 +108,8 @@ class Space:
                     for numerators in vectors(layout.length, top):
                         if math.gcd(denominator, *numerators) != 1:
                             continue  # seen already, with a smaller denominator
+                        if self.nonzero and 0 in numerators:
+                            continue
                         yield _world(layout, _over(numerators, denominator))
 
     def sample(self, count: int, seed: int = 0, top: int = 3) -> list:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from functools import lru_cache, partial
 
 from ..symbolic import backward, bounds, merge
@@ -43,30 +44,31 @@ def layout(kind, free: dict, fixed: dict | None = None) -> Layout:
     return Layout(tuple(free.items()), _with(_exact(fixed), kind))
 
 
-def _layers(kind, count, widths, biases, fixed, top) -> Space:
+def _layers(kind, count, widths, biases, fixed, top, nonzero) -> Space:
     layouts = []
     for n in widths:
         free = {**{W(k): (n, n) for k in range(1, count + 1)}, **{b(k): (n,) for k in biases},
                 x(1): (n,), g(count + 1): (n,)}
         layouts.append(layout(kind, {name: shape for name, shape in free.items() if name not in (fixed or {})}, fixed))
-    return Space(tuple(layouts), top)
+    return Space(tuple(layouts), top, nonzero=nonzero)
 
 
-def four_layers(widths=(1,), biases=(), fixed=None, top=2) -> Space:
+def four_layers(widths=(1,), biases=(), fixed=None, top=2, nonzero=False) -> Space:
     """The notes' network."""
-    return _layers(FourLayers, 4, widths, biases, fixed, top)
+    return _layers(FourLayers, 4, widths, biases, fixed, top, nonzero)
 
 
-def one_block(widths=(1,), biases=(), fixed=None, top=2) -> Space:
+def one_block(widths=(1,), biases=(), fixed=None, top=2, nonzero=False) -> Space:
     """Its first block, for what the notes say about l and l + 2."""
-    return _layers(OneBlock, 2, widths, biases, fixed, top)
+    return _layers(OneBlock, 2, widths, biases, fixed, top, nonzero)
 
 
 def chain(depths=(1,), widths=(1,), start=0, shortcut="none", after="identity", beyond=False, branch=True,
-          fixed=None, top=2, denominators=(1,)) -> Space:
+          ones=False, top=2, denominators=(1,), nonzero=False) -> Space:
     """Residual units; ``beyond`` gives unit L too.
 
-    ``shortcut`` is "none" (identity), "scalar" or "matrix"; without ``branch`` every F_i is 0.
+    ``shortcut`` is "none" (identity), "scalar" or "matrix"; without ``branch`` every F_i is 0; with ``ones`` the
+    state x_0 and the gradient g_L are all ones and only the units are free.
     """
     layouts = []
     for depth in depths:
@@ -80,15 +82,13 @@ def chain(depths=(1,), widths=(1,), start=0, shortcut="none", after="identity", 
             if branch:
                 free.update({W(k): (n, n) for k in units})
             free.update({x(0): (n,), g(depth): (n,)})
-            kept = {name: value for name, value in (fixed or {}).items() if name in free}
-            if x(0) in (fixed or {}):
-                kept[x(0)] = [fixed[x(0)]] * n
+            kept = {name: [1] * n for name in (x(0), g(depth))} if ones else {}
             free = {name: shape for name, shape in free.items() if name not in kept}
             layouts.append(layout(partial(Chain, depth=depth, start=start, after=after), free, kept))
-    return Space(tuple(layouts), top, denominators)
+    return Space(tuple(layouts), top, denominators, nonzero)
 
 
-def asked(widths=(1,), source="u", fixed=None, top=2) -> Space:
+def asked(widths=(1,), source="u", fixed=None, top=2, nonzero=False) -> Space:
     """The merge point of note 003. ``source``: "u", "apart" or "projected"; widths are (n of u, n of y)."""
     layouts = []
     for width in widths:
@@ -99,7 +99,7 @@ def asked(widths=(1,), source="u", fixed=None, top=2) -> Space:
         if source == "projected":
             free = {merge.W: (outer, 1), merge.u: (1,), merge.Ws: (outer, inner), merge.o: (inner,), merge.g: (outer,)}
         layouts.append(layout(Merge, {name: shape for name, shape in free.items() if name not in (fixed or {})}, fixed))
-    return Space(tuple(layouts), top)
+    return Space(tuple(layouts), top, nonzero=nonzero)
 
 
 def distance(steps=(1,), widths=(1,), top=2) -> Space:
@@ -185,6 +185,30 @@ def inner_bank() -> tuple:
 @lru_cache
 def unit_bank() -> tuple:
     return tuple(one_unit((1, 2)).sample(2 * BANK, seed=9))
+
+
+def _unit(J, gradient) -> OneUnit:
+    return OneUnit({bounds.J: array(J), bounds.g: array(gradient)})
+
+
+@lru_cache
+def shrinking_bank() -> tuple:
+    """J = -c I with c at most 1: where the lower bound is met."""
+    half = Fraction(1, 2)
+    return (_unit([[-1]], [2]), _unit([[-half]], [3]), _unit([[-half, 0], [0, -half]], [4, -3]),
+            _unit([[-1, 0], [0, -1]], [1, 2]))
+
+
+@lru_cache
+def nonnegative_bank() -> tuple:
+    """No entry of g and J is negative."""
+    return tuple(_unit(abs(world.J), abs(world.g)) for world in unit_bank())
+
+
+@lru_cache
+def zero_bank() -> tuple:
+    """J = 0, where no entry changes."""
+    return _unit([[0]], [2]), _unit([[0, 0], [0, 0]], [3, 1])
 
 
 @lru_cache

@@ -48,10 +48,10 @@ export function check({ lam, depth, r, schedule, factors }) {
 /** λ_0 … λ_{n-1}; the schedules count i from 1 at the input. */
 export function shortcuts({ lam, schedule, factors }, n) {
   const list = new Float64Array(n);
+  if (schedule === "constant") return list.fill(lam);
   for (let l = 0; l < n; l++) {
     const i = l + 1;
-    if (schedule === "constant") list[l] = lam;
-    else if (schedule === "alternating") list[l] = i % 2 ? lam : 1 / lam;
+    if (schedule === "alternating") list[l] = i % 2 ? lam : 1 / lam;
     else if (schedule === "from_above") list[l] = lam * (1 + 1 / (i * i));
     else if (schedule === "from_below") list[l] = lam * (1 - 1 / ((i + 1) * (i + 1)));
     else list[l] = lam * factors[l % factors.length];
@@ -194,8 +194,9 @@ export function heat(state) {
   const log10 = HEAT_LAM.map(() => new Float64Array(HEAT_DEPTH.length).fill(NaN));
   const gone = FORMATS.map(() => ({ zero: HEAT_LAM.map(() => null), overflow: HEAT_LAM.map(() => null) }));
   HEAT_LAM.forEach((lam, column) => {
-    if (check({ ...state, lam })) return;
-    const first = walk(shortcuts({ ...state, lam }, MAX_DEPTH), state.r, HEAT_DEPTH, (row, m, e) => {
+    if (state.schedule === "alternating" && lam < ALTERNATING_FROM) return;
+    const factors = shortcuts({ ...state, lam }, MAX_DEPTH);
+    const first = walk(factors, state.r, HEAT_DEPTH, (row, m, e) => {
       log10[column][row] = measured([m, e]).log10;
     });
     first.forEach(({ zero, overflow }, k) => {
@@ -340,16 +341,23 @@ const HEAT = { width: 300, height: 310, left: 44, right: 290, top: 12, bottom: 2
 const heatX = linear([0, 2], [HEAT.left, HEAT.right]);
 const heatY = linear([0, 3], [HEAT.bottom, HEAT.top]);
 
+const SMALLER = [0, 114, 178], LARGER = [213, 94, 0];
+
 function paintHeat(canvas, { log10 }) {
   const context = canvas.getContext("2d");
   const image = context.createImageData(HEAT_LAM.length, HEAT_DEPTH.length);
-  log10.forEach((column, k) => column.forEach((value, row) => {
-    if (Number.isNaN(value)) return;
-    // Hue for the direction, opacity for the size, so that one picture serves light and dark pages.
-    const strength = Math.min(1, Math.log1p(Math.abs(value)) / Math.log1p(300));
-    const at = 4 * ((HEAT_DEPTH.length - 1 - row) * HEAT_LAM.length + k);
-    image.data.set([...(value < 0 ? [0, 114, 178] : [213, 94, 0]), Math.round(255 * strength)], at);
-  }));
+  for (let k = 0; k < HEAT_LAM.length; k++) {
+    for (let row = 0; row < HEAT_DEPTH.length; row++) {
+      const value = log10[k][row];
+      const at = 4 * ((HEAT_DEPTH.length - 1 - row) * HEAT_LAM.length + k);
+      // Hue for the direction, opacity for the size, so that one picture serves light and dark pages.
+      const [red, green, blue] = value < 0 ? SMALLER : LARGER;
+      image.data[at] = red;
+      image.data[at + 1] = green;
+      image.data[at + 2] = blue;
+      image.data[at + 3] = Number.isNaN(value) ? 0 : 255 * Math.log1p(Math.abs(value)) / Math.log1p(300);
+    }
+  }
   context.putImageData(image, 0, 0);
 }
 
@@ -396,7 +404,7 @@ function render({ model, el, share: sharing }) {
   const id = `rx-${Math.random().toString(36).slice(2)}`;
   const state = () => Object.fromEntries(KEYS.map((key) => [key, model.get(key)]));
   const first = state();
-  let heated, seen = "", quiet = false, pending = false;
+  let seen = "", quiet = false, pending = false, width = 600;
 
   function update(patch) {
     const next = { ...state(), ...patch };
@@ -522,10 +530,10 @@ function render({ model, el, share: sharing }) {
     const sentence = readout(now, lines, ends);
     if (said.textContent !== sentence) said.textContent = sentence;
     SERIES.forEach(([name], k) => { values[k].textContent = share(lines[name][0]); });
-    drawChart(chart, Math.max(300, chart.parentElement.clientWidth || 600), now, lines);
+    drawChart(chart, width, now, lines);
     const key = JSON.stringify([now.r, now.schedule, now.schedule === "own" ? now.factors : 0]);
     if (key !== seen) {
-      heated = heat(now);
+      const heated = heat(now);
       paintHeat(canvas, heated);
       edges.replaceChildren(...heatLines(heated));
       seen = key;
@@ -550,6 +558,9 @@ function render({ model, el, share: sharing }) {
   for (const control of el.querySelectorAll("input, select, button, summary, [tabindex]")) {
     control.setAttribute("data-lm-suppress-shortcuts", "true");
   }
+  // Measured here and when it changes, not at every update: reading it makes the browser lay the page out.
+  const measure = () => { width = Math.max(260, chart.parentElement.clientWidth || 600); };
+  measure();
   draw();
 
   const later = () => {
@@ -558,7 +569,7 @@ function render({ model, el, share: sharing }) {
     queueMicrotask(() => { pending = false; draw(); });
   };
   for (const key of KEYS) model.on(`change:${key}`, later);
-  const resized = new ResizeObserver(later);
+  const resized = new ResizeObserver(() => { measure(); later(); });
   resized.observe(chart.parentElement);
   return () => {
     resized.disconnect();

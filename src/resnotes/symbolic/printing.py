@@ -144,8 +144,10 @@ class BookPrinter(LatexPrinter):
 
     def _print_scalar_product(self, expr, scalars):
         """Numbers, then named scalars, then the rest; fractions as SymPy sets them."""
-        plain = all(not (s.is_Rational and s.q != 1) and not (s.is_Pow and s.exp.could_extract_minus_sign())
-                    for s in scalars)
+        def below_the_line(power):  # n - k is no negative exponent
+            return not power.exp.is_Add and power.exp.could_extract_minus_sign()
+
+        plain = all(not (s.is_Rational and s.q != 1) and not (s.is_Pow and below_the_line(s)) for s in scalars)
         if not plain or not expr.has(Factor):
             return super()._print_Mul(expr)
         sign = ""
