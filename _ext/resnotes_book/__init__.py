@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sphinxcontrib import katex
 
-from . import checked, citations, explorers, folds, page
+from . import checked, citations, explorers, folds, notation, page
 
 HERE = Path(__file__).resolve().parent
 
@@ -34,6 +34,7 @@ def setup(app):
     use_own_node()
     app.config.templates_path.insert(0, str(HERE / "templates"))
     checked.setup(app)
+    notation.setup(app)
     citations.setup(app)
     folds.setup(app)
     page.setup(app)

@@ -158,7 +158,8 @@ def curves(series, xlabel, ylabel, marks=(), ylim=None):
     axes.axhline(0, color=GREY, linewidth=0.8)
     styles = [(BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", ":"), (GREY, "D", "-.")]
     for (name, (x, y)), (colour, marker, line) in zip(series.items(), styles, strict=False):
-        axes.plot(x, y, color=colour, marker=marker, linestyle=line, markersize=5, markevery=max(1, len(x) // 8), label=name)
+        axes.plot(x, y, color=colour, marker=marker, linestyle=line, markersize=5,
+                  markevery=max(1, len(x) // 8), label=name)
     for x, y, text in marks:
         axes.plot([x], [y], marker="o", markersize=12, markerfacecolor="none", markeredgecolor=GREY)
         axes.annotate(text, (x, y), xytext=(12, -14), textcoords="offset points", fontsize=9, color=GREY)

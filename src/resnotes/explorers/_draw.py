@@ -9,6 +9,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 LIFT = 4e-12
+SPACE = "\N{NO-BREAK SPACE}"
 
 
 def superscript(n):
@@ -28,7 +29,8 @@ def words(sign, log10):
     text = str(digits)
     minus = "−" if sign < 0 else ""
     if exponent < -3 or exponent > 3:
-        return f"{minus}{_trim(f'{text[0]}.{text[1:]}')} × 10{superscript(exponent)}"
+        power = f"×{SPACE}10{superscript(exponent)}"
+        return f"{minus}{_trim(f'{text[0]}.{text[1:]}')}{SPACE}{power}"
     if exponent < 0:
         return minus + _trim("0." + "0" * (-exponent - 1) + text)
     padded = text.ljust(exponent + 1, "0")
@@ -50,7 +52,7 @@ def share(sign, log10):
         return "nothing"
     if log10 + LIFT < -3 or log10 + LIFT >= 1:
         return words(sign, log10)
-    return f"{words(sign, log10 + 2)}\N{NO-BREAK SPACE}%"
+    return f"{words(sign, log10 + 2)}{SPACE}%"
 
 
 def fixed(x):

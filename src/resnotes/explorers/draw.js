@@ -21,7 +21,7 @@ export function words({ sign, log10 }) {
   const minus = sign < 0 ? "−" : "";
   const trim = (s) => (s.includes(".") ? s.replace(/0+$/, "").replace(/\.$/, "") : s);
   if (exponent < -3 || exponent > 3) {
-    return `${minus}${trim(`${text[0]}.${text.slice(1)}`)} × 10${superscript(exponent)}`;
+    return `${minus}${trim(`${text[0]}.${text.slice(1)}`)}\u00a0×\u00a010${superscript(exponent)}`;
   }
   if (exponent < 0) return minus + trim("0." + "0".repeat(-exponent - 1) + text);
   const padded = text.padEnd(exponent + 1, "0");

@@ -259,9 +259,9 @@ const KEYS = ["lam", "depth", "r", "schedule", "factors"];
 const CAPTION = "Notice what a unit passes on: λ + r, not λ. So the shortcut’s share may fade to nothing while " +
   "the whole gradient arrives, and the other way round.";
 const PRESETS = [
-  ["λ = 0.9, no branch: it fades", { lam: 0.9, depth: 200, r: 0, schedule: "constant" }],
+  ["λ = 0.9, r = 0: it fades", { lam: 0.9, depth: 200, r: 0, schedule: "constant" }],
   ["λ = 0.9, r = 0.1: it arrives", { lam: 0.9, depth: 200, r: 0.1, schedule: "constant" }],
-  ["every λ above 1, yet bounded", { lam: 1, depth: 1000, r: 0, schedule: "from_above" }],
+  ["every λ > 1, yet bounded", { lam: 1, depth: 1000, r: 0, schedule: "from_above" }],
 ];
 const SERIES = [["whole", "whole gradient"], ["shortcut", "shortcut alone"], ["rest", "paths through branches"]];
 
@@ -371,7 +371,8 @@ function heatLines({ gone }) {
       text(heatX(lam), HEAT.bottom + 18, String(lam), { class: "rx-middle" }));
   }
   parts.push(svg("path", { class: "rx-axis", d: `M${HEAT.left} ${HEAT.top}V${HEAT.bottom}H${HEAT.right}` }),
-    text((HEAT.left + HEAT.right) / 2, HEAT.bottom + 34, "λ", { class: "rx-middle" }));
+    text((HEAT.left + HEAT.right) / 2, HEAT.bottom + 34, "λ", { class: "rx-middle" }),
+    text(0, 0, "depth", { class: "rx-middle", transform: `translate(11 ${(HEAT.top + HEAT.bottom) / 2}) rotate(-90)` }));
   for (const [side, column] of [["zero", 15], ["overflow", 88]]) {
     const named = [];
     gone.forEach((ends, k) => {
@@ -388,7 +389,7 @@ function heatLines({ gone }) {
       else named.push({ at, names: [FORMATS[k][1]] });
     });
     for (const { at, names } of named) {
-      parts.push(text(heatX(HEAT_LAM[column]), at - 5, names.join(", "), { class: "rx-middle rx-halo" }));
+      parts.push(text(heatX(HEAT_LAM[column]), Math.max(at - 5, HEAT.top + 10), names.join(", "), { class: "rx-middle rx-halo" }));
     }
   }
   return parts;
@@ -550,7 +551,7 @@ function render({ model, el, share: sharing }) {
     said,
     make("div", { class: "rx-figures" },
       make("div", { class: "rx-panel" }, make("p", { class: "rx-title" }, "|gₗ| at layer l, where 1 enters at the loss"), legend, chart),
-      make("div", { class: "rx-panel" }, make("p", { class: "rx-title" }, "|g₀| by λ (across) and depth (up)"), map,
+      make("div", { class: "rx-panel" }, make("p", { class: "rx-title" }, "|g₀| by λ and depth"), map,
         make("p", { class: "rx-note" }, "Blue: smaller than what entered. Orange: larger. " +
           "Lines: from here on a format gives 0 or overflows. Click, or use the arrow keys."))),
     limits, details, tools));

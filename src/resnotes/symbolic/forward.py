@@ -5,7 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from sympy import Add, Expr, Integer, KroneckerDelta, S, Symbol, diff, exp, expand, fraction, log, simplify, together
+from sympy import (
+    Add,
+    Expr,
+    Integer,
+    KroneckerDelta,
+    S,
+    Symbol,
+    diff,
+    exp,
+    expand,
+    fraction,
+    log,
+    simplify,
+    together,
+)
 
 from .algebra import OrderedSum, Partial, Rule, Scalar, j, l, unroll
 from .calculus import Graph
@@ -110,24 +124,24 @@ logits_gradient = OrderedSum(target(m), (m, 1, n)) * output(k) - target(k)
 #: Sizes for which the component derivations are carried out.
 SIZES = (1, 2, 3, 4, 5)
 #: The lines of the derivations are compared for every size up to 3 and every component.
-CASES = tuple({n: Integer(size), k: Integer(component)} for size in SIZES[:3] for component in range(1, size + 1))
+CASES = tuple({n: Integer(size), k: Integer(c)} for size in SIZES[:3] for c in range(1, size + 1))
+
+
+def _components(definition: tuple[Expr, Expr], size: int) -> dict[Expr, Expr]:
+    """A definition that holds for every k, written out for k = 1 .. size and n = size."""
+    left, right = (unroll(side, {n: Integer(size)}) for side in definition)
+    return {left.subs(k, Integer(c)): right.subs(k, Integer(c)) for c in range(1, size + 1)}
 
 
 def explicit(expression: Expr, size: int) -> Expr:
     """The expression with n = size, its sums written out and softmax put in."""
     written = unroll(expression, {n: Integer(size)})
-    definitions = {
-        softmax(c): unroll(softmax_definition[1].subs({k: Integer(c)}), {n: Integer(size)}) for c in range(1, size + 1)
-    }
-    return written.xreplace(definitions)
+    return written.xreplace(_components(softmax_definition, size))
 
 
 def in_logits(expression: Expr, size: int) -> Expr:
     """The expression with n = size, its sums written out and x_5 = softmax(z) put in."""
-    definitions = {
-        output(c): unroll(output_of_logits[1].subs({k: Integer(c)}), {n: Integer(size)}) for c in range(1, size + 1)
-    }
-    return explicit(expression, size).xreplace(definitions)
+    return explicit(expression, size).xreplace(_components(output_of_logits, size))
 
 
 def differentiate(expression: Expr, component: int, size: int) -> Expr:
@@ -143,8 +157,8 @@ def differentiate_by_logit(expression: Expr, component: int, size: int) -> Expr:
 def is_zero(expression: Expr) -> bool:
     """Whether an expression in components and their exponentials vanishes.
 
-    With each component written as the logarithm of a positive symbol, the gradients here are rational functions of
-    symbols and logarithms: zero where the numerator multiplies out to zero.
+    With each component written as the logarithm of a positive symbol, the gradients here are rational
+    functions of symbols and logarithms: zero where the numerator multiplies out to zero.
     """
     components = sorted(expression.atoms(Component), key=str)
     logarithms = {c: log(Symbol(f"t_{number}", positive=True)) for number, c in enumerate(components)}
@@ -173,7 +187,8 @@ def check_component_gradient(loss: Expr, gradient: Expr, by_logits: bool = False
             stated = write(gradient.subs(k, Integer(component)), size)
             derived = derive(loss, component, size)
             if not is_zero(stated - derived):
-                raise ValueError(f"gradient: got {stated} for component {component} of {size}, want {derived}")
+                where = f"component {component} of {size}"
+                raise ValueError(f"gradient: got {stated} for {where}, want {derived}")
             comparisons += 1
     return comparisons
 
@@ -188,7 +203,7 @@ class ForEvery(Rule):
 
 
 class Differentiation(Rule):
-    """Evaluate derivatives with SymPy's ``diff``, sums written out. A loss is replaced by its definition ``right``."""
+    """Evaluate derivatives with SymPy's ``diff``, sums written out. ``right`` defines the loss ``left``."""
 
     def __call__(self, node: Expr, values: dict | None = None) -> Expr | None:
         if not isinstance(node, Partial):
@@ -212,9 +227,10 @@ def loss_by_logarithms() -> Derivation:
         E,
         (
             Step(cross_entropy[1], "definition", (Rule(*cross_entropy),)),
-            Step(-OrderedSum(target(m) * (output(m) - log(_EXPONENTIALS)), (m, 1, n)), "logarithm of a quotient",
-                 (_put_in_softmax,)),
-            Step(OrderedSum(target(m), (m, 1, n)) * log(_EXPONENTIALS) - OrderedSum(target(m) * output(m), (m, 1, n)),
+            Step(-OrderedSum(target(m) * (output(m) - log(_EXPONENTIALS)), (m, 1, n)),
+                 "logarithm of a quotient", (_put_in_softmax,)),
+            Step(OrderedSum(target(m), (m, 1, n)) * log(_EXPONENTIALS)
+                 - OrderedSum(target(m) * output(m), (m, 1, n)),
                  "the logarithm does not depend on $m$"),
         ),
         name="forward-loss-by-logarithms",
@@ -277,21 +293,22 @@ def logits_derivation() -> Derivation:
     return Derivation(
         Partial(literal[0], logit(k)),
         (
-            Step(OrderedSum(Partial(literal[0], output(m)) * Partial(output(m), logit(k)), (m, 1, n)), "chain rule",
-                 (derivative, _put_in_logits)),
+            Step(OrderedSum(Partial(literal[0], output(m)) * Partial(output(m), logit(k)), (m, 1, n)),
+                 "chain rule", (derivative, _put_in_logits)),
             Step(-OrderedSum(target(m) * (KroneckerDelta(m, k) - output(k)), (m, 1, n)),
                  "both derivatives put in; $x_{5,m}$ cancels", (derivative, _put_in_logits)),
             Step(logits_gradient, "only the term $m = k$ has $\\delta_{km} = 1$"),
         ),
         name="forward-logits-gradient",
         assumptions=("x_5 = softmax(z)",),
-        rests_on=("forward-literal", "forward-literal-gradient", "forward-logits", "forward-softmax-jacobian"),
+        rests_on=("forward-literal", "forward-literal-gradient", "forward-logits",
+                  "forward-softmax-jacobian"),
         cases=CASES,
     )
 
 
 def check_softmax_jacobian(stated: Expr) -> int:
-    """Compare a stated d x_{5,m} / d z_k with SymPy's derivative, for every n up to 5 and every pair of components.
+    """Compare a stated d x_{5,m} / d z_k with SymPy's derivative, for every n up to 5 and all m and k.
 
     Raises
     ------
@@ -305,7 +322,8 @@ def check_softmax_jacobian(stated: Expr) -> int:
                 got = in_logits(stated.subs({m: Integer(above), k: Integer(below)}), size)
                 want = differentiate_by_logit(output(above), below, size)
                 if not is_zero(got - want):
-                    raise ValueError(f"derivative of component {above} by {below} of {size}: got {got}, want {want}")
+                    where = f"component {above} by {below} of {size}"
+                    raise ValueError(f"derivative of {where}: got {got}, want {want}")
                 comparisons += 1
     return comparisons
 
@@ -318,4 +336,5 @@ def target_sums_to_one(expression: Expr, size: int) -> Expr:
 
 def softmax_at_uniform(size: int) -> Expr:
     """softmax of the vector whose entries are all 1/size."""
-    return simplify(explicit(softmax(1), size).xreplace({output(c): S.One / size for c in range(1, size + 1)}))
+    uniform = {output(c): S.One / size for c in range(1, size + 1)}
+    return simplify(explicit(softmax(1), size).xreplace(uniform))

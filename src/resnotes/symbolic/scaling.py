@@ -79,7 +79,8 @@ branch_sum = OrderedSum(Fhat(x(i)), (i, l, L - 1))
 
 def hat_rules(deepest: int = DEEPEST) -> tuple[Rule, ...]:
     """F-hat of each unit, and Lambda, by their definitions."""
-    return (Rule(*shortcut_product), *(Rule(*(side.subs(i, k) for side in branch_hat)) for k in range(deepest)))
+    hats = (Rule(*(side.subs(i, k) for side in branch_hat)) for k in range(deepest))
+    return (Rule(*shortcut_product), *hats)
 
 
 @lru_cache
@@ -89,8 +90,8 @@ def forward_hat() -> Derivation:
         x(L),
         (Step(forward_sum(), "unit after unit", (state_rule(),)),
          Step(Lambda * x(l) + branch_sum, r"names for the product and for each summand", hat_rules())),
-        name="scaling-forward-hat", rests_on=("scaling-forward", "scaling-shortcut-product", "scaling-branch-hat"),
-        assumptions=(STATES,),
+        name="scaling-forward-hat", assumptions=(STATES,),
+        rests_on=("scaling-forward", "scaling-shortcut-product", "scaling-branch-hat"),
     )
 
 
@@ -102,7 +103,8 @@ def unit_gradient() -> Derivation:
         g(l),
         (Step(g(l + 1) * graph.local(x(l + 1), x(l)), "chain rule over one unit",
               (Rule(g(l), graph.eliminate(x(l), x(l + 1), g(l + 1))),)),),
-        name="scaling-unit-gradient", rests_on=("scaling-unit", "backward-unit"), cases=({},), assumptions=(STATES,),
+        name="scaling-unit-gradient", rests_on=("scaling-unit", "backward-unit"), cases=({},),
+        assumptions=(STATES,),
     )
 
 
@@ -117,7 +119,7 @@ def product(low=l, high=L - 1, index=i) -> Expr:
 
 
 def two_terms(low=l, high=L) -> Expr:
-    """Shortcut term plus the derivative of the sum of F-hat: what ends with the shortcut, what with a branch."""
+    """The path through shortcuts alone, plus the rest, sorted by the last branch before the loss."""
     return OrderedProduct(lam(i), (i, low, high - 1)) + OrderedSum(
         lambdas(i + 1, high - 1) * J(i) * product(low, i - 1, j), (i, low, high - 1))
 
@@ -149,7 +151,7 @@ def two_term_derivation() -> Derivation:
 
 
 def derivative_along(total: Expr, low: int, high: int) -> Expr:
-    """d total / d x_low in a network of ``high`` units, by differentials of the forward pass: no product is used."""
+    """d total / d x_low in a network of ``high`` units, by differentials of the forward pass alone."""
     graph = Graph({x(k + 1): lam(k) * x(k) + F(k)(x(k)) for k in range(low, high)})
     hats = hat_rules(high)
     written = unroll(rewrite(unroll(total, {L: Integer(high)}), hats), {L: Integer(high)})
@@ -188,7 +190,8 @@ def check_two_terms_hat(pairs=(two_terms_hat,), largest: int = 5) -> int:
                 difference = compare(left, written, (gradient_rule(), *hat_rules()), values)
                 comparisons += 1
                 if difference != 0:
-                    raise ValueError(f"l = {low}, L = {high}: got {right}, want {left}; they differ by {difference}")
+                    raise ValueError(f"l = {low}, L = {high}: got {right}, want {left}; "
+                                     f"they differ by {difference}")
     return comparisons
 
 
@@ -216,7 +219,8 @@ def check_log_size(pairs=(log_size,), largest: int = 5) -> int:
             for signs in cartesian((1, -1), repeat=high - low):
                 put_in = {lam(low + k): sign * sizes[low + k] for k, sign in enumerate(signs)}
                 for left, right in pairs:
-                    want, got = (map_tree(unroll(side, values), put_in.get) for side in (named(left), named(right)))
+                    sides = (unroll(named(side), values) for side in (left, right))
+                    want, got = (map_tree(side, put_in.get) for side in sides)
                     comparisons += 1
                     if expand_log(want - got) != 0:
                         raise ValueError(f"l = {low}, L = {high}, signs {signs}: got {got}, want {want}")
@@ -234,10 +238,10 @@ def scalar_derivation() -> Derivation:
     """g_0 = (lambda + r)^L g_L."""
     start = g(L) * OrderedProduct(lam(i) + J(i), (i, 0, L - 1))
     constant = (Rule(lam(i), lam0, index=i), Rule(J(i), r, index=i))
+    from_input = Rule(g(i), g(i + 1) * (lam(i) + J(i)), index=i, low=S.Zero, high=L - 1)
     return Derivation(
         g(0),
-        (Step(start, "the product for $l = 0$", (Rule(g(i), g(i + 1) * (lam(i) + J(i)), index=i, low=S.Zero, high=L - 1),
-                                               *constant)),
+        (Step(start, "the product for $l = 0$", (from_input, *constant)),
          Step(scalar_chain[1], "all factors equal", constant)),
         name="scaling-scalar", rests_on=("scaling-jacobian",), assumptions=("n = 1, every unit the same",),
         cases=tuple({L: Integer(depth), l: S.Zero} for depth in range(1, 7)),
@@ -253,7 +257,7 @@ above_closed = sinh(pi) / pi
 
 
 def check_below(largest: int = 50) -> int:
-    """Base case and step of prod_{i=1}^n (1 - 1/(i+1)^2) = (n+2) / (2(n+1)), and the values up to ``largest``."""
+    """Base case and step of prod_{i=1}^n (1 - 1/(i+1)^2) = (n+2) / (2(n+1)), and its first values."""
     if below_closed.subs(n, 0) != 1:
         raise ValueError(f"base case: got {below_closed.subs(n, 0)}, want 1")
     step = simplify(below_closed.subs(n, n + 1) / below_closed - (1 - 1 / (n + 2) ** 2))
