@@ -19,7 +19,9 @@ def script():
     """The text of the script: hydrate.js, called with the text of every module."""
     names = sorted(path.name.removesuffix(".js") for path in FILES.iterdir() if path.name.endswith(".js"))
     # "</" would end an inline script; this one is a file, but the escape costs nothing.
-    sources = json.dumps({name: source(f"{name}.js") for name in names}, ensure_ascii=False).replace("</", "<\\/")
+    sources = json.dumps({name: source(f"{name}.js") for name in names}, ensure_ascii=False).replace(
+        "</", "<\\/"
+    )
     return f"(() => {{\n{HYDRATE.read_text(encoding='utf-8')}\nhydrate({sources});\n}})();\n"
 
 

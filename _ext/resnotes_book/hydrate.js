@@ -8,7 +8,8 @@ async function hydrate(sources) {
   const draw = url(sources.draw);
   const modules = new Map();
   const load = (name) => {
-    if (!modules.has(name)) modules.set(name, import(url(sources[name].replace('"./draw.js"', JSON.stringify(draw)))));
+    if (!modules.has(name))
+      modules.set(name, import(url(sources[name].replace('"./draw.js"', JSON.stringify(draw)))));
     return modules.get(name);
   };
   const counts = {};
@@ -51,7 +52,9 @@ function revive(figure, id, module) {
   module.default.render({ model, el: live, share });
   figure.classList.add("rx-static-kept");
   live.dataset.ready = id;
-  const follow = () => { if (restore()) live.scrollIntoView({ block: "start" }); };
+  const follow = () => {
+    if (restore()) live.scrollIntoView({ block: "start" });
+  };
   addEventListener("hashchange", follow);
   follow();
 }
@@ -68,15 +71,24 @@ function standIn(state) {
       for (const listener of listeners.get(`change:${key}`) ?? []) listener();
     },
     save_changes() {},
-    on(event, listener) { listeners.set(event, [...(listeners.get(event) ?? []), listener]); },
-    off(event, listener) { listeners.set(event, (listeners.get(event) ?? []).filter((other) => other !== listener)); },
+    on(event, listener) {
+      listeners.set(event, [...(listeners.get(event) ?? []), listener]);
+    },
+    off(event, listener) {
+      listeners.set(
+        event,
+        (listeners.get(event) ?? []).filter((other) => other !== listener),
+      );
+    },
   };
 }
 
 // #lambda_depth-1/depth=50/lam=0.9/…: letters, digits and signs that need no escaping; lists by commas.
 function toHash(id, stored, model) {
   const text = (value) => (Array.isArray(value) ? value.join(",") : String(value));
-  return [id, ...Object.keys(stored).map((key) => `${key}=${encodeURIComponent(text(model.get(key)))}`)].join("/");
+  return [id, ...Object.keys(stored).map((key) => `${key}=${encodeURIComponent(text(model.get(key)))}`)].join(
+    "/",
+  );
 }
 
 function fromHash(id, stored) {

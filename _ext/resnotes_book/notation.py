@@ -18,11 +18,12 @@ def shape(entry):
     if entry.shape == ():
         return "a number"
     sizes = ", ".join(map(str, entry.shape))
-    return f"$({sizes}{',' if len(entry.shape) == 1 else ''})$"
+    end = r"\mathord{,}" if len(entry.shape) == 1 else ""  # a closing comma, without the space after one
+    return f"$({sizes}{end})$"
 
 
 def row(entry):
-    words = f"{entry.words}. {entry.because}".rstrip()
+    words = f"{entry.words}. {entry.because}" if entry.because else entry.words
     return f"| ${entry.latex}$ | {words} | `{entry.code}` | {shape(entry)} | {{eq}}`{entry.introduced}` |"
 
 

@@ -146,8 +146,8 @@ _ENTRIES = (
     # 1. Forward pass
     Entry(F(forward.k), "branch of unit $k$; in the notes' network, layer $k$", "net.units[l].branch", None, "forward-affine"),
     Entry(forward.k, "number of a layer, of a component, or of branches on a path", "k", (), "forward-affine"),
-    Entry(x(forward.k), "state that enters unit $k$, a column; $x_0$ is the input, $x_L$ the output. "
-          "The notes' network has $x_1$ to $x_5$", "trace.states[l]", ("n",), "forward-affine"),
+    Entry(x(forward.k), "state that enters unit $k$, a column; $x_0$ is the input, $x_L$ the output; "
+          "the notes' network has $x_1$ to $x_5$", "trace.states[l]", ("n",), "forward-affine"),
     Entry(W(forward.k), "weight matrix of layer $k$", "weights[k - 1]", ("n", "n"), "forward-affine"),
     Entry(b(forward.k), "bias of layer $k$, a column", "biases[k - 1]", ("n",), "forward-affine"),
     Entry(relu(0), r"$\max(t, 0)$, component by component; its derivative at $0$ is $0$", "relu", None, "forward-four-layers"),
@@ -173,8 +173,8 @@ _ENTRIES = (
           "forward-logits"),
     # 2. Backward pass
     Entry(g(forward.k), r"gradient of the loss at $x_k$, a row", "grads.states[l]", ("n",), "backward-row"),
-    Entry(D(l), "Jacobian of what comes after the addition, at $y_l$; diagonal where that acts component by component. "
-          "In the notes' network, $D_k$ belongs to the ReLU that produces $x_k$", f"{_JACOBIANS}[0]", ("n", "n"),
+    Entry(D(l), "Jacobian of what comes after the addition, at $y_l$; diagonal where that acts component by component; "
+          "in the notes' network, $D_k$ belongs to the ReLU that produces $x_k$", f"{_JACOBIANS}[0]", ("n", "n"),
           "backward-local"),
     Entry(J(l), "Jacobian of the branch (or layer) $F_l$ at its own input", f"{_JACOBIANS}[2]", ("n", "n"), "backward-local"),
     Entry(IDENTITY, "identity matrix", "np.eye(n)", ("n", "n"), "backward-g3"),
@@ -200,7 +200,7 @@ _ENTRIES = (
     Entry(merge.u, "output of the layer before", "passed.units[0].branch[0]", ("n",), "merge-question"),
     Entry(merge.y, "sum at the merge point", "passed.units[0].sum", ("m",), "merge-question"),
     Entry(merge.F, "activation on the branch", "point.units[0].branch[1]", None, "merge-question"),
-    Entry(merge.o, "where the skip starts: some earlier output. It has the shape of $y$ unless a projection stands between",
+    Entry(merge.o, "where the skip starts: some earlier output; it has the shape of $y$ unless a projection stands between",
           "passed.units[0].branch[0]", ("n",), "merge-question"),
     Entry(merge.J, "Jacobian of the branch $F$", "tanh.jacobian(passed.units[0].branch[1])", ("m", "m"), "merge-local"),
     Entry(_row, "gradient that arrives from above, a row", "sent.units[0].sum", ("m",), "merge-copies"),

@@ -1,4 +1,4 @@
-"""What the explorers' tests share: Node, a chapter with an explorer over http and from file://, open pages."""
+"""What the explorers' tests share: Node, the chapter over http and from file://, open pages."""
 
 import json
 import subprocess
@@ -18,7 +18,7 @@ CHAPTER = "chapters/04_lambda_scaling.html"
 
 @pytest.fixture(scope="session")
 def node():
-    """Run a text as an ES module under Node with JSON on its standard input; what it prints is read as JSON."""
+    """Run a text as an ES module under Node, with JSON on its standard input and its output read as JSON."""
     program = str(Path(executable.ROOT_DIR) / "bin" / "node")
 
     def run(code, data):
@@ -59,7 +59,10 @@ class Live:
         self.page = page
         self.errors = []
         page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("console", lambda said: self.errors.append(said.text) if said.type in ("error", "warning") else None)
+        page.on(
+            "console",
+            lambda said: self.errors.append(said.text) if said.type in ("error", "warning") else None,
+        )
 
     def open(self, url):
         self.page.goto(url)

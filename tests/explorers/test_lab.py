@@ -1,4 +1,4 @@
-"""The λ explorer in a real JupyterLab: the slider moves the trait in the kernel, the trait moves the slider."""
+"""The λ explorer in a real JupyterLab: the slider moves the trait, and the trait the slider."""
 
 import os
 import secrets
@@ -15,8 +15,8 @@ CELLS = [
     "from resnotes.explorers import LambdaDepth\nexplorer = LambdaDepth(lam=0.9, depth=50)\nexplorer",
     "print('kernel has', explorer.state())",
     "explorer.lam, explorer.depth = 0.25, 3\nprint('set')",
-    "import ipywidgets\nlinked = ipywidgets.FloatText()\nipywidgets.link((explorer, 'r'), (linked, 'value'))\nlinked.value = -0.5\n"
-    "print('linked', explorer.r)",
+    "import ipywidgets\nlinked = ipywidgets.FloatText()\nipywidgets.link((explorer, 'r'), (linked, 'value'))\n"
+    "linked.value = -0.5\nprint('linked', explorer.r)",
     "explorer.factors, explorer.schedule, explorer.depth = [0.5, 4], 'own', 2\nprint('own list')",
 ]
 
@@ -41,9 +41,11 @@ def lab(tmp_path_factory):
     environment = {**os.environ, **places, "IPYTHONDIR": str(home / "ipython"), "HOME": str(home)}
     environment["JUPYTERLAB_SETTINGS_DIR"] = str(home / "settings")
     environment["JUPYTERLAB_WORKSPACES_DIR"] = str(home / "workspaces")
-    command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", f"--port={port}", f"--IdentityProvider.token={token}",
-               "--ServerApp.port_retries=0", "--ip=127.0.0.1", "--LabApp.news_url=", "--LabApp.check_for_updates_class="
-               "jupyterlab.NeverCheckForUpdate"]  # fmt: skip
+    command = [
+        *(sys.executable, "-m", "jupyter", "lab", "--no-browser", "--ip=127.0.0.1", f"--port={port}"),
+        *(f"--IdentityProvider.token={token}", "--ServerApp.port_retries=0", "--LabApp.news_url="),
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    ]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")
     with (home / "log").open("w+") as log:
@@ -74,7 +76,7 @@ def run_next(page, k):
     cell.locator(".cm-content").click()
     page.keyboard.press("Control+Enter")
     page.wait_for_function(
-        "k => /\\[\\d+\\]/.test(document.querySelectorAll('.jp-Notebook .jp-Cell')[k].querySelector('.jp-InputPrompt').textContent)",
+        "k => /\\[\\d+\\]/.test(document.querySelectorAll('.jp-Notebook .jp-Cell .jp-InputPrompt')[k].textContent)",
         arg=k,
         timeout=60_000,
     )
@@ -109,9 +111,13 @@ def test_slider_and_trait_follow_each_other(lab, browser):
         page.wait_for_function("document.querySelector('.resnotes-explorer.rx-live input').value === '0.25'")
         assert root.get_by_role("slider", name="depth").get_attribute("aria-valuetext") == "3 units"
         assert run_next(page, 3).locator(".jp-OutputArea-output").inner_text().strip() == "linked -0.5"
-        page.wait_for_function("document.querySelectorAll('.resnotes-explorer.rx-live input')[2].value === '-0.5'")
+        page.wait_for_function(
+            "document.querySelectorAll('.resnotes-explorer.rx-live input')[2].value === '-0.5'"
+        )
         run_next(page, 4)
-        page.wait_for_function("document.querySelector('.resnotes-explorer.rx-live input[type=text]').value === '0.5, 4'")
+        page.wait_for_function(
+            "document.querySelector('.resnotes-explorer.rx-live input[type=text]').value === '0.5, 4'"
+        )
         assert "After 2 units" in root.locator(".rx-readout").inner_text()
     finally:
         context.close()

@@ -18,7 +18,8 @@ SETTINGS = SAMPLE[:: len(SAMPLE) // 24]
 def link(state):
     """The link to a state, as the page writes it."""
     own = ",".join(map(str, state["factors"]))
-    return f"#lambda_depth-1/depth={state['depth']}/lam={state['lam']}/r={state['r']}/schedule={state['schedule']}/factors={own}"
+    pairs = [f"{key}={state[key]}" for key in ("depth", "lam", "r", "schedule")]
+    return "/".join(["#lambda_depth-1", *pairs, f"factors={own}"])
 
 
 def test_numbers_equal_pythons(opened, http):
@@ -29,13 +30,21 @@ def test_numbers_equal_pythons(opened, http):
         live.page.evaluate("hash => { location.hash = hash }", link(state))
         said = lambda_depth.readout(**state)
         live.page.wait_for_function(
-            "said => document.querySelector('[data-ready] .rx-readout').textContent === said", arg=said, timeout=5000
+            "said => document.querySelector('[data-ready] .rx-readout').textContent === said",
+            arg=said,
+            timeout=5000,
         )
-        rows = [[cell.strip() for cell in row.split("\t")] for row in live.root.locator("details table tbody").inner_text().split("\n")]
+        rows = [
+            [cell.strip() for cell in row.split("\t")]
+            for row in live.root.locator("details table tbody").inner_text().split("\n")
+        ]
         lines = lambda_depth.series(**state)
         for row in rows:
             at = int(row[0])
-            expected = [_draw.words(int(lines[n].sign[at]), float(lines[n].log10[at])) for n in ("whole", "shortcut", "rest")]
+            expected = [
+                _draw.words(int(lines[n].sign[at]), float(lines[n].log10[at]))
+                for n in ("whole", "shortcut", "rest")
+            ]
             assert row[1:] == expected, (state, at)
         ends = lambda_depth.formats(**state)
         limits = live.root.locator(".rx-table").first.locator("tbody tr").all_inner_texts()
@@ -87,13 +96,19 @@ def test_heat_map_by_mouse(opened, http):
         return box["x"] + (44 + lam * 123) * scale, box["y"] + (270 - decade * 86) * scale
 
     live.page.mouse.click(*at(1.5, 2))
-    assert (live.slider("λ").input_value(), live.slider("depth").get_attribute("aria-valuetext")) == ("1.5", "100 units")
+    assert (live.slider("λ").input_value(), live.slider("depth").get_attribute("aria-valuetext")) == (
+        "1.5",
+        "100 units",
+    )
     live.page.mouse.move(*at(1.5, 2))
     live.page.mouse.down()
     live.page.mouse.move(*at(0.5, 1), steps=4)
     live.page.mouse.move(box["x"] - 50, box["y"] - 50)  # beyond the edge: held at the corner
     live.page.mouse.up()
-    assert (live.slider("λ").input_value(), live.slider("depth").get_attribute("aria-valuetext")) == ("0", "1000 units")
+    assert (live.slider("λ").input_value(), live.slider("depth").get_attribute("aria-valuetext")) == (
+        "0",
+        "1000 units",
+    )
 
 
 def test_touch(opened, either):
@@ -136,21 +151,34 @@ def test_keyboard_alone(opened, either):
     for _ in range(40):
         page.keyboard.press("Tab")
         name = page.evaluate(
-            """() => { const e = document.activeElement; if (!e.closest('[data-ready]')) return null;
-            const style = getComputedStyle(e); return [e.labels?.[0]?.textContent ?? e.ariaLabel ?? e.textContent,
-            style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2]; }"""
+            """() => {
+              const e = document.activeElement, style = getComputedStyle(e);
+              if (!e.closest('[data-ready]')) return null;
+              return [e.labels?.[0]?.textContent ?? e.ariaLabel ?? e.textContent,
+                style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2];
+            }"""
         )
         if name is None:
             break
         reached.append(name)
-        keys = {"λ, the": "ArrowRight", "depth L": "PageUp", "r, the": "ArrowLeft", "Size of": "ArrowDown", "Table": "Enter"}
+        keys = {
+            "λ, the": "ArrowRight",
+            "depth L": "PageUp",
+            "r, the": "ArrowLeft",
+            "Size of": "ArrowDown",
+            "Table": "Enter",
+        }
         for start, key in keys.items():
             if name[0].startswith(start):
                 before = page.locator("[data-ready]").inner_html() + str(live.slider(start[:5]).count())
-                values = page.eval_on_selector_all("[data-ready] input[type=range]", "all => all.map((e) => e.value)")
+                values = page.eval_on_selector_all(
+                    "[data-ready] input[type=range]", "all => all.map((e) => e.value)"
+                )
                 page.keyboard.press(key)
                 after = page.locator("[data-ready]").inner_html()
-                moved = page.eval_on_selector_all("[data-ready] input[type=range]", "all => all.map((e) => e.value)")
+                moved = page.eval_on_selector_all(
+                    "[data-ready] input[type=range]", "all => all.map((e) => e.value)"
+                )
                 assert before != after
                 assert start == "Table" or moved != values, start
     visible = [e for e in page.locator(inside).all() if e.is_visible()]
@@ -163,10 +191,17 @@ def test_depth_moves_by_whole_units(opened, http):
     depth = live.slider("depth")
     depth.press("Home")
     assert depth.get_attribute("aria-valuetext") == "1 unit"
-    for key, expected in [("ArrowRight", "2 units"), ("ArrowUp", "3 units"), ("ArrowLeft", "2 units"), ("PageUp", "3 units"),
-                          ("End", "1000 units"), ("ArrowRight", "1000 units"), ("ArrowLeft", "980 units")]:  # fmt: skip
+    moves = [
+        ("ArrowRight", 2),
+        ("ArrowUp", 3),
+        ("ArrowLeft", 2),
+        ("PageUp", 3),
+        ("End", 1000),
+        ("ArrowLeft", 980),
+    ]
+    for key, expected in moves:
         depth.press(key)
-        assert depth.get_attribute("aria-valuetext") == expected
+        assert depth.get_attribute("aria-valuetext") == f"{expected} units"
 
 
 def test_own_list(opened, http):
@@ -176,7 +211,12 @@ def test_own_list(opened, http):
     field.fill("0.5, 1/4; 8")
     assert live.readout == LambdaDepth(factors=[0.5, 0.25, 8], r=0.1).readout()
     kept = live.readout
-    for typed, problem in [("0.5, abc", "Entry 2, “abc”"), ("1, 1/0", "Entry 2, “1/0”"), ("", "empty"), ("9 " * 1001, "1001")]:
+    for typed, problem in [
+        ("0.5, abc", "Entry 2, “abc”"),
+        ("1, 1/0", "Entry 2, “1/0”"),
+        ("", "empty"),
+        ("9 " * 1001, "1001"),
+    ]:
         field.fill(typed)
         assert problem in live.root.locator(".rx-problem").inner_text()
         assert field.get_attribute("aria-invalid") == "true"
@@ -230,8 +270,8 @@ def test_link_restores_the_state(opened, either):
 
 @pytest.mark.parametrize(
     ("tail", "said"),
-    [("/lam=7", "lam: got 7"), ("/depth=2.5", "depth: got 2.5"), ("/lam=", "lam: got NaN"), ("/colour=red", "unknown"),
-     ("/schedule=own", "factors: got an empty list"), ("/r=%E0%A4%A", "cannot be read")],
+    [("/lam=7", "lam: got 7"), ("/depth=2.5", "depth: got 2.5"), ("/lam=", "lam: got NaN"),
+     ("/colour=red", "unknown"), ("/schedule=own", "factors: got an empty list"), ("/r=%E0%A4%A", "cannot be read")],
 )  # fmt: skip
 def test_a_broken_link_says_so(opened, http, tail, said):
     live = opened(f"{http}#lambda_depth-1{tail}")
@@ -255,11 +295,13 @@ MOVES = """([seed, count]) => {
       element.value = pick([...element.options]).value;
       fire(element, 'change');
     } else if (element.type === 'text') {
-      element.value = pick(['0.5, 2', '1e100 1e-100', '-1', '0', 'x', '', '1/3;3', '1e-320', '1e400', '0.9 '.repeat(400)]);
+      element.value = pick(['0.5, 2', '1e100 1e-100', '-1', '0', 'x', '', '1/3;3', '1e-320', '1e400',
+        '0.9 '.repeat(400)]);
       fire(element, 'input');
     } else if (element.getAttribute('role') === 'application') {
       const key = pick(['ArrowLeft', 'ArrowRight', 'ArrowUp', 'ArrowDown', 'a']);
-      element.dispatchEvent(new KeyboardEvent('keydown', { key, shiftKey: random() < 0.5, bubbles: true, cancelable: true }));
+      const options = { key, shiftKey: random() < 0.5, bubbles: true, cancelable: true };
+      element.dispatchEvent(new KeyboardEvent('keydown', options));
     } else element.click();
     said.add(root.querySelector('.rx-readout').textContent);
     const html = root.outerHTML;
@@ -314,7 +356,9 @@ def luminance(colour):
 def test_lines_stand_out(opened, http, scheme):
     """Every line at 3:1 against the ground; the three series differ in dashes, not in colour alone."""
     live = opened(http, color_scheme=scheme)
-    ground = luminance(live.root.locator(".resnotes-explorer").evaluate("e => getComputedStyle(e).backgroundColor"))
+    ground = luminance(
+        live.root.locator(".resnotes-explorer").evaluate("e => getComputedStyle(e).backgroundColor")
+    )
     dashes = set()
     for name in ("rx-whole", "rx-shortcut", "rx-rest", "rx-limit", "rx-axis"):
         line = live.root.locator(f".rx-panel > svg .{name}").first
@@ -378,7 +422,9 @@ def test_updates_are_fast(opened, http, record_property):
 
     def used():
         metrics = {m["name"]: m["value"] for m in session.send("Performance.getMetrics")["metrics"]}
-        return 1000 * sum(metrics[name] for name in ("ScriptDuration", "LayoutDuration", "RecalcStyleDuration"))
+        return 1000 * sum(
+            metrics[name] for name in ("ScriptDuration", "LayoutDuration", "RecalcStyleDuration")
+        )
 
     clock, processor = [], []
     for k in range(230):

@@ -11,8 +11,8 @@ import pytest
 import traitlets
 from hypothesis import given
 from hypothesis import strategies as st
-from resnotes_book import explorers as book_side
 
+from _ext.resnotes_book import explorers as book_side
 from resnotes.explorers import LambdaDepth, lambda_depth
 
 
@@ -35,7 +35,10 @@ from resnotes.explorers import LambdaDepth, lambda_depth
         ({"factors": "0.9"}, "factors: got '0.9' of type str"),
         ({"factors": [1e200]}, "factors: got 1e+200"),
         ({"factors": [1.0] * 1001}, "factors: got 1001 numbers"),
-        ({"lam": 0, "schedule": "alternating"}, "lam: got 0.0, wanted at least 0.01 in the alternating schedule"),
+        (
+            {"lam": 0, "schedule": "alternating"},
+            "lam: got 0.0, wanted at least 0.01 in the alternating schedule",
+        ),
         ({"lambda_": 1}, "lambda_: got a value, wanted one of lam, depth, r, schedule, factors"),
     ],
 )
@@ -55,7 +58,13 @@ def test_a_refused_value_leaves_the_old_one():
 
 def test_defaults():
     assert LambdaDepth().state() == {"lam": 0.9, "depth": 50, "r": 0.1, "schedule": "constant", "factors": []}
-    assert LambdaDepth(factors=[1, 2]).state() == {"lam": 1, "depth": 2, "r": 0.1, "schedule": "own", "factors": [1, 2]}
+    assert LambdaDepth(factors=[1, 2]).state() == {
+        "lam": 1,
+        "depth": 2,
+        "r": 0.1,
+        "schedule": "own",
+        "factors": [1, 2],
+    }
     assert LambdaDepth(schedule="from_above").lam == 1
     assert LambdaDepth(schedule="alternating").lam == 0.9
 
@@ -90,7 +99,16 @@ def test_every_state_has_a_picture_without_gaps(state):
     assert json.loads(unescape(re.search(r'data-state="([^"]*)"', html)[1])) == state
 
 
-@given(st.one_of(st.text(), st.none(), st.lists(st.text(), min_size=1), st.floats(allow_nan=True), st.binary(), st.booleans()))
+@given(
+    st.one_of(
+        st.text(),
+        st.none(),
+        st.lists(st.text(), min_size=1),
+        st.floats(allow_nan=True),
+        st.binary(),
+        st.booleans(),
+    )
+)
 def test_anything_is_taken_or_refused(value):
     for name in ("lam", "depth", "r", "schedule", "factors"):
         try:
@@ -116,7 +134,11 @@ def test_static_picture_draws_the_series():
     picture = ElementTree.fromstring(LambdaDepth(lam=0.5, depth=20, r=0.1).picture())
     (line,) = [p for p in picture if p.get("class") == "rx-line rx-shortcut" and "L" in p.get("d")]
     x, y = zip(*(map(float, point.split()) for point in line.get("d")[1:].split("L")), strict=True)
-    grid = {t.text: float(t.get("y")) - 4 for t in picture if t.tag.endswith("text") and t.get("text-anchor") == "end"}
+    grid = {
+        t.text: float(t.get("y")) - 4
+        for t in picture
+        if t.tag.endswith("text") and t.get("text-anchor") == "end"
+    }
     decade = (grid["10⁻⁴"] - grid["1"]) / 4
     assert len(x) == 21
     assert y[-1] == pytest.approx(grid["1"], abs=0.11)

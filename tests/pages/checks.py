@@ -51,10 +51,16 @@ class Watched:
         self.settle()
 
     def settle(self):
-        # Fonts are there and two frames have passed: observers of sizes have run, styles have been applied.
+        """Wait until fonts are there, transitions are over, and observers of sizes have had their turn."""
         self.page.evaluate(
-            """() => document.fonts.ready.then(
-                () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))))"""
+            """async () => {
+              const frame = () => new Promise(requestAnimationFrame);
+              await document.fonts.ready;
+              await frame();
+              await Promise.allSettled(document.getAnimations().map((animation) => animation.finished));
+              await frame();
+              await frame();
+            }"""
         )
 
 

@@ -275,7 +275,7 @@ class Judged:
     kind = "computed"
 
     def wanted(self, world) -> bool:
-        return bool(self.where(world)) and self._agrees(*self.judge(world)) == self.outcome
+        return bool(self.where(world)) and self._agrees(*map(plain, self.judge(world))) == self.outcome
 
     def _agrees(self, claimed, true) -> bool:
         return compared(self.relation, true, claimed)
@@ -381,7 +381,9 @@ class Published:
         values = {name: Decimal(number) for name, number in self.numbers}
         claimed, true = values[self.claimed], values[self.true]
         data = {name: (rf"\text{{{name}}}", value) for name, value in values.items()}
-        return None, Case(self.name, data, self.quantity, SIGNS[self.relation], claimed, true,
+        text, latex = self.quantity
+        quantity = (f"{text}, {self.true}", rf"{latex}\text{{, {self.true}}}")
+        return None, Case(self.name, data, quantity, SIGNS[self.relation], claimed, true,
                           compared(self.relation, true, claimed), self.text, reference=self.reference)
 
 

@@ -18,7 +18,7 @@ from sympy import Eq, Expr, Float, Ge, Gt, Le, Lt, Ne, Rational, S, Symbol, exp,
 from .. import four_layer, losses
 from ..network import Affine, Network, Unit, identity, relu
 from ..shortcuts import Identity, Projection, Scale, StopGradient
-from ..symbolic import backward, bounds, forward, merge
+from ..symbolic import backward, bounds, forward, merge, scaling
 from ..symbolic.algebra import Factor, L, Mean, Norm, Partial, evaluate, l, unroll
 from ..symbolic.quantities import E, F, W, b, g, lam, x
 from ..verify import CheckError
@@ -203,16 +203,18 @@ class World:
     data : dict of Expr to ndarray
         The numbers that make it, in the order in which they are shown.
     values : dict
-        What the indices of formulas are set to.
+        What the indices of formulas are set to. ``written`` holds more of them that are not shown.
     """
 
     def __init__(self, data: dict, values: dict | None = None):
         self.data = dict(data)
         self.values = tuple((values or {}).items())
+        self.written = {}
 
     def evaluate(self, expression: Expr):
         """Value of an expression: an array, or a number."""
-        return evaluate(_written(sympify(expression), self.values), self.value_of, eye, self.apply)
+        values = self.values + tuple(self.written.items())
+        return evaluate(_written(sympify(expression), values), self.value_of, eye, self.apply)
 
     def sides(self, relation) -> tuple:
         """Values of both sides."""
@@ -476,6 +478,7 @@ class Chain(World):
 
     def __init__(self, data, depth, start=0, after="identity"):
         super().__init__(data, {l: S(start), L: S(depth)})
+        self.written = {scaling.n: S(depth)}
         self.depth, self.start, self.after = depth, start, after
         self.n = len(data[x(0)])
         units = range(depth + 1)
@@ -562,6 +565,19 @@ class Chain(World):
 
     def apply_F(self, function, v):
         return self.weights[int(function.indices[0])] @ v
+
+    def apply_H(self, function, v):
+        return self.value_H(function.indices[0]) @ v
+
+    def apply_f(self, function, v):
+        return v if self.after == "identity" else rectify(v)
+
+    def value_r(self):
+        """The one branch factor, where every unit has the same."""
+        first = self.weights[0]
+        if self.n > 1 or any((self.weights[k] != first).any() for k in range(self.depth)):
+            raise KeyError("r is for units of one number, all with the same branch")
+        return first[0, 0]
 
     def apply_Fhat(self, function, v):
         k = int(function.indices[0])
@@ -902,6 +918,21 @@ class RandomBranch(OneUnit):
 
     def confirm(self):
         return 0
+
+
+class HalfOpen(RandomBranch):
+    """A branch W ReLU(x) at initialisation: W takes every matrix of entries 1 and -1, and half of ReLU is open.
+
+    For two components these are the second moments of He initialisation, W ~ N(0, 2/n).
+    """
+
+    draws = (1, -1)
+
+    def value_mean(self, node):
+        opened = array([[1, 0], [0, 0]])
+        values = [self._with(J=array(entries).reshape(2, 2) @ opened).evaluate(node.args[0])
+                  for entries in _tuples(self.draws, 4)]
+        return sum(values, S.Zero) / len(values)
 
 
 class RandomDirection(OneUnit):

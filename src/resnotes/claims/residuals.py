@@ -227,19 +227,21 @@ def _not_identity(world) -> bool:
     return not (world.value_H(0) == eye(world.n)).all()
 
 
-def _not_a_sign(world) -> bool:
+def not_a_sign(world) -> bool:
+    """The first shortcut is neither I nor -I."""
     return not any((world.value_H(0) == sign * eye(world.n)).all() for sign in (1, -1))
 
 
-def _orthogonal(world) -> bool:
+def orthogonal(world) -> bool:
+    """Every shortcut keeps lengths, and there is no branch."""
     return all((world.value_H(m) @ world.value_H(m).T == eye(world.n)).all() for m in range(world.depth))
 
 
 @lru_cache
-def _rotations() -> tuple:
+def rotations() -> tuple:
     """Chains of shortcuts that only swap and negate components, branches switched off."""
     space = spaces.chain((1, 2), (2,), shortcut="matrix", branch=False)
-    return tuple(world for world in space.sample(2000, seed=12, top=1) if _orthogonal(world))
+    return tuple(world for world in space.sample(2000, seed=12, top=1) if orthogonal(world))
 
 
 def _averaging():
@@ -269,7 +271,7 @@ def _nonnegative(world) -> bool:
     return all(entry >= 0 for entry in world.entries())
 
 
-def _cancels(world) -> bool:
+def cancels(world) -> bool:
     return world.holds(eq(bounds.g * bounds.J, -bounds.g))
 
 
@@ -282,9 +284,9 @@ def _nonzero_g(world) -> bool:
 
 
 @lru_cache
-def _cancelling_bank() -> tuple:
+def cancelling_bank() -> tuple:
     """Branches with g J = -g, g not 0, in two dimensions."""
-    found = (world for world in spaces.one_unit((2,), top=2).candidates() if world.g.any() and _cancels(world))
+    found = (world for world in spaces.one_unit((2,), top=2).candidates() if world.g.any() and cancels(world))
     return tuple(islice(found, spaces.BANK))
 
 
@@ -346,14 +348,14 @@ CLAIMS = (
                   "values of every product of shortcuts stay between two positive constants. Orthogonal shortcuts do "
                   "that, and so do scalars whose sums of log|lambda| stay bounded in size. Mixing with a doubly "
                   "stochastic matrix keeps the mean of the gradient and may lose the rest.",
-        truths=(Truth(_rotations, eq(Norm(g(l)), Norm(g(L))), where=_orthogonal),
+        truths=(Truth(rotations, eq(Norm(g(l)), Norm(g(L))), where=orthogonal),
                 Truth(partial(spaces.chain_bank, "scalar", branch=False), equation="scaling-log-size",
                       where=lambda world: "H_0" not in map(str, world.data) and nonzero(world))),
         evidence=(
             Example("a shortcut other than the identity that keeps every length", SAME_LENGTH,
                     spaces.chain(shortcut="matrix", branch=False, ones=True), False, _not_identity, "A sign."),
             Example("the same with two components", SAME_LENGTH,
-                    spaces.chain(widths=(2,), shortcut="matrix", branch=False, ones=True), False, _not_a_sign,
+                    spaces.chain(widths=(2,), shortcut="matrix", branch=False, ones=True), False, not_a_sign,
                     "A swap of the components."),
             Example("a shortcut that does not keep lengths", SAME_LENGTH,
                     spaces.chain(shortcut="matrix", branch=False, ones=True), True, both(_not_identity, nonzero),
@@ -613,7 +615,7 @@ CLAIMS = (
     ),
     _mathematics(
         id="S0-S5", place="simpler example, same sentence, second half", chapter=AT_LEAST, verdict="wrong",
-        statement="The whole gradient at x_l is then always at least the gradient at x_{l+2}.",
+        statement="So nothing at x_l falls short of the gradient at x_{l+2}.",
         claimed=PRINTED,
         corrected="It does not follow. The norm shrinks for no gradient exactly if J + J^T + J J^T has no negative "
                   "eigenvalue, and never below 1 - |J| times the norm above.",
@@ -622,11 +624,11 @@ CLAIMS = (
     ),
     _mathematics(
         id="S0-S6", place="simpler example, in brackets", chapter=AT_LEAST, verdict="wrong",
-        statement="In the worst case, a derivative of F that is 0, the gradient equals the one above.",
+        statement="The least that can come back is the gradient above, and that is when F has no slope.",
         claimed=Ge(Norm(bounds.below), Norm(bounds.g), evaluate=False),
         corrected="A branch without derivative does pass on exactly g. It is not the worst case: that is 0, and it happens "
                   "where g J = -g.",
-        truths=(Truth(_cancelling_bank, equation="unrolled-cancel", where=_cancels),
+        truths=(Truth(cancelling_bank, equation="unrolled-cancel", where=cancels),
                 _unit(expression=eq(Factor("below"), bounds.below))),
         evidence=(
             Example("J = 0", eq(bounds.below, bounds.g), spaces.one_unit((1,)), True,
@@ -634,7 +636,7 @@ CLAIMS = (
             Example("a worse case", Ge(Norm(bounds.below), Norm(bounds.g), evaluate=False), spaces.one_unit((1,)), False,
                     text="Nothing comes back."),
             Example("a worse case that is not J = -I", Ge(Norm(bounds.below), Norm(bounds.g), evaluate=False),
-                    spaces.one_unit((2,)), False, both(_cancels, _nonzero_g), "One left eigenvector is enough."),
+                    spaces.one_unit((2,)), False, both(cancels, _nonzero_g), "One left eigenvector is enough."),
         ),
     ),
     _mathematics(
@@ -659,7 +661,7 @@ CLAIMS = (
     ),
     _shared(
         id="S0-S8", kind="metaphor", place="sentence after “Thereby”", chapter=BACKWARD, verdict="holds",
-        statement="The skips can be seen as a highway for the gradient.",
+        statement="The skips work like a motorway for gradients.",
         corrected="A picture, and a good one. In Highway Networks, where the word comes from, a gate decides how much is "
                   "carried; in a ResNet the carry is not gated.",
         evidence=(Quoted("the picture", "gradient “highway”", "a picture", "a picture", True, "srivastava2015"),),
@@ -667,8 +669,7 @@ CLAIMS = (
     ),
     _mathematics(
         id="S0-S9", place="last sentence before λ", verdict="conditions",
-        statement="In a deep block the gradient passes many layers without a skip and can vanish, until it meets a residual "
-                  "connection.",
+        statement="Within a long block no skip helps, and the gradient may die out before it reaches the next one.",
         claimed=Ne(loss_gradient(backward.a(0)), 0, evaluate=False),
         corrected="Inside a block of K layers the gradient is a plain product and may vanish. At the block's input the skip "
                   "adds a copy of the gradient from the block's end. What vanished inside is not revived, and the sum of "
@@ -684,7 +685,7 @@ CLAIMS = (
     ),
     Claim(
         id="S2-S8", note="002", kind="metaphor", place="sentence after “Thereby”", chapter=BACKWARD, verdict="holds",
-        statement="The skips are a highway for the gradient, as in Highway Networks.",
+        statement="The skips work like a motorway for gradients, and like Highway Networks.",
         typed=r"y = T \odot H + (1 - T) \odot x",
         corrected="A picture that fits. The derivative of a highway layer has a third term, from the gate's own derivative. "
                   "The paper's remark that the Jacobian is I where T = 0 needs the gate's derivative to be 0 as well, which "

@@ -13,6 +13,7 @@ from .exact import (
     Chain,
     Distance,
     FourLayers,
+    HalfOpen,
     Highway,
     InputSkip,
     Logits,
@@ -102,16 +103,16 @@ def asked(widths=(1,), source="u", fixed=None, top=2, nonzero=False) -> Space:
     return Space(tuple(layouts), top, nonzero=nonzero)
 
 
-def distance(steps=(1,), widths=(1,), top=2) -> Space:
+def distance(steps=(1,), widths=(1,), top=2, nonzero=False) -> Space:
     """A skip over some layers."""
     return Space(tuple(layout(Distance, {**{W(k): (n, n) for k in range(m)}, merge.z(0): (n,), merge.g: (n,)})
-                       for m in steps for n in widths), top)
+                       for m in steps for n in widths), top, nonzero=nonzero)
 
 
-def input_skip(shapes=((1, 1),), top=2) -> Space:
+def input_skip(shapes=((1, 1),), top=2, nonzero=False) -> Space:
     """A skip from the input; shapes are (width of the hidden layer, width of u)."""
     return Space(tuple(layout(InputSkip, {W(1): (m, n), W(2): (n, m), merge.u: (n,), merge.g: (n,)})
-                       for m, n in shapes), top)
+                       for m, n in shapes), top, nonzero=nonzero)
 
 
 def block(depths=(2,), widths=(1,), inside=1, top=2) -> Space:
@@ -124,6 +125,7 @@ def block(depths=(2,), widths=(1,), inside=1, top=2) -> Space:
 def one_unit(widths=(1, 2), top=2, kind=OneUnit) -> Space:
     """A gradient and a branch's Jacobian, and nothing else; for means, what is not random."""
     free = {OneUnit: lambda n: {bounds.J: (n, n), bounds.g: (n,)}, RandomBranch: lambda n: {bounds.g: (n,)},
+            HalfOpen: lambda n: {bounds.g: (n,)},
             RandomDirection: lambda n: {bounds.J: (n, n)}}[kind]
     return Space(tuple(layout(kind, free(n)) for n in widths), top)
 
@@ -161,9 +163,23 @@ def chain_bank(shortcut="none", after="identity", start=0, beyond=False, branch=
 
 
 @lru_cache
+def equal_bank() -> tuple:
+    """Units of one number, all with the same branch."""
+    return tuple(Chain({**{W(k): array([[r]]) for k in range(depth)}, x(0): array([1]), g(depth): array([1])}, depth)
+                 for depth in (1, 2, 3, 5) for r in (-2, -1, 1, 3))
+
+
+@lru_cache
 def asked_bank(source="u") -> tuple:
     widths = ((1, 2), (3, 2), (2, 3)) if source == "projected" else (1, 2)
     return tuple(asked(widths, source).sample(BANK, seed=4))
+
+
+@lru_cache
+def padded_bank() -> tuple:
+    """Projections that are zero-padding."""
+    return tuple(Merge({**world.data, merge.Ws: world.value_P()}) for world in asked_bank("projected")
+                 if len(world.q["o"]) < world.n)
 
 
 @lru_cache
@@ -213,7 +229,8 @@ def zero_bank() -> tuple:
 
 @lru_cache
 def mean_bank(kind) -> tuple:
-    return tuple(one_unit((1, 2), kind=kind).sample(BANK, seed=10))
+    widths = (2,) if kind is HalfOpen else (1, 2)
+    return tuple(one_unit(widths, kind=kind).sample(BANK, seed=10))
 
 
 @lru_cache

@@ -61,7 +61,7 @@ def fixed(x):
 
 
 def element(tag, *children, **attributes):
-    """An element as text; an underscore in an attribute's name stands for a hyphen, one at its end for nothing."""
+    """An element as text; an underscore in an attribute's name is a hyphen, at its end nothing."""
     named = "".join(
         f" {key.rstrip('_').replace('_', '-')}={quoteattr(value if isinstance(value, str) else fixed(value))}"
         for key, value in attributes.items()
@@ -75,7 +75,7 @@ def text(x, y, content, **attributes):
 
 
 def ticks(low, high, most):
-    """Round steps (1, 2, 5 times a power of ten, whole numbers only) that cut [low, high] into at most `most`."""
+    """Whole round steps (1, 2, 5 times a power of ten) that cut [low, high] into at most `most`."""
     step, k = 1, 0
     while (high - low) / step > most:
         step = step * (2, 5 / 2, 2)[k % 3]

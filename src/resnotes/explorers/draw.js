@@ -55,7 +55,10 @@ function fill(element, attributes, children) {
   return element;
 }
 
-export const linear = ([a, b], [from, to]) => (x) => from + ((x - a) / (b - a)) * (to - from);
+export const linear =
+  ([a, b], [from, to]) =>
+  (x) =>
+    from + ((x - a) / (b - a)) * (to - from);
 
 /** Round steps (1, 2, 5 times a power of ten, whole numbers only) that cut [low, high] into at most `most` parts. */
 export function ticks(low, high, most) {
@@ -83,8 +86,7 @@ export function slider(id, label, range, onmove, onkey = () => {}) {
   const output = make("output", { for: id });
   input.addEventListener("input", () => onmove(Number(input.value)));
   input.addEventListener("keydown", onkey);
-  const element = make("div", { class: "rx-control" },
-    make("label", { for: id }, label), output, input);
+  const element = make("div", { class: "rx-control" }, make("label", { for: id }, label), output, input);
   const show = (value, shown, spoken) => {
     input.value = value;
     output.textContent = shown;
@@ -99,13 +101,25 @@ export function tabulate(holder, caption, headings, rows) {
   const cells = holder.querySelectorAll("caption, th, td");
   if (cells.length !== wanted.length) {
     const cell = (tag, scope) => (content) => make(tag, scope ? { scope } : {}, content);
-    holder.replaceChildren(make("table", {},
-      make("caption", {}, caption),
-      make("thead", {}, make("tr", {}, ...headings.map(cell("th", "col")))),
-      make("tbody", {}, ...rows.map(([first, ...rest]) => make("tr", {},
-        cell("th", "row")(first), ...rest.map(cell("td")))))));
+    holder.replaceChildren(
+      make(
+        "table",
+        {},
+        make("caption", {}, caption),
+        make("thead", {}, make("tr", {}, ...headings.map(cell("th", "col")))),
+        make(
+          "tbody",
+          {},
+          ...rows.map(([first, ...rest]) =>
+            make("tr", {}, cell("th", "row")(first), ...rest.map(cell("td"))),
+          ),
+        ),
+      ),
+    );
   } else {
     // The same shape: only what differs is written, which is much faster.
-    cells.forEach((cell, k) => { if (cell.textContent !== wanted[k]) cell.textContent = wanted[k]; });
+    cells.forEach((cell, k) => {
+      if (cell.textContent !== wanted[k]) cell.textContent = wanted[k];
+    });
   }
 }

@@ -1,7 +1,20 @@
 // λ and depth: how large is the gradient after many units x' = λ x + F(x) with F' = r?
 // The upper half are pure functions of the state {lam, depth, r, schedule, factors}, held against
 // lambda_depth.py by the tests; the lower half draws them.
-import { linear, make, number, share, slider, spread, superscript, svg, tabulate, text, ticks, words } from "./draw.js";
+import {
+  linear,
+  make,
+  number,
+  share,
+  slider,
+  spread,
+  superscript,
+  svg,
+  tabulate,
+  text,
+  ticks,
+  words,
+} from "./draw.js";
 
 export const MAX_DEPTH = 1000;
 const ALTERNATING_FROM = 0.01;
@@ -38,10 +51,13 @@ export function check({ lam, depth, r, schedule, factors }) {
   if (schedule === "alternating" && lam < ALTERNATING_FROM) {
     return `lam: got ${lam}, wanted at least ${ALTERNATING_FROM} in the alternating schedule, which divides by it`;
   }
-  if (!Array.isArray(factors) || factors.length > MAX_DEPTH) return `factors: wanted a list of at most ${MAX_DEPTH}`;
+  if (!Array.isArray(factors) || factors.length > MAX_DEPTH)
+    return `factors: wanted a list of at most ${MAX_DEPTH}`;
   const wrong = factors.findIndex((f) => !(typeof f === "number" && Math.abs(f) <= LARGEST_FACTOR));
-  if (wrong >= 0) return `factors: got ${factors[wrong]} as entry ${wrong + 1}, wanted a number of at most 1e100 in size`;
-  if (schedule === "own" && factors.length === 0) return "factors: got an empty list, wanted at least one number";
+  if (wrong >= 0)
+    return `factors: got ${factors[wrong]} as entry ${wrong + 1}, wanted a number of at most 1e100 in size`;
+  if (schedule === "own" && factors.length === 0)
+    return "factors: got an empty list, wanted at least one number";
   return "";
 }
 
@@ -84,7 +100,8 @@ function plus(a, b) {
 // The mantissa is first brought between 0.5 and 1, as Python has it: the same rounding, the same digits.
 function measured([m, e]) {
   if (m === 0) return { sign: 0, log10: -Infinity };
-  let size = Math.abs(m), shift = Math.floor(Math.log2(size)) + 1;
+  let size = Math.abs(m),
+    shift = Math.floor(Math.log2(size)) + 1;
   size *= 2 ** -shift;
   if (size >= 1) [size, shift] = [size / 2, shift + 1];
   if (size < 0.5) [size, shift] = [size * 2, shift - 1];
@@ -95,8 +112,14 @@ function measured([m, e]) {
 function chain(state) {
   const depth = state.depth;
   const lam = shortcuts(state, depth);
-  const shortcut = Array(depth + 1), rest = Array(depth + 1), whole = Array(depth + 1);
-  [shortcut[depth], rest[depth], whole[depth]] = [[1, 0], [0, 0], [1, 0]];
+  const shortcut = Array(depth + 1),
+    rest = Array(depth + 1),
+    whole = Array(depth + 1);
+  [shortcut[depth], rest[depth], whole[depth]] = [
+    [1, 0],
+    [0, 0],
+    [1, 0],
+  ];
   for (let l = depth - 1; l >= 0; l--) {
     shortcut[l] = times(shortcut[l + 1], lam[l]);
     // (λ + r)(shortcut + rest) − λ shortcut, without the difference of two large numbers
@@ -126,8 +149,10 @@ function verdict([m, e], { zero, subnormal, overflow }) {
   return size(overflow[1]) >= overflow[0] ? "overflow" : "held";
 }
 
-const boundsAt = (e) => BOUNDS.map((bounds) => Object.fromEntries(
-  Object.entries(bounds).map(([name, [t, k]]) => [name, t * 2 ** (k - e)])));
+const boundsAt = (e) =>
+  BOUNDS.map((bounds) =>
+    Object.fromEntries(Object.entries(bounds).map(([name, [t, k]]) => [name, t * 2 ** (k - e)])),
+  );
 
 /**
  * Walk the products of n factors[i] + r, i from 0: `visit(k, m, e)` sees that of n = stops[k] as m · 2**e.
@@ -135,9 +160,13 @@ const boundsAt = (e) => BOUNDS.map((bounds) => Object.fromEntries(
  */
 function walk(factors, r, stops, visit) {
   const first = FORMATS.map(() => ({ subnormal: null, zero: null, overflow: null }));
-  let m = 1, e = 0, stop = 0;
+  let m = 1,
+    e = 0,
+    stop = 0;
   // The formats' bounds at the present exponent, and the nearest of those not yet met: most steps meet none.
-  let bounds = boundsAt(0), low = Infinity, high = 0;
+  let bounds = boundsAt(0),
+    low = Infinity,
+    high = 0;
   for (let n = 1; n <= factors.length; n++) {
     const factor = factors[n - 1] + r;
     const next = Math.abs(m * factor);
@@ -151,7 +180,8 @@ function walk(factors, r, stops, visit) {
     if (size <= low || size >= high) {
       [low, high] = [0, Infinity];
       for (let k = 0; k < FORMATS.length; k++) {
-        const { zero, subnormal, overflow } = bounds[k], met = first[k];
+        const { zero, subnormal, overflow } = bounds[k],
+          met = first[k];
         if (size <= zero) met.zero ??= n;
         else if (size < subnormal) met.subnormal ??= n;
         else if (size >= overflow) met.overflow ??= n;
@@ -176,7 +206,9 @@ export function formats(state, { whole } = chain(state)) {
     const here = verdict(whole[0], BOUNDS[k]);
     let lost = null;
     if (here === "held" || here === "subnormal") {
-      const gone = whole.findLastIndex((g) => g[0] !== 0 && ["zero", "overflow"].includes(verdict(g, BOUNDS[k])));
+      const gone = whole.findLastIndex(
+        (g) => g[0] !== 0 && ["zero", "overflow"].includes(verdict(g, BOUNDS[k])),
+      );
       if (gone > 0) lost = gone;
     }
     return { name, here, lost, ...first[k] };
@@ -208,7 +240,8 @@ export function heat(state) {
 }
 
 const units = (n) => (n === 1 ? "1 unit" : `${n} units`);
-const listed = (names) => (names.length < 2 ? names[0] : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`);
+const listed = (names) =>
+  names.length < 2 ? names[0] : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
 
 /** The state in words. */
 export function readout(state, { shortcut, rest, whole } = series(state), ends = formats(state)) {
@@ -219,10 +252,15 @@ export function readout(state, { shortcut, rest, whole } = series(state), ends =
   if (g.sign === 0) parts.push(`${after} nothing is left of the gradient: it is exactly 0.`);
   else {
     const of = share(size).endsWith("%") || g.log10 < 0 ? "of" : "times";
-    parts.push(`${after} the gradient is ${share(size)} ${of} what entered${g.sign < 0 ? ", with its sign turned" : ""}.`);
+    parts.push(
+      `${after} the gradient is ${share(size)} ${of} what entered${g.sign < 0 ? ", with its sign turned" : ""}.`,
+    );
   }
   if (state.r === 0) parts.push("There is no branch, so the shortcuts carry all of it.");
-  else parts.push(`The shortcuts alone carry ${share(shortcut[0])}, the paths through branches ${share(rest[0])}.`);
+  else
+    parts.push(
+      `The shortcuts alone carry ${share(shortcut[0])}, the paths through branches ${share(rest[0])}.`,
+    );
   if (g.sign !== 0) parts.push(held(ends));
   return parts.join(" ");
 }
@@ -233,10 +271,15 @@ function held(results) {
   }
   const said = new Map();
   for (const { name, here, lost } of results) {
-    const clause = lost !== null ? `lost on the way, at layer ${lost}, in` : {
-      held: "held by", subnormal: "held with fewer digits, as a subnormal, by",
-      zero: "rounded to 0 by", overflow: "too large for",
-    }[here];
+    const clause =
+      lost !== null
+        ? `lost on the way, at layer ${lost}, in`
+        : {
+            held: "held by",
+            subnormal: "held with fewer digits, as a subnormal, by",
+            zero: "rounded to 0 by",
+            overflow: "too large for",
+          }[here];
     said.set(clause, [...(said.get(clause) ?? []), name]);
   }
   return `It is ${[...said].map(([clause, names]) => `${clause} ${listed(names)}`).join("; ")}.`;
@@ -245,32 +288,49 @@ function held(results) {
 /** Read a list as a reader types it: numbers, fractions such as 1/3, parted by commas, semicolons or space. */
 export function parse(typed) {
   const entries = typed.split(/[\s,;]+/).filter(Boolean);
-  const list = entries.map((entry) => entry.split("/").map(Number).reduce((a, b) => a / b));
+  const list = entries.map((entry) =>
+    entry
+      .split("/")
+      .map(Number)
+      .reduce((a, b) => a / b),
+  );
   const wrong = list.findIndex((x) => !Number.isFinite(x) || Math.abs(x) > LARGEST_FACTOR);
-  if (wrong >= 0) return { problem: `Entry ${wrong + 1}, “${entries[wrong]}”, is no number that can be used here.` };
+  if (wrong >= 0)
+    return { problem: `Entry ${wrong + 1}, “${entries[wrong]}”, is no number that can be used here.` };
   if (list.length === 0) return { problem: "The list is empty: at least one number is wanted." };
-  if (list.length > MAX_DEPTH) return { problem: `${list.length} numbers came; ${MAX_DEPTH} at most are wanted.` };
+  if (list.length > MAX_DEPTH)
+    return { problem: `${list.length} numbers came; ${MAX_DEPTH} at most are wanted.` };
   return { list };
 }
 
 // ------------------------------------------------------------------------------------- the view
 
 const KEYS = ["lam", "depth", "r", "schedule", "factors"];
-const CAPTION = "Notice what a unit passes on: λ + r, not λ. So the shortcut’s share may fade to nothing while " +
+const CAPTION =
+  "Notice what a unit passes on: λ + r, not λ. So the shortcut’s share may fade to nothing while " +
   "the whole gradient arrives, and the other way round.";
 const PRESETS = [
   ["λ = 0.9, r = 0: it fades", { lam: 0.9, depth: 200, r: 0, schedule: "constant" }],
   ["λ = 0.9, r = 0.1: it arrives", { lam: 0.9, depth: 200, r: 0.1, schedule: "constant" }],
   ["every λ > 1, yet bounded", { lam: 1, depth: 1000, r: 0, schedule: "from_above" }],
 ];
-const SERIES = [["whole", "whole gradient"], ["shortcut", "shortcut alone"], ["rest", "paths through branches"]];
+const SERIES = [
+  ["whole", "whole gradient"],
+  ["shortcut", "shortcut alone"],
+  ["rest", "paths through branches"],
+];
 
 /** What is drawn: the paths through branches begin one unit before the loss, if there are any. */
-const shown = (lines) => ({ ...lines, rest: lines.rest.some(({ sign }) => sign) ? lines.rest.slice(0, -1) : [] });
+const shown = (lines) => ({
+  ...lines,
+  rest: lines.rest.some(({ sign }) => sign) ? lines.rest.slice(0, -1) : [],
+});
 
 /** The lowest and highest decade shown: float16's range always, everything finite, room below for zeros. */
 function range(lines) {
-  let low = -8, high = 6, zero = false;
+  let low = -8,
+    high = 6,
+    zero = false;
   for (const line of lines) {
     for (const { sign, log10 } of line) {
       if (sign === 0) zero = true;
@@ -279,20 +339,30 @@ function range(lines) {
     }
   }
   const room = (high - low) * 0.04;
-  return { low: low - (low < -8 ? room : 0) - (zero ? 1.5 * room : 0), high: high + (high > 6 ? room : 0), zero };
+  return {
+    low: low - (low < -8 ? room : 0) - (zero ? 1.5 * room : 0),
+    high: high + (high > 6 ? room : 0),
+    zero,
+  };
 }
 
 /** The lines of the formats between two decades, from the top down; equal ones are merged. */
 function formatLines(low, high) {
   const lines = new Map();
   FORMATS.forEach(([, short, precision, lowest, highest]) => {
-    const kinds = [["largest", highest + 1], ["normal", lowest], ["subnormal", lowest - precision + 1]];
+    const kinds = [
+      ["largest", highest + 1],
+      ["normal", lowest],
+      ["subnormal", lowest - precision + 1],
+    ];
     for (const [kind, exponent] of kinds) {
       const key = `${kind} ${exponent}`;
       lines.set(key, { kind, log10: exponent * LOG10_2, names: [...(lines.get(key)?.names ?? []), short] });
     }
   });
-  return [...lines.values()].filter(({ log10 }) => log10 > low && log10 < high).sort((a, b) => b.log10 - a.log10);
+  return [...lines.values()]
+    .filter(({ log10 }) => log10 > low && log10 < high)
+    .sort((a, b) => b.log10 - a.log10);
 }
 
 function path(points) {
@@ -302,35 +372,61 @@ function path(points) {
 }
 
 function drawChart(root, width, state, lines) {
-  const height = 310, left = 44, right = width - 92, top = 12, bottom = height - 40;
+  const height = 310,
+    left = 44,
+    right = width - 92,
+    top = 12,
+    bottom = height - 40;
   const drawn = shown(lines);
   const { low, high, zero } = range(Object.values(drawn));
   const x = linear([0, state.depth], [left, right]);
   const y = linear([low, high], [bottom, top]);
   const parts = [];
   for (const k of ticks(zero ? low + 0.06 * (high - low) : low, high, 7)) {
-    parts.push(svg("path", { class: "rx-grid", d: `M${left} ${y(k)}H${right}` }),
-      text(left - 6, y(k) + 4, k === 0 ? "1" : `10${superscript(k)}`, { class: "rx-end" }));
+    parts.push(
+      svg("path", { class: "rx-grid", d: `M${left} ${y(k)}H${right}` }),
+      text(left - 6, y(k) + 4, k === 0 ? "1" : `10${superscript(k)}`, { class: "rx-end" }),
+    );
   }
   if (zero) parts.push(text(left - 6, bottom + 4, "0", { class: "rx-end" }));
   const marks = ticks(0, state.depth, width < 480 ? 4 : 6).filter((l) => l <= state.depth * 0.88);
   for (const l of [...marks, state.depth]) {
-    parts.push(svg("path", { class: "rx-axis", d: `M${x(l)} ${bottom}v5` }),
-      text(x(l), bottom + 18, String(l), { class: "rx-middle" }));
+    parts.push(
+      svg("path", { class: "rx-axis", d: `M${x(l)} ${bottom}v5` }),
+      text(x(l), bottom + 18, String(l), { class: "rx-middle" }),
+    );
   }
-  parts.push(svg("path", { class: "rx-axis", d: `M${left} ${top}V${bottom}H${right}` }),
-    text((left + right) / 2, bottom + 34, "layer l, from the input (0) to the loss", { class: "rx-middle" }));
+  parts.push(
+    svg("path", { class: "rx-axis", d: `M${left} ${top}V${bottom}H${right}` }),
+    text((left + right) / 2, bottom + 34, "layer l, from the input (0) to the loss", { class: "rx-middle" }),
+  );
   const limits = formatLines(low, high);
-  const labels = spread(limits.map(({ log10 }) => y(log10)), 12.5, top, bottom);
+  const labels = spread(
+    limits.map(({ log10 }) => y(log10)),
+    12.5,
+    top,
+    bottom,
+  );
   limits.forEach(({ kind, log10, names }, k) => {
-    parts.push(svg("path", { class: `rx-limit rx-${kind}`, d: `M${left} ${y(log10)}H${right}L${right + 8} ${labels[k]}` }),
-      text(right + 10, labels[k] + 4, `${names.join(", ")} ${kind === "largest" ? "max" : kind === "normal" ? "min" : "sub"}`));
+    parts.push(
+      svg("path", {
+        class: `rx-limit rx-${kind}`,
+        d: `M${left} ${y(log10)}H${right}L${right + 8} ${labels[k]}`,
+      }),
+      text(
+        right + 10,
+        labels[k] + 4,
+        `${names.join(", ")} ${kind === "largest" ? "max" : kind === "normal" ? "min" : "sub"}`,
+      ),
+    );
   });
   for (const [name] of SERIES) {
     if (drawn[name].length === 0) continue;
     const points = drawn[name].map(({ sign, log10 }, l) => [x(l), sign ? y(log10) : bottom]);
-    parts.push(svg("path", { class: `rx-line rx-${name}`, d: path(points) }),
-      svg("circle", { class: `rx-dot rx-dot-${name}`, cx: x(0), cy: points[0][1], r: 4.5 }));
+    parts.push(
+      svg("path", { class: `rx-line rx-${name}`, d: path(points) }),
+      svg("circle", { class: `rx-dot rx-dot-${name}`, cx: x(0), cy: points[0][1], r: 4.5 }),
+    );
   }
   root.setAttribute("viewBox", `0 0 ${width} ${height}`);
   root.setAttribute("height", height);
@@ -341,7 +437,8 @@ const HEAT = { width: 300, height: 310, left: 44, right: 290, top: 12, bottom: 2
 const heatX = linear([0, 2], [HEAT.left, HEAT.right]);
 const heatY = linear([0, 3], [HEAT.bottom, HEAT.top]);
 
-const SMALLER = [0, 114, 178], LARGER = [213, 94, 0];
+const SMALLER = [0, 114, 178],
+  LARGER = [213, 94, 0];
 
 function paintHeat(canvas, { log10 }) {
   const context = canvas.getContext("2d");
@@ -355,7 +452,7 @@ function paintHeat(canvas, { log10 }) {
       image.data[at] = red;
       image.data[at + 1] = green;
       image.data[at + 2] = blue;
-      image.data[at + 3] = Number.isNaN(value) ? 0 : 255 * Math.log1p(Math.abs(value)) / Math.log1p(300);
+      image.data[at + 3] = Number.isNaN(value) ? 0 : (255 * Math.log1p(Math.abs(value))) / Math.log1p(300);
     }
   }
   context.putImageData(image, 0, 0);
@@ -367,16 +464,27 @@ function heatLines({ gone }) {
     parts.push(text(HEAT.left - 6, heatY(Math.log10(d)) + 4, String(d), { class: "rx-end" }));
   }
   for (const lam of [0, 0.5, 1, 1.5, 2]) {
-    parts.push(svg("path", { class: "rx-axis", d: `M${heatX(lam)} ${HEAT.bottom}v5` }),
-      text(heatX(lam), HEAT.bottom + 18, String(lam), { class: "rx-middle" }));
+    parts.push(
+      svg("path", { class: "rx-axis", d: `M${heatX(lam)} ${HEAT.bottom}v5` }),
+      text(heatX(lam), HEAT.bottom + 18, String(lam), { class: "rx-middle" }),
+    );
   }
-  parts.push(svg("path", { class: "rx-axis", d: `M${HEAT.left} ${HEAT.top}V${HEAT.bottom}H${HEAT.right}` }),
+  parts.push(
+    svg("path", { class: "rx-axis", d: `M${HEAT.left} ${HEAT.top}V${HEAT.bottom}H${HEAT.right}` }),
     text((HEAT.left + HEAT.right) / 2, HEAT.bottom + 34, "λ", { class: "rx-middle" }),
-    text(0, 0, "depth", { class: "rx-middle", transform: `translate(11 ${(HEAT.top + HEAT.bottom) / 2}) rotate(-90)` }));
-  for (const [side, column] of [["zero", 15], ["overflow", 88]]) {
+    text(0, 0, "depth", {
+      class: "rx-middle",
+      transform: `translate(11 ${(HEAT.top + HEAT.bottom) / 2}) rotate(-90)`,
+    }),
+  );
+  for (const [side, column] of [
+    ["zero", 15],
+    ["overflow", 88],
+  ]) {
     const named = [];
     gone.forEach((ends, k) => {
-      let d = "", broken = true;
+      let d = "",
+        broken = true;
       ends[side].forEach((depth, at) => {
         if (depth !== null) d += `${broken ? "M" : "L"}${heatX(HEAT_LAM[at])} ${heatY(Math.log10(depth))}`;
         broken = depth === null;
@@ -389,15 +497,27 @@ function heatLines({ gone }) {
       else named.push({ at, names: [FORMATS[k][1]] });
     });
     for (const { at, names } of named) {
-      parts.push(text(heatX(HEAT_LAM[column]), Math.max(at - 5, HEAT.top + 10), names.join(", "), { class: "rx-middle rx-halo" }));
+      parts.push(
+        text(heatX(HEAT_LAM[column]), Math.max(at - 5, HEAT.top + 10), names.join(", "), {
+          class: "rx-middle rx-halo",
+        }),
+      );
     }
   }
   return parts;
 }
 
 function nextDepth(depth, key) {
-  const step = Math.max(1, Math.round(depth * 0.02)), leap = Math.max(1, Math.round(depth * 0.25));
-  const by = { ArrowRight: step, ArrowUp: step, ArrowLeft: -step, ArrowDown: -step, PageUp: leap, PageDown: -leap }[key];
+  const step = Math.max(1, Math.round(depth * 0.02)),
+    leap = Math.max(1, Math.round(depth * 0.25));
+  const by = {
+    ArrowRight: step,
+    ArrowUp: step,
+    ArrowLeft: -step,
+    ArrowDown: -step,
+    PageUp: leap,
+    PageDown: -leap,
+  }[key];
   return by === undefined ? null : Math.min(MAX_DEPTH, Math.max(1, depth + by));
 }
 
@@ -405,7 +525,10 @@ function render({ model, el, share: sharing }) {
   const id = `rx-${Math.random().toString(36).slice(2)}`;
   const state = () => Object.fromEntries(KEYS.map((key) => [key, model.get(key)]));
   const first = state();
-  let seen = "", quiet = false, pending = false, width = 600;
+  let seen = "",
+    quiet = false,
+    pending = false,
+    width = 600;
 
   function update(patch) {
     const next = { ...state(), ...patch };
@@ -417,8 +540,13 @@ function render({ model, el, share: sharing }) {
     model.save_changes();
   }
 
-  const lam = slider(`${id}-lam`, "λ, the shortcut’s scale", { min: 0, max: 2, step: 0.01 }, (v) => update({ lam: v }));
-  const depth = slider(`${id}-depth`, "depth L, in units", { min: 0, max: 3, step: 0.001 },
+  const lam = slider(`${id}-lam`, "λ, the shortcut’s scale", { min: 0, max: 2, step: 0.01 }, (v) =>
+    update({ lam: v }),
+  );
+  const depth = slider(
+    `${id}-depth`,
+    "depth L, in units",
+    { min: 0, max: 3, step: 0.001 },
     (v) => update({ depth: Math.round(10 ** v) }),
     (event) => {
       // On a log scale one step of the slider is no whole unit; the keys always move by whole units.
@@ -426,17 +554,33 @@ function render({ model, el, share: sharing }) {
       if (next === null || event.altKey || event.ctrlKey || event.metaKey) return;
       event.preventDefault();
       update({ depth: next });
-    });
-  const r = slider(`${id}-r`, "r, the branch’s strength", { min: -2, max: 2, step: 0.01 }, (v) => update({ r: v }));
-  const schedule = make("select", { id: `${id}-schedule`, onchange: () => chooseSchedule(schedule.value) },
-    ...Object.entries(SCHEDULES).map(([value, label]) => make("option", { value }, label)));
+    },
+  );
+  const r = slider(`${id}-r`, "r, the branch’s strength", { min: -2, max: 2, step: 0.01 }, (v) =>
+    update({ r: v }),
+  );
+  const schedule = make(
+    "select",
+    { id: `${id}-schedule`, onchange: () => chooseSchedule(schedule.value) },
+    ...Object.entries(SCHEDULES).map(([value, label]) => make("option", { value }, label)),
+  );
   const own = make("input", {
-    id: `${id}-own`, type: "text", inputmode: "text", autocomplete: "off", spellcheck: "false",
-    "aria-describedby": `${id}-problem`, oninput: readOwn,
+    id: `${id}-own`,
+    type: "text",
+    inputmode: "text",
+    autocomplete: "off",
+    spellcheck: "false",
+    "aria-describedby": `${id}-problem`,
+    oninput: readOwn,
   });
   const problem = make("p", { class: "rx-problem", id: `${id}-problem`, role: "status" });
-  const ownRow = make("div", { class: "rx-control rx-own" },
-    make("label", { for: own.id }, "your λ from the input on, repeated if the depth is larger"), own, problem);
+  const ownRow = make(
+    "div",
+    { class: "rx-control rx-own" },
+    make("label", { for: own.id }, "your λ from the input on, repeated if the depth is larger"),
+    own,
+    problem,
+  );
 
   function chooseSchedule(name) {
     const patch = { schedule: name };
@@ -454,31 +598,84 @@ function render({ model, el, share: sharing }) {
 
   const message = make("span", { class: "rx-message", role: "status" });
   const button = (label, onclick) => make("button", { type: "button", onclick }, label);
-  const presets = make("div", { class: "rx-buttons", role: "group", "aria-label": "Telling states" },
-    ...PRESETS.map(([label, preset]) => button(label, () => update(preset))));
-  const tools = make("div", { class: "rx-buttons" }, button("Reset", () => update(first)));
-  if (sharing) tools.append(button("Copy link to this state", async () => { message.textContent = await sharing.copy(); }));
+  const presets = make(
+    "div",
+    { class: "rx-buttons", role: "group", "aria-label": "Telling states" },
+    ...PRESETS.map(([label, preset]) => button(label, () => update(preset))),
+  );
+  const tools = make(
+    "div",
+    { class: "rx-buttons" },
+    button("Reset", () => update(first)),
+  );
+  if (sharing)
+    tools.append(
+      button("Copy link to this state", async () => {
+        message.textContent = await sharing.copy();
+      }),
+    );
   tools.append(message);
-  if (sharing) sharing.tell = (said) => { message.textContent = said; };
+  if (sharing)
+    sharing.tell = (said) => {
+      message.textContent = said;
+    };
 
   const said = make("p", { class: "rx-readout", "aria-live": "polite" });
-  const chart = svg("svg", { role: "img", "aria-label": "Size of the gradient at every layer, on a log scale" });
+  const chart = svg("svg", {
+    role: "img",
+    "aria-label": "Size of the gradient at every layer, on a log scale",
+  });
   const values = SERIES.map(() => make("span", { class: "rx-value" }));
-  const legend = make("ul", { class: "rx-legend" }, ...SERIES.map(([name, label], k) => make("li", {},
-    svg("svg", { width: 30, height: 10, "aria-hidden": "true" }, svg("path", { class: `rx-line rx-${name}`, d: "M1 5H29" })),
-    `${label}: `, values[k])));
+  const legend = make(
+    "ul",
+    { class: "rx-legend" },
+    ...SERIES.map(([name, label], k) =>
+      make(
+        "li",
+        {},
+        svg(
+          "svg",
+          { width: 30, height: 10, "aria-hidden": "true" },
+          svg("path", { class: `rx-line rx-${name}`, d: "M1 5H29" }),
+        ),
+        `${label}: `,
+        values[k],
+      ),
+    ),
+  );
   const canvas = make("canvas", { width: HEAT_LAM.length, height: HEAT_DEPTH.length, "aria-hidden": "true" });
   const edges = svg("g");
   const marker = svg("g", { class: "rx-marker" }, svg("circle", { r: 7 }), svg("circle", { r: 7 }));
-  const map = make("div", {
-    class: "rx-map", tabindex: 0, role: "application", "aria-roledescription": "heat map",
-    "aria-label": "Size of the gradient by λ and depth. Arrow keys move the point.", "aria-describedby": `${id}-said`,
-    onkeydown: moveByKey, onpointerdown: pressed, onpointermove: (event) => event.buttons === 1 && moveTo(event),
-  }, canvas, svg("svg", { viewBox: `0 0 ${HEAT.width} ${HEAT.height}`, "aria-hidden": "true" }, edges, marker));
+  const map = make(
+    "div",
+    {
+      class: "rx-map",
+      tabindex: 0,
+      role: "application",
+      "aria-roledescription": "heat map",
+      "aria-label": "Size of the gradient by λ and depth. Arrow keys move the point.",
+      "aria-describedby": `${id}-said`,
+      onkeydown: moveByKey,
+      onpointerdown: pressed,
+      onpointermove: (event) => event.buttons === 1 && moveTo(event),
+    },
+    canvas,
+    svg("svg", { viewBox: `0 0 ${HEAT.width} ${HEAT.height}`, "aria-hidden": "true" }, edges, marker),
+  );
   said.id = `${id}-said`;
   const limits = make("div", { class: "rx-table" });
-  const listing = make("div", { class: "rx-table rx-scroll", tabindex: 0, role: "group", "aria-label": "Table of the values" });
-  const details = make("details", { ontoggle: () => draw() }, make("summary", {}, "Table of the values"), listing);
+  const listing = make("div", {
+    class: "rx-table rx-scroll",
+    tabindex: 0,
+    role: "group",
+    "aria-label": "Table of the values",
+  });
+  const details = make(
+    "details",
+    { ontoggle: () => draw() },
+    make("summary", {}, "Table of the values"),
+    listing,
+  );
 
   function moveByKey(event) {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
@@ -487,7 +684,10 @@ function render({ model, el, share: sharing }) {
       const step = event.shiftKey ? 0.1 : 0.01;
       update({ lam: Math.min(2, Math.max(0, Math.round((model.get("lam") + by * step) * 100) / 100)) });
     } else {
-      const next = nextDepth(model.get("depth"), event.shiftKey ? event.key.replace("Arrow", "Page") : event.key);
+      const next = nextDepth(
+        model.get("depth"),
+        event.shiftKey ? event.key.replace("Arrow", "Page") : event.key,
+      );
       if (next === null) return;
       update({ depth: next });
     }
@@ -523,14 +723,19 @@ function render({ model, el, share: sharing }) {
     schedule.value = now.schedule;
     ownRow.hidden = now.schedule !== "own";
     // Rewrite the text only where it does not already say the same, so that typing is not disturbed.
-    if (JSON.stringify(parse(own.value).list) !== JSON.stringify(now.factors) && document.activeElement !== own) {
+    if (
+      JSON.stringify(parse(own.value).list) !== JSON.stringify(now.factors) &&
+      document.activeElement !== own
+    ) {
       own.value = now.factors.join(", ");
       problem.textContent = "";
       own.removeAttribute("aria-invalid");
     }
     const sentence = readout(now, lines, ends);
     if (said.textContent !== sentence) said.textContent = sentence;
-    SERIES.forEach(([name], k) => { values[k].textContent = share(lines[name][0]); });
+    SERIES.forEach(([name], k) => {
+      values[k].textContent = share(lines[name][0]);
+    });
     drawChart(chart, width, now, lines);
     const key = JSON.stringify([now.r, now.schedule, now.schedule === "own" ? now.factors : 0]);
     if (key !== seen) {
@@ -544,33 +749,79 @@ function render({ model, el, share: sharing }) {
     if (details.open) tabulate(listing, ...valuesTable(now, lines));
   }
 
-  el.replaceChildren(make("div", { class: "resnotes-explorer rx-live", role: "group", "aria-label": "Explorer: λ and depth" },
-    make("p", { class: "rx-caption" }, CAPTION), presets,
-    make("div", { class: "rx-controls" }, lam.element, depth.element, r.element,
-      make("div", { class: "rx-control" }, make("label", { for: schedule.id }, "schedule of the λ"), schedule), ownRow),
-    said,
-    make("div", { class: "rx-figures" },
-      make("div", { class: "rx-panel" }, make("p", { class: "rx-title" }, "|gₗ| at layer l, where 1 enters at the loss"), legend, chart),
-      make("div", { class: "rx-panel" }, make("p", { class: "rx-title" }, "|g₀| by λ and depth"), map,
-        make("p", { class: "rx-note" }, "Blue: smaller than what entered. Orange: larger. " +
-          "Lines: from here on a format gives 0 or overflows. Click, or use the arrow keys."))),
-    limits, details, tools));
+  el.replaceChildren(
+    make(
+      "div",
+      { class: "resnotes-explorer rx-live", role: "group", "aria-label": "Explorer: λ and depth" },
+      make("p", { class: "rx-caption" }, CAPTION),
+      presets,
+      make(
+        "div",
+        { class: "rx-controls" },
+        lam.element,
+        depth.element,
+        r.element,
+        make(
+          "div",
+          { class: "rx-control" },
+          make("label", { for: schedule.id }, "schedule of the λ"),
+          schedule,
+        ),
+        ownRow,
+      ),
+      said,
+      make(
+        "div",
+        { class: "rx-figures" },
+        make(
+          "div",
+          { class: "rx-panel" },
+          make("p", { class: "rx-title" }, "|gₗ| at layer l, where 1 enters at the loss"),
+          legend,
+          chart,
+        ),
+        make(
+          "div",
+          { class: "rx-panel" },
+          make("p", { class: "rx-title" }, "|g₀| by λ and depth"),
+          map,
+          make(
+            "p",
+            { class: "rx-note" },
+            "Blue: smaller than what entered. Orange: larger. " +
+              "Lines: from here on a format gives 0 or overflows. Click, or use the arrow keys.",
+          ),
+        ),
+      ),
+      limits,
+      details,
+      tools,
+    ),
+  );
   // JupyterLab would otherwise take the arrow keys for its own shortcuts before a slider sees them.
   for (const control of el.querySelectorAll("input, select, button, summary, [tabindex]")) {
     control.setAttribute("data-lm-suppress-shortcuts", "true");
   }
   // Measured here and when it changes, not at every update: reading it makes the browser lay the page out.
-  const measure = () => { width = Math.max(260, chart.parentElement.clientWidth || 600); };
+  const measure = () => {
+    width = Math.max(260, chart.parentElement.clientWidth || 600);
+  };
   measure();
   draw();
 
   const later = () => {
     if (quiet || pending) return;
     pending = true;
-    queueMicrotask(() => { pending = false; draw(); });
+    queueMicrotask(() => {
+      pending = false;
+      draw();
+    });
   };
   for (const key of KEYS) model.on(`change:${key}`, later);
-  const resized = new ResizeObserver(() => { measure(); later(); });
+  const resized = new ResizeObserver(() => {
+    measure();
+    later();
+  });
   resized.observe(chart.parentElement);
   return () => {
     resized.disconnect();
@@ -581,19 +832,32 @@ function render({ model, el, share: sharing }) {
 function limitsTable(state, ends) {
   const from = (depth) => (depth === null ? "–" : `at ${depth}`);
   const HERE = { held: "held", subnormal: "subnormal", zero: "0", overflow: "overflows" };
-  return ["Where each format gives out: the first depth, up to 1000, at which g₀ becomes …",
+  return [
+    "Where each format gives out: the first depth, up to 1000, at which g₀ becomes …",
     ["format", `at depth ${state.depth}`, "subnormal", "0", "too large"],
     ends.map(({ name, here, lost, subnormal, zero, overflow }, k) => [
-      `${name} (${FORMATS[k][1]})`, lost === null ? HERE[here] : `lost at layer ${lost}`,
-      from(subnormal), from(zero), from(overflow)])];
+      `${name} (${FORMATS[k][1]})`,
+      lost === null ? HERE[here] : `lost at layer ${lost}`,
+      from(subnormal),
+      from(zero),
+      from(overflow),
+    ]),
+  ];
 }
 
 function valuesTable({ depth }, lines) {
   const step = Math.ceil(depth / 20);
   const layers = Array.from({ length: Math.ceil(depth / step) }, (_, k) => k * step);
-  return [`gₗ / g_L${step > 1 ? `, every ${step} layers` : ""}`,
+  return [
+    `gₗ / g_L${step > 1 ? `, every ${step} layers` : ""}`,
     ["layer l", "whole", "shortcut", "branches"],
-    [...layers, depth].map((l) => [String(l), words(lines.whole[l]), words(lines.shortcut[l]), words(lines.rest[l])])];
+    [...layers, depth].map((l) => [
+      String(l),
+      words(lines.whole[l]),
+      words(lines.shortcut[l]),
+      words(lines.rest[l]),
+    ]),
+  ];
 }
 
 export default { render };

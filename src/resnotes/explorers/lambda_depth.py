@@ -348,7 +348,10 @@ WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 620, 350, 46, 500, 38, 310
 STYLES = {
     "whole": ("whole gradient", {"stroke": "#1b1f24", "stroke_width": "4"}),
     "shortcut": ("shortcut alone", {"stroke": "#0072b2", "stroke_width": "2.5", "stroke_dasharray": "9 5"}),
-    "rest": ("paths through branches", {"stroke": "#b54a00", "stroke_width": "2.5", "stroke_dasharray": "2 4"}),
+    "rest": (
+        "paths through branches",
+        {"stroke": "#b54a00", "stroke_width": "2.5", "stroke_dasharray": "2 4"},
+    ),
 }
 SHORT = {"float16": "f16", "bfloat16": "bf16", "float32": "f32", "float64": "f64"}
 KINDS = {"largest": "max", "normal": "min", "subnormal": "sub"}
@@ -367,17 +370,23 @@ def _range(drawn):
 
 def _drawn(lines):
     """(sign, log10) by layer; the paths through branches begin one unit before the loss, if there are any."""
-    drawn = {name: list(zip(line.sign.tolist(), line.log10.tolist(), strict=True)) for name, line in lines.items()}
+    drawn = {
+        name: list(zip(line.sign.tolist(), line.log10.tolist(), strict=True)) for name, line in lines.items()
+    }
     drawn["rest"] = drawn["rest"][:-1] if lines["rest"].sign.any() else []
     return drawn
 
 
 def _format_lines(low, high):
-    """(log10, kind, names) of the formats' limits between two decades, from the top down, equal ones merged."""
+    """(log10, kind, names) of the formats' limits between two decades, downwards, equal ones merged."""
     lines = {}
     for name, form in FORMATS.items():
         subnormal = form.lowest - form.precision + 1
-        for kind, exponent in (("largest", form.highest + 1), ("normal", form.lowest), ("subnormal", subnormal)):
+        for kind, exponent in (
+            ("largest", form.highest + 1),
+            ("normal", form.lowest),
+            ("subnormal", subnormal),
+        ):
             lines.setdefault((exponent * LOG10_2, kind), []).append(SHORT[name])
     return [(at, kind, names) for (at, kind), names in sorted(lines.items(), reverse=True) if low < at < high]
 
