@@ -1,6 +1,7 @@
 """The registry against its checks and against the chapters."""
 
 import importlib.util
+import json
 from pathlib import Path
 
 import pytest
@@ -123,19 +124,35 @@ def test_the_tool_sees_what_it_should():
 # The command line.
 
 
-def test_verify_names_what_fails(monkeypatch, capsys):
-    entry = EQUATIONS["backward-g3"]
-    broken = type(entry)(**{**entry.__dict__, "expression": damaged(entry.expression), "proofs": ()})
-    monkeypatch.setitem(EQUATIONS, "backward-g3", broken)
+def broken(monkeypatch, label):
+    entry = EQUATIONS[label]
+    monkeypatch.setitem(EQUATIONS, label, type(entry)(
+        **{**entry.__dict__, "expression": damaged(entry.expression), "proofs": ()}))
+
+
+def test_verify_names_what_fails_with_both_values(monkeypatch, capsys):
+    broken(monkeypatch, "backward-g3")
     assert main(["verify", "backward-g3", "backward-g4"]) == 1
     printed = capsys.readouterr().out
-    assert "backward-g3   FAILED" in printed.replace("backward-g3  FAILED", "backward-g3   FAILED")
+    assert "backward-g3  FAILED" in printed and "got" in printed and "want" in printed
     assert "failed: backward-g3" in printed
     assert "backward-g4  symbolic" in printed
 
 
+def test_verify_as_json(monkeypatch, capsys):
+    broken(monkeypatch, "backward-g3")
+    assert main(["verify", "--json", "backward-g3", "scaling-scalar", "S0-F1"]) == 1
+    first, second, third = json.loads(capsys.readouterr().out)
+    assert (first["name"], first["ok"], first["cases"]) == ("backward-g3", False, None)
+    assert "want" in first["error"]
+    assert second["ok"] and second["cases"] > 0 and second["worst_error"] < 1e-9 and second["kind"] == "equation"
+    assert third["ok"] and third["kind"] == "claim" and third["how"] == "holds"
+
+
 def test_verify_passes_and_refuses_unknown_labels(capsys):
     assert main(["verify", "scaling-scalar"]) == 0
-    assert "1 equations" in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert "equations: 1, claims: 0" in printed.out
+    assert "\r" not in printed.out + printed.err  # no bar where nobody watches
     assert main(["verify", "nonsense"]) == 2
     assert "nonsense" in capsys.readouterr().err

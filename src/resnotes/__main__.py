@@ -1,71 +1,126 @@
-"""``python -m resnotes verify``: check every equation of the book."""
+"""``python -m resnotes verify``: check every equation of the book and every claim of the notes."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one check.
+
+    Attributes
+    ----------
+    name : str
+        Equation label or claim id.
+    kind : str
+        "equation" or "claim".
+    how : str
+        The equation's method, or the claim's verdict.
+    ok : bool
+    cases : int or None
+    worst_error : float or None
+    error : str or None
+        Why it failed, with both values.
+    seconds : float
+    """
+
+    name: str
+    kind: str
+    how: str
+    ok: bool
+    cases: int | None
+    worst_error: float | None
+    error: str | None
+    seconds: float
+
+    def line(self, width: int) -> str:
+        """One line of the table."""
+        if not self.ok:
+            return f"{self.name:{width}}  FAILED  {self.error}"
+        return f"{self.name:{width}}  {self.how:10}  {self.cases:4d} cases  worst error {self.worst_error:.1e}"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line. Returns the exit status: 0, or 1 where a check fails, 2 for wrong usage."""
     parser = argparse.ArgumentParser(prog="python -m resnotes", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    verify = commands.add_parser("verify", help="check every equation, or those named")
-    verify.add_argument("labels", nargs="*", metavar="LABEL", help="equation labels; all of them by default")
+    verify = commands.add_parser("verify", help="check every equation and claim, or those named")
+    verify.add_argument("names", nargs="*", metavar="LABEL", help="equation labels or claim ids; all by default")
+    verify.add_argument("--json", action="store_true", help="print one JSON object a check, as a list")
     options = parser.parse_args(arguments)
-    return run_verify(options.labels)
+    return run_verify(options.names, as_json=options.json)
 
 
-def run_verify(labels: list[str], out=None) -> int:
-    """Check equations one after another and print a table.
+def checks() -> dict[str, tuple[str, str, object]]:
+    """Name -> (kind, method or verdict, what has a ``check()``)."""
+    # Building the registries takes a moment; --help should not wait for it.
+    from .claims import CLAIMS  # noqa: PLC0415
+    from .equations import EQUATIONS  # noqa: PLC0415
+
+    return {
+        **{label: ("equation", entry.method, entry) for label, entry in EQUATIONS.items()},
+        **{name: ("claim", claim.verdict, claim) for name, claim in CLAIMS.items()},
+    }
+
+
+def run_verify(names: list[str], as_json: bool = False) -> int:
+    """Check one after another and print a table, or JSON.
 
     Parameters
     ----------
-    labels : list of str
+    names : list of str
         Which; all where empty.
-    out : file, optional
-        Where the table goes; standard output by default.
+    as_json : bool
 
     Returns
     -------
     int
-        0 if all pass, 1 if any fails, 2 if a label is unknown.
+        0 if all pass, 1 if any fails, 2 if a name is unknown.
     """
-    from .equations import EQUATIONS  # noqa: PLC0415  (building the registry takes a moment; --help should not)
-
-    out = sys.stdout if out is None else out
-    unknown = [label for label in labels if label not in EQUATIONS]
+    known = checks()
+    unknown = [name for name in names if name not in known]
     if unknown:
-        print(f"labels: got {', '.join(unknown)}, want some of {', '.join(EQUATIONS)}", file=sys.stderr)
+        print(f"LABEL: got {', '.join(unknown)}, want some of {', '.join(known)}", file=sys.stderr)
         return 2
-    chosen = labels or list(EQUATIONS)
+    chosen = names or list(known)
     width = max(map(len, chosen))
-    failures, started = [], time.perf_counter()
-    for number, label in enumerate(chosen):
-        _progress(number, len(chosen), label)
-        equation = EQUATIONS[label]
-        try:
-            result = equation.check()
-        except ValueError as error:
-            failures.append(label)
-            _clear_progress()
-            print(f"{label:{width}}  FAILED  {error}", file=out, flush=True)
-            continue
+    outcomes, started = [], time.perf_counter()
+    for number, name in enumerate(chosen):
+        _progress(number, len(chosen), name)
+        outcomes.append(_outcome(name, *known[name]))
         _clear_progress()
-        print(f"{label:{width}}  {equation.method:10}  {result.cases:4d} cases  worst error {result.worst_error:.1e}",
-              file=out, flush=True)
-    seconds = time.perf_counter() - started
-    verdict = f"failed: {', '.join(failures)}" if failures else "all hold"
-    print(f"{len(chosen)} equations in {seconds:.0f} s, {verdict}", file=out)
-    return 1 if failures else 0
+        if not as_json:
+            print(outcomes[-1].line(width), flush=True)
+    failed = [outcome.name for outcome in outcomes if not outcome.ok]
+    if as_json:
+        print(json.dumps([asdict(outcome) for outcome in outcomes], indent=1))
+    else:
+        equations = sum(outcome.kind == "equation" for outcome in outcomes)
+        verdict = f"failed: {', '.join(failed)}" if failed else "all hold"
+        print(f"equations: {equations}, claims: {len(outcomes) - equations}, "
+              f"{time.perf_counter() - started:.0f} s, {verdict}")
+    return 1 if failed else 0
 
 
-def _progress(done: int, total: int, label: str) -> None:
+def _outcome(name: str, kind: str, how: str, entry) -> Outcome:
+    start = time.perf_counter()
+    try:
+        result = entry.check()
+    except ValueError as error:
+        return Outcome(name, kind, how, False, None, None, str(error), time.perf_counter() - start)
+    return Outcome(name, kind, how, True, result.cases, float(result.worst_error), None, time.perf_counter() - start)
+
+
+def _progress(done: int, total: int, name: str) -> None:
     """A bar on a terminal, nothing elsewhere."""
     if sys.stderr.isatty():
         filled = 30 * done // total
-        print(f"\r[{'#' * filled}{'.' * (30 - filled)}] {done}/{total} {label:30.30}", end="", file=sys.stderr, flush=True)
+        print(f"\r[{'#' * filled}{'.' * (30 - filled)}] {done}/{total} {name:30.30}", end="", file=sys.stderr, flush=True)
 
 
 def _clear_progress() -> None:

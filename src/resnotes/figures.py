@@ -205,10 +205,12 @@ def shares_by_length(lengths, series, span=None, xlabel="number of branches on t
     figure, axes = _axes()
     if span is not None:
         first, last, text = span
-        axes.axvspan(first - 0.5, last + 0.5, facecolor="#eeeeee", edgecolor="#999999", linewidth=0.8, label=text, zorder=0)
+        axes.axvspan(first - 0.5, last + 0.5, facecolor="#eeeeee", edgecolor="#999999", linewidth=0.8,
+                     label=text, zorder=0)
     for (name, values), (colour, marker, line) in zip(
             series.items(), [(BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", ":")], strict=False):
-        axes.plot(lengths, values, color=colour, marker=marker, linestyle=line, linewidth=1, markersize=4, label=name)
+        axes.plot(lengths, values, color=colour, marker=marker, linestyle=line, linewidth=1, markersize=4,
+                  label=name)
     axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)
     axes.set_ylim(bottom=0)

@@ -432,8 +432,8 @@ class Units(World):
         """The derivative of an expression in x_start and later states, all of which move with x_start."""
 
         def value(moved):
-            states = {later: column(self._from(start, moved, later)) for later in range(start, self.depth + 1)}
-            return evaluate(expression, lambda state: states[int(state.indices[0])], np.eye, self.apply).ravel()
+            states = {k: column(self._from(start, moved, k)) for k in range(start, self.depth + 1)}
+            return evaluate(expression, lambda x: states[int(x.indices[0])], np.eye, self.apply).ravel()
 
         return complex_step_jacobian(value, self.trace.states[start])
 
@@ -493,7 +493,8 @@ def random_network(rng, depth: int, n: int, shortcuts="any", after=True) -> Netw
             (relu, tanh)[rng.integers(2)],
             Affine(rng.normal(size=(n, hidden)) / math.sqrt(hidden), rng.normal(size=n) / 2),
         ]
-        units.append(Unit(branch, _shortcut(rng, n, shortcuts), last[rng.integers(len(last))] if len(last) > 1 else last[0]))
+        shortcut = _shortcut(rng, n, shortcuts)
+        units.append(Unit(branch, shortcut, last[rng.integers(len(last))] if len(last) > 1 else last[0]))
     return Network(units)
 
 

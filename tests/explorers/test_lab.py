@@ -15,8 +15,8 @@ CELLS = [
     "from resnotes.explorers import LambdaDepth\nexplorer = LambdaDepth(lam=0.9, depth=50)\nexplorer",
     "print('kernel has', explorer.state())",
     "explorer.lam, explorer.depth = 0.25, 3\nprint('set')",
-    "import ipywidgets\nlinked = ipywidgets.FloatText()\nipywidgets.link((explorer, 'r'), (linked, 'value'))\n"
-    "linked.value = -0.5\nprint('linked', explorer.r)",
+    "import ipywidgets\nlinked = ipywidgets.FloatText()\n"
+    "ipywidgets.link((explorer, 'r'), (linked, 'value'))\nlinked.value = -0.5\nprint('linked', explorer.r)",
     "explorer.factors, explorer.schedule, explorer.depth = [0.5, 4], 'own', 2\nprint('own list')",
 ]
 
@@ -76,7 +76,7 @@ def run_next(page, k):
     cell.locator(".cm-content").click()
     page.keyboard.press("Control+Enter")
     page.wait_for_function(
-        "k => /\\[\\d+\\]/.test(document.querySelectorAll('.jp-Notebook .jp-Cell .jp-InputPrompt')[k].textContent)",
+        "k => /\\[\\d+\\]/.test(document.querySelectorAll('.jp-Notebook .jp-InputPrompt')[k].textContent)",
         arg=k,
         timeout=60_000,
     )

@@ -271,7 +271,7 @@ def test_link_restores_the_state(opened, either):
 @pytest.mark.parametrize(
     ("tail", "said"),
     [("/lam=7", "lam: got 7"), ("/depth=2.5", "depth: got 2.5"), ("/lam=", "lam: got NaN"),
-     ("/colour=red", "unknown"), ("/schedule=own", "factors: got an empty list"), ("/r=%E0%A4%A", "cannot be read")],
+     ("/colour=red", "unknown"), ("/schedule=own", "got an empty list"), ("/r=%E0%A4%A", "cannot be read")],
 )  # fmt: skip
 def test_a_broken_link_says_so(opened, http, tail, said):
     live = opened(f"{http}#lambda_depth-1{tail}")

@@ -123,7 +123,7 @@ def overflow(watched):
             unreachable: boxes
               .filter((box) => box.tabIndex < 0 && !box.querySelector("a, button, input, [tabindex='0']")).map(name),
             needless: [...document.querySelectorAll(".katex-display[tabindex='0']")]
-              .filter((box) => !scrolls(box)).map(name),
+              .filter((box) => box.checkVisibility() && !scrolls(box)).map(name),
           };
         }"""
     )

@@ -189,7 +189,14 @@ class Witness:
 def shown(world) -> dict:
     """A world's index values and numbers, for a case."""
     names = {**{symbol: int(value) for symbol, value in world.values}, **world.data}
-    return {str(name): (printing.latex(name), plain(value)) for name, value in names.items()}
+    return {str(name): (printing.latex(name), _number_or_array(value)) for name, value in names.items()}
+
+
+def _number_or_array(value):
+    """A matrix keeps its rows, so that its shape can be seen; a single entry is its number."""
+    if isinstance(value, np.ndarray) and value.ndim == 2 and value.size > 1:
+        return tuple(tuple(map(plain, line)) for line in value)
+    return plain(value)
 
 
 def anywhere(world) -> bool:
@@ -594,6 +601,8 @@ class Claim:
             Naming the id and both values.
         """
         try:
+            if expression is not None:
+                self._check_truths(expression, (), 0, registered=False)  # most wrong forms fail here already
             found = [item.found() for item in self.evidence]
             comparisons = self._check_verdict([case for _, case in found])
             worlds = [world for world, _ in found if world is not None]
@@ -621,7 +630,7 @@ class Claim:
                              f"(claimed, true), which do not show the verdict {self.verdict}")
         return len(cases)
 
-    def _check_truths(self, expression, worlds, comparisons) -> CheckResult:
+    def _check_truths(self, expression, worlds, comparisons, registered=True) -> CheckResult:
         own = self.corrected_expression
         if expression is not None and own is None:
             raise CheckError(f"{self.id}: got {expression}, but the corrected form is words alone")
@@ -638,7 +647,7 @@ class Claim:
             comparisons += truth.check(mine, worlds)
         for truth, mine in shares:
             unchanged = mine == relations(truth.stated)
-            if truth.equation and (expression is None or not unchanged):
+            if registered and truth.equation and (expression is None or not unchanged):
                 whole = None if unchanged else mine[0] if len(mine) == 1 else Tuple(*mine)
                 result = _registered(truth.equation) if unchanged else equations.EQUATIONS[truth.equation].check(whole)
                 worst, comparisons = max(worst, result.worst_error), comparisons + result.cases

@@ -13,14 +13,34 @@ from functools import lru_cache
 from fractions import Fraction
 
 import numpy as np
-from sympy import Eq, Expr, Float, Ge, Gt, Le, Lt, Ne, Rational, S, Symbol, exp, expand_log, simplify, sqrt, sympify
+from sympy import (
+    Eq,
+    Expr,
+    Float,
+    Ge,
+    Gt,
+    Le,
+    Lt,
+    Ne,
+    Rational,
+    S,
+    Symbol,
+    exp,
+    expand,
+    expand_log,
+    fraction,
+    simplify,
+    sqrt,
+    sympify,
+    together,
+)
 
 from .. import four_layer, losses
 from ..network import Affine, Network, Unit, identity, relu
 from ..shortcuts import Identity, Projection, Scale, StopGradient
 from ..symbolic import backward, bounds, forward, merge, scaling
 from ..symbolic.algebra import Factor, L, Mean, Norm, Partial, evaluate, l, unroll
-from ..symbolic.quantities import E, F, W, b, g, lam, x
+from ..symbolic.quantities import E, F, H, W, b, g, lam, x
 from ..verify import CheckError
 from .expressions import Diag, Total
 from .search import NotSmooth
@@ -130,7 +150,7 @@ def plain(value):
         value = Fraction(int(value.p), int(value.q))
     if isinstance(value, Fraction) and value.denominator == 1:
         return value.numerator
-    return value
+    return simplify(value) if isinstance(value, Expr) else value
 
 
 # Relations between exact values.
@@ -148,6 +168,8 @@ def sign(number) -> int:
     digits = number.evalf(40)
     if abs(digits) > Rational(1, 10**20):
         return 1 if digits > 0 else -1
+    if expand(fraction(together(number))[0]) == 0:
+        return 0
     if simplify(expand_log(number, force=True)) != 0:
         raise ValueError(f"number: got {number}, which is neither shown to be 0 nor far enough from it")
     return 0
@@ -481,10 +503,11 @@ class Chain(World):
         self.written = {scaling.n: S(depth)}
         self.depth, self.start, self.after = depth, start, after
         self.n = len(data[x(0)])
-        units = range(depth + 1)
+        beyond = any(name(depth) in data for name in (W, lam, H))  # nothing is known of units that are not given
+        units = range(depth + 1 if beyond else depth)
         self.weights = {k: data.get(W(k), array([[0] * self.n] * self.n)) for k in units}
         self.shortcuts = {k: self._shortcut(k) for k in units}
-        self.held_back, self.beyond = None, W(depth) in data or lam(depth) in data
+        self.held_back = None
         self.states = {0: data[x(0)]}
         for k in range(depth):
             y = self.before(k)
@@ -492,8 +515,8 @@ class Chain(World):
         self.original = dict(self.states)
 
     def _shortcut(self, k):
-        if Factor("H", k) in self.data:
-            return self.data[Factor("H", k)]
+        if H(k) in self.data:
+            return self.data[H(k)]
         return np.ravel(self.data[lam(k)])[0] if lam(k) in self.data else 1
 
     def before(self, k):
@@ -539,7 +562,8 @@ class Chain(World):
         return shortcut if isinstance(shortcut, np.ndarray) else eye(self.n) * shortcut
 
     def value_D(self, k):
-        return eye(self.n) if self.after == "identity" else mask(self.before(int(k)))
+        y = self.before(int(k))
+        return eye(self.n) if self.after == "identity" else mask(y)
 
     def value_lambda(self, k):
         shortcut = self.shortcuts[int(k)]
@@ -797,7 +821,7 @@ class InputSkip(World):
         return row(self.data[merge.g])
 
     def value_W(self, k):
-        return self.W1 if k == 1 else self.W2
+        return {1: self.W1, 2: self.W2}[int(k)]
 
     def value_D(self):
         return mask(self.hidden)
@@ -1025,13 +1049,14 @@ class Loss(World):
         return row([self._number(expression.subs(forward.k, S(k))) for k in range(1, self.n + 1)])
 
     def _number(self, expression):
-        return simplify(evaluate(unroll(expression, dict(self.values)), self.value_of, eye))
+        return evaluate(_written(expression, self.values), self.value_of, eye)
 
     def value_of(self, node):
         if isinstance(node, Partial):
             loss = next(right for left, right in LOSSES if left == node.of)
             differentiate = forward.differentiate_by_logit if node.by.name == "z" else forward.differentiate
-            return differentiate(loss, int(node.by.indices[-1]), self.n).xreplace(self.point)
+            component = int(node.by.indices[-1])
+            return _derivative(differentiate, loss, component, self.n).xreplace(self.point)
         if isinstance(node, Factor):
             if node.name == "s":
                 return softmax([self.point[forward.output(k)] for k in range(1, self.n + 1)])[int(node.indices[-1]) - 1]
@@ -1077,6 +1102,11 @@ class Logits(Loss):
         _, gradient = losses.softmax_cross_entropy(v, p)
         want = self.evaluate(Partial(forward.literal[0], forward.logit(forward.k)))
         return agree(gradient, want, "softmax_cross_entropy")
+
+
+@lru_cache(maxsize=None)
+def _derivative(differentiate, loss, component, size):
+    return differentiate(loss, component, size)
 
 
 LOSSES = (forward.cross_entropy, forward.literal, forward.squared)

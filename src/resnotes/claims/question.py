@@ -145,7 +145,7 @@ CLAIMS = (
                   "that is square and invertible.",
         truths=(_merged("apart", equation="merge-local"), _merged("u", equation="merge-inverse", where=_invertible)),
         evidence=(
-            Example("o held fixed", eq(Partial(F_x + o, x_q), Partial(F_x, x_q) + Partial(o, x_q)),
+            Example("o held fixed", eq(Partial(y, x_q), Partial(F_x, x_q) + Partial(o, x_q)),
                     spaces.asked(source="apart", nonzero=True), True, text="Derivatives add, and that of o is 0."),
             Example("the inverse of W for the derivative of o, at x", eq(Partial(y, x_q), J + Winv), spaces.asked(nonzero=True),
                     False, _invertible, "The skip does not pass through x."),

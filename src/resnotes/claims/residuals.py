@@ -511,7 +511,7 @@ CLAIMS = (
                   "skip too. (A blocked component does no harm where its row of the derivative of F_4 plus I, or of the "
                   "upstream gradient, is 0 anyway.)",
         truths=(_layers(expression=eq(Total(x(5), x(3)), D(5) * (1 + Total(F4, x(3)))),),
-                _layers(expression=eq(g(5) * Total(x(5), x(3)), g(5) * (1 + Total(F4, x(3)))), where=open_at(5))),
+                Truth(spaces.open_bank, eq(g(5) * Total(x(5), x(3)), g(5) * (1 + Total(F4, x(3)))), where=open_at(5))),
         evidence=(
             _four("ReLU open", N1, True, open_at(5), nonzero=True),
             _four("ReLU shut", N1, False, shut_at(5), "What is blocked is the skip itself."),

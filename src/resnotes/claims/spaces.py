@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from functools import lru_cache, partial
+from itertools import islice
 
 from ..symbolic import backward, bounds, merge
 from ..symbolic.algebra import Factor
@@ -24,6 +25,7 @@ from .exact import (
     RandomBranch,
     RandomDirection,
     array,
+    eye,
 )
 from .search import Layout, Space
 
@@ -145,14 +147,38 @@ def loss(widths=(2,), kind=Loss, top=2) -> Space:
 # Banks: random small networks, always the same.
 
 
+def _half_open(world) -> bool:
+    """Every ReLU lets some components through and blocks others; for a single number either will do."""
+    opened = [int(world.value_D(k).sum()) for k in range(2, world.last + 1)]
+    return world.n == 1 or all(0 < count < world.n for count in opened)
+
+
+def _chosen(space, seed, where, count=BANK, draws=4000) -> tuple:
+    return tuple(islice((world for world in space.sample(draws, seed) if where(world)), count))
+
+
 @lru_cache
 def layers_bank() -> tuple:
-    return tuple(four_layers((1, 2, 3), biases=(1, 2, 3, 4)).sample(BANK, seed=1))
+    """The notes' network, all masks mixed."""
+    biases = (1, 2, 3, 4)
+    return (*four_layers(biases=biases).sample(2, seed=1), *_chosen(four_layers((3,), biases), 1, _half_open, draws=600))
 
 
 @lru_cache
 def block_bank() -> tuple:
-    return tuple(one_block((1, 2, 3), biases=(1, 2)).sample(BANK, seed=2))
+    """Its first block, all masks mixed."""
+    return (*one_block(biases=(1, 2)).sample(2, seed=2), *_chosen(one_block((2, 3), (1, 2)), 2, _half_open, draws=200))
+
+
+@lru_cache
+def open_bank() -> tuple:
+    """The notes' network where the last ReLU blocks nothing."""
+    return _chosen(four_layers((2,), biases=(1, 2, 3, 4)), 14,
+                   lambda world: (world.value_D(5) == eye(2)).all() and _half_open_before(world), draws=600)
+
+
+def _half_open_before(world) -> bool:
+    return all(0 < int(world.value_D(k).sum()) for k in (2, 3, 4))
 
 
 @lru_cache

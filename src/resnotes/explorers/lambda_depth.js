@@ -229,7 +229,7 @@ export function heat(state) {
     if (state.schedule === "alternating" && lam < ALTERNATING_FROM) return;
     const factors = shortcuts({ ...state, lam }, MAX_DEPTH);
     const first = walk(factors, state.r, HEAT_DEPTH, (row, m, e) => {
-      log10[column][row] = measured([m, e]).log10;
+      log10[column][row] = Math.log10(Math.abs(m)) + e * LOG10_2;
     });
     first.forEach(({ zero, overflow }, k) => {
       gone[k].zero[column] = zero;
@@ -365,11 +365,8 @@ function formatLines(low, high) {
     .sort((a, b) => b.log10 - a.log10);
 }
 
-function path(points) {
-  let d = "";
-  for (const [x, y] of points) d += `${d ? "L" : "M"}${Math.round(x * 10) / 10} ${Math.round(y * 10) / 10}`;
-  return d;
-}
+const point = (x, y) => `${Math.round(x * 10) / 10} ${Math.round(y * 10) / 10}`;
+const path = (points) => `M${points.map(([x, y]) => point(x, y)).join("L")}`;
 
 function drawChart(root, width, state, lines) {
   const height = 310,
@@ -486,7 +483,7 @@ function heatLines({ gone }) {
       let d = "",
         broken = true;
       ends[side].forEach((depth, at) => {
-        if (depth !== null) d += `${broken ? "M" : "L"}${heatX(HEAT_LAM[at])} ${heatY(Math.log10(depth))}`;
+        if (depth !== null) d += (broken ? "M" : "L") + point(heatX(HEAT_LAM[at]), heatY(Math.log10(depth)));
         broken = depth === null;
       });
       parts.push(svg("path", { class: `rx-limit rx-edge-${k}`, d }));

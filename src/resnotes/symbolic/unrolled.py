@@ -10,7 +10,8 @@ from sympy import Add, Expr, Integer, Mul, S, Symbol, binomial, diff, expand
 from sympy import cancel as cancel_fractions
 
 from .algebra import (
-    Factor, L, OrderedProduct, OrderedSum, Partial, Rule, Scalar, expanded, i, j, l, map_tree, rewrite, unroll,
+    Factor, L, OrderedProduct, OrderedSum, Partial, Rule, Scalar, expanded, i, j, l, map_tree, rewrite,
+    unroll,
 )
 from .calculus import Graph, coefficient, differential
 from .derivation import Derivation, Induction, Step, compare
@@ -50,7 +51,7 @@ term = OrderedSum(J(i) * product(l, i - 1, j), (i, l, L - 1))
 
 
 def derivative(expression: Expr, low: int, high: int) -> Expr:
-    """d expression / d x_low by differentials of the forward pass from x_low to x_high; no product rule of ours.
+    """d expression / d x_low by differentials of the forward pass from x_low to x_high.
 
     ``expression`` holds states and branches, indices written out.
     """
@@ -63,8 +64,9 @@ def derivative(expression: Expr, low: int, high: int) -> Expr:
 @lru_cache
 def term_induction() -> Induction:
     """T_l for every depth: the Jacobian of x_L is I + T_l, and one unit more multiplies it by I + J_l."""
-    return Induction(T(l), term, (1 + T(l + 1)) * (1 + J(l)) - 1, variable=l, base=L, downwards=True, at_base=S.Zero,
-                     name="unrolled-term", rests_on=("unrolled-forward",), assumptions=(IDENTITY,))
+    return Induction(T(l), term, (1 + T(l + 1)) * (1 + J(l)) - 1, variable=l, base=L,
+                     downwards=True, at_base=S.Zero, name="unrolled-term", rests_on=("unrolled-forward",),
+                     assumptions=(IDENTITY,))
 
 
 def check_term(pairs=((T(l), term_definition), (term_definition, term)), largest: int = 5) -> int:
@@ -86,11 +88,13 @@ def check_term(pairs=((T(l), term_definition), (term_definition, term)), largest
                 return None
 
             for left, right in pairs:
-                sides = [map_tree(unroll(side, {l: Integer(low), L: Integer(high)}), put_in) for side in (left, right)]
+                values = {l: Integer(low), L: Integer(high)}
+                sides = [map_tree(unroll(side, values), put_in) for side in (left, right)]
                 difference = compare(*sides)
                 comparisons += 1
                 if difference != 0:
-                    raise ValueError(f"l = {low}, L = {high}: got {right}, want {left}; they differ by {difference}")
+                    raise ValueError(f"l = {low}, L = {high}: got {right}, want {left}; "
+                                     f"they differ by {difference}")
     return comparisons
 
 
@@ -102,7 +106,8 @@ def gradient_rule() -> Rule:
 def two_terms() -> Induction:
     """g_l = g_L + g_L sum J_i prod (I + J_j), every depth."""
     return Induction(g(l), g(L) + g(L) * term, g(l + 1) * (1 + J(l)), variable=l, base=L, downwards=True,
-                     name="unrolled-two-terms", rests_on=("unrolled-forward", "backward-unit"), assumptions=(IDENTITY,))
+                     name="unrolled-two-terms", rests_on=("unrolled-forward", "backward-unit"),
+                     assumptions=(IDENTITY,))
 
 
 @lru_cache
@@ -127,7 +132,8 @@ def general_rule() -> Rule:
 #: The paths sorted by the last branch they take: none at all, or the branch of unit i.
 direct = OrderedProduct(D(i) * H(i), (i, l, L - 1))
 others = OrderedSum(
-    OrderedProduct(D(j) * H(j), (j, i + 1, L - 1)) * D(i) * J(i) * OrderedProduct(D(j) * (H(j) + J(j)), (j, l, i - 1)),
+    OrderedProduct(D(j) * H(j), (j, i + 1, L - 1)) * D(i) * J(i)
+    * OrderedProduct(D(j) * (H(j) + J(j)), (j, l, i - 1)),
     (i, l, L - 1))
 
 
@@ -253,7 +259,7 @@ mean_length = (OrderedSum(k * w(k), (k, 0, n)), n * r / (lam0 + r))
 
 
 def scalar_path_sum(units: int, length: int) -> Expr:
-    """The paths through ``length`` of ``units`` units, each a product of lambda and r, added up one by one."""
+    """The paths through ``length`` of ``units`` branches, products of lambda and r, added up one by one."""
     one, other = Symbol("lambda"), Symbol("r")
     return Add(*(Mul(*(other if u in chosen else one for u in range(units)))
                  for chosen in combinations(range(units), length)))
@@ -269,7 +275,7 @@ def scalar_term_by_differentiation(units: int) -> Expr:
 
 
 def check_scalar(pairs, largest: int = 7) -> int:
-    """Statements about the scalar chain against enumeration and differentiation, for n <= largest and every k.
+    """Statements about the scalar chain against enumeration and differentiation, n <= largest, every k.
 
     Raises
     ------
@@ -291,7 +297,8 @@ def check_scalar(pairs, largest: int = 7) -> int:
 
         for length in range(units + 1):
             for left, right in pairs:
-                sides = [map_tree(unroll(side, {n: Integer(units), k: Integer(length)}), put_in) for side in (left, right)]
+                values = {n: Integer(units), k: Integer(length)}
+                sides = [map_tree(unroll(side, values), put_in) for side in (left, right)]
                 comparisons += 1
                 if cancel_fractions(expand(sides[0]) - expand(sides[1])) != 0:
                     raise ValueError(f"n = {units}, k = {length}: got {right}, want {left}")
@@ -311,6 +318,7 @@ def check_count(pairs, largest: int = 8) -> int:
         walks = sum(1 for _ in walk(("shortcut", "branch"), repeat=units))
         for side in (side for pair in pairs for side in pair):
             comparisons += 1
-            if unroll(side, {n: Integer(units)}) != walks:
-                raise ValueError(f"n = {units}: got {unroll(side, {n: Integer(units)})} for {side}, want {walks}")
+            value = unroll(side, {n: Integer(units)})
+            if value != walks:
+                raise ValueError(f"n = {units}: got {value} for {side}, want {walks}")
     return comparisons
