@@ -195,6 +195,24 @@ def test_a_stamp_that_cannot_be_read_counts_as_none(made):
     assert environment.read_stamp(made) == {}
 
 
+def with_browser(program, call):
+    """Call a function of tools/chromium.py in a process of its own, with `program` named as the browser."""
+    return subprocess.run(
+        [sys.executable, "-c", f"from tools import chromium; print(chromium.{call}())"],
+        cwd=ROOT, env={**os.environ, "CHROMIUM": program}, capture_output=True, text=True,
+    )  # fmt: skip
+
+
+def test_a_program_that_is_no_browser_is_not_taken_for_one():
+    assert with_browser(sys.executable, "find").stdout.strip() == "None"
+
+
+def test_a_named_browser_that_does_not_start_ends_the_tests(tmp_path):
+    """No other browser is taken in its place, none is fetched, and nothing is skipped."""
+    result = with_browser(str(tmp_path / "gone"), "find_or_fetch")
+    assert result.returncode == 1 and "is not a browser that starts" in result.stderr
+
+
 # Stored notebooks ---------------------------------------------------------------------------------------------
 
 CODE = [
@@ -374,3 +392,31 @@ def test_katex_files_are_of_the_version_that_renders():
     fonts = set(re.findall(r"url\(([^)]+)\)", css))
     assert fonts and all(font.endswith(".woff2") for font in fonts)
     assert {path.name for path in (ROOT / "assets/katex/fonts").iterdir()} == {Path(font).name for font in fonts}
+
+
+@pytest.fixture(scope="module")
+def render():
+    """KaTeX as the book's extension sets it up: TeX -> HTML, raising where KaTeX cannot set it."""
+    command = "import json, sys; sys.path.insert(0, '_ext'); import resnotes_book as book; book.use_own_node(); " \
+              "print(book.katex.NODEJS_BINARY); print(book.katex.render_latex(sys.argv[1]))"  # fmt: skip
+
+    def call(tex):
+        environment = {**os.environ, "PATH": ""}
+        return subprocess.run(
+            [sys.executable, "-c", command, tex], cwd=ROOT, env=environment, capture_output=True, text=True
+        )
+
+    return call
+
+
+def test_formulas_are_set_without_a_node_of_the_machine(render):
+    result = render(r"\frac{a}{b}")
+    node, html = result.stdout.split("\n", 1)
+    assert Path(node).is_relative_to(sys.prefix)
+    assert "<math" in html and 'class="katex-html"' in html
+
+
+@pytest.mark.parametrize("tex", [r"\fraq{a}{b}", "a_", "λ x"], ids=["unknown command", "unfinished", "letter not TeX"])
+def test_a_formula_that_cannot_be_set_ends_the_build(render, tex):
+    result = render(tex)
+    assert result.returncode != 0 and "KaTeXError" in result.stderr

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sphinxcontrib import katex
 
-from . import checked, citations, explorers, folds, notation, page
+from . import audit, checked, citations, explorers, folds, notation, page
 
 HERE = Path(__file__).resolve().parent
 
@@ -35,6 +35,7 @@ def setup(app):
     app.config.templates_path.insert(0, str(HERE / "templates"))
     checked.setup(app)
     notation.setup(app)
+    audit.setup(app)
     citations.setup(app)
     folds.setup(app)
     page.setup(app)

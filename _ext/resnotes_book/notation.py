@@ -34,7 +34,7 @@ def tables(titles):
         if EQUATIONS[entry.introduced].chapter != chapter:
             chapter = EQUATIONS[entry.introduced].chapter
             lines += ["", f"## {titles[chapter]}", "", ":::{container} notation", "",
-                      "| Symbol | In words | In code | Shape | Introduced in |", "| --- | --- | --- | --- | --- |"]
+                      "| Symbol | In words | In code | Shape | From |", "| --- | --- | --- | --- | --- |"]
         lines.append(row(entry))
         following = NOTATION[NOTATION.index(entry) + 1:]
         if not following or EQUATIONS[following[0].introduced].chapter != chapter:

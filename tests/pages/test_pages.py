@@ -163,6 +163,25 @@ def test_wide_formula_scrolls_by_keyboard(book, watched):
     pytest.fail("no formula of the book is wider than 375 px: this test has nothing to test")
 
 
+def test_folds_print_open(book, watched):
+    """Every fold is open while the page is printed; those that were closed are closed afterwards."""
+    page = next(page for page in CONTENT if "<details" in (book / page).read_text("utf-8"))
+    watched.open((book / page).as_uri())
+    closed = "document.querySelectorAll('details:not([open])').length"
+    before = watched.page.evaluate(closed)
+    watched.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert before > 0 and watched.page.evaluate(closed) == 0
+    watched.page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert watched.page.evaluate(closed) == before
+
+
+def test_outputs_have_no_light_box_in_dark_mode(book, watched):
+    page = next(page for page in CONTENT if "output text_html" in (book / page).read_text("utf-8"))
+    watched.open((book / page).as_uri(), scheme="dark")
+    ground = "getComputedStyle(document.querySelector('.cell_output .text_html')).backgroundColor"
+    assert watched.page.evaluate(ground) == "rgba(0, 0, 0, 0)"
+
+
 def test_without_script_the_page_is_whole(book, browser, book_url):
     page = browser.new_page(java_script_enabled=False)
     page.goto(book_url + "chapters/01_forward_pass.html")

@@ -601,17 +601,45 @@ class Claim:
             Naming the id and both values.
         """
         try:
-            if expression is not None:
-                self._check_truths(expression, (), 0, registered=False)  # most wrong forms fail here already
-            found = [item.found() for item in self.evidence]
-            comparisons = self._check_verdict([case for _, case in found])
-            worlds = [world for world, _ in found if world is not None]
-            comparisons += sum(world.confirm() for world in worlds)
-            return self._check_truths(expression, worlds, comparisons)
+            return self._check() if expression is None else self._check_other(expression)
         except ValueError as error:
-            if isinstance(error, CheckError) and str(error).startswith(self.id):
+            if isinstance(error, CheckError) and str(error).startswith(f"{self.id}"):
                 raise
             raise CheckError(f"{self.id}: {error}") from error
+
+    def _check(self) -> CheckResult:
+        found = [item.found() for item in self.evidence]
+        worlds = _worlds_of(found)
+        comparisons = self._check_verdict([case for _, case in found]) + sum(world.confirm() for world in worlds)
+        worst = 0.0
+        for truth in self.truths:
+            comparisons += truth.check(relations(truth.stated), worlds)
+            if truth.equation:
+                result = _registered(truth.equation)
+                worst, comparisons = max(worst, result.worst_error), comparisons + result.cases
+        return CheckResult(worst, comparisons)
+
+    def _check_other(self, expression) -> CheckResult:
+        """Check what differs from the claim's own corrected form."""
+        own = self.corrected_expression
+        if own is None:
+            raise CheckError(f"got {expression}, but the corrected form is words alone")
+        members = relations(expression)
+        if len(members) != len(relations(own)):
+            raise CheckError(f"got {len(members)} relations, want {len(relations(own))}")
+        worlds, worst, comparisons = _worlds_of(_found_once(self)), 0.0, 0
+        for truth in self.truths:
+            stated = relations(truth.stated)
+            mine, members = members[:len(stated)], members[len(stated):]
+            changed = [new for new, old in zip(mine, stated, strict=True) if new != old]
+            if not changed:
+                continue
+            comparisons += truth.check(changed, worlds)
+            if truth.equation:
+                whole = mine[0] if len(mine) == 1 else Tuple(*mine)
+                result = equations.EQUATIONS[truth.equation].check(whole)
+                worst, comparisons = max(worst, result.worst_error), comparisons + result.cases
+        return CheckResult(worst, comparisons) if comparisons else self._check()
 
     def _check_verdict(self, cases) -> int:
         for item, case in zip(self.evidence, cases, strict=True):
@@ -630,28 +658,19 @@ class Claim:
                              f"(claimed, true), which do not show the verdict {self.verdict}")
         return len(cases)
 
-    def _check_truths(self, expression, worlds, comparisons, registered=True) -> CheckResult:
-        own = self.corrected_expression
-        if expression is not None and own is None:
-            raise CheckError(f"{self.id}: got {expression}, but the corrected form is words alone")
-        members = [] if own is None else relations(own if expression is None else expression)
-        if own is not None and len(members) != len(relations(own)):
-            raise CheckError(f"{self.id}: got {len(members)} relations, want {len(relations(own))}")
-        worst, place = 0.0, 0
-        shares = []
-        for truth in self.truths:
-            count = len(relations(truth.stated))
-            shares.append((truth, members[place:place + count]))
-            place += count
-        for truth, mine in shares:
-            comparisons += truth.check(mine, worlds)
-        for truth, mine in shares:
-            unchanged = mine == relations(truth.stated)
-            if registered and truth.equation and (expression is None or not unchanged):
-                whole = None if unchanged else mine[0] if len(mine) == 1 else Tuple(*mine)
-                result = _registered(truth.equation) if unchanged else equations.EQUATIONS[truth.equation].check(whole)
-                worst, comparisons = max(worst, result.worst_error), comparisons + result.cases
-        return CheckResult(worst, comparisons)
+
+def _worlds_of(found) -> list:
+    return [world for world, _ in found if world is not None]
+
+
+_FOUND: dict = {}
+
+
+def _found_once(claim) -> list:
+    """A claim's examples, searched for once while many forms of its correction are tried on them."""
+    if claim.id not in _FOUND or _FOUND[claim.id][0] is not claim:
+        _FOUND[claim.id] = (claim, [item.found() for item in claim.evidence])
+    return _FOUND[claim.id][1]
 
 
 _PASSED: dict = {}

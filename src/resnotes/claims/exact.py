@@ -163,8 +163,8 @@ def sign(number) -> int:
     number = sympify(number)
     if number.is_Rational:
         return int(bool(number > 0)) - int(bool(number < 0))
-    if number.is_infinite:
-        return 1 if number.is_positive else -1
+    if not number.is_finite:
+        raise ValueError(f"number: got {number}, want a finite one")
     digits = number.evalf(40)
     if abs(digits) > Rational(1, 10**20):
         return 1 if digits > 0 else -1

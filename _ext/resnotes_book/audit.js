@@ -1,0 +1,48 @@
+// Filters the claims of the audit page. Without this script all of them are shown and the form stays hidden.
+(() => {
+  const form = document.getElementById("audit-filter");
+  const count = document.getElementById("audit-count");
+  const claims = [...document.querySelectorAll("section.claim")].map((element) => ({ element, text: textOf(element) }));
+  const notes = [...new Set(claims.map(({ element }) => element.parentElement))];
+
+  // What a reader sees: a formula's drawn form is left out, its MathML and TeX stay.
+  function textOf(element) {
+    const copy = element.cloneNode(true);
+    copy.querySelectorAll(".katex-html").forEach((drawn) => drawn.remove());
+    return copy.textContent.toLowerCase();
+  }
+
+  function apply() {
+    const { verdict, note, words } = Object.fromEntries(new FormData(form));
+    const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
+    let shown = 0;
+    for (const { element, text } of claims) {
+      const fits = [verdict, note].every((name) => !name || element.classList.contains(name));
+      element.hidden = !(fits && wanted.every((word) => text.includes(word)));
+      shown += !element.hidden;
+    }
+    for (const section of notes) section.hidden = !section.querySelector("section.claim:not([hidden])");
+    count.textContent = `${shown} of ${claims.length} claims shown`;
+  }
+
+  // A link to a claim that is filtered out shows everything again.
+  function reveal(address) {
+    const target = document.getElementById(decodeURIComponent(address.slice(1)));
+    if (target?.closest("section.claim[hidden], section[hidden]")) {
+      form.reset();
+      apply();
+      target.scrollIntoView();
+    }
+  }
+
+  form.addEventListener("input", apply);
+  form.addEventListener("submit", (event) => event.preventDefault());
+  form.addEventListener("reset", () => setTimeout(apply));
+  addEventListener("hashchange", () => reveal(location.hash));
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest?.("a[href^='#']");
+    if (link) reveal(link.getAttribute("href"));
+  });
+  form.hidden = false;
+  apply();
+})();

@@ -1,0 +1,289 @@
+"""The audit page: every claim of the notes, checked and with its witness computed while the book is built.
+
+The page's source holds a comment where the audit belongs. Each claim is a section; its class names its verdict and
+its note, which is what the style sheet and the filter (audit.js) go by. Without the script everything is shown.
+"""
+
+import re
+from concurrent.futures import ProcessPoolExecutor
+from html import escape
+from pathlib import Path
+
+from docutils import nodes
+from resnotes.claims import CLAIMS, VERDICTS
+from resnotes.claims.claim import as_latex, as_text
+from sphinx.transforms.post_transforms import SphinxPostTransform
+
+from .checked import chapter_titles
+
+PAGE = "chapters/audit"
+MARKER = "<!-- the audit: written by _ext/resnotes_book/audit.py when the book is built -->"
+SCRIPT = Path(__file__).with_name("audit.js")
+#: Verdict -> sign and word; the colour is the style sheet's.
+SHOWN = {"holds": ("✓", "holds"), "conditions": ("◐", "holds under conditions"), "ambiguous": ("?", "ambiguous"),
+         "wrong": ("✗", "wrong")}
+NOTES = {"000 and 002": "Notes 000 and 002", "002": "Note 002 alone", "003": "Note 003, a question and its answer",
+         "004": "Note 004, deep residual networks"}
+KIND = {"computed": "Computed when this page was built.",
+        "published numbers": "Published numbers, cited and not computed here.",
+        "quotation": "The place quoted; there is nothing to compute."}
+RELATIONS = {"=": "=", "≠": r"\ne", "≥": r"\ge", ">": ">", "≤": r"\le", "<": "<"}
+GREEK = ("lambda", "theta", "delta")
+
+
+# Checks.
+
+
+def examine(name):
+    """Check one claim and compute its witness. Runs in a process of its own."""
+    claim = CLAIMS[name]
+    return name, claim.check(), claim.witness()
+
+
+def examine_all(app):
+    """Everything once; a claim whose check fails ends the build with the claim's own message."""
+    app.resnotes_examined = {}
+    if app.builder.format == "html":
+        with ProcessPoolExecutor() as pool:
+            app.resnotes_examined = {name: (result, witness) for name, result, witness in pool.map(examine, CLAIMS)}
+
+
+# Text. What the claims hold is plain text with names such as x_5, and exact values.
+
+
+TOKEN = re.compile(rf"\b({'|'.join(GREEK)}|[A-Za-z])_(\{{[^}}]+\}}|[A-Za-z0-9]+)|\b([A-Za-z])\^T\b|\b({'|'.join(GREEK)})\b")
+
+
+def typeset(match):
+    base, index, transposed, alone = match.groups()
+    if transposed:
+        return rf"${transposed}^{{\top}}$"
+    name = base or alone
+    name = f"\\{name}" if name in GREEK else name
+    return f"${name}_{{{index.strip('{}')}}}$" if index else f"${name}$"
+
+
+def escaped(text):
+    """Plain text as Markdown that shows it as it is."""
+    return re.sub(r"([\\`*_{}\[\]<>#|$~^])", r"\\\1", text)
+
+
+def prose(text):
+    """Plain text as Markdown: names with an index set as formulas, everything else as it is."""
+    parts, end = [], 0
+    for match in TOKEN.finditer(text):
+        parts += [escaped(text[end:match.start()]), typeset(match)]
+        end = match.end()
+    return "".join([*parts, escaped(text[end:])])
+
+
+def is_text(value):
+    """Whether a value (or an entry of it) is words."""
+    return isinstance(value, (str, bool)) or (isinstance(value, tuple) and any(map(is_text, value)))
+
+
+def is_words(latex):
+    return not latex or latex.startswith(r"\text{")
+
+
+def datum(name, latex, value):
+    """One number of an example, as Markdown and whether that is a formula."""
+    if is_words(latex) or is_text(value):
+        words = as_text(value) if name == "words" else f"{name}: {as_text(value)}"
+        return prose(words), False
+    return f"{{{latex} = {as_latex(value)}}}", True
+
+
+def data_line(data):
+    """The example's numbers, in formulas that break between two of them only."""
+    items = [datum(name, latex, value) for name, (latex, value) in data.items()]
+    formulas = [text for text, formula in items if formula]
+    words = [text for text, formula in items if not formula]
+    sized = rf",\ \allowbreak ".join(formulas)
+    return "; ".join(([f"${sized}$"] if formulas else []) + words)
+
+
+def statement(case, relation, value):
+    """The quantity, how it stands to the value, and the value, as Markdown."""
+    quantity, latex = case.quantity
+    if relation == ":":
+        return prose(as_text(value))
+    if is_words(latex) or is_text(value):
+        return f"{prose(quantity)} {escaped(relation)} {prose(as_text(value))}"
+    return f"$$\n{latex} {RELATIONS[relation]} {as_latex(value)}\n$$"
+
+
+def container(name, content, depth):
+    """A block with a class; ``depth`` is how many blocks it holds within each other."""
+    fence = ":" * (3 + depth)
+    return f"{fence}{{container}} {name}\n{content}\n{fence}"
+
+
+def show_case(case):
+    """One case: its numbers, what was claimed beside what is true, and how they agree."""
+    sign, word = ("✓", "agrees") if case.agrees else ("✗", "does not agree")
+    sides = "\n\n".join(
+        container(name, f"{title}\n\n{text}", 0)
+        for name, title, text in (("claimed", "*Claimed*", statement(case, case.relation, case.claimed)),
+                                  ("true", "*True*", statement(case, "=" if case.relation != ":" else ":", case.true))))
+    after = [f'<span class="outcome {"agrees" if case.agrees else "differs"}">'
+             f'<span aria-hidden="true">{sign}</span> {word}.</span>']
+    if case.text:
+        after.append(prose(case.text))
+    if case.reference:
+        after.append(f"{{cite}}`{case.reference}`")
+    if case.candidates:
+        after.append(f"Found as candidate {case.candidates} of a search, smallest first.")
+    lines = [f"**{prose(case.name)}.** {data_line(case.data)}", container("beside", sides, 1), " ".join(after)]
+    return container("case", "\n\n".join(lines), 2)
+
+
+def show_witness(witness):
+    """The first case of each outcome; the others folded away."""
+    first = {case.agrees: case for case in reversed(witness.cases)}.values()
+    front = [case for case in witness.cases if any(case is one for one in first)]
+    others = [case for case in witness.cases if not any(case is one for one in front)]
+    lines = [f"**Witness.** {KIND[witness.kind]}", *map(show_case, front)]
+    if others:
+        title = "One more case" if len(others) == 1 else f"{len(others)} more cases"
+        inside = "\n\n".join(map(show_case, others))
+        lines.append(f"::::::{{admonition}} {title}\n:class: dropdown\n\n{inside}\n::::::")
+    return "\n\n".join(lines)
+
+
+def badge(verdict):
+    sign, word = SHOWN[verdict]
+    return f'<span class="verdict"><span aria-hidden="true">{sign}</span> {word}</span>'
+
+
+def formula(text):
+    return f"$$\n{text}\n$$" if text else ""
+
+
+def corrected(claim):
+    """What is true, with the registered equations that say so."""
+    lines = [f"**What is true.** {prose(claim.corrected)}" if claim.corrected else "", formula(claim.corrected_formula)]
+    own = [truth.equation for truth in claim.truths if truth.equation]
+    rest = [label for label in claim.equations if label not in own]
+    if own:
+        links = ", ".join(f"{{eq}}`{label}` ([its row in the ledger](#ledger-{label}))" for label in own)
+        lines.append(f"Registered as {links}.")
+    if rest:
+        lines.append(f"Rests on {', '.join(f'{{eq}}`{label}`' for label in rest)}.")
+    return "\n\n".join(line for line in lines if line)
+
+
+def section(claim, result, witness, titles):
+    """One claim as MyST text."""
+    cited = f" {{cite}}`{claim.reference}`" if claim.reference else ""
+    facts = (f'<p class="claim-facts">{badge(claim.verdict)} <span>{escape(claim.kind)}</span> '
+             f"<span>{escape(claim.place)}</span></p>")
+    parts = [
+        f"(claim-{claim.id})=\n### {claim.id}", facts,
+        f"**What is said.** {prose(claim.statement)}{cited}", formula(claim.formula), corrected(claim), show_witness(witness),
+        f"Discussed in [{titles[claim.chapter]}]({claim.chapter}.ipynb). Checked in {result.cases} comparisons.",
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+# The page.
+
+
+def summary_table():
+    """Notes and verdicts, counted."""
+    claims = CLAIMS.values()
+    head = " | ".join(f"{SHOWN[verdict][0]} {SHOWN[verdict][1]}" for verdict in VERDICTS)
+    lines = [f"| Where | {head} | all |", "| --- |" + " ---: |" * (len(VERDICTS) + 1)]
+    for note, title in [*NOTES.items(), (None, "**All notes**")]:
+        counts = [sum(claim.verdict == verdict and note in (claim.note, None) for claim in claims) for verdict in VERDICTS]
+        lines.append(f"| {title} | {' | '.join(map(str, counts))} | {sum(counts)} |")
+    return "\n".join(lines)
+
+
+def by_verdict():
+    """Links to the claims, one paragraph a verdict."""
+    lines = ["## By verdict"]
+    for verdict in VERDICTS:
+        names = [claim.id for claim in CLAIMS.values() if claim.verdict == verdict]
+        links = ", ".join(f"[{name}](#claim-{name.lower()})" for name in names)
+        lines.append(f'<p class="verdict-head verdict-{verdict}">{badge(verdict)} {len(names)}</p>\n\n{links}')
+    return "\n\n".join(lines)
+
+
+def options(values):
+    return "".join(f'<option value="{escape(value)}">{escape(text)}</option>' for value, text in values)
+
+
+def note_class(note):
+    return f"note-{note.replace(' ', '-')}"
+
+
+def filter_form():
+    """Hidden until the script takes it up: nothing on the page looks live and is not."""
+    return (
+        '<form id="audit-filter" class="audit-filter" role="search" aria-label="Filter the claims" hidden>'
+        '<label>Verdict <select name="verdict" autocomplete="off"><option value="">every verdict</option>'
+        f"{options((f'verdict-{verdict}', ' '.join(SHOWN[verdict])) for verdict in VERDICTS)}</select></label>"
+        '<label>Note <select name="note" autocomplete="off"><option value="">every note</option>'
+        f"{options((note_class(note), title) for note, title in NOTES.items())}</select></label>"
+        '<label>Words <input name="words" type="search" autocomplete="off" placeholder="such as: vanish"></label>'
+        '<button type="reset">Show all</button>'
+        '<p id="audit-count" role="status" aria-live="polite"></p></form>'
+    )
+
+
+def audit(examined, titles):
+    """The audit as MyST text."""
+    parts = [summary_table(), by_verdict(), "## Claim by claim", filter_form()]
+    for note, title in NOTES.items():
+        parts.append(f"## {title}")
+        parts += [section(claim, *examined[claim.id], titles) for claim in CLAIMS.values() if claim.note == note]
+    return "\n\n".join(parts)
+
+
+def write(app, docname, source):
+    if docname == PAGE:
+        if MARKER not in source[0]:
+            raise ValueError(f"{docname}: want the line {MARKER!r} where the audit belongs")
+        unknown = {claim.note for claim in CLAIMS.values()} - set(NOTES)
+        if unknown:
+            raise ValueError(f"claims: got the notes {sorted(unknown)}, want some of {list(NOTES)}")
+        text = audit(app.resnotes_examined, chapter_titles(Path(app.srcdir) / "chapters")) if app.resnotes_examined else ""
+        source[0] = source[0].replace(MARKER, text)
+
+
+class NameClaims(SphinxPostTransform):
+    """Give each claim's section its anchor as the audit spells it, and the classes that style and filter go by."""
+
+    default_priority = 960
+    formats = ("html",)
+
+    def run(self, **kwargs):
+        if self.env.docname != PAGE:
+            return
+        by_anchor = {f"claim-{name.lower()}": claim for name, claim in CLAIMS.items()}
+        for node in self.document.findall(nodes.section):
+            claim = next((by_anchor[name] for name in node["ids"] if name in by_anchor), None)
+            if claim is not None:
+                node["ids"] = [f"claim-{claim.id}", *node["ids"]]
+                node["classes"] += ["claim", f"verdict-{claim.verdict}", note_class(claim.note)]
+
+
+def write_script(app):
+    if app.builder.format == "html":
+        folder = Path(app.outdir, "_static")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "audit.js").write_text(SCRIPT.read_text("utf-8"), "utf-8")
+
+
+def add_script(app, pagename, templatename, context, doctree):
+    if pagename == PAGE:
+        app.add_js_file("audit.js", loading_method="defer")
+
+
+def setup(app):
+    app.connect("builder-inited", examine_all)
+    app.connect("builder-inited", write_script)
+    app.connect("source-read", write)
+    app.connect("html-page-context", add_script, priority=400)
+    app.add_post_transform(NameClaims)

@@ -1,0 +1,54 @@
+"""Corrected forms, damaged in the ways of :mod:`resnotes.mutations`, to see whether the claims' checks notice."""
+
+from __future__ import annotations
+
+import re
+from fnmatch import fnmatch
+
+from ..mutations import Mutant, Survey, mutants
+from .claim import Claim
+
+#: (id, pattern that the damage matches from its start, why the mutant says the same as the original).
+EQUIVALENT = (
+    ("*", r"(D(_\w+( \+ \d)?)? transposed|transpose of D_\w+ lost)", "D is diagonal: ReLU acts entrywise"),
+    ("S0-B5", r"D_\w+ and D_\w+ swapped", "diagonal matrices commute"),
+    ("S0-*", r"J transposed", "a matrix and its transpose have the same spectral and Frobenius norm"),
+    ("S0-A2", r"index of g_L down by one", "these shortcuts keep the norm in every unit"),
+    ("S0-L13", r"index of g_L down by one", "these shortcuts keep the norm in every unit"),
+    ("S3-Q7", r"factor dy/du dropped", "with x held fixed, dy/du is the identity"),
+)
+
+
+def why_equivalent(claim_id: str, mutant: Mutant) -> str | None:
+    """The reason on record for a mutant that no check can tell from the original."""
+    for place, pattern, reason in EQUIVALENT:
+        if fnmatch(claim_id, place) and re.match(pattern, mutant.damage):
+            return reason
+    return None
+
+
+def survey(claim: Claim) -> Survey:
+    """Feed every mutant of a claim's corrected form to the claim's check.
+
+    Raises
+    ------
+    ValueError
+        If the corrected form is words alone.
+    """
+    expression = claim.corrected_expression
+    if expression is None:
+        raise ValueError(f"claim: got {claim.id}, whose corrected form is words alone, want one with a formula")
+    made, caught, equivalent, survivors = 0, 0, [], []
+    for mutant in mutants(expression):
+        made += 1
+        try:
+            claim.check(mutant.expression)
+        except ValueError:
+            caught += 1
+            continue
+        reason = why_equivalent(claim.id, mutant)
+        if reason is None:
+            survivors.append(f"{mutant.damage}: {mutant.expression}")
+        else:
+            equivalent.append((mutant.damage, reason))
+    return Survey(made, caught, tuple(equivalent), tuple(survivors))
