@@ -7,10 +7,12 @@ import subprocess
 import sys
 import time
 import urllib.request
+from pathlib import Path
 
 import nbformat
 import pytest
 
+CHAPTER = Path(__file__).resolve().parents[2] / "chapters" / "04_lambda_scaling.ipynb"
 CELLS = [
     "from resnotes.explorers import LambdaDepth\nexplorer = LambdaDepth(lam=0.9, depth=50)\nexplorer",
     "print('kernel has', explorer.state())",
@@ -29,12 +31,15 @@ def free_port():
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """The address of a notebook in a JupyterLab that runs only for this test."""
+    """Name of a notebook -> its address in a JupyterLab that runs only for these tests."""
     home = tmp_path_factory.mktemp("lab")
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in CELLS])
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
     (home / "work").mkdir()
     nbformat.write(notebook, home / "work" / "explorer.ipynb")
+    chapter = nbformat.read(CHAPTER, as_version=4)
+    chapter.cells.append(nbformat.v4.new_code_cell("print('kernel has', Out[1].lam)"))
+    nbformat.write(chapter, home / "work" / "chapter.ipynb")
     port, token = free_port(), secrets.token_hex(16)
     # Settings of the person who runs the tests stay out of it.
     places = {f"JUPYTER_{name}_DIR": str(home / name.lower()) for name in ("CONFIG", "DATA", "RUNTIME")}
@@ -52,7 +57,7 @@ def lab(tmp_path_factory):
         server = subprocess.Popen(command, cwd=home / "work", env=environment, stdout=log, stderr=log)
         try:
             wait_for_server(f"http://127.0.0.1:{port}/api?token={token}", server, home / "log")
-            yield f"http://127.0.0.1:{port}/lab/tree/explorer.ipynb?token={token}"
+            yield lambda name: f"http://127.0.0.1:{port}/lab/tree/{name}?token={token}&reset"
         finally:
             server.terminate()
             server.wait(30)
@@ -88,7 +93,7 @@ def test_slider_and_trait_follow_each_other(lab, browser):
     context.set_default_timeout(60_000)
     page = context.new_page()
     try:
-        page.goto(lab)
+        page.goto(lab("explorer.ipynb"))
         page.locator(".jp-Notebook .jp-Cell").nth(len(CELLS) - 1).wait_for()
         page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").first.wait_for()
         run_next(page, 0)
@@ -119,5 +124,35 @@ def test_slider_and_trait_follow_each_other(lab, browser):
             "document.querySelector('.resnotes-explorer.rx-live input[type=text]').value === '0.5, 4'"
         )
         assert "After 2 units" in root.locator(".rx-readout").inner_text()
+    finally:
+        context.close()
+
+
+def test_chapter_four_runs_from_top_to_bottom_and_its_slider_moves_the_kernel(lab, browser):
+    context = browser.new_context(viewport={"width": 1280, "height": 1400})
+    context.set_default_timeout(120_000)
+    page = context.new_page()
+    try:
+        page.goto(lab("chapter.ipynb"))
+        page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").first.wait_for()
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.get_by_text("Run All Cells", exact=True).click()
+        # The appended cell is the last to run; when it has said its part, everything above has run without an error.
+        said = page.locator(".jp-OutputArea-output", has_text="kernel has").last
+        said.wait_for()
+        assert said.inner_text().strip() == "kernel has 0.9"
+        assert page.locator("[data-mime-type='application/vnd.jupyter.stderr'], .jp-RenderedText[data-mime-type*='error']").count() == 0
+        page.locator(".jp-Notebook .jp-Cell").first.evaluate("cell => cell.scrollIntoView()")
+        slider = page.locator(".resnotes-explorer.rx-live").first.get_by_role("slider", name="λ")
+        slider.scroll_into_view_if_needed()
+        slider.focus()
+        for _ in range(5):
+            page.keyboard.press("ArrowLeft")
+        last = page.locator(".jp-Notebook .jp-Cell").last
+        last.scroll_into_view_if_needed()
+        last.locator(".cm-content").click()
+        page.keyboard.press("Control+Enter")
+        page.wait_for_function(
+            "[...document.querySelectorAll('.jp-OutputArea-output')].some(o => o.textContent.includes('kernel has 0.85'))")
     finally:
         context.close()

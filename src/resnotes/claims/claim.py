@@ -23,7 +23,7 @@ from .. import equations
 from ..symbolic import printing
 from ..verify import CheckError, CheckResult
 from .exact import World, plain, satisfied
-from .expressions import SIGNS, formula, relations
+from .expressions import LATEX_OF, SIGNS, formula, relations
 from .search import Space, first
 
 VERDICTS = ("holds", "conditions", "ambiguous", "wrong")
@@ -60,8 +60,15 @@ def as_latex(value) -> str:
         minus = "-" if value < 0 else ""
         return rf"{minus}\frac{{{abs(value.numerator)}}}{{{value.denominator}}}"
     if isinstance(value, str):
-        return rf"\text{{{value}}}"
+        return words_as_latex(value)
     return sympy_latex(value) if isinstance(value, Expr) else str(value)
+
+
+def words_as_latex(words: str) -> str:
+    """Words inside a formula, with TeX's own characters escaped."""
+    for character in "%_&#$":
+        words = words.replace(character, f"\\{character}")
+    return rf"\text{{{words.replace('^', chr(92) + '^{}')}}}"
 
 
 def as_json(value):
@@ -94,6 +101,8 @@ class Case:
         How many candidates the search looked at, this one included; 0 where there was no search.
     reference : str
         Citation key of published numbers and of quotations.
+    kind : str
+        "computed", "published numbers" or "quotation".
     """
 
     name: str
@@ -106,6 +115,7 @@ class Case:
     text: str = ""
     candidates: int = 0
     reference: str = ""
+    kind: str = "computed"
 
     def __str__(self):
         numbers = ", ".join(f"{name} = {as_text(value)}" for name, (_, value) in self.data.items())
@@ -125,7 +135,8 @@ class Case:
         return {
             "name": self.name,
             "data": [{"name": name, "name_latex": latex, **both(value)} for name, (latex, value) in self.data.items()],
-            "quantity": {"text": self.quantity[0], "latex": self.quantity[1]}, "relation": self.relation,
+            "kind": self.kind, "quantity": {"text": self.quantity[0], "latex": self.quantity[1]},
+            "relation": {"text": self.relation, "latex": LATEX_OF.get(self.relation, self.relation)},
             "claimed": both(self.claimed), "true": both(self.true), "agrees": self.agrees, "text": self.text,
             "candidates": self.candidates, "reference": self.reference,
         }
@@ -141,14 +152,16 @@ class Witness:
         The claim's.
     verdict : str
     cases : tuple of Case
-    kind : str
-        "computed", "published numbers" or "quotation": where the weakest of its cases comes from.
     """
 
     id: str
     verdict: str
     cases: tuple[Case, ...]
-    kind: str = "computed"
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Where its cases come from: "computed", "published numbers", "quotation"."""
+        return tuple(dict.fromkeys(case.kind for case in self.cases))
 
     @property
     def refutes(self) -> bool:
@@ -171,7 +184,7 @@ class Witness:
 
     def as_dict(self) -> dict:
         """For pages and files."""
-        return {"id": self.id, "verdict": self.verdict, "kind": self.kind, "refutes": self.refutes,
+        return {"id": self.id, "verdict": self.verdict, "kinds": list(self.kinds), "refutes": self.refutes,
                 "holds": self.holds, "text": self.text, "cases": [case.as_dict() for case in self.cases]}
 
     def as_json(self) -> str:
@@ -228,8 +241,6 @@ class Example:
     where: Callable[[World], bool] = anywhere
     text: str = ""
 
-    kind = "computed"
-
     def wanted(self, world) -> bool:
         """Whether a candidate is such an example."""
         return bool(self.where(world)) and world.holds(self.says) == self.outcome
@@ -278,8 +289,6 @@ class Judged:
     where: Callable[[World], bool] = anywhere
     text: str = ""
     relation: type = equations.Eq
-
-    kind = "computed"
 
     def wanted(self, world) -> bool:
         return bool(self.where(world)) and self._agrees(*map(plain, self.judge(world))) == self.outcome
@@ -340,8 +349,6 @@ class Shown:
     text: str = ""
     relation: type = equations.Eq
 
-    kind = "computed"
-
     def case(self) -> Case:
         return self.found()[1]
 
@@ -359,7 +366,7 @@ class Published:
     Attributes
     ----------
     name : str
-    quantity : (str, str)
+    quantity : str
         What was measured.
     numbers : tuple of (str, str)
         What for, and the number as printed.
@@ -370,7 +377,7 @@ class Published:
     """
 
     name: str
-    quantity: tuple[str, str]
+    quantity: str
     numbers: tuple[tuple[str, str], ...]
     claimed: str
     true: str
@@ -379,19 +386,17 @@ class Published:
     reference: str
     text: str = ""
 
-    kind = "published numbers"
-
     def case(self) -> Case:
         return self.found()[1]
 
     def found(self):
         values = {name: Decimal(number) for name, number in self.numbers}
         claimed, true = values[self.claimed], values[self.true]
-        data = {name: (rf"\text{{{name}}}", value) for name, value in values.items()}
-        text, latex = self.quantity
-        quantity = (f"{text}, {self.true}", rf"{latex}\text{{, {self.true}}}")
-        return None, Case(self.name, data, quantity, SIGNS[self.relation], claimed, true,
-                          compared(self.relation, true, claimed), self.text, reference=self.reference)
+        data = {name: (words_as_latex(name), value) for name, value in values.items()}
+        what = f"{self.quantity}, {self.true}"
+        return None, Case(self.name, data, (what, words_as_latex(what)), SIGNS[self.relation], claimed, true,
+                          compared(self.relation, true, claimed), self.text, reference=self.reference,
+                          kind="published numbers")
 
 
 @dataclass(frozen=True)
@@ -417,14 +422,13 @@ class Quoted:
     reference: str
     text: str = ""
 
-    kind = "quotation"
-
     def case(self) -> Case:
         return self.found()[1]
 
     def found(self):
-        return None, Case(self.name, {"words": (r"\text{words}", f"“{self.words}”")}, (self.words, ""), ":",
-                          self.claimed, self.found_there, self.outcome, self.text, reference=self.reference)
+        return None, Case(self.name, {"words": (words_as_latex("words"), f"“{self.words}”")},
+                          (self.words, words_as_latex(self.words)), ":", self.claimed, self.found_there, self.outcome,
+                          self.text, reference=self.reference, kind="quotation")
 
 
 @dataclass(frozen=True)
@@ -559,11 +563,15 @@ class Claim:
         return members[0] if len(members) == 1 else Tuple(*members)
 
     @property
+    def corrected_formulas(self) -> tuple[tuple[str, str], ...]:
+        """Label (empty where it is not registered) and LaTeX of every formula of the corrected form."""
+        typed = (("", self.typed_corrected),) if self.typed_corrected else ()
+        return tuple((truth.equation, formula(truth.stated)) for truth in self.truths) + typed
+
+    @property
     def corrected_formula(self) -> str:
-        """LaTeX of the corrected form, without delimiters; one formula a truth, joined by line breaks."""
-        parts = [formula(truth.stated) for truth in self.truths]
-        if self.typed_corrected:
-            parts.append(self.typed_corrected)
+        """LaTeX of the corrected form, without delimiters, one formula a line."""
+        parts = [text for _, text in self.corrected_formulas]
         return parts[0] if len(parts) == 1 else "\n".join(_gathered(parts)) if parts else ""
 
     def witness(self) -> Witness:
@@ -574,12 +582,16 @@ class Claim:
         SearchError
             If a search finds nothing.
         """
-        return self._make([item.case() for item in self.evidence])
+        return Witness(self.id, self.verdict, tuple(item.case() for item in self.evidence))
 
-    def _make(self, cases) -> Witness:
-        kinds = [item.kind for item in self.evidence]
-        weakest = max(kinds, key=("computed", "published numbers", "quotation").index)
-        return Witness(self.id, self.verdict, tuple(cases), weakest if "computed" not in kinds else "computed")
+    def as_dict(self) -> dict:
+        """For pages: everything but the witness."""
+        return {
+            "id": self.id, "note": self.note, "place": self.place, "kind": self.kind, "statement": self.statement,
+            "formula": self.formula, "verdict": self.verdict, "corrected": self.corrected,
+            "corrected_formulas": [{"equation": label, "latex": text} for label, text in self.corrected_formulas],
+            "equations": list(self.equations), "chapter": self.chapter, "reference": self.reference,
+        }
 
     def check(self, expression: Expr | None = None) -> CheckResult:
         """Recompute the witness, confirm the verdict, and check the corrected form (or another in its place).

@@ -11,9 +11,9 @@ from sympy import Eq, Expr, Ge, Gt, Le, Lt, Ne, Tuple
 from ..symbolic import printing
 from ..symbolic.algebra import OrderedSum, Partial
 
-#: How each kind of relation is written in text; in LaTeX below.
+#: How each kind of relation is written in text, and how each sign is written in LaTeX.
 SIGNS = {Eq: "=", Ne: "≠", Ge: "≥", Gt: ">", Le: "≤", Lt: "<"}
-_LATEX_SIGNS = {Eq: "=", Ne: r"\ne", Ge: r"\ge", Gt: ">", Le: r"\le", Lt: "<"}
+LATEX_OF = {"=": "=", "≠": r"\ne", "≥": r"\ge", ">": ">", "≤": r"\le", "<": "<"}
 
 
 class _Derivative(Expr):
@@ -114,5 +114,5 @@ def formula(expression: Expr) -> str:
         if len(pairs) > 1 and len({left for left, _ in pairs}) > 1:
             return printing.system(pairs)
         return printing.equation(pairs[0][0], *(right for _, right in pairs))
-    lines = [printing.relation(member.lhs, f"&{_LATEX_SIGNS[type(member)]}", member.rhs) for member in members]
+    lines = [printing.relation(member.lhs, f"&{LATEX_OF[SIGNS[type(member)]]}", member.rhs) for member in members]
     return printing.aligned(lines) if len(lines) > 1 else lines[0].replace("&", "")

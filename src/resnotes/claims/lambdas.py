@@ -190,8 +190,8 @@ HE_TABLE = (("identity", "6.61"), ("0.5 x + 0.5 F", "12.35"), ("exclusive gating
             ("shortcut-only gating, bias -6", "6.91"), ("1x1 convolution", "12.22"))
 RESNET_34 = (("A: zero-padding", "25.03"), ("B: projection where the width changes", "24.52"),
              ("C: projections everywhere", "24.19"))
-ERROR_110 = ("test error in %, CIFAR-10, 110 layers", r"\text{test error in %, CIFAR-10, 110 layers}")
-ERROR_34 = ("top-1 error in %, ImageNet, 34 layers", r"\text{top-1 error in %, ImageNet, 34 layers}")
+ERROR_110 = "test error in %, CIFAR-10, 110 layers"
+ERROR_34 = "top-1 error in %, ImageNet, 34 layers"
 
 
 CLAIMS = (

@@ -7,7 +7,7 @@ from functools import lru_cache, partial
 from itertools import islice
 
 import numpy as np
-from sympy import Eq, Ge, Ne, Symbol, Tuple, real_roots
+from sympy import Eq, Ge, Ne, S, Symbol, discriminant, solveset
 
 from ..equations import chain, eq
 from ..symbolic import backward, bounds, forward
@@ -188,11 +188,16 @@ def _gradient_reading(name, of, by, right, space=None, outcome=False, where=_tar
     return Example(name, eq(Partial(of, by), right), space or spaces.loss(), outcome, where, text)
 
 
-def _meeting_points():
-    """Where -p/x and x - p meet for p = 1: the real roots of x^2 - x + 1."""
-    symbol = Symbol("x")
-    found = len(real_roots(symbol**2 - symbol + 1))
-    return "every x_5", "no real x_5" if found == 0 else f"{found} values of x_5"
+def _without_meeting_point():
+    """The p for which -p/x = x - p, that is x^2 - p x + p = 0, has no real solution x."""
+    unknown, p = Symbol("x", real=True), Symbol("p", real=True)
+    missing = solveset(discriminant(unknown**2 - p * unknown + p, unknown) < 0, p, S.Reals)
+    return "no p", f"{missing.start} < p < {missing.end}"
+
+
+def _fixed_points(sizes=(1, 2, 3, 4)):
+    """softmax of the vector whose entries are all 1/n."""
+    return tuple(Fraction(1, n) for n in sizes), tuple(forward.softmax_at_uniform(n) for n in sizes)
 
 
 # What a skip changes.
@@ -422,8 +427,12 @@ CLAIMS = (
             _gradient_reading("cross-entropy of softmax(x_5)", E, forward.output(k), forward.squared_gradient),
             _gradient_reading("minus the sum of p log x_5", forward.literal[0], forward.output(k),
                               forward.squared_gradient, where=_positive),
-            Shown("the same, one component, p = 1", ("x_5 with -p/x_5 = x_5 - p", r"x_5: -p/x_5 = x_5 - p"),
-                  _meeting_points, False, (("p", "p", 1),), "x^2 - x + 1 has no real root."),
+            Shown("the same, one component", ("p for which no real x_5 has -p/x_5 = x_5 - p",
+                  r"p \text{ for which no real } x_5 \text{ has } -p/x_5 = x_5 - p"), _without_meeting_point, False,
+                  text="x^2 - p x + p has a negative discriminant."),
+            Shown("where softmax(x_5) is x_5", ("softmax of (1/n, ..., 1/n), n = 1 .. 4",
+                  r"\operatorname{softmax}(\tfrac1n, \ldots, \tfrac1n),\ n = 1, \ldots, 4"), _fixed_points, True,
+                  text="The uniform vector, and no other: t - log t takes no value twice for t up to 1."),
             _gradient_reading("half the squared distance", forward.squared[0], forward.output(k),
                               forward.squared_gradient, outcome=True, where=_positive,
                               text="True, but this loss is not a cross-entropy."),
@@ -556,7 +565,7 @@ CLAIMS = (
                   "has mean 0 and does not depend on g, the mean square does not shrink; averaged over all directions of g "
                   "it is multiplied by 1 + 2 tr J / n + |J|_F^2 / n; and if all entries of J and g are at least 0, no "
                   "entry shrinks.",
-        truths=(_unit(equation="at-least-both-signs"),
+        truths=(_block(BLOCK_GRADIENT), _unit(equation="at-least-both-signs"),
                 Truth(partial(spaces.mean_bank, RandomBranch), equation="at-least-zero-mean"),
                 Truth(partial(spaces.mean_bank, RandomDirection), equation="at-least-isotropic"),
                 Truth(spaces.nonnegative_bank, equation="at-least-entrywise", where=_nonnegative,
@@ -619,7 +628,7 @@ CLAIMS = (
         claimed=PRINTED,
         corrected="It does not follow. The norm shrinks for no gradient exactly if J + J^T + J J^T has no negative "
                   "eigenvalue, and never below 1 - |J| times the norm above.",
-        truths=(_GROWTH, _LOWER),
+        truths=(_block(BLOCK_GRADIENT), _GROWTH, _LOWER),
         evidence=(*FOUR_MEANINGS, BLOCKED),
     ),
     _mathematics(
