@@ -1,6 +1,6 @@
-// What the built page needs a script for. Without it the page is whole: boxes scroll, folds unfold by hand.
+// What the built page needs a script for. Without it the page is whole: boxes scroll, folds unfold.
 
-// A box that scrolls sideways can be reached and moved by keyboard, and says what it is; one that fits is plain.
+// A box that scrolls sideways can be reached by keyboard, and says what it is; one that fits is plain.
 const BOXES = {
   ".bd-article .katex-display": "Wide formula",
   ".bd-article .pst-scrollable-table-container": "Wide table",
@@ -23,7 +23,9 @@ function watchBoxes() {
   for (const [selector, name] of Object.entries(BOXES)) {
     for (const box of document.querySelectorAll(selector)) names.set(box, name);
   }
-  const observer = new ResizeObserver((entries) => entries.forEach(({ target }) => mark(target, names.get(target))));
+  const observer = new ResizeObserver((entries) => {
+    for (const { target } of entries) mark(target, names.get(target));
+  });
   for (const box of names.keys()) observer.observe(box);
   // A font that comes late widens the content and not the box.
   document.fonts.addEventListener("loadingdone", () => names.forEach((name, box) => mark(box, name)));
@@ -39,15 +41,16 @@ function unfoldForPrint() {
   addEventListener("afterprint", () => opened.forEach((fold) => (fold.open = false)));
 }
 
-// The excerpts of search hits are made of a page's text, where a formula stands three times: MathML, TeX and drawn.
+// The excerpts of search hits are made of a page's text, where a formula stands as MathML, as TeX and drawn.
 function showFormulasOnceInExcerpts() {
   if (typeof Search === "undefined") return;
   const textOf = Search.htmlToText;
-  Search.htmlToText = (html, anchor) => textOf(html.replace(/<span class="katex-mathml">.*?<\/math><\/span>/gs, ""), anchor);
+  const mathml = /<span class="katex-mathml">.*?<\/math><\/span>/gs;
+  Search.htmlToText = (html, anchor) => textOf(html.replace(mathml, ""), anchor);
 }
 
-// A page opened from a file may fetch nothing, and a link there shows a notebook instead of saving it. The search
-// shows its hits without excerpts, and a notebook comes as a script (notebook.ipynb.js) that calls this function.
+// A page opened from a file may fetch nothing, and a link there shows a notebook instead of saving it. So the
+// search shows its hits without excerpts, and a notebook comes as a script that calls this function.
 function resnotesDownload(name, text) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([text], { type: "application/x-ipynb+json" }));

@@ -23,7 +23,7 @@ def arguments():
 
 
 def works(playwright, path):
-    """Whether the program at `path` really is a browser that starts (Ubuntu's `chromium-browser` may only say no)."""
+    """Whether the program at `path` is a browser that starts; Ubuntu's `chromium-browser` may not be."""
     try:
         browser = playwright.chromium.launch(executable_path=path, args=arguments(), timeout=60_000)
     except Error:
@@ -33,7 +33,7 @@ def works(playwright, path):
 
 
 def candidates(playwright):
-    """Paths to try: the one in the variable CHROMIUM alone, else what is on PATH, macOS applications, Playwright's."""
+    """Paths to try: the one that CHROMIUM names alone; else PATH, macOS applications, Playwright's own."""
     if os.environ.get("CHROMIUM"):
         return [os.environ["CHROMIUM"]]
     known = [*map(shutil.which, COMMANDS), *APPLICATIONS, playwright.chromium.executable_path]
@@ -47,7 +47,7 @@ def find():
 
 
 def fetch():
-    """Fetch a Chromium, by Playwright or, as root on Debian and its kin, by apt-get; None if every way fails."""
+    """Fetch a Chromium: Playwright's or, as root on Debian and its kin, the package; None if no way works."""
     playwright = [sys.executable, "-m", "playwright"]
     ways = [[[*playwright, "install", "chromium"]]]
     if hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get"):

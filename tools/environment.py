@@ -30,14 +30,18 @@ def read_stamp(root):
 
 
 def usable(root):
-    """Whether `.venv` stands at the place it was made for, with a Python that runs and is the one asked for."""
-    script = "import sys, pip; print('%d.%d' % sys.version_info[:2])"
+    """Whether `.venv` stands where it was made, with a Python that runs and is of the version asked for."""
+    script = "import sys, pip; print(*sys.version_info[:2], sep='.')"
     try:
         done = subprocess.run([root / ".venv/bin/python", "-c", script], capture_output=True, text=True)
     except OSError:
         return False
-    here = "%d.%d" % sys.version_info[:2]
-    return done.returncode == 0 and done.stdout.strip() == here and read_stamp(root).get("root", str(root)) == str(root)
+    here = "{}.{}".format(*sys.version_info[:2])
+    return (
+        done.returncode == 0
+        and done.stdout.strip() == here
+        and read_stamp(root).get("root", str(root)) == str(root)
+    )
 
 
 def install(root):
@@ -50,7 +54,9 @@ def install(root):
     # Kernels otherwise warn, once a notebook, that this machine can read what it sends to itself.
     profile = root / ".venv/ipython/profile_default"
     profile.mkdir(parents=True, exist_ok=True)
-    (profile / "ipython_kernel_config.py").write_text("c = get_config()\nc.IPKernelApp.log_level = 'ERROR'\n", "utf-8")
+    (profile / "ipython_kernel_config.py").write_text(
+        "c = get_config()\nc.IPKernelApp.log_level = 'ERROR'\n", "utf-8"
+    )
 
 
 def main():

@@ -1,8 +1,8 @@
 """Execute the chapters in place and store them in normal form, the same bytes each time.
 
-    python tools/notebooks.py              execute every chapter and store it
-    python tools/notebooks.py --check      say which stored chapter is not in normal form; execute nothing
-    python tools/notebooks.py FILE ...     only these
+python tools/notebooks.py              execute every chapter and store it
+python tools/notebooks.py --check      say which stored chapter is not in normal form; execute nothing
+python tools/notebooks.py FILE ...     only these
 """
 
 import argparse
@@ -33,11 +33,15 @@ ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{6,}")
 
 
 def merged_streams(outputs):
-    """`outputs` with each run of printed pieces made one: how a kernel cuts its stream is a matter of timing."""
+    """`outputs`, each run of printed pieces made one: how a kernel cuts its stream is a matter of timing."""
     result = []
     for output in outputs:
         before = result[-1] if result else None
-        if before and output["output_type"] == "stream" == before["output_type"] and output["name"] == before["name"]:
+        if (
+            before
+            and output["output_type"] == "stream" == before["output_type"]
+            and output["name"] == before["name"]
+        ):
             before["text"] += output["text"]
         else:
             result.append(output)
@@ -49,7 +53,9 @@ def normal_form(notebook):
 
     Outputs stay, as do cell ids; cells without an id get one from their position.
     """
-    notebook = nbformat.v4.reads(json.dumps(notebook))  # a copy, with lists of lines joined; nothing is validated yet
+    notebook = nbformat.v4.reads(
+        json.dumps(notebook)
+    )  # a copy, with lists of lines joined; nothing is validated yet
     notebook["nbformat"], notebook["nbformat_minor"] = 4, 5
     notebook["metadata"].pop("widgets", None)
     notebook["metadata"].update(kernelspec=KERNEL, language_info=LANGUAGE)
@@ -76,7 +82,9 @@ def problems(text):
     found = []
     if text != as_text(normal_form(notebook)):
         found.append("is not in normal form (make notebooks)")
-    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code" and "".join(cell["source"]).strip()]
+    code = [
+        cell for cell in notebook["cells"] if cell["cell_type"] == "code" and "".join(cell["source"]).strip()
+    ]
     if [cell["execution_count"] for cell in code] != list(range(1, len(code) + 1)):
         found.append("was not executed from top to bottom in one go (make notebooks)")
     for cell in code:
@@ -86,11 +94,15 @@ def problems(text):
 
 
 def execute(path):
-    """Run the notebook at `path` beside its neighbours and store it in normal form; whether the file changed."""
+    """Run the notebook at `path` in its folder and store it in normal form; whether the file changed."""
     before = path.read_text("utf-8")
     notebook = normal_form(json.loads(before))
     client = NotebookClient(
-        notebook, timeout=600, kernel_name="python3", record_timing=False, resources={"metadata": {"path": path.parent}}
+        notebook,
+        timeout=600,
+        kernel_name="python3",
+        record_timing=False,
+        resources={"metadata": {"path": path.parent}},
     )
     after = as_text(normal_form(client.execute()))
     path.write_text(after, "utf-8")
@@ -99,7 +111,9 @@ def execute(path):
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="execute nothing; fail if a notebook is not in normal form")
+    parser.add_argument(
+        "--check", action="store_true", help="execute nothing; fail if a notebook is not in normal form"
+    )
     parser.add_argument("files", nargs="*", type=Path, help="notebooks (all chapters if none is named)")
     options = parser.parse_args(arguments)
     files = options.files or sorted((ROOT / "chapters").glob("*.ipynb"))

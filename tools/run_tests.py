@@ -1,4 +1,4 @@
-"""Every test in one pytest run: `tests/`, and each stored output of the chapters against a fresh one (nbval)."""
+"""Every test in one pytest run: `tests/`, and the chapters' stored outputs against fresh ones (nbval)."""
 
 import os
 import subprocess

@@ -1,8 +1,9 @@
 """The book's own Sphinx extension: formulas, folds, and a page without what it does not use.
 
-The page is that of sphinx-book-theme with three kinds of change: templates of ours stand in front of the theme's
-(`templates/`, `components/`), some elements are written differently (`folds`, `citations`), and scripts and style
-sheets that no page of this book needs are left out (`page`). `explorers` brings the slider figures to life.
+The page is that of sphinx-book-theme with three kinds of change: templates of ours stand in front of the
+theme's (`templates/`, `components/`), some elements are written differently (`folds`, `citations`), and
+scripts and style sheets that no page of this book needs are left out (`page`). `explorers` brings the slider
+figures to life.
 """
 
 import sys
@@ -23,8 +24,8 @@ def use_own_node():
     katex.NODEJS_BINARY = str(folder / "node.exe" if sys.platform == "win32" else folder / "bin" / "node")
     # The package's five seconds are too few for a busy machine.
     katex.STARTUP_TIMEOUT = katex.RENDER_TIMEOUT = 120.0
-    # The way over a Unix socket connects as soon as the socket's file is there, and is refused where a busy machine
-    # has not begun to listen; the other way, over a port of this machine, tries again.
+    # The way over a Unix socket connects as soon as the socket's file is there, and is refused where a busy
+    # machine has not begun to listen; the other way, over a port of this machine, tries again.
     katex.KaTeXServer.start_server_process = katex.KaTeXServer.start_network_socket
     # Prerendering reads these and not `katex_options`. A formula that KaTeX cannot set ends the build.
     katex.KATEX_DEFAULT_OPTIONS.update(throwOnError=True, strict="error", trust=False)

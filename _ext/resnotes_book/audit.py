@@ -12,6 +12,7 @@ from pathlib import Path
 from docutils import nodes
 from resnotes.claims import CLAIMS, VERDICTS
 from resnotes.claims.claim import as_latex, as_text
+from resnotes.claims.expressions import LATEX_OF
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 from .checked import chapter_titles
@@ -25,10 +26,9 @@ SHOWN = {"holds": ("✓", "holds"), "conditions": ("◐", "holds under condition
 NOTES = {"000 and 002": "Notes 000 and 002", "002": "Note 002 alone", "003": "Note 003, a question and its answer",
          "004": "Note 004, deep residual networks"}
 KIND = {"computed": "Computed when this page was built.",
-        "published numbers": "Published numbers, cited and not computed here.",
-        "quotation": "The place quoted; there is nothing to compute."}
-RELATIONS = {"=": "=", "≠": r"\ne", "≥": r"\ge", ">": ">", "≤": r"\le", "<": "<"}
-GREEK = ("lambda", "theta", "delta")
+        "published numbers": "Published numbers: cited, not computed here.",
+        "quotation": "Quotations: the place is named, and there is nothing to compute."}
+GREEK = {"lambda": "λ", "theta": "θ", "delta": "δ"}
 
 
 # Checks.
@@ -51,16 +51,12 @@ def examine_all(app):
 # Text. What the claims hold is plain text with names such as x_5, and exact values.
 
 
-TOKEN = re.compile(rf"\b({'|'.join(GREEK)}|[A-Za-z])_(\{{[^}}]+\}}|[A-Za-z0-9]+)|\b([A-Za-z])\^T\b|\b({'|'.join(GREEK)})\b")
+INDEXED = re.compile(rf"\b({'|'.join(GREEK)}|[A-Za-z])_(\{{[^}}]+\}}|[A-Za-z0-9]+)")
 
 
 def typeset(match):
-    base, index, transposed, alone = match.groups()
-    if transposed:
-        return rf"${transposed}^{{\top}}$"
-    name = base or alone
-    name = f"\\{name}" if name in GREEK else name
-    return f"${name}_{{{index.strip('{}')}}}$" if index else f"${name}$"
+    base, index = match.groups()
+    return f"${f'{chr(92)}{base}' if base in GREEK else base}_{{{index.strip('{}')}}}$"
 
 
 def escaped(text):
@@ -68,13 +64,20 @@ def escaped(text):
     return re.sub(r"([\\`*_{}\[\]<>#|$~^])", r"\\\1", text)
 
 
+def plain(text):
+    """Text between indexed names: Greek letters and transposes by their own characters."""
+    for name, letter in GREEK.items():
+        text = re.sub(rf"\b{name}\b", letter, text)
+    return escaped(text.replace("^T", "ᵀ"))
+
+
 def prose(text):
     """Plain text as Markdown: names with an index set as formulas, everything else as it is."""
     parts, end = [], 0
-    for match in TOKEN.finditer(text):
-        parts += [escaped(text[end:match.start()]), typeset(match)]
+    for match in INDEXED.finditer(text):
+        parts += [plain(text[end:match.start()]), typeset(match)]
         end = match.end()
-    return "".join([*parts, escaped(text[end:])])
+    return "".join([*parts, plain(text[end:])])
 
 
 def is_text(value):
@@ -110,7 +113,7 @@ def statement(case, relation, value):
         return prose(as_text(value))
     if is_words(latex) or is_text(value):
         return f"{prose(quantity)} {escaped(relation)} {prose(as_text(value))}"
-    return f"$$\n{latex} {RELATIONS[relation]} {as_latex(value)}\n$$"
+    return f"$$\n{latex} {LATEX_OF[relation]} {as_latex(value)}\n$$"
 
 
 def container(name, content, depth):
@@ -134,7 +137,8 @@ def show_case(case):
         after.append(f"{{cite}}`{case.reference}`")
     if case.candidates:
         after.append(f"Found as candidate {case.candidates} of a search, smallest first.")
-    lines = [f"**{prose(case.name)}.** {data_line(case.data)}", container("beside", sides, 1), " ".join(after)]
+    mark = "" if case.kind == "computed" else f" *({case.kind})*"
+    lines = [f"**{prose(case.name)}.**{mark} {data_line(case.data)}", container("beside", sides, 1), " ".join(after)]
     return container("case", "\n\n".join(lines), 2)
 
 
@@ -143,7 +147,7 @@ def show_witness(witness):
     first = {case.agrees: case for case in reversed(witness.cases)}.values()
     front = [case for case in witness.cases if any(case is one for one in first)]
     others = [case for case in witness.cases if not any(case is one for one in front)]
-    lines = [f"**Witness.** {KIND[witness.kind]}", *map(show_case, front)]
+    lines = [f"**Witness.** {' '.join(KIND[kind] for kind in witness.kinds)}", *map(show_case, front)]
     if others:
         title = "One more case" if len(others) == 1 else f"{len(others)} more cases"
         inside = "\n\n".join(map(show_case, others))
@@ -206,7 +210,8 @@ def by_verdict():
     for verdict in VERDICTS:
         names = [claim.id for claim in CLAIMS.values() if claim.verdict == verdict]
         links = ", ".join(f"[{name}](#claim-{name.lower()})" for name in names)
-        lines.append(f'<p class="verdict-head verdict-{verdict}">{badge(verdict)} {len(names)}</p>\n\n{links}')
+        lines.append(f'<p class="verdict-head verdict-{verdict}">{badge(verdict)} {len(names)}</p>\n\n'
+                     + container("claim-links", links, 0))
     return "\n\n".join(lines)
 
 
@@ -218,15 +223,25 @@ def note_class(note):
     return f"note-{note.replace(' ', '-')}"
 
 
+def field(name, title, control):
+    return f'<div><label for="audit-{name}">{title}</label>{control}</div>'
+
+
+def select(name, title, everything, values):
+    control = (f'<select id="audit-{name}" name="{name}" autocomplete="off"><option value="">{everything}</option>'
+               f"{options(values)}</select>")
+    return field(name, title, control)
+
+
 def filter_form():
     """Hidden until the script takes it up: nothing on the page looks live and is not."""
+    verdicts = [(f"verdict-{verdict}", " ".join(SHOWN[verdict])) for verdict in VERDICTS]
+    words = '<input id="audit-words" name="words" type="search" autocomplete="off" placeholder="such as: vanish">'
     return (
         '<form id="audit-filter" class="audit-filter" role="search" aria-label="Filter the claims" hidden>'
-        '<label>Verdict <select name="verdict" autocomplete="off"><option value="">every verdict</option>'
-        f"{options((f'verdict-{verdict}', ' '.join(SHOWN[verdict])) for verdict in VERDICTS)}</select></label>"
-        '<label>Note <select name="note" autocomplete="off"><option value="">every note</option>'
-        f"{options((note_class(note), title) for note, title in NOTES.items())}</select></label>"
-        '<label>Words <input name="words" type="search" autocomplete="off" placeholder="such as: vanish"></label>'
+        f"{select('verdict', 'Verdict', 'every verdict', verdicts)}"
+        f"{select('note', 'Note', 'every note', [(note_class(note), title) for note, title in NOTES.items()])}"
+        f"{field('words', 'Words', words)}"
         '<button type="reset">Show all</button>'
         '<p id="audit-count" role="status" aria-live="polite"></p></form>'
     )

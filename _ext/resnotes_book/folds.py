@@ -1,8 +1,8 @@
 """Folded material as `<details>`: it needs no script, works by keyboard, and prints open.
 
-`:class: dropdown` on an admonition or a solution, and the cell tags `hide-input`, `hide-output` and `hide-cell`,
-all end here. The same pass takes away the ids that sphinx-proof and sphinx-exercise give to every statement's
-body alike (`proof-content`, `solution-content`), which would stand on a page many times.
+`:class: dropdown` on an admonition or a solution, and the cell tags `hide-input`, `hide-output` and
+`hide-cell`, all end here. Beside it, the ids are taken away that sphinx-proof and sphinx-exercise give to
+every statement's body alike (`proof-content`, `solution-content`), and which would repeat on a page.
 """
 
 from docutils import nodes
@@ -38,7 +38,7 @@ def depart_fold_title(self, node):
 
 
 def without_links(node):
-    """The children of `node` with every reference replaced by its text: a link inside a summary cannot be reached."""
+    """The children of `node`, each reference replaced by its text: in a summary, a click unfolds."""
     copies = []
     for child in node.children:
         if isinstance(child, nodes.reference):

@@ -1,4 +1,4 @@
-"""What stands in a page's head and header: nothing that it does not use, and no script before the first paint."""
+"""What stands in a page's head: nothing that the page does not use, and no script before the first paint."""
 
 import json
 import shutil
@@ -6,14 +6,23 @@ from pathlib import Path
 
 from docutils import nodes
 
-# The settings of the theme's version switcher, which this book has not; it would have to run before the deferred
-# script that declares DOCUMENTATION_OPTIONS.
+# A setting of the theme's version switcher, which this book has not. It would run before the script, deferred
+# like all others, that declares DOCUMENTATION_OPTIONS.
 UNUSED_SCRIPT = "DOCUMENTATION_OPTIONS.pagename"
 # Rules for formulas that clip wide ones or make an element scroll that the keyboard cannot reach; ours are in
 # assets/resnotes.css.
 UNUSED_STYLES = {"katex-math.css"}
-# What the theme copies beside the pages and no page asks for: templates, icon fonts, source maps, logos of services.
-UNUSED_FILES = ("*-macros.html", "vendor", "locales", "images", "**/*.map", "file.png", "minus.png", "plus.png")
+# What the theme copies beside the pages and no page asks for: templates, icon fonts, source maps, logos.
+UNUSED_FILES = (
+    "*-macros.html",
+    "vendor",
+    "locales",
+    "images",
+    "**/*.map",
+    "file.png",
+    "minus.png",
+    "plus.png",
+)
 
 
 def description(doctree):
@@ -31,12 +40,15 @@ def deferred(script):
 
 def prepare(app, pagename, templatename, context, doctree):
     """Defer every script and leave out what the page does not use; runs after everybody has added theirs."""
-    scripts = (script for script in context["script_files"])
     context["script_files"] = [
-        deferred(script) for script in scripts if not script.attributes.get("body", "").startswith(UNUSED_SCRIPT)
+        deferred(script)
+        for script in context["script_files"]
+        if not script.attributes.get("body", "").startswith(UNUSED_SCRIPT)
     ]
     context["css_files"] = [
-        style for style in context["css_files"] if Path(str(style.filename)).name.split("?")[0] not in UNUSED_STYLES
+        style
+        for style in context["css_files"]
+        if Path(str(style.filename)).name.split("?")[0] not in UNUSED_STYLES
     ]
     if doctree is not None:
         context["page_description"] = description(doctree)
@@ -55,10 +67,12 @@ def write_formula_counts(app, exception):
 
 
 def write_notebook_scripts(app, exception):
-    """Each notebook once more as a script: from a file:// page nothing else can be read and offered as a download."""
+    """Each notebook once more as a script: a page opened from a file can read nothing else to offer it."""
     if exception is None and app.builder.name == "html":
         for notebook in (Path(app.outdir) / "_sources").rglob("*.ipynb"):
-            call = f"resnotesDownload({json.dumps(notebook.name)}, {json.dumps(notebook.read_text('utf-8'))});\n"
+            call = (
+                f"resnotesDownload({json.dumps(notebook.name)}, {json.dumps(notebook.read_text('utf-8'))});\n"
+            )
             notebook.with_suffix(".ipynb.js").write_text(call, "utf-8")
 
 

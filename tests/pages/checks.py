@@ -1,4 +1,4 @@
-"""What a page must satisfy, as functions that return what is wrong with it; `test_checks.py` breaks each of them."""
+"""What a page must satisfy, as functions that return what is wrong with it; `test_checks.py` breaks each."""
 
 import re
 from urllib.parse import unquote, urldefrag, urlsplit
@@ -47,7 +47,9 @@ class Watched:
 
     def unfold(self):
         """Open everything that is folded away, so that it is looked at too."""
-        self.page.evaluate("() => document.querySelectorAll('details').forEach((fold) => { fold.open = true; })")
+        self.page.evaluate(
+            "() => document.querySelectorAll('details').forEach((fold) => { fold.open = true; })"
+        )
         self.settle()
 
     def settle(self):
@@ -75,7 +77,7 @@ def complaints(watched):
 
 
 def formulas(watched, expected):
-    """Formulas that are missing, failed, without MathML, or shown as TeX; `expected` is their number in the source."""
+    """Formulas that are missing, failed, without MathML, or shown as TeX; the source has `expected`."""
     seen = watched.page.evaluate(
         """() => {
           const article = document.querySelector("article.bd-article") || document.body;
@@ -104,11 +106,11 @@ def formulas(watched, expected):
 
 
 def overflow(watched):
-    """A page that scrolls sideways, and boxes that do and cannot be reached by keyboard (or can and do not)."""
+    """A page that scrolls sideways; boxes that do out of the keyboard's reach, or take focus in vain."""
     seen = watched.page.evaluate(
         """() => {
           const name = (element) =>
-            `<${element.tagName.toLowerCase()} id="${element.id}" class="${element.getAttribute("class") || ""}">`;
+            `<${element.tagName.toLowerCase()} id="${element.id}" class="${element.getAttribute("class")}">`;
           const scrolls = (element) =>
             ["auto", "scroll"].includes(getComputedStyle(element).overflowX) &&
             element.scrollWidth > element.clientWidth + 1 && element.checkVisibility();
@@ -121,7 +123,8 @@ def overflow(watched):
               .filter((element) => !boxes.some((box) => box.contains(element)))
               .slice(0, 3).map(name),
             unreachable: boxes
-              .filter((box) => box.tabIndex < 0 && !box.querySelector("a, button, input, [tabindex='0']")).map(name),
+              .filter((box) => box.tabIndex < 0 && !box.querySelector("a, button, input, [tabindex='0']"))
+              .map(name),
             needless: [...document.querySelectorAll(".katex-display[tabindex='0']")]
               .filter((box) => box.checkVisibility() && !scrolls(box)).map(name),
           };
@@ -139,7 +142,10 @@ def images(watched):
     """Images that did not load, and images whose description is missing or a file name."""
     seen = watched.page.evaluate(
         """() => [...document.querySelectorAll("article img")].map((image) => ({
-             source: image.getAttribute("src"), alt: image.getAttribute("alt"), width: image.naturalWidth }))"""
+             source: image.getAttribute("src"),
+             alt: image.getAttribute("alt"),
+             width: image.naturalWidth,
+           }))"""
     )
     found = [f"image did not load: {image['source']}" for image in seen if not image["width"]]
     named = re.compile(r"\.(png|svg|jpe?g|gif)$")
@@ -154,13 +160,14 @@ def images(watched):
 def thin_formulas(watched):
     """Put a short text in the place of each formula's inside, as wide as it was; nothing else may change.
 
-    KaTeX draws a formula with hundreds of elements that are hidden from screen readers and have the text's own
-    colour. To learn that, axe-core takes half a minute a page. `formulas` looks at their MathML.
+    KaTeX draws a formula with hundreds of elements that are hidden from screen readers and have the text's
+    own colour. To learn that, axe-core takes half a minute a page. `formulas` looks at their MathML.
     """
     watched.page.evaluate(
         """() => {
           const formulas = [...document.querySelectorAll(".katex")];
-          const widths = formulas.map((formula) => formula.closest(".katex-display") ? formula.scrollWidth : 0);
+          const widths = formulas.map((formula) =>
+            formula.closest(".katex-display") ? formula.scrollWidth : 0);
           formulas.forEach((formula, position) => {
             const text = document.createElement("span");
             text.textContent = "x";
@@ -183,7 +190,9 @@ def accessibility(watched):
 
 def links(root):
     """Links of the pages below `root` that lead nowhere: missing files, missing anchors, repeated ids."""
-    pages = {path: BeautifulSoup(path.read_text("utf-8"), "html.parser") for path in sorted(root.rglob("*.html"))}
+    pages = {
+        path: BeautifulSoup(path.read_text("utf-8"), "html.parser") for path in sorted(root.rglob("*.html"))
+    }
     anchors = {path: [tag["id"] for tag in soup.find_all(id=True)] for path, soup in pages.items()}
     found = []
     for path, soup in pages.items():

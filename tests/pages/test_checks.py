@@ -4,16 +4,17 @@ import pytest
 
 from . import checks
 
-GOOD_FORMULA = """<div class="math"><span class="katex-display"><span class="katex"><span class="katex-mathml">
-<math><mi>x</mi></math></span><span class="katex-html" aria-hidden="true">x</span></span></span></div>"""
+GOOD_FORMULA = """<div class="math"><span class="katex-display"><span class="katex">
+<span class="katex-mathml"><math><mi>x</mi></math></span>
+<span class="katex-html" aria-hidden="true">x</span></span></span></div>"""
 WIDE = '<div style="width: 3000px">wide</div>'
 
 
 def show(watched, site, body, head="", width=1280):
     folder, home = site
     page = (
-        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>A page</title><link rel="icon" href="data:,">'
-        f'<meta name="viewport" content="width=device-width">{head}</head>'
+        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>A page</title>'
+        f'<link rel="icon" href="data:,"><meta name="viewport" content="width=device-width">{head}</head>'
         f'<body><main><article class="bd-article"><h1>A page</h1>{body}</article></main></body></html>'
     )
     (folder / "page.html").write_text(page, "utf-8")
@@ -79,7 +80,7 @@ def test_a_formula_that_is_not_set_is_seen(watched, site, body, expected, said):
 
 
 def test_a_font_that_does_not_load_is_seen(watched, site):
-    head = '<style>@font-face { font-family: F; src: url(gone.woff2) } p { font-family: F }</style>'
+    head = "<style>@font-face { font-family: F; src: url(gone.woff2) } p { font-family: F }</style>"
     show(watched, site, "<p>Text</p>", head)
     watched.page.evaluate("document.fonts.ready")
     assert "font did not load: F" in checks.formulas(watched, 0)
@@ -90,7 +91,10 @@ def test_a_font_that_does_not_load_is_seen(watched, site):
     [
         (WIDE, "scrolls sideways by"),
         (f'<div style="overflow-x: auto">{WIDE}</div>', "out of the keyboard's reach"),
-        (GOOD_FORMULA.replace('"katex-display"', '"katex-display" tabindex="0"'), "takes the focus without scrolling"),
+        (
+            GOOD_FORMULA.replace('"katex-display"', '"katex-display" tabindex="0"'),
+            "takes the focus without scrolling",
+        ),
     ],
 )
 def test_an_overflow_is_seen(watched, site, body, said):
@@ -104,7 +108,8 @@ def test_a_box_that_scrolls_by_keyboard_passes(watched, site):
 
 
 @pytest.mark.parametrize(
-    ("alt", "said"), [("", "without a description"), ('alt="a/b.png"', "without a description"), ('alt="a"', "not load")]
+    ("alt", "said"),
+    [("", "without a description"), ('alt="a/b.png"', "without a description"), ('alt="a"', "not load")],
 )
 def test_a_bad_image_is_seen(watched, site, alt, said):
     show(watched, site, f'<img src="gone.png" {alt}>')
@@ -141,6 +146,10 @@ def test_a_dead_link_is_seen(tmp_path, body, said):
 
 
 def test_good_links_pass(tmp_path):
-    (tmp_path / "a.html").write_text('<a href="b.html#there">b</a><a href="https://example.org">c</a>', "utf-8")
-    (tmp_path / "b.html").write_text('<p id="there"></p><a href="#there">d</a><a href="a.html">a</a>', "utf-8")
+    (tmp_path / "a.html").write_text(
+        '<a href="b.html#there">b</a><a href="https://example.org">c</a>', "utf-8"
+    )
+    (tmp_path / "b.html").write_text(
+        '<p id="there"></p><a href="#there">d</a><a href="a.html">a</a>', "utf-8"
+    )
     assert checks.links(tmp_path) == []

@@ -14,7 +14,9 @@ from . import checks
 
 HTML = ROOT / "_build" / "html"
 # Found from the build, so that a page cannot be forgotten; a missing build fails in the `book` fixture.
-PAGES = [path.relative_to(HTML).as_posix() for path in sorted(HTML.rglob("*.html"))] or ["the book was not built"]
+PAGES = [path.relative_to(HTML).as_posix() for path in sorted(HTML.rglob("*.html"))] or [
+    "the book was not built"
+]
 # index.html only leads to the first page.
 CONTENT = [page for page in PAGES if page != "index.html"]
 NOTEBOOKS = [path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "chapters").glob("*.ipynb"))]
@@ -56,7 +58,7 @@ def test_page_on_file(book, watched, page):
 
 
 def test_formulas_were_counted(book):
-    """The counts come from the build; a book of this kind without formulas would make the tests above empty."""
+    """The counts come from the build; without formulas in the book the tests above would be empty."""
     assert sum(json.loads((book.parent / "formulas.json").read_text("utf-8")).values()) > 50
 
 

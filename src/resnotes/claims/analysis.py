@@ -5,16 +5,16 @@ from __future__ import annotations
 from fractions import Fraction
 from functools import lru_cache, partial
 
-from sympy import Eq, Ne, Symbol
+from sympy import Ne
 
-from ..equations import chain, eq, together
+from ..equations import eq, together
 from ..symbolic import bounds, forward, unrolled
 from ..symbolic.algebra import L, OrderedProduct, OrderedSum, Transpose, i, l
-from ..symbolic.quantities import F, J, W, g, relu, x
+from ..symbolic.quantities import F, J, g, relu, x
 from . import spaces
 from .claim import Claim, Example, Judged, Quoted, Shown, Truth, anywhere
 from .exact import eye
-from .expressions import AsPrinted, Total, total
+from .expressions import ONE, AsPrinted, Total, total
 from .lambdas import GRADIENT_TEXT, UNITS, identity_shortcuts, long_chain
 from .residuals import cancelling_bank, cancels
 
@@ -95,41 +95,74 @@ def _first_weight(world):
 @lru_cache
 def _open_bank() -> tuple:
     """ReLU after every addition, and every sum positive."""
-    return tuple(world for world in spaces.chain((1, 2, 3), (1, 2), after="relu").sample(200, seed=13, top=3) if _open(world))
+    return tuple(
+        world
+        for world in spaces.chain((1, 2, 3), (1, 2), after="relu").sample(200, seed=13, top=3)
+        if _open(world)
+    )
 
 
 CLAIMS = (
     _definition(
-        id="S4-E1", place="first formula",
+        id="S4-E1",
+        place="first formula",
         statement="A unit adds a shortcut h and a branch F, and applies f.",
         claimed=together(forward.unit),
         corrected="A definition: He et al. (2016), equations (1) and (2).",
         truths=(_general("forward-unit"),),
-        evidence=(_unit("a scaled shortcut, a ReLU after the addition", eq(*forward.unit[1]), shortcut="scalar", after="relu"),
-                  _unit("the same before the ReLU", eq(*forward.unit[0]), shortcut="scalar", after="relu")),
+        evidence=(
+            _unit(
+                "a scaled shortcut, a ReLU after the addition",
+                eq(*forward.unit[1]),
+                shortcut="scalar",
+                after="relu",
+            ),
+            _unit("the same before the ReLU", eq(*forward.unit[0]), shortcut="scalar", after="relu"),
+        ),
     ),
     _definition(
-        id="S4-E2", place="paragraph after the first formula",
+        id="S4-E2",
+        place="paragraph after the first formula",
         statement="A unit has K layers of weights; f is a ReLU and h the identity.",
         typed=r"W_l = \{W_{l,k} \mid 1 \le k \le K\},\quad h(x_l) = x_l,\quad f = \operatorname{ReLU}",
-        corrected="A definition. K is 2 or 3 in He et al. (2015). The note has lost the numbers of its citations here.",
-        truths=(Truth(partial(spaces.chain_bank, after="relu"), eq(x(l + 1), relu(l + 1)(x(l) + F(l)(x(l)))),
-                      where=_all(_relu_identity, lambda world: not world.start)),),
-        evidence=(_unit("one unit", eq(x(l + 1), relu(l + 1)(x(l) + F(l)(x(l)))), after="relu"),
-                  Quoted("where the citations were", "convolutional layers in", "a definition", "a definition", True, "he2016")),
+        corrected="A definition. K is 2 or 3 in He et al. (2015). The note has lost the numbers of its "
+        "citations here.",
+        truths=(
+            Truth(
+                partial(spaces.chain_bank, after="relu"),
+                eq(x(l + 1), relu(l + 1)(x(l) + F(l)(x(l)))),
+                where=_all(_relu_identity, lambda world: not world.start),
+            ),
+        ),
+        evidence=(
+            _unit("one unit", eq(x(l + 1), relu(l + 1)(x(l) + F(l)(x(l)))), after="relu"),
+            Quoted(
+                "where the citations were",
+                "convolutional layers in",
+                "a definition",
+                "a definition",
+                True,
+                "he2016",
+            ),
+        ),
     ),
     _definition(
-        id="S4-E3", place="second formula",
+        id="S4-E3",
+        place="second formula",
         statement="With nothing after the addition, a unit adds its branch to its input.",
         claimed=eq(x(l + 1), x(l) + F(l)(x(l))),
         corrected="With h the identity as well, which the note says just before.",
         truths=(_plain(eq(x(l + 1), x(l) + F(l)(x(l)))),),
-        evidence=(_unit("one unit", eq(x(l + 1), x(l) + F(l)(x(l)))),
-                  _unit("two components", eq(x(l + 1), x(l) + F(l)(x(l))), widths=(2,), top=1)),
+        evidence=(
+            _unit("one unit", eq(x(l + 1), x(l) + F(l)(x(l)))),
+            _unit("two components", eq(x(l + 1), x(l) + F(l)(x(l))), widths=(2,), top=1),
+        ),
         rests_on=("forward-unit",),
     ),
     _mathematics(
-        id="S4-E4", place="third formula", verdict="holds",
+        id="S4-E4",
+        place="third formula",
+        verdict="holds",
         statement="A deep state is a shallower one plus all branches between them.",
         claimed=eq(*unrolled.state),
         corrected="For L > l, with h and f the identity.",
@@ -138,110 +171,220 @@ CLAIMS = (
         reference="he2016",
     ),
     _mathematics(
-        id="S4-P1", place="first property in the list", verdict="wrong",
+        id="S4-P1",
+        place="first property in the list",
+        verdict="wrong",
         statement="The residual part of that sum starts at unit 1.",
         claimed=eq(x(L), x(l) + FROM_ONE),
         corrected="It starts at l.",
         truths=(_plain(equation="unrolled-forward"),),
-        evidence=(_unit("l = 0", eq(x(L), x(l) + FROM_ONE), False, text="The branch of unit 0 is missing."),
-                  _unit("l = 2", eq(x(L), x(l) + FROM_ONE), False, depths=(3,), start=2,
-                        text="The branch of unit 1 is in x_2 already."),
-                  _unit("l = 1", eq(x(L), x(l) + FROM_ONE), True, depths=(2,), start=1, text="Right here: the limit is l.")),
-        reference="he2016",
-    ),
-    _mathematics(
-        id="S4-P2", place="second property in the list", verdict="holds",
-        statement="A deep state is the first one plus all branches.",
-        claimed=eq(x(L), x(0) + FROM_ZERO),
-        corrected="Right. The words beside it leave x_0 out of the sum.",
-        truths=(_plain(eq(x(L), x(0) + FROM_ZERO)),),
-        evidence=tuple(_unit(f"{depth} units", eq(x(L), x(0) + FROM_ZERO), depths=(depth,)) for depth in (1, 2)),
-        reference="he2016", rests_on=("unrolled-forward",),
-    ),
-    _mathematics(
-        id="S4-E5", place="last formula, first equals sign", verdict="holds",
-        statement="The gradient at x_l is the gradient at x_L times the derivative of x_L with respect to x_l.",
-        claimed=eq(g(l), g(L) * AsPrinted(x(L), x(l))),
-        corrected="With gradients as rows. With columns the derivative is transposed and stands in front.",
-        truths=(Truth(partial(spaces.chain_bank, "matrix", "relu"), eq(g(l), g(L) * Total(x(L), x(l)))),
-                Truth(partial(spaces.chain_bank, "matrix", "relu"),
-                      eq(Transpose(g(l)), Transpose(Total(x(L), x(l))) * Transpose(g(L))))),
-        evidence=(_unit("rows", eq(g(l), g(L) * Total(x(L), x(l))), True, _not_symmetric, widths=(2,)),
-                  _unit("columns", eq(Transpose(g(l)), Transpose(Total(x(L), x(l))) * Transpose(g(L))), True, _not_symmetric,
-                        widths=(2,))),
-        rests_on=("backward-row", "backward-product"),
-    ),
-    _mathematics(
-        id="S4-E6", place="last formula, second equals sign", verdict="ambiguous",
-        statement="That is the gradient at x_L times 1 plus the derivative of the sum of all branches from unit 0.",
-        claimed=eq(g(l), g(L) * (1 + AsPrinted(FROM_ZERO, x(l)))),
-        corrected="The sum starts at l, and 1 is I. Starting at 0 does no harm if the branches before unit l count as constants; "
-                  "if x_l is written out as x_0 plus those branches, the identity is counted twice.",
-        truths=(_plain(equation="unrolled-two-terms"), _plain(equation="unrolled-term"), _plain(equation="unrolled-lower-limit", start=1)),
         evidence=(
-            _unit("earlier branches are constants", total(eq(g(l), g(L) * (1 + AsPrinted(FROM_ZERO, x(l))))), True, depths=(2,),
-                  start=1),
-            _unit("earlier branches are x_l - x_0", eq(g(l), g(L) * (1 + Total(x(l) - x(0) + FROM_L, x(l)))), False, depths=(2,),
-                  start=1, text="The identity twice."),
+            _unit("l = 0", eq(x(L), x(l) + FROM_ONE), False, text="The branch of unit 0 is missing."),
+            _unit(
+                "l = 2",
+                eq(x(L), x(l) + FROM_ONE),
+                False,
+                depths=(3,),
+                start=2,
+                text="The branch of unit 1 is in x_2 already.",
+            ),
+            _unit(
+                "l = 1",
+                eq(x(L), x(l) + FROM_ONE),
+                True,
+                depths=(2,),
+                start=1,
+                text="Right here: the limit is l.",
+            ),
         ),
         reference="he2016",
     ),
     _mathematics(
-        id="S4-T1", place="first part in the list after the last formula", verdict="conditions",
-        statement="One part is the upstream gradient itself; it meets no weights and guarantees that something arrives.",
-        claimed=DIRECT,
-        corrected="It is one summand, and it is g_L where h and f are the identity. It is no lower bound on the sum: the other "
-                  "part can cancel it.",
+        id="S4-P2",
+        place="second property in the list",
+        verdict="holds",
+        statement="A deep state is the first one plus all branches.",
+        claimed=eq(x(L), x(0) + FROM_ZERO),
+        corrected="Right. The words beside it leave x_0 out of the sum.",
+        truths=(_plain(eq(x(L), x(0) + FROM_ZERO)),),
+        evidence=tuple(
+            _unit(f"{depth} units", eq(x(L), x(0) + FROM_ZERO), depths=(depth,)) for depth in (1, 2)
+        ),
+        reference="he2016",
+        rests_on=("unrolled-forward",),
+    ),
+    _mathematics(
+        id="S4-E5",
+        place="last formula, first equals sign",
+        verdict="holds",
+        statement="The gradient at x_l is the gradient at x_L times the derivative of x_L with respect to "
+        "x_l.",
+        claimed=eq(g(l), g(L) * AsPrinted(x(L), x(l))),
+        corrected="With gradients as rows. With columns the derivative is transposed and stands in front.",
+        truths=(
+            Truth(partial(spaces.chain_bank, "matrix", "relu"), eq(g(l), g(L) * Total(x(L), x(l)))),
+            Truth(
+                partial(spaces.chain_bank, "matrix", "relu"),
+                eq(Transpose(g(l)), Transpose(Total(x(L), x(l))) * Transpose(g(L))),
+            ),
+        ),
+        evidence=(
+            _unit("rows", eq(g(l), g(L) * Total(x(L), x(l))), True, _not_symmetric, widths=(2,)),
+            _unit(
+                "columns",
+                eq(Transpose(g(l)), Transpose(Total(x(L), x(l))) * Transpose(g(L))),
+                True,
+                _not_symmetric,
+                widths=(2,),
+            ),
+        ),
+        rests_on=("backward-row", "backward-product"),
+    ),
+    _mathematics(
+        id="S4-E6",
+        place="last formula, second equals sign",
+        verdict="ambiguous",
+        statement="That is the gradient at x_L times 1 plus the derivative of the sum of all branches from"
+        " unit 0.",
+        claimed=eq(g(l), g(L) * (ONE + AsPrinted(FROM_ZERO, x(l)))),
+        corrected="The sum starts at l, and 1 is I. Starting at 0 does no harm if the branches before unit"
+        " l count as constants; if x_l is written out as x_0 plus those branches, the identity "
+        "is counted twice.",
+        truths=(
+            _plain(equation="unrolled-two-terms"),
+            _plain(equation="unrolled-term"),
+            _plain(equation="unrolled-lower-limit", start=1),
+        ),
+        evidence=(
+            _unit(
+                "earlier branches are constants",
+                total(eq(g(l), g(L) * (ONE + AsPrinted(FROM_ZERO, x(l))))),
+                True,
+                depths=(2,),
+                start=1,
+            ),
+            _unit(
+                "earlier branches are x_l - x_0",
+                eq(g(l), g(L) * (1 + Total(x(l) - x(0) + FROM_L, x(l)))),
+                False,
+                depths=(2,),
+                start=1,
+                text="The identity twice.",
+            ),
+        ),
+        reference="he2016",
+    ),
+    _mathematics(
+        id="S4-T1",
+        place="first part in the list after the last formula",
+        verdict="conditions",
+        statement="One part is the upstream gradient itself; it meets no weights and guarantees that "
+        "something arrives.",
+        claimed=eq(g(l), g(L) + g(L) * AsPrinted(FROM_L, x(l))),
+        corrected="It is one summand, and it is g_L where h and f are the identity. It is no lower bound "
+        "on the sum: the other part can cancel it.",
         truths=(_plain(equation="unrolled-two-terms"), _general("unrolled-general-terms")),
         evidence=(
             _unit("h and f the identity", DIRECT),
             _unit("a ReLU after the addition", DIRECT, False, after="relu"),
             _unit("a scaled shortcut", DIRECT, False, shortcut="scalar"),
-            _unit("h and f the identity, the whole gradient", Ne(g(l), 0, evaluate=False), False,
-                  text="The direct part is there, and nothing comes back."),
+            _unit(
+                "h and f the identity, the whole gradient",
+                Ne(g(l), 0, evaluate=False),
+                False,
+                text="The direct part is there, and nothing comes back.",
+            ),
         ),
-        reference="he2016", rests_on=("unrolled-cancel",),
+        reference="he2016",
+        rests_on=("unrolled-cancel",),
     ),
     _mathematics(
-        id="S4-T2", place="second part in the list after the last formula", verdict="conditions",
+        id="S4-T2",
+        place="second part in the list after the last formula",
+        verdict="conditions",
         statement="The other part takes the layers with weights.",
-        claimed=total(eq(AsPrinted(FROM_L, x(l)), LAYERS_ALONE)),
-        corrected="It is the sum of all 2^(L - l) - 1 other paths. Only one of them takes every branch; most are mixed.",
+        claimed=eq(AsPrinted(FROM_L, x(l)), LAYERS_ALONE),
+        corrected="It is the sum of all 2^(L - l) - 1 other paths. Only one of them takes every branch; "
+        "most are mixed.",
         truths=(_plain(equation="unrolled-term"), _plain(MIXED, start=1)),
         evidence=(
             _unit("one unit", eq(TERM, LAYERS_ALONE), True),
-            _unit("two units", eq(TERM, LAYERS_ALONE), False, depths=(2,), text="Three paths, of which two take a skip as well."),
+            _unit(
+                "two units",
+                eq(TERM, LAYERS_ALONE),
+                False,
+                depths=(2,),
+                text="Three paths, of which two take a skip as well.",
+            ),
         ),
-        reference="he2016", rests_on=("unrolled-count",),
+        reference="he2016",
+        rests_on=("unrolled-count",),
     ),
     _mathematics(
-        id="S4-T3", place="paragraph that starts with “Note that”", verdict="wrong",
-        statement="To vanish, the gradient would need the derivative of the sum to be -1 all the time, which is improbable.",
+        id="S4-T3",
+        place="paragraph that starts with “Note that”",
+        verdict="wrong",
+        statement="To vanish, the gradient would need the derivative of the sum to be -1 all the time, "
+        "which is improbable.",
         claimed=Ne(bounds.g * (1 + unrolled.M), 0, evaluate=False),
-        corrected="A term near -1 is enough: with F = -x/2 it is 2^(-n) - 1 and the gradient 2^(-n). For vectors, one left "
-                  "eigenvector with g M = -g is enough. The paper speaks of all samples of a mini-batch. And nothing is said "
-                  "about the gradients of weights.",
-        truths=(Truth(cancelling_bank, equation="unrolled-cancel", where=cancels),
-                Truth(spaces.equal_bank, equation="unrolled-scalar-term")),
-        evidence=(
-            Shown("the term is never -1", GRADIENT_TEXT, _halves(Fraction(1, 2**UNITS)), False,
-                  (("L", "L", UNITS), ("F", "F", "-x/2"), ("term", r"\text{term}", Fraction(1, 2**UNITS) - 1)),
-                  "As small as in a plain chain with the factor 1/2.", relation=Ne),
-            Example("vectors: the term is not -I", Ne(bounds.g * (1 + unrolled.M), 0, evaluate=False), spaces.one_unit((2,)), False,
-                    _not_minus_identity, "g is a left eigenvector."),
-            Quoted("what the paper says", "for all samples in a mini-batch", "every sample", "not all samples at once", False,
-                   "he2016"),
-            Judged("a weight whose branch ends in 0", ("dE/dW_1", r"\frac{\partial \mathcal{E}}{\partial W_1}"), _first_weight,
-                   spaces.input_skip(), False, _silent_branch, "All of g reaches u, nothing reaches W_1."),
+        corrected="A term near -1 is enough: with F = -x/2 it is 2^(-n) - 1 and the gradient 2^(-n). For "
+        "vectors, one left eigenvector with g M = -g is enough. The paper speaks of all samples "
+        "of a mini-batch. And nothing is said about the gradients of weights.",
+        truths=(
+            Truth(cancelling_bank, equation="unrolled-cancel", where=cancels),
+            Truth(spaces.equal_bank, equation="unrolled-scalar-term"),
         ),
-        reference="he2016", rests_on=("backward-own-block",),
+        evidence=(
+            Shown(
+                "the term is never -1",
+                GRADIENT_TEXT,
+                _halves(Fraction(1, 2**UNITS)),
+                False,
+                (("L", "L", UNITS), ("F", "F", "-x/2"), ("term", r"\text{term}", Fraction(1, 2**UNITS) - 1)),
+                "As small as in a plain chain with the factor 1/2.",
+                relation=Ne,
+            ),
+            Example(
+                "vectors: the term is not -I",
+                Ne(bounds.g * (1 + unrolled.M), 0, evaluate=False),
+                spaces.one_unit((2,)),
+                False,
+                _not_minus_identity,
+                "g is a left eigenvector.",
+            ),
+            Quoted(
+                "what the paper says",
+                "for all samples in a mini-batch",
+                "every sample",
+                "not all samples at once",
+                False,
+                "he2016",
+            ),
+            Judged(
+                "a weight whose branch ends in 0",
+                ("dE/dW_1", r"\frac{\partial \mathcal{E}}{\partial W_1}"),
+                _first_weight,
+                spaces.input_skip(),
+                False,
+                _silent_branch,
+                "All of g reaches u, nothing reaches W_1.",
+            ),
+        ),
+        reference="he2016",
+        rests_on=("backward-own-block",),
     ),
     _mathematics(
-        id="S4-T4", place="last paragraph, first sentence", verdict="conditions",
+        id="S4-T4",
+        place="last paragraph, first sentence",
+        verdict="conditions",
         statement="Between any two units there is a direct way, for states and for gradients.",
-        claimed=together(((x(L), x(l) + FROM_L), (g(l), g(L) * (1 + AsPrinted(FROM_L, x(l)))))),
+        claimed=together(((x(L), x(l) + FROM_L), (g(l), g(L) * (ONE + AsPrinted(FROM_L, x(l)))))),
         corrected="Where h and f are the identity.",
-        truths=(_plain(equation="unrolled-forward"), _plain(equation="unrolled-two-terms"), _general("unrolled-general-terms")),
+        truths=(
+            _plain(equation="unrolled-forward"),
+            _plain(equation="unrolled-two-terms"),
+            _general("unrolled-general-terms"),
+        ),
         evidence=(
             _unit("forward, h and f the identity", FORWARD_DIRECT, depths=(2,)),
             _unit("backward, h and f the identity", DIRECT, depths=(2,)),
@@ -251,15 +394,24 @@ CLAIMS = (
         reference="he2016",
     ),
     _mathematics(
-        id="S4-T5", place="last paragraph, list", verdict="ambiguous",
+        id="S4-T5",
+        place="last paragraph, list",
+        verdict="ambiguous",
         statement="Two conditions are needed: h is the identity, and f, here a ReLU, is the identity.",
-        claimed=DIRECT,
-        corrected="ReLU is not the identity; it acts as one where every sum is at least 0. The unrolled sum and a direct term of "
-                  "exactly g need both conditions, the form with the product of lambdas needs f alone, and the product of "
-                  "D_i (H_i + J_i) needs neither.",
-        truths=(_plain(equation="unrolled-two-terms"), Truth(partial(spaces.chain_bank, "scalar"), equation="scaling-two-terms",
-                      where=lambda world: world.after == "identity"),
-                _general("backward-product"), Truth(_open_bank, DIRECT, where=_all(_open, identity_shortcuts))),
+        claimed=eq(g(l), g(L) + g(L) * AsPrinted(FROM_L, x(l))),
+        corrected="ReLU is not the identity; it acts as one where every sum is at least 0. The unrolled "
+        "sum and a direct term of exactly g need both conditions, the form with the product of "
+        "lambdas needs f alone, and the product of D_i (H_i + J_i) needs neither.",
+        truths=(
+            _plain(equation="unrolled-two-terms"),
+            Truth(
+                partial(spaces.chain_bank, "scalar"),
+                equation="scaling-two-terms",
+                where=lambda world: world.after == "identity",
+            ),
+            _general("backward-product"),
+            Truth(_open_bank, DIRECT, where=_all(_open, identity_shortcuts)),
+        ),
         evidence=(
             _unit("f is the identity", DIRECT, depths=(2,)),
             _unit("f is a ReLU, every sum positive", DIRECT, True, _open, depths=(2,), after="relu"),
@@ -268,5 +420,3 @@ CLAIMS = (
         reference="he2016",
     ),
 )
-
-

@@ -1,8 +1,8 @@
 """A claim of the notes, its verdict, and the witness that shows it.
 
-A witness is made of cases. Each case is one small network (or a published number, or a place in the notes), with
-what is claimed about it beside what is true. What is claimed comes from the claim's own formula; what is true is
-computed without it.
+A witness is made of cases. Each case is one small network (or a published number, or a place in the notes),
+with what is claimed about it beside what is true. What is claimed comes from the claim's own formula; what
+is true is computed without it.
 """
 
 from __future__ import annotations
@@ -123,22 +123,33 @@ class Case:
         if isinstance(self.claimed, str) and self.relation == ":":
             middle = f"claimed: {self.claimed}; found: {as_text(self.true)}"
         else:
-            middle = (f"claimed: {self.quantity[0]} {self.relation} {as_text(self.claimed)}; "
-                      f"true: {self.quantity[0]} = {as_text(self.true)}")
+            middle = (
+                f"claimed: {self.quantity[0]} {self.relation} {as_text(self.claimed)}; "
+                f"true: {self.quantity[0]} = {as_text(self.true)}"
+            )
         return f"{self.name}: {numbers + '; ' if numbers else ''}{middle}: {verdict}. {self.text}".rstrip()
 
     def as_dict(self) -> dict:
         """For pages: every value as text and as LaTeX."""
+
         def both(value):
             return {"value": as_json(value), "text": as_text(value), "latex": as_latex(value)}
 
         return {
             "name": self.name,
-            "data": [{"name": name, "name_latex": latex, **both(value)} for name, (latex, value) in self.data.items()],
-            "kind": self.kind, "quantity": {"text": self.quantity[0], "latex": self.quantity[1]},
+            "data": [
+                {"name": name, "name_latex": latex, **both(value)}
+                for name, (latex, value) in self.data.items()
+            ],
+            "kind": self.kind,
+            "quantity": {"text": self.quantity[0], "latex": self.quantity[1]},
             "relation": {"text": self.relation, "latex": LATEX_OF.get(self.relation, self.relation)},
-            "claimed": both(self.claimed), "true": both(self.true), "agrees": self.agrees, "text": self.text,
-            "candidates": self.candidates, "reference": self.reference,
+            "claimed": both(self.claimed),
+            "true": both(self.true),
+            "agrees": self.agrees,
+            "text": self.text,
+            "candidates": self.candidates,
+            "reference": self.reference,
         }
 
 
@@ -184,8 +195,15 @@ class Witness:
 
     def as_dict(self) -> dict:
         """For pages and files."""
-        return {"id": self.id, "verdict": self.verdict, "kinds": list(self.kinds), "refutes": self.refutes,
-                "holds": self.holds, "text": self.text, "cases": [case.as_dict() for case in self.cases]}
+        return {
+            "id": self.id,
+            "verdict": self.verdict,
+            "kinds": list(self.kinds),
+            "refutes": self.refutes,
+            "holds": self.holds,
+            "text": self.text,
+            "cases": [case.as_dict() for case in self.cases],
+        }
 
     def as_json(self) -> str:
         """The same as JSON, deterministic."""
@@ -257,8 +275,17 @@ class Example:
         world, candidates = self.find()
         true, claimed = (plain(side) for side in world.sides(self.says))
         left = self.says.lhs.subs(dict(world.values))
-        return world, Case(self.name, shown(world), (str(left), printing.latex(left)), SIGNS[self.says.func], claimed, true,
-                           world.holds(self.says), self.text, candidates)
+        return world, Case(
+            self.name,
+            shown(world),
+            (str(left), printing.latex(left)),
+            SIGNS[self.says.func],
+            claimed,
+            true,
+            world.holds(self.says),
+            self.text,
+            candidates,
+        )
 
 
 @dataclass(frozen=True)
@@ -305,21 +332,40 @@ class Judged:
     def found(self):
         world, candidates = self.find()
         claimed, true = (plain(value) for value in self.judge(world))
-        return world, Case(self.name, shown(world), self.quantity, SIGNS[self.relation], claimed, true,
-                           self._agrees(claimed, true), self.text, candidates)
+        return world, Case(
+            self.name,
+            shown(world),
+            self.quantity,
+            SIGNS[self.relation],
+            claimed,
+            true,
+            self._agrees(claimed, true),
+            self.text,
+            candidates,
+        )
 
 
 def compared(relation, true, claimed) -> bool:
     """Whether ``true relation claimed``, for numbers and tuples exactly, for text by equality."""
-    if isinstance(true, (str, bool)) or isinstance(claimed, (str, bool)) or _has_text(true) or _has_text(claimed):
+    if (
+        isinstance(true, (str, bool))
+        or isinstance(claimed, (str, bool))
+        or _has_text(true)
+        or _has_text(claimed)
+    ):
         return (true == claimed) != (relation is Ne)
     if isinstance(true, tuple) or isinstance(claimed, tuple):
         if np.shape(true) != np.shape(claimed):
             return relation is Ne
         return satisfied(relation, *(np.array(value, dtype=object) for value in (true, claimed)))
     if isinstance(true, Decimal) or isinstance(claimed, Decimal):
-        return {Gt: true > claimed, Ge: true >= claimed, Lt: true < claimed, Le: true <= claimed,
-                Ne: true != claimed}.get(relation, true == claimed)
+        return {
+            Gt: true > claimed,
+            Ge: true >= claimed,
+            Lt: true < claimed,
+            Le: true <= claimed,
+            Ne: true != claimed,
+        }.get(relation, true == claimed)
     return satisfied(relation, true, claimed)
 
 
@@ -355,8 +401,16 @@ class Shown:
     def found(self):
         claimed, true = (plain(value) for value in self.compute())
         data = {name: (latex, plain(value)) for name, latex, value in self.data}
-        return None, Case(self.name, data, self.quantity, SIGNS[self.relation], claimed, true,
-                          compared(self.relation, true, claimed), self.text)
+        return None, Case(
+            self.name,
+            data,
+            self.quantity,
+            SIGNS[self.relation],
+            claimed,
+            true,
+            compared(self.relation, true, claimed),
+            self.text,
+        )
 
 
 @dataclass(frozen=True)
@@ -394,9 +448,18 @@ class Published:
         claimed, true = values[self.claimed], values[self.true]
         data = {name: (words_as_latex(name), value) for name, value in values.items()}
         what = f"{self.quantity}, {self.true}"
-        return None, Case(self.name, data, (what, words_as_latex(what)), SIGNS[self.relation], claimed, true,
-                          compared(self.relation, true, claimed), self.text, reference=self.reference,
-                          kind="published numbers")
+        return None, Case(
+            self.name,
+            data,
+            (what, words_as_latex(what)),
+            SIGNS[self.relation],
+            claimed,
+            true,
+            compared(self.relation, true, claimed),
+            self.text,
+            reference=self.reference,
+            kind="published numbers",
+        )
 
 
 @dataclass(frozen=True)
@@ -426,9 +489,18 @@ class Quoted:
         return self.found()[1]
 
     def found(self):
-        return None, Case(self.name, {"words": (words_as_latex("words"), f"“{self.words}”")},
-                          (self.words, words_as_latex(self.words)), ":", self.claimed, self.found_there, self.outcome,
-                          self.text, reference=self.reference, kind="quotation")
+        return None, Case(
+            self.name,
+            {"words": (words_as_latex("words"), f"“{self.words}”")},
+            (self.words, words_as_latex(self.words)),
+            ":",
+            self.claimed,
+            self.found_there,
+            self.outcome,
+            self.text,
+            reference=self.reference,
+            kind="quotation",
+        )
 
 
 @dataclass(frozen=True)
@@ -483,8 +555,10 @@ class Truth:
             raise CheckError(f"{member} cannot be evaluated: {cause}") from cause
         if not fits:
             numbers = {str(name): plain(value) for name, value in world.data.items()}
-            raise CheckError(f"got {as_text(plain(stated))} for {member.rhs}, want {SIGNS[relation]} "
-                             f"{as_text(plain(true))} for {member.lhs}, at {numbers}")
+            raise CheckError(
+                f"got {as_text(plain(stated))} for {member.rhs}, want {SIGNS[relation]} "
+                f"{as_text(plain(true))} for {member.lhs}, at {numbers}"
+            )
 
 
 @dataclass(frozen=True)
@@ -494,7 +568,8 @@ class Claim:
     Attributes
     ----------
     id : str
-        As in the audit: S0-A1 and so on. S0 stands in notes 000 and 002, S2 in 002 alone, S3 in 003, S4 in 004.
+        As in the audit: S0-A1 and so on. S0 stands in notes 000 and 002, S2 in 002 alone, S3 in 003, S4 in
+        004.
     note : str
     place : str
         Where in the note.
@@ -556,7 +631,7 @@ class Claim:
 
     @property
     def corrected_expression(self) -> Expr | None:
-        """The corrected form: a relation, or a Tuple of all its relations in order. None where it is words alone."""
+        """The corrected form, a relation or a Tuple of all of them in order; None where it is words."""
         members = [member for truth in self.truths for member in relations(truth.stated)]
         if not members:
             return None
@@ -587,10 +662,20 @@ class Claim:
     def as_dict(self) -> dict:
         """For pages: everything but the witness."""
         return {
-            "id": self.id, "note": self.note, "place": self.place, "kind": self.kind, "statement": self.statement,
-            "formula": self.formula, "verdict": self.verdict, "corrected": self.corrected,
-            "corrected_formulas": [{"equation": label, "latex": text} for label, text in self.corrected_formulas],
-            "equations": list(self.equations), "chapter": self.chapter, "reference": self.reference,
+            "id": self.id,
+            "note": self.note,
+            "place": self.place,
+            "kind": self.kind,
+            "statement": self.statement,
+            "formula": self.formula,
+            "verdict": self.verdict,
+            "corrected": self.corrected,
+            "corrected_formulas": [
+                {"equation": label, "latex": text} for label, text in self.corrected_formulas
+            ],
+            "equations": list(self.equations),
+            "chapter": self.chapter,
+            "reference": self.reference,
         }
 
     def check(self, expression: Expr | None = None) -> CheckResult:
@@ -622,7 +707,9 @@ class Claim:
     def _check(self) -> CheckResult:
         found = [item.found() for item in self.evidence]
         worlds = _worlds_of(found)
-        comparisons = self._check_verdict([case for _, case in found]) + sum(world.confirm() for world in worlds)
+        comparisons = self._check_verdict([case for _, case in found]) + sum(
+            world.confirm() for world in worlds
+        )
         worst = 0.0
         for truth in self.truths:
             comparisons += truth.check(relations(truth.stated), worlds)
@@ -642,7 +729,7 @@ class Claim:
         worlds, worst, comparisons = _worlds_of(_found_once(self)), 0.0, 0
         for truth in self.truths:
             stated = relations(truth.stated)
-            mine, members = members[:len(stated)], members[len(stated):]
+            mine, members = members[: len(stated)], members[len(stated) :]
             changed = [new for new, old in zip(mine, stated, strict=True) if new != old]
             if not changed:
                 continue
@@ -656,8 +743,10 @@ class Claim:
     def _check_verdict(self, cases) -> int:
         for item, case in zip(self.evidence, cases, strict=True):
             if case.agrees != item.outcome:
-                raise CheckError(f"{self.id}, {case.name}: got claimed {as_text(case.claimed)} and true "
-                                 f"{as_text(case.true)}, want them to {'agree' if item.outcome else 'differ'}")
+                raise CheckError(
+                    f"{self.id}, {case.name}: got claimed {as_text(case.claimed)} and true "
+                    f"{as_text(case.true)}, want them to {'agree' if item.outcome else 'differ'}"
+                )
         outcomes = [case.agrees for case in cases]
         problem = {
             "holds": not all(outcomes),
@@ -666,8 +755,10 @@ class Claim:
             "ambiguous": len(set(outcomes)) < 2,
         }[self.verdict]
         if problem:
-            raise CheckError(f"{self.id}: got {[(as_text(case.claimed), as_text(case.true)) for case in cases]} "
-                             f"(claimed, true), which do not show the verdict {self.verdict}")
+            raise CheckError(
+                f"{self.id}: got {[(as_text(case.claimed), as_text(case.true)) for case in cases]} "
+                f"(claimed, true), which do not show the verdict {self.verdict}"
+            )
         return len(cases)
 
 

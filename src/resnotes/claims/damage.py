@@ -1,4 +1,4 @@
-"""Corrected forms, damaged in the ways of :mod:`resnotes.mutations`, to see whether the claims' checks notice."""
+"""Corrected forms, damaged in the ways of :mod:`resnotes.mutations`: do the claims' checks notice?"""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ def survey(claim: Claim) -> Survey:
     """
     expression = claim.corrected_expression
     if expression is None:
-        raise ValueError(f"claim: got {claim.id}, whose corrected form is words alone, want one with a formula")
+        raise ValueError(
+            f"claim: got {claim.id}, whose corrected form is words alone, want one with a formula"
+        )
     made, caught, equivalent, survivors = 0, 0, [], []
     for mutant in mutants(expression):
         made += 1

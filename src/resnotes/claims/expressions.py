@@ -1,12 +1,12 @@
-"""What the notes' formulas need beyond the ordered algebra: derivatives whose reading is open, and a diagonal.
+"""What the notes' formulas need beyond the ordered algebra: derivatives whose reading is open.
 
-The notes write every derivative with the same sign. Whether other states are held fixed is left to the reader,
-and several of their equations are right in one reading and wrong in another.
+The notes write every derivative with the same sign. Whether other states are held fixed is left to the
+reader, and several of their equations are right in one reading and wrong in another.
 """
 
 from __future__ import annotations
 
-from sympy import Eq, Expr, Ge, Gt, Le, Lt, Ne, Tuple
+from sympy import Eq, Expr, Ge, Gt, Le, Lt, Ne, S, Tuple
 
 from ..symbolic import printing
 from ..symbolic.algebra import OrderedSum, Partial
@@ -53,6 +53,21 @@ class Total(_Derivative):
     sign = "d"
 
 
+class One(Expr):
+    """The 1 that the notes print where the identity matrix is meant; every reading makes it that."""
+
+    is_commutative = False
+
+    def _latex(self, printer):
+        return "1"
+
+    def _sympystr(self, printer):
+        return "1"
+
+
+ONE = One()
+
+
 class Diag(Expr):
     """The diagonal matrix of a column."""
 
@@ -69,7 +84,7 @@ class Diag(Expr):
 
 
 def read_as(expression: Expr, reading: type) -> Expr:
-    """Give every derivative printed with an open reading the one named: ``Partial`` (direct) or :class:`Total`."""
+    """Give every derivative whose reading is open the one named: ``Partial`` (direct) or ``Total``."""
     if isinstance(expression, Tuple):
         return Tuple(*(read_as(member, reading) for member in expression.args))
     if isinstance(expression, tuple(SIGNS)):
@@ -78,7 +93,7 @@ def read_as(expression: Expr, reading: type) -> Expr:
 
 
 def _read(side: Expr, reading: type) -> Expr:
-    return side.replace(AsPrinted, lambda of, by: reading(of, by))
+    return side.replace(AsPrinted, lambda of, by: reading(of, by)).xreplace({ONE: S.One})
 
 
 def direct(expression: Expr) -> Expr:
@@ -102,7 +117,9 @@ def relations(expression: Expr) -> list[Expr]:
     members = list(expression.args) if isinstance(expression, Tuple) else [expression]
     for member in members:
         if not isinstance(member, tuple(SIGNS)):
-            raise ValueError(f"expression: got {type(member).__name__} {member}, want a relation or a Tuple of them")
+            raise ValueError(
+                f"expression: got {type(member).__name__} {member}, want a relation or a Tuple of them"
+            )
     return members
 
 
@@ -114,5 +131,7 @@ def formula(expression: Expr) -> str:
         if len(pairs) > 1 and len({left for left, _ in pairs}) > 1:
             return printing.system(pairs)
         return printing.equation(pairs[0][0], *(right for _, right in pairs))
-    lines = [printing.relation(member.lhs, f"&{LATEX_OF[SIGNS[type(member)]]}", member.rhs) for member in members]
+    lines = [
+        printing.relation(member.lhs, f"&{LATEX_OF[SIGNS[type(member)]]}", member.rhs) for member in members
+    ]
     return printing.aligned(lines) if len(lines) > 1 else lines[0].replace("&", "")

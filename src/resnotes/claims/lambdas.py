@@ -7,17 +7,18 @@ from functools import partial
 from itertools import product as every
 
 import numpy as np
-from sympy import Ge, Gt, Lt, S, Symbol, linsolve
+from sympy import Abs, Ge, Gt, Lt, S, Symbol, linsolve
 
 from ..equations import eq
 from ..symbolic import bounds, scaling, unrolled
 from ..symbolic.algebra import L, Mean, Norm, OrderedProduct, OrderedSum, Scalar, i, l
 from ..symbolic.quantities import F, W, g, lam, x
 from . import spaces
-from .claim import anywhere, Claim, Example, Published, Quoted, Shown, Truth
-from .exact import Chain, HalfOpen, array, eye
+from .claim import Claim, Example, Published, Quoted, Shown, Truth, anywhere
+from .exact import array, eye
 from .expressions import AsPrinted, Total, total
 from .residuals import BOTH, SAME_LENGTH, SCALING, both, nonzero, not_a_sign, orthogonal, rotations
+from .worlds import Chain, HalfOpen
 
 _mathematics = partial(Claim, note=BOTH, kind="mathematics", chapter=SCALING)
 
@@ -52,7 +53,9 @@ def _plain(expression=None, equation="", where=anywhere, **options):
 
 def identity_shortcuts(world) -> bool:
     """Every lambda_i is 1."""
-    return all(not isinstance(world.shortcuts[k], np.ndarray) and world.shortcuts[k] == 1 for k in range(world.depth))
+    return all(
+        not isinstance(world.shortcuts[k], np.ndarray) and world.shortcuts[k] == 1 for k in range(world.depth)
+    )
 
 
 def first_factor(world):
@@ -114,7 +117,7 @@ def _product_of(term, count):
 
 
 def _mean_growth(branch) -> Fraction:
-    """The mean of |g (I + J)|^2 for g = (1, 0), over all sign matrices: the second moments of He initialisation."""
+    """The mean of |g (I + J)|^2 for g = (1, 0), over all sign matrices: He's second moments for n = 2."""
     total, count = 0, 0
     for J in branch():
         below = array([1, 0]) @ (eye(2) + J)
@@ -158,8 +161,8 @@ def _growths():
 def _gained():
     """Whether x -> 2 x is x + w_2 ReLU(w_1 x) for some w_1, w_2, by what it would take at x = 1 and x = -1.
 
-    For w_1 >= 0 only p = w_2 w_1 matters: 1 + p = 2 and -1 = -2. For w_1 < 0, with p = -w_2 w_1, it is 1 = 2 and
-    -1 + p = -2.
+    For w_1 >= 0 only p = w_2 w_1 matters: 1 + p = 2 and -1 = -2. For w_1 < 0, with p = -w_2 w_1, it is 1 =
+    2 and -1 + p = -2.
     """
     p = Symbol("p")
     open_right = linsolve([S(1) + p - 2, S(-1) + 2], [p])
@@ -168,7 +171,7 @@ def _gained():
 
 
 def _correlations(depth=3):
-    """Correlation of the gradients of two inputs whose masks are independent, plain and residual, after some layers."""
+    """Correlation of two inputs' gradients after some layers, plain and residual; masks independent."""
     masks = [np.diag(entries).astype(object) for entries in every((0, 1), repeat=2)]
 
     def covariances(shortcut):
@@ -186,247 +189,524 @@ def _correlations(depth=3):
     return tuple(covariances(shortcut) ** depth for shortcut in (0 * eye(2), eye(2)))
 
 
-HE_TABLE = (("identity", "6.61"), ("0.5 x + 0.5 F", "12.35"), ("exclusive gating, bias -6", "8.70"),
-            ("shortcut-only gating, bias -6", "6.91"), ("1x1 convolution", "12.22"))
-RESNET_34 = (("A: zero-padding", "25.03"), ("B: projection where the width changes", "24.52"),
-             ("C: projections everywhere", "24.19"))
+HE_TABLE = (
+    ("identity", "6.61"),
+    ("0.5 x + 0.5 F", "12.35"),
+    ("exclusive gating, bias -6", "8.70"),
+    ("shortcut-only gating, bias -6", "6.91"),
+    ("1x1 convolution", "12.22"),
+)
+RESNET_34 = (
+    ("A: zero-padding", "25.03"),
+    ("B: projection where the width changes", "24.52"),
+    ("C: projections everywhere", "24.19"),
+)
 ERROR_110 = "test error in %, CIFAR-10, 110 layers"
 ERROR_34 = "top-1 error in %, ImageNet, 34 layers"
 
 
 CLAIMS = (
     _mathematics(
-        id="S0-L1", place="after “Now consider”", verdict="holds",
+        id="S0-L1",
+        place="after “Now consider”",
+        verdict="holds",
         statement="A unit with a scaled shortcut is lambda times its input plus the branch.",
         claimed=eq(x(l + 1), lam(l) * x(l) + F(l)(x(l))),
-        corrected="A definition. It drops the ReLU after the addition without saying so (f is the identity), and its index "
-                  "counts units where the text before counted layers.",
+        corrected="A definition. It drops the ReLU after the addition without saying so (f is the "
+        "identity), and its index counts units where the text before counted layers.",
         truths=(_scalar(equation="scaling-unit"),),
-        evidence=(Example("one unit", eq(x(l + 1), lam(l) * x(l) + F(l)(x(l))), _scaled(nonzero=True), True),
-                  Example("two components", eq(x(l + 1), lam(l) * x(l) + F(l)(x(l))),
-                          _scaled(widths=(2,), nonzero=True, top=1), True)),
+        evidence=(
+            Example("one unit", eq(x(l + 1), lam(l) * x(l) + F(l)(x(l))), _scaled(nonzero=True), True),
+            Example(
+                "two components",
+                eq(x(l + 1), lam(l) * x(l) + F(l)(x(l))),
+                _scaled(widths=(2,), nonzero=True, top=1),
+                True,
+            ),
+        ),
     ),
     _mathematics(
-        id="S0-L2", place="after “Now consider”, next line", verdict="holds",
+        id="S0-L2",
+        place="after “Now consider”, next line",
+        verdict="holds",
         statement="Lambda may be any number; it sets the size of the shortcut.",
-        claimed=eq(Norm(lam(l) * x(l)), Norm(lam(l)) * Norm(x(l))),
+        claimed=eq(Norm(lam(l) * x(l)), Abs(lam(l)) * Norm(x(l))),
         corrected="Its sign too; and lambda = 0 is a plain network.",
-        truths=(_scalar(equation="scaling-unit"),
-                _scalar(eq(Norm(lam(l) * x(l)), Norm(lam(l)) * Norm(x(l))), where=lambda world: world.start == 0)),
-        evidence=tuple(Example(name, eq(Norm(lam(l) * x(l)), Norm(lam(l)) * Norm(x(l))), _scaled(ones=True, branch=False),
-                               True, where)
-                       for name, where in (("larger", lambda world: first_factor(world) > 1),
-                                           ("the other sign", lambda world: first_factor(world) < 0),
-                                           ("no shortcut", lambda world: first_factor(world) == 0))),
+        truths=(
+            _scalar(equation="scaling-unit"),
+            _scalar(eq(Norm(lam(l) * x(l)), Abs(lam(l)) * Norm(x(l))), where=lambda world: world.start == 0),
+        ),
+        evidence=tuple(
+            Example(
+                name,
+                eq(Norm(lam(l) * x(l)), Abs(lam(l)) * Norm(x(l))),
+                _scaled(ones=True, branch=False),
+                True,
+                where,
+            )
+            for name, where in (
+                ("larger", lambda world: first_factor(world) > 1),
+                ("the other sign", lambda world: first_factor(world) < 0),
+                ("no shortcut", lambda world: first_factor(world) == 0),
+            )
+        ),
     ),
     _mathematics(
-        id="S0-L3", place="formula after “recursively defined”", verdict="wrong",
+        id="S0-L3",
+        place="formula after “recursively defined”",
+        verdict="wrong",
         statement="A state is an earlier state plus the branches from unit l to unit L.",
         claimed=eq(x(L), x(l) + OrderedSum(F(i)(x(i)), (i, l, L))),
-        corrected="The sum ends at L - 1: unit L - 1 is the one that makes x_L. The form is unrolled rather than recursive.",
+        corrected="The sum ends at L - 1: unit L - 1 is the one that makes x_L. The form is unrolled "
+        "rather than recursive.",
         truths=(_plain(equation="unrolled-forward"),),
-        evidence=(Example("as printed", eq(x(L), x(l) + OrderedSum(F(i)(x(i)), (i, l, L))), spaces.chain(beyond=True, nonzero=True),
-                          text="The sum gives the next state, x_2."),),
+        evidence=(
+            Example(
+                "as printed",
+                eq(x(L), x(l) + OrderedSum(F(i)(x(i)), (i, l, L))),
+                spaces.chain(beyond=True, nonzero=True),
+                text="The sum gives the next state, x_2.",
+            ),
+        ),
         rests_on=("scaling-forward",),
     ),
     _mathematics(
-        id="S0-L4", place="formula after “Introducing λ”", verdict="wrong",
-        statement="With lambda, a state is the product of the factors from 1 to L - 1 times an earlier state, plus a branch "
-                  "that takes up the other factors.",
+        id="S0-L4",
+        place="formula after “Introducing λ”",
+        verdict="wrong",
+        statement="With lambda, a state is the product of the factors from 1 to L - 1 times an earlier "
+        "state, plus a branch that takes up the other factors.",
         claimed=eq(x(L), FROM_ONE * x(l) + scaling.Fhat(x(i))),
-        corrected="The product starts at l, and the branches are a sum from l to L - 1. Each branch is multiplied by the "
-                  "factors that come after it.",
-        truths=(_scalar(equation="scaling-forward-hat"), _scalar(equation="scaling-forward"),
-                _scalar(equation="scaling-branch-hat")),
+        corrected="The product starts at l, and the branches are a sum from l to L - 1. Each branch is "
+        "multiplied by the factors that come after it.",
+        truths=(
+            _scalar(equation="scaling-forward-hat"),
+            _scalar(equation="scaling-forward"),
+            _scalar(equation="scaling-branch-hat"),
+        ),
         evidence=(
-            Example("the branch stands for the whole sum: the product's lower limit",
-                    eq(x(L), FROM_ONE * x(l) + HATS), _scaled(nonzero=True), text="lambda_0 is missing."),
-            Example("the same for l = 1", eq(x(L), FROM_ONE * x(l) + HATS), _scaled(depths=(2,), start=1, nonzero=True), True,
-                    text="Right here: the limit is l."),
-            Example("one branch, the first, with the right product",
-                    eq(x(L), TO_BEFORE_L * x(l) + scaling.Fhat(x(i)).subs(i, l)),
-                    _scaled(depths=(2,), nonzero=True), text="The branch of unit 1 is missing."),
-            Example("one branch, the last, with the right product",
-                    eq(x(L), TO_BEFORE_L * x(l) + scaling.Fhat(x(i)).subs(i, L - 1)),
-                    _scaled(depths=(2,), nonzero=True), text="The branch of unit 0 is missing."),
+            Example(
+                "the branch stands for the whole sum: the product's lower limit",
+                eq(x(L), FROM_ONE * x(l) + HATS),
+                _scaled(nonzero=True),
+                text="lambda_0 is missing.",
+            ),
+            Example(
+                "the same for l = 1",
+                eq(x(L), FROM_ONE * x(l) + HATS),
+                _scaled(depths=(2,), start=1, nonzero=True),
+                True,
+                text="Right here: the limit is l.",
+            ),
+            Example(
+                "one branch, the first, with the right product",
+                eq(x(L), TO_BEFORE_L * x(l) + scaling.Fhat(x(i)).subs(i, l)),
+                _scaled(depths=(2,), nonzero=True),
+                text="The branch of unit 1 is missing.",
+            ),
+            Example(
+                "one branch, the last, with the right product",
+                eq(x(L), TO_BEFORE_L * x(l) + scaling.Fhat(x(i)).subs(i, L - 1)),
+                _scaled(depths=(2,), nonzero=True),
+                text="The branch of unit 0 is missing.",
+            ),
         ),
     ),
     _mathematics(
-        id="S0-L5", place="formula after “backpropagation is defined as”", verdict="wrong",
-        statement="The gradient is the one at x_L times the product of the factors from l to L plus the derivative of the sum "
-                  "of branches.",
+        id="S0-L5",
+        place="formula after “backpropagation is defined as”",
+        verdict="wrong",
+        statement="The gradient is the one at x_L times the product of the factors from l to L plus the "
+        "derivative of the sum of branches.",
         claimed=eq(g(l), g(L) * (TO_L + AsPrinted(BRANCHES, x(l)))),
-        corrected="Two slips. The product ends at L - 1, and the branches under the derivative are those that have taken up "
-                  "the later factors. Together the bracket is the product of lambda_i I + J_i.",
-        truths=(_scalar(equation="scaling-two-terms-hat"), _scalar(equation="scaling-two-terms"),
-                _scalar(equation="scaling-jacobian")),
+        corrected="Two slips. The product ends at L - 1, and the branches under the derivative are those "
+        "that have taken up the later factors. Together the bracket is the product of lambda_i I"
+        " + J_i.",
+        truths=(
+            _scalar(equation="scaling-two-terms-hat"),
+            _scalar(equation="scaling-two-terms"),
+            _scalar(equation="scaling-jacobian"),
+        ),
         evidence=(
-            Example("as printed", total(eq(g(l), g(L) * (TO_L + AsPrinted(BRANCHES, x(l))))),
-                    _scaled(beyond=True, ones=True, nonzero=True)),
-            Example("the limit alone", eq(g(l), g(L) * (TO_L + Total(HATS, x(l)))),
-                    _scaled(beyond=True, ones=True, nonzero=True),
-                    text="lambda_L belongs to the next unit."),
-            Example("the missing hat alone", eq(g(l), g(L) * (TO_BEFORE_L + Total(BRANCHES, x(l)))),
-                    _scaled(depths=(2,), ones=True, nonzero=True), text="The branch of unit 0 has to pass the shortcut of unit 1."),
+            Example(
+                "as printed",
+                total(eq(g(l), g(L) * (TO_L + AsPrinted(BRANCHES, x(l))))),
+                _scaled(beyond=True, ones=True, nonzero=True),
+            ),
+            Example(
+                "the limit alone",
+                eq(g(l), g(L) * (TO_L + Total(HATS, x(l)))),
+                _scaled(beyond=True, ones=True, nonzero=True),
+                text="lambda_L belongs to the next unit.",
+            ),
+            Example(
+                "the missing hat alone",
+                eq(g(l), g(L) * (TO_BEFORE_L + Total(BRANCHES, x(l)))),
+                _scaled(depths=(2,), ones=True, nonzero=True),
+                text="The branch of unit 0 has to pass the shortcut of unit 1.",
+            ),
         ),
     ),
     _mathematics(
-        id="S0-L6", place="sentence after that formula", verdict="conditions",
-        statement="The 1 has become the product of the factors from l to L, which can be as large or small as one likes.",
+        id="S0-L6",
+        place="sentence after that formula",
+        verdict="conditions",
+        statement="The 1 has become the product of the factors from l to L, which can be as large or small"
+        " as one likes.",
         claimed=eq(Lambda, TO_L),
         corrected="The product from l to L - 1. It can be of any size, negative, or 0.",
         truths=(_scalar(equation="scaling-shortcut-product"),),
         evidence=(
-            Example("lambda_L is 1", eq(Lambda, TO_L), _scaled(beyond=True, branch=False, ones=True), True, _last_is_one),
-            Example("lambda_L is not 1", eq(Lambda, TO_L), _scaled(beyond=True, branch=False, ones=True), False, nonzero,
-                    "The limit is one too high."),
-            Shown("as large as one likes", LAMBDA_TEXT, lambda: (2**UNITS, long_chain(2, 0).evaluate(Lambda)), True,
-                  _alike(2, 0)),
-            Shown("as small as one likes", LAMBDA_TEXT,
-                  lambda: (Fraction(1, 2**UNITS), long_chain(Fraction(1, 2), 0).evaluate(Lambda)), True,
-                  _alike(Fraction(1, 2), 0)),
-            Shown("negative", LAMBDA_TEXT, lambda: (0, long_chain(-1, 0, 3).evaluate(Lambda)), True,
-                  (("L", "L", 3), ("lambda_i", r"\lambda_i", -1)), relation=Lt),
+            Example(
+                "lambda_L is 1",
+                eq(Lambda, TO_L),
+                _scaled(beyond=True, branch=False, ones=True),
+                True,
+                _last_is_one,
+            ),
+            Example(
+                "lambda_L is not 1",
+                eq(Lambda, TO_L),
+                _scaled(beyond=True, branch=False, ones=True),
+                False,
+                nonzero,
+                "The limit is one too high.",
+            ),
+            Shown(
+                "as large as one likes",
+                LAMBDA_TEXT,
+                lambda: (2**UNITS, long_chain(2, 0).evaluate(Lambda)),
+                True,
+                _alike(2, 0),
+            ),
+            Shown(
+                "as small as one likes",
+                LAMBDA_TEXT,
+                lambda: (Fraction(1, 2**UNITS), long_chain(Fraction(1, 2), 0).evaluate(Lambda)),
+                True,
+                _alike(Fraction(1, 2), 0),
+            ),
+            Shown(
+                "negative",
+                LAMBDA_TEXT,
+                lambda: (0, long_chain(-1, 0, 3).evaluate(Lambda)),
+                True,
+                (("L", "L", 3), ("lambda_i", r"\lambda_i", -1)),
+                relation=Lt,
+            ),
         ),
     ),
     _mathematics(
-        id="S0-L7", place="“From now”", verdict="ambiguous",
+        id="S0-L7",
+        place="“From now”",
+        verdict="ambiguous",
         statement="The product of the factors from l to L is called lambda.",
         claimed=eq(TO_L, Scalar("lambda")),
-        corrected="The letter is taken: each factor has it already. Call the product Lambda_{l:L} and let it end at L - 1.",
+        corrected="The letter is taken: each factor has it already. Call the product Lambda_{l:L} and let "
+        "it end at L - 1.",
         truths=(_scalar(equation="scaling-shortcut-product"),),
         evidence=(
-            Example("lambda is what every factor is", eq(TO_L, lam(l)), _scaled(beyond=True, branch=False, ones=True), False,
-                    _all_equal, "With equal factors, the product is not the factor."),
-            Example("lambda names the printed product, and is what multiplies g", eq(Lambda, TO_L),
-                    _scaled(beyond=True, branch=False, ones=True), False, _all_equal, "One factor too many."),
-            Example("lambda names the product that ends at L - 1", eq(Lambda, TO_BEFORE_L),
-                    _scaled(beyond=True, branch=False, ones=True), True, _all_equal),
+            Example(
+                "lambda is what every factor is",
+                eq(TO_L, lam(l)),
+                _scaled(beyond=True, branch=False, ones=True),
+                False,
+                _all_equal,
+                "With equal factors, the product is not the factor.",
+            ),
+            Example(
+                "lambda names the printed product, and is what multiplies g",
+                eq(Lambda, TO_L),
+                _scaled(beyond=True, branch=False, ones=True),
+                False,
+                _all_equal,
+                "One factor too many.",
+            ),
+            Example(
+                "lambda names the product that ends at L - 1",
+                eq(Lambda, TO_BEFORE_L),
+                _scaled(beyond=True, branch=False, ones=True),
+                True,
+                _all_equal,
+            ),
         ),
     ),
     _mathematics(
-        id="S0-L8", place="after “From now”, first sentence", verdict="conditions",
+        id="S0-L8",
+        place="after “From now”, first sentence",
+        verdict="conditions",
         statement="A smaller lambda scales the gradient down, and it can vanish.",
         claimed=SMALLER,
-        corrected="Only the shortcut term is scaled. The branches may make up for it: lambda = 1/2 with F = x/2 gives a gradient "
-                  "of exactly 1 at any depth. And lambda_i < 1 alone does not make the product vanish; it decays "
-                  "exponentially exactly if the mean of log|lambda_i| stays below 0 in the limit superior.",
-        truths=(_scalar(equation="scaling-jacobian"), _scalar(equation="scaling-two-terms"),
-                _scalar(equation="scaling-log-size", where=lambda world: nonzero(world))),
+        corrected="Only the shortcut term is scaled. The branches may make up for it: lambda = 1/2 with F "
+        "= x/2 gives a gradient of exactly 1 at any depth. And lambda_i < 1 alone does not make "
+        "the product vanish; it decays exponentially exactly if the mean of log|lambda_i| stays "
+        "below 0 in the limit superior.",
+        truths=(
+            _scalar(equation="scaling-jacobian"),
+            _scalar(equation="scaling-two-terms"),
+            _scalar(equation="scaling-log-size", where=lambda world: nonzero(world)),
+        ),
         typed_corrected=r"\limsup_{n \to \infty} \frac{1}{n} \sum_{i=1}^{n} \log \left|\lambda_i\right| < 0",
         evidence=(
-            Example("the shortcut alone", SMALLER, _scaled(ones=True, denominators=(1, 2)), True, both(_below_one, _no_branch)),
-            Example("with a branch", SMALLER, _scaled(ones=True, denominators=(1, 2)), False, _below_one,
-                    "The branch makes up for the shortcut."),
-            Shown("the same, 54 units", GRADIENT_TEXT, _through(Fraction(1, 2), Fraction(1, 2), 1), False,
-                  _alike(Fraction(1, 2), Fraction(1, 2)), "The shortcut term is 1/2^54, the gradient is 1.", relation=Lt),
-            Shown("factors below 1 whose product stays above 1/2", LAMBDA_TEXT,
-                  lambda: (Fraction(1, 2), _product_of(lambda k: 1 - Fraction(1, (k + 1) ** 2), UNITS)), False,
-                  (("L", "L", UNITS), ("lambda_i", r"\lambda_i", "1 - 1/(i + 1)^2, i = 1 .. 54")),
-                  "It tends to 1/2 and never gets there.", relation=Lt),
+            Example(
+                "the shortcut alone",
+                SMALLER,
+                _scaled(ones=True, denominators=(1, 2)),
+                True,
+                both(_below_one, _no_branch),
+            ),
+            Example(
+                "with a branch",
+                SMALLER,
+                _scaled(ones=True, denominators=(1, 2)),
+                False,
+                _below_one,
+                "The branch makes up for the shortcut.",
+            ),
+            Shown(
+                "the same, 54 units",
+                GRADIENT_TEXT,
+                _through(Fraction(1, 2), Fraction(1, 2), 1),
+                False,
+                _alike(Fraction(1, 2), Fraction(1, 2)),
+                "The shortcut term is 1/2^54, the gradient is 1.",
+                relation=Lt,
+            ),
+            Shown(
+                "factors below 1 whose product stays above 1/2",
+                LAMBDA_TEXT,
+                lambda: (Fraction(1, 2), _product_of(lambda k: 1 - Fraction(1, (k + 1) ** 2), UNITS)),
+                False,
+                (("L", "L", UNITS), ("lambda_i", r"\lambda_i", "1 - 1/(i + 1)^2, i = 1 .. 54")),
+                "It tends to 1/2 and never gets there.",
+                relation=Lt,
+            ),
         ),
         rests_on=("scaling-below",),
     ),
     _mathematics(
-        id="S0-L9", place="after “From now”, second sentence", verdict="wrong", chapter="06_at_least",
+        id="S0-L9",
+        place="after “From now”, second sentence",
+        verdict="wrong",
+        chapter="06_at_least",
         statement="With lambda, the property that the gradient is at least the one at x_L is lost.",
         claimed=AT_LEAST,
-        corrected="There is nothing to lose: for lambda = 1 the property does not hold either. And for lambda other than 1 it "
-                  "may hold.",
-        truths=(_plain(eq(g(l), g(L) * unrolled.product()), where=identity_shortcuts),
-                Truth(spaces.unit_bank, equation="at-least-lower", tight=spaces.shrinking_bank)),
+        corrected="There is nothing to lose: for lambda = 1 the property does not hold either. And for "
+        "lambda other than 1 it may hold.",
+        truths=(
+            _plain(eq(g(l), g(L) * unrolled.product()), where=identity_shortcuts),
+            Truth(spaces.unit_bank, equation="at-least-lower", tight=spaces.shrinking_bank),
+        ),
         evidence=(
             Example("lambda = 1", AT_LEAST, spaces.chain(ones=True), text="Not there to begin with."),
-            Example("lambda other than 1", AT_LEAST, _scaled(ones=True, nonzero=True), True,
-                    lambda world: first_factor(world) not in (0, 1), "Not lost."),
+            Example(
+                "lambda other than 1",
+                AT_LEAST,
+                _scaled(ones=True, nonzero=True),
+                True,
+                lambda world: first_factor(world) not in (0, 1),
+                "Not lost.",
+            ),
         ),
     ),
     _mathematics(
-        id="S0-L10", place="after “From now”, third sentence", verdict="conditions",
+        id="S0-L10",
+        place="after “From now”, third sentence",
+        verdict="conditions",
         statement="A larger lambda can make the gradient exponentially larger with depth.",
         claimed=LARGER,
-        corrected="It can. It need not: factors above 1 may have a product that converges, and a branch may cancel what the "
-                  "shortcut adds (lambda = 2 with F = -x gives a gradient of exactly 1).",
+        corrected="It can. It need not: factors above 1 may have a product that converges, and a branch "
+        "may cancel what the shortcut adds (lambda = 2 with F = -x gives a gradient of exactly "
+        "1).",
         truths=(_scalar(equation="scaling-jacobian"), _scalar(equation="scaling-two-terms")),
         evidence=(
             Example("the shortcut alone", LARGER, _scaled(ones=True), True, both(_above_one, _no_branch)),
-            Example("with a branch", LARGER, _scaled(ones=True), False, _above_one, "The branch takes away what lambda adds."),
-            Shown("the shortcut alone, 54 units", GRADIENT_TEXT, _through(2, 0, 2**UNITS), True, _alike(2, 0)),
-            Shown("with a branch, 54 units", GRADIENT_TEXT, _through(2, -1, 1), False, _alike(2, -1), relation=Gt),
-            Shown("factors above 1 whose product stays below 4", LAMBDA_TEXT,
-                  lambda: (4, _product_of(lambda k: 1 + Fraction(1, k**2), 5)), False,
-                  (("L", "L", 5), ("lambda_i", r"\lambda_i", "1 + 1/i^2, i = 1 .. 5")),
-                  "It tends to sinh(pi)/pi, which is about 3.68.", relation=Gt),
+            Example(
+                "with a branch",
+                LARGER,
+                _scaled(ones=True),
+                False,
+                _above_one,
+                "The branch takes away what lambda adds.",
+            ),
+            Shown(
+                "the shortcut alone, 54 units", GRADIENT_TEXT, _through(2, 0, 2**UNITS), True, _alike(2, 0)
+            ),
+            Shown(
+                "with a branch, 54 units",
+                GRADIENT_TEXT,
+                _through(2, -1, 1),
+                False,
+                _alike(2, -1),
+                relation=Gt,
+            ),
+            Shown(
+                "factors above 1 whose product stays below 4",
+                LAMBDA_TEXT,
+                lambda: (4, _product_of(lambda k: 1 + Fraction(1, k**2), 5)),
+                False,
+                (("L", "L", 5), ("lambda_i", r"\lambda_i", "1 + 1/i^2, i = 1 .. 5")),
+                "It tends to sinh(pi)/pi, which is about 3.68.",
+                relation=Gt,
+            ),
         ),
         rests_on=("scaling-above",),
     ),
     _mathematics(
-        id="S0-L11", place="after “From now”, fourth sentence", verdict="wrong",
+        id="S0-L11",
+        place="after “From now”, fourth sentence",
+        verdict="wrong",
         statement="For lambda = 1 nothing scales the gradient on its way back.",
         claimed=eq(g(l), g(L)),
-        corrected="The shortcut term stays g. The gradient is g times the product of I + J_i: with F = x it doubles in every "
-                  "unit. At He initialisation its mean square doubles in every block whose branch starts with a ReLU, and "
-                  "is multiplied by 3 where the branch is affine, ReLU, affine.",
-        truths=(_plain(eq(g(l), g(L) * unrolled.product())),
-                Truth(partial(spaces.mean_bank, HalfOpen), eq(Mean(Norm(bounds.below) ** 2), 2 * Norm(bounds.g) ** 2))),
+        corrected="The shortcut term stays g. The gradient is g times the product of I + J_i: with F = x "
+        "it doubles in every unit. At He initialisation its mean square doubles in every block "
+        "whose branch starts with a ReLU, and is multiplied by 3 where the branch is affine, "
+        "ReLU, affine.",
+        truths=(
+            _plain(eq(g(l), g(L) * unrolled.product())),
+            Truth(
+                partial(spaces.mean_bank, HalfOpen),
+                eq(Mean(Norm(bounds.below) ** 2), 2 * Norm(bounds.g) ** 2),
+            ),
+        ),
         evidence=(
             Example("one unit", eq(g(l), g(L)), spaces.chain(ones=True)),
             Shown("F = x, 54 units", GRADIENT_TEXT, _through(1, 1, 1), False, _alike(1, 1), "2^54"),
-            Shown("mean square over one block, two components, all sign matrices", ("mean of |g_l|^2 / |g_{l+1}|^2",
-                  r"\mathbb{E}\lVert g_l \rVert^2 / \lVert g_{l+1} \rVert^2"), _growths, False,
-                  (("branches", r"\text{branches}", ("W ReLU", "W ReLU W ReLU", "W ReLU W")),),
-                  "Signs have the second moments of He initialisation for n = 2."),
+            Shown(
+                "mean square over one block, two components, all sign matrices",
+                ("mean of |g_l|^2 / |g_{l+1}|^2", r"\mathbb{E}\lVert g_l \rVert^2 / \lVert g_{l+1} \rVert^2"),
+                _growths,
+                False,
+                (("branches", r"\text{branches}", ("W ReLU", "W ReLU W ReLU", "W ReLU W")),),
+                "Signs have the second moments of He initialisation for n = 2.",
+            ),
         ),
         rests_on=("scaling-jacobian",),
     ),
     _mathematics(
-        id="S0-L12", kind="published results", place="after “From now”, end of the fourth sentence", verdict="conditions",
+        id="S0-L12",
+        kind="published results",
+        place="after “From now”, end of the fourth sentence",
+        verdict="conditions",
         statement="Hence the identity is the shortcut to use.",
-        corrected="An empirical statement, and one about depth. With 110 layers the identity did best in He et al. (2016, "
-                  "Table 1), a gate that starts almost open came close, and plain scaling and convolutions did badly. With 34 "
-                  "layers projections did best.",
+        corrected="An empirical statement, and one about depth. With 110 layers the identity did best in "
+        "He et al. (2016, Table 1), a gate that starts almost open came close, and plain scaling"
+        " and convolutions did badly. With 34 layers projections did best.",
         evidence=(
-            Published("110 layers, against scaling", ERROR_110, HE_TABLE, "identity", "0.5 x + 0.5 F", Gt, True, "he2016"),
-            Published("110 layers, against a gate that starts almost open", ERROR_110, HE_TABLE, "identity",
-                      "shortcut-only gating, bias -6", Gt, True, "he2016", "The difference is 0.30."),
-            Published("34 layers", ERROR_34, RESNET_34, "A: zero-padding", "C: projections everywhere", Gt, False, "he2015",
-                      "The identity was the worst of the three."),
+            Published(
+                "110 layers, against scaling",
+                ERROR_110,
+                HE_TABLE,
+                "identity",
+                "0.5 x + 0.5 F",
+                Gt,
+                True,
+                "he2016",
+            ),
+            Published(
+                "110 layers, against a gate that starts almost open",
+                ERROR_110,
+                HE_TABLE,
+                "identity",
+                "shortcut-only gating, bias -6",
+                Gt,
+                True,
+                "he2016",
+                "The difference is 0.30.",
+            ),
+            Published(
+                "34 layers",
+                ERROR_34,
+                RESNET_34,
+                "A: zero-padding",
+                "C: projections everywhere",
+                Gt,
+                False,
+                "he2015",
+                "The identity was the worst of the three.",
+            ),
         ),
         reference="he2016",
     ),
     _mathematics(
-        id="S0-L13", kind="published results", place="last paragraph, first sentence", verdict="conditions",
+        id="S0-L13",
+        kind="published results",
+        place="last paragraph, first sentence",
+        verdict="conditions",
         statement="Any other shortcut, a 1x1 convolution for example, does harm on the way back.",
-        corrected="It depends on the singular values of the product of shortcuts, and on depth. With 34 layers, projections "
-                  "everywhere were best; with 110 layers, 1x1 convolutions nearly doubled the error. Orthogonal shortcuts keep "
-                  "every norm exactly.",
+        corrected="It depends on the singular values of the product of shortcuts, and on depth. With 34 "
+        "layers, projections everywhere were best; with 110 layers, 1x1 convolutions nearly "
+        "doubled the error. Orthogonal shortcuts keep every norm exactly.",
         truths=(Truth(rotations, eq(Norm(g(l)), Norm(g(L))), where=orthogonal),),
         evidence=(
             Published("110 layers", ERROR_110, HE_TABLE, "identity", "1x1 convolution", Gt, True, "he2016"),
-            Published("34 layers", ERROR_34, RESNET_34, "A: zero-padding", "C: projections everywhere", Gt, False, "he2015"),
-            Example("a transformation that keeps every length", SAME_LENGTH,
-                    spaces.chain(widths=(2,), shortcut="matrix", branch=False, ones=True), False, not_a_sign,
-                    "Nothing is damaged."),
+            Published(
+                "34 layers",
+                ERROR_34,
+                RESNET_34,
+                "A: zero-padding",
+                "C: projections everywhere",
+                Gt,
+                False,
+                "he2015",
+            ),
+            Example(
+                "a transformation that keeps every length",
+                SAME_LENGTH,
+                spaces.chain(widths=(2,), shortcut="matrix", branch=False, ones=True),
+                False,
+                not_a_sign,
+                "Nothing is damaged.",
+            ),
         ),
         reference="he2016",
     ),
     _mathematics(
-        id="S0-L14", kind="published results", place="last paragraph, second sentence (002 leaves out the cause)", verdict="wrong",
+        id="S0-L14",
+        kind="published results",
+        place="last paragraph, second sentence (002 leaves out the cause)",
+        verdict="wrong",
         statement="Such shortcuts leave the network able to express less, because its gradients shatter.",
-        corrected="A learned shortcut contains the identity, so it can express more, not less; He et al. (2016, section 3.2) "
-                  "blame optimisation, not representation. Shattered gradients are gradients that lose their correlation "
-                  "between inputs (Balduzzi et al. 2017), not lost expressiveness. With masks that agree by chance, the "
-                  "correlation is multiplied by 1/2 in each plain layer and by 3/4 in each residual one.",
+        corrected="A learned shortcut contains the identity, so it can express more, not less; He et al. "
+        "(2016, section 3.2) blame optimisation, not representation. Shattered gradients are "
+        "gradients that lose their correlation between inputs (Balduzzi et al. 2017), not lost "
+        "expressiveness. With masks that agree by chance, the correlation is multiplied by 1/2 "
+        "in each plain layer and by 3/4 in each residual one.",
         evidence=(
-            Shown("one number, one hidden unit", ("what W_s x + w_2 ReLU(w_1 x) can be and x + w_2 ReLU(w_1 x) cannot",
-                  r"W_s x + w_2 \operatorname{ReLU}(w_1 x)"), _gained, False, text="More, not less. W_s = 1 is allowed."),
-            Quoted("what the word means", "Shattered Gradients", "less expressive",
-                   "gradients of different inputs lose their correlation", False, "balduzzi2017"),
-            Quoted("what the paper blames", "representational abilities", "less expressive", "optimisation issues", False,
-                   "he2016"),
-            Shown("correlation after 3 layers, plain and residual, by adding up all signs and masks",
-                  ("correlation", r"\text{correlation}"), lambda: ((Fraction(1, 8), Fraction(27, 64)), _correlations()), True,
-                  (("L", "L", 3),), "(1/2)^L and (3/4)^L, for masks that are independent between the two inputs."),
+            Shown(
+                "one number, one hidden unit",
+                (
+                    "what W_s x + w_2 ReLU(w_1 x) can be and x + w_2 ReLU(w_1 x) cannot",
+                    r"W_s x + w_2 \operatorname{ReLU}(w_1 x)",
+                ),
+                _gained,
+                False,
+                text="More, not less. W_s = 1 is allowed.",
+            ),
+            Quoted(
+                "what the word means",
+                "Shattered Gradients",
+                "less expressive",
+                "gradients of different inputs lose their correlation",
+                False,
+                "balduzzi2017",
+            ),
+            Quoted(
+                "what the paper blames",
+                "representational abilities",
+                "less expressive",
+                "optimisation issues",
+                False,
+                "he2016",
+            ),
+            Shown(
+                "correlation after 3 layers, plain and residual, by adding up all signs and masks",
+                ("correlation", r"\text{correlation}"),
+                lambda: ((Fraction(1, 8), Fraction(27, 64)), _correlations()),
+                True,
+                (("L", "L", 3),),
+                "(1/2)^L and (3/4)^L, for masks that are independent between the two inputs.",
+            ),
         ),
         reference="balduzzi2017",
     ),

@@ -5,16 +5,16 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
-from sympy import Eq, Ne
+from sympy import Ne
 
 from ..equations import chain, eq, together
 from ..symbolic import merge
-from ..symbolic.algebra import Factor, L, Partial, Transpose, l
-from ..symbolic.quantities import D, F, H, W, g, loss_gradient, x
+from ..symbolic.algebra import Factor, Partial, l
+from ..symbolic.quantities import D, F, W, g, loss_gradient, x
 from . import spaces
 from .claim import Claim, Example, Judged, Quoted, Shown, Truth, anywhere
-from .exact import inverse
 from .expressions import AsPrinted
+from .worlds import inverse
 
 CHAPTER = "03_merge_point"
 
@@ -27,8 +27,7 @@ W_q, x_q, g_q = merge.W, merge.x, merge.g
 F_x = merge.F(x_q)
 Winv = Factor("Winv")
 STOPPED = Factor("gstop", u)
-#: What the connection sends back: the gradient with its way back, less the one without.
-SHARE = loss_gradient(u) - STOPPED
+#: What a connection sends back: the gradient with its way back, less the one without.
 UNIT_SHARE = g(l) - Factor("gstop", l)
 DISTANT_SHARE = loss_gradient(merge.z(0)) - Factor("gstop", merge.z(0))
 INPUT_GRADIENT = eq(loss_gradient(u), g_q + g_q * W(2) * Factor("D") * W(1))
@@ -36,8 +35,12 @@ INPUT_GRADIENT = eq(loss_gradient(u), g_q + g_q * W(2) * Factor("D") * W(1))
 
 def _merged(source, expression=None, equation="", where=anywhere):
     of_source = {"u": _same, "apart": _apart, "projected": _projected}[source]
-    return Truth(partial(spaces.asked_bank, source), expression, equation,
-                 lambda world: of_source(world) and where(world))
+    return Truth(
+        partial(spaces.asked_bank, source),
+        expression,
+        equation,
+        lambda world: of_source(world) and where(world),
+    )
 
 
 def _same(world) -> bool:
@@ -101,7 +104,6 @@ def _wide():
     return spaces.asked(((1, 2),), "projected")
 
 
-AT_SOURCE = ("dE/do over the connection", r"\frac{\partial \mathcal{E}}{\partial o}")
 AT_INPUT = ("dE/du", r"\frac{\partial \mathcal{E}}{\partial u}")
 
 
@@ -115,109 +117,217 @@ def _shut(world) -> bool:
 
 CLAIMS = (
     _claim(
-        id="S3-Q1", kind="definition", place="question, second paragraph", verdict="holds",
-        statement="A merge point computes F(x) + o, with an activation F, a weighted output x, and a second output o from "
-                  "further back.",
+        id="S3-Q1",
+        kind="definition",
+        place="question, second paragraph",
+        verdict="holds",
+        statement="A merge point computes F(x) + o, with an activation F, a weighted output x, and a "
+        "second output o from further back.",
         claimed=together(merge.definition),
-        corrected="A definition, with x = W u. The skip joins after the activation here, before it in He et al. (2015).",
+        corrected="A definition, with x = W u. The skip joins after the activation here, before it in He "
+        "et al. (2015).",
         truths=(_merged("apart", equation="merge-question"),),
-        evidence=(Example("o from elsewhere", eq(*merge.definition[1]), spaces.asked(source="apart", nonzero=True), True),
-                  Example("o is u", eq(y, F_x + u), spaces.asked(nonzero=True), True)),
+        evidence=(
+            Example(
+                "o from elsewhere", eq(*merge.definition[1]), spaces.asked(source="apart", nonzero=True), True
+            ),
+            Example("o is u", eq(y, F_x + u), spaces.asked(nonzero=True), True),
+        ),
     ),
     _mathematics(
-        id="S3-Q2", place="question, second paragraph", verdict="holds",
+        id="S3-Q2",
+        place="question, second paragraph",
+        verdict="holds",
         statement="For an ordinary layer, the backward step multiplies by the slope of F.",
         claimed=eq(loss_gradient(x_q), g_q * AsPrinted(F_x, x_q)),
         corrected="The error at x is g times that derivative, entry by entry where F acts entrywise.",
-        truths=(_merged("apart", equation="merge-copies"), _merged("apart", eq(loss_gradient(x_q), g_q * Partial(F_x, x_q)))),
-        evidence=tuple(Example(name, eq(loss_gradient(x_q), g_q * Partial(F_x, x_q)),
-                               spaces.asked(source="apart", nonzero=True), True, where)
-                       for name, where in (("ReLU open", lambda world: bool(world.value_J().any())),
-                                           ("ReLU shut", lambda world: not world.value_J().any()))),
-    ),
-    _mathematics(
-        id="S3-Q3", place="question, equation (1)", verdict="wrong",
-        statement="At a merge point it multiplies by the slope of the whole sum along x, which splits into that of F and that of o.",
-        claimed=chain(AsPrinted(F_x + o, x_q), AsPrinted(F_x, x_q) + AsPrinted(o, x_q)),
-        corrected="Derivatives do add. But the quantity is not the one that is needed: the sum has two inputs, and each gets its "
-                  "own derivative with the other held fixed, F' at x and I at o. The original post takes the inverse of W for "
-                  "the derivative of o. That is the derivative along o; times W it gives the right F' W + I, but it needs a W "
-                  "that is square and invertible.",
-        truths=(_merged("apart", equation="merge-local"), _merged("u", equation="merge-inverse", where=_invertible)),
-        evidence=(
-            Example("o held fixed", eq(Partial(y, x_q), Partial(F_x, x_q) + Partial(o, x_q)),
-                    spaces.asked(source="apart", nonzero=True), True, text="Derivatives add, and that of o is 0."),
-            Example("the inverse of W for the derivative of o, at x", eq(Partial(y, x_q), J + Winv), spaces.asked(nonzero=True),
-                    False, _invertible, "The skip does not pass through x."),
-            Example("the same times W, at u", eq(loss_gradient(u), g_q * (J + Winv) * W_q), spaces.asked(nonzero=True), True,
-                    _not_its_own_inverse, "Along u it is right."),
-            Judged("a W without inverse", AT_INPUT, _without_inverse, spaces.asked((2,), nonzero=True, top=1), False, _singular,
-                   "The gradient exists all the same."),
+        truths=(
+            _merged("apart", equation="merge-copies"),
+            _merged("apart", eq(loss_gradient(x_q), g_q * Partial(F_x, x_q))),
+        ),
+        evidence=tuple(
+            Example(
+                name,
+                eq(loss_gradient(x_q), g_q * Partial(F_x, x_q)),
+                spaces.asked(source="apart", nonzero=True),
+                True,
+                where,
+            )
+            for name, where in (
+                ("ReLU open", lambda world: bool(world.value_J().any())),
+                ("ReLU shut", lambda world: not world.value_J().any()),
+            )
         ),
     ),
     _mathematics(
-        id="S3-Q4", place="question, third paragraph", verdict="wrong",
+        id="S3-Q3",
+        place="question, equation (1)",
+        verdict="wrong",
+        statement="At a merge point it multiplies by the slope of the whole sum along x, which splits into"
+        " that of F and that of o.",
+        claimed=chain(AsPrinted(F_x + o, x_q), AsPrinted(F_x, x_q) + AsPrinted(o, x_q)),
+        corrected="Derivatives do add. But the quantity is not the one that is needed: the sum has two "
+        "inputs, and each gets its own derivative with the other held fixed, F' at x and I at o."
+        " The original post takes the inverse of W for the derivative of o. That is the "
+        "derivative along o; times W it gives the right F' W + I, but it needs a W that is "
+        "square and invertible.",
+        truths=(
+            _merged("apart", equation="merge-local"),
+            _merged("u", equation="merge-inverse", where=_invertible),
+        ),
+        evidence=(
+            Example(
+                "o held fixed",
+                eq(Partial(y, x_q), Partial(F_x, x_q) + Partial(o, x_q)),
+                spaces.asked(source="apart", nonzero=True),
+                True,
+                text="Derivatives add, and that of o is 0.",
+            ),
+            Example(
+                "the inverse of W for the derivative of o, at x",
+                eq(Partial(y, x_q), J + Winv),
+                spaces.asked(nonzero=True),
+                False,
+                _invertible,
+                "The skip does not pass through x.",
+            ),
+            Example(
+                "the same times W, at u",
+                eq(loss_gradient(u), g_q * (J + Winv) * W_q),
+                spaces.asked(nonzero=True),
+                True,
+                _not_its_own_inverse,
+                "Along u it is right.",
+            ),
+            Judged(
+                "a W without inverse",
+                AT_INPUT,
+                _without_inverse,
+                spaces.asked((2,), nonzero=True, top=1),
+                False,
+                _singular,
+                "The gradient exists all the same.",
+            ),
+        ),
+    ),
+    _mathematics(
+        id="S3-Q4",
+        place="question, third paragraph",
+        verdict="wrong",
         statement="The answer should change with the distance that the skip spans.",
         corrected="It does not. Whatever the distance, the connection adds g to the gradient at o.",
-        truths=(Truth(spaces.distance_bank, equation="merge-distance"),
-                Truth(spaces.distance_bank, eq(DISTANT_SHARE, g_q))),
-        evidence=tuple(Example(f"{steps} layer{'s' if steps > 1 else ''} back", Ne(DISTANT_SHARE, g_q, evaluate=False),
-                               spaces.distance((steps,), nonzero=True), text="The share of the connection is g.")
-                       for steps in (1, 2, 3)),
+        truths=(
+            Truth(spaces.distance_bank, equation="merge-distance"),
+            Truth(spaces.distance_bank, eq(DISTANT_SHARE, g_q)),
+        ),
+        evidence=tuple(
+            Example(
+                f"{steps} layer{'s' if steps > 1 else ''} back",
+                Ne(DISTANT_SHARE, g_q, evaluate=False),
+                spaces.distance((steps,), nonzero=True),
+                text="The share of the connection is g.",
+            )
+            for steps in (1, 2, 3)
+        ),
         claimed=Ne(DISTANT_SHARE, g_q, evaluate=False),
     ),
     _mathematics(
-        id="S3-Q5", place="question, fourth paragraph", verdict="wrong",
+        id="S3-Q5",
+        place="question, fourth paragraph",
+        verdict="wrong",
         statement="With a skip from the network's input, the derivation has nothing to work with.",
-        corrected="Nothing breaks down, because nothing has to be written as o w = x. The gradient at the input is g plus what "
-                  "comes through the layers.",
+        corrected="Nothing breaks down, because nothing has to be written as o w = x. The gradient at the "
+        "input is g plus what comes through the layers.",
         truths=(Truth(spaces.input_skip_bank, INPUT_GRADIENT),),
-        evidence=(Judged("a skip from the input, W_1 not square", AT_INPUT, _input_gradient("no value"),
-                         spaces.input_skip(((1, 2),), nonzero=True), text="No inverse is needed, and there is none."),),
-    ),
-    _mathematics(
-        id="S3-Q6", place="question, fourth paragraph", verdict="wrong",
-        statement="So a skip may perhaps not begin at the input.",
-        corrected="It may. The gradient at the input is simply not needed, because no parameter lies before it; the parameters' "
-                  "gradients exist and do not use it.",
-        truths=(Truth(spaces.input_skip_bank, INPUT_GRADIENT),),
-        evidence=(Judged("gradients of W_1 and W_2 in a network with a skip from the input",
-                         ("dE/dW_1, dE/dW_2", r"\frac{\partial \mathcal{E}}{\partial W_1}, \frac{\partial \mathcal{E}}{\partial W_2}"),
-                         lambda world: ("no such network", tuple(np.ravel(v)[0] for v in world.parameter_gradients())),
-                         spaces.input_skip(nonzero=True), False, lambda world: all(v.any() for v in world.parameter_gradients()),
-                         "It trains like any other."),),
-    ),
-    _asked(
-        id="S3-Q7", place="question, edit, first paragraph", verdict="holds",
-        statement="Does backpropagation need a rule of its own at a merge point?",
-        claimed=eq(loss_gradient(u), g_q * (1 + J * W_q)),
-        corrected="No rule beyond the usual ones: an addition copies the error to both inputs, and where an output is used "
-                  "twice, the two errors are added.",
-        truths=(_merged("u", equation="merge-fan-out"), _merged("apart", equation="merge-copies")),
-        evidence=(Example("copies at the addition", eq(loss_gradient(o), g_q), spaces.asked(source="apart", nonzero=True), True),
-                  Example("sum at the source", eq(loss_gradient(u), g_q * (1 + J * W_q)), spaces.asked(nonzero=True), True,
-                          lambda world: bool(world.value_J().any()))),
-    ),
-    _asked(
-        id="S3-Q8", place="question, edit, first paragraph", verdict="holds",
-        statement="Has the skip to carry error back as well?",
-        claimed=eq(loss_gradient(o), g_q),
-        corrected="Yes, unchanged; through the mask where a ReLU follows the addition, and times W_s where the connection is "
-                  "projected.",
-        truths=(_merged("apart", equation="merge-copies"), _merged("projected", equation="merge-projected-gradient"),
-                Truth(partial(spaces.chain_bank, "matrix", "relu"), equation="backward-stop")),
         evidence=(
-            Example("plain", eq(loss_gradient(o), g_q), spaces.asked(source="apart", nonzero=True), True),
-            _unit("a ReLU after the addition", eq(UNIT_SHARE, g(l + 1) * D(l)), True, where=_shut, after="relu"),
-            Example("projected", eq(loss_gradient(o), g_q * Ws), _wide(), True, lambda world: all(world.entries())),
+            Judged(
+                "a skip from the input, W_1 not square",
+                AT_INPUT,
+                _input_gradient("no value"),
+                spaces.input_skip(((1, 2),), nonzero=True),
+                text="No inverse is needed, and there is none.",
+            ),
         ),
     ),
     _mathematics(
-        id="S3-Q9", place="question, edit, first paragraph", verdict="conditions",
+        id="S3-Q6",
+        place="question, fourth paragraph",
+        verdict="wrong",
+        statement="So a skip may perhaps not begin at the input.",
+        corrected="It may. The gradient at the input is simply not needed, because no parameter lies "
+        "before it; the parameters' gradients exist and do not use it.",
+        truths=(Truth(spaces.input_skip_bank, INPUT_GRADIENT),),
+        evidence=(
+            Judged(
+                "gradients of W_1 and W_2 in a network with a skip from the input",
+                (
+                    "dE/dW_1, dE/dW_2",
+                    r"\frac{\partial \mathcal{E}}{\partial W_1}, \frac{\partial \mathcal{E}}{\partial W_2}",
+                ),
+                lambda world: ("no such network", tuple(np.ravel(v)[0] for v in world.parameter_gradients())),
+                spaces.input_skip(nonzero=True),
+                False,
+                lambda world: all(v.any() for v in world.parameter_gradients()),
+                "It trains like any other.",
+            ),
+        ),
+    ),
+    _asked(
+        id="S3-Q7",
+        place="question, edit, first paragraph",
+        verdict="holds",
+        statement="Does backpropagation need a rule of its own at a merge point?",
+        claimed=eq(loss_gradient(u), g_q * (1 + J * W_q)),
+        corrected="No rule beyond the usual ones: an addition copies the error to both inputs, and where "
+        "an output is used twice, the two errors are added.",
+        truths=(_merged("u", equation="merge-fan-out"), _merged("apart", equation="merge-copies")),
+        evidence=(
+            Example(
+                "copies at the addition",
+                eq(loss_gradient(o), g_q),
+                spaces.asked(source="apart", nonzero=True),
+                True,
+            ),
+            Example(
+                "sum at the source",
+                eq(loss_gradient(u), g_q * (1 + J * W_q)),
+                spaces.asked(nonzero=True),
+                True,
+                lambda world: bool(world.value_J().any()),
+            ),
+        ),
+    ),
+    _asked(
+        id="S3-Q8",
+        place="question, edit, first paragraph",
+        verdict="holds",
+        statement="Has the skip to carry error back as well?",
+        claimed=eq(loss_gradient(o), g_q),
+        corrected="Yes, unchanged; through the mask where a ReLU follows the addition, and times W_s where"
+        " the connection is projected.",
+        truths=(
+            _merged("apart", equation="merge-copies"),
+            _merged("projected", equation="merge-projected-gradient"),
+            Truth(partial(spaces.chain_bank, "matrix", "relu"), equation="backward-stop"),
+        ),
+        evidence=(
+            Example("plain", eq(loss_gradient(o), g_q), spaces.asked(source="apart", nonzero=True), True),
+            _unit(
+                "a ReLU after the addition", eq(UNIT_SHARE, g(l + 1) * D(l)), True, where=_shut, after="relu"
+            ),
+            Example(
+                "projected", eq(loss_gradient(o), g_q * Ws), _wide(), True, lambda world: all(world.entries())
+            ),
+        ),
+    ),
+    _mathematics(
+        id="S3-Q9",
+        place="question, edit, first paragraph",
+        verdict="conditions",
         statement="A skip that brings raw values forward should bring raw error back.",
         claimed=eq(UNIT_SHARE, g(l + 1)),
-        corrected="They do where the shortcut is the identity and nothing follows the addition. Otherwise the error arrives "
-                  "times D H.",
+        corrected="It does where the shortcut is the identity and nothing follows the addition. Otherwise "
+        "the error arrives times D H.",
         truths=(Truth(partial(spaces.chain_bank, "matrix", "relu"), equation="backward-stop"),),
         evidence=(
             _unit("identity shortcut, nothing after the addition", eq(UNIT_SHARE, g(l + 1)), True),
@@ -226,105 +336,206 @@ CLAIMS = (
         ),
     ),
     _mathematics(
-        id="S3-Q10", place="question, edit, second paragraph", verdict="wrong",
+        id="S3-Q10",
+        place="question, edit, second paragraph",
+        verdict="wrong",
         statement="For the backward pass, o may be held constant.",
         claimed=eq(AsPrinted(o, x_q), 0),
-        corrected="That is right as the local derivative at x, with o held fixed. As a rule for the whole backward pass it "
-                  "stops the gradient, and o loses g.",
+        corrected="That is right as the local derivative at x, with o held fixed. As a rule for the whole "
+        "backward pass it stops the gradient, and o loses g.",
         truths=(_merged("u", equation="merge-constant"),),
         evidence=(
-            Example("the local derivative", eq(Partial(o, x_q), 0), spaces.asked(source="apart", nonzero=True), True),
-            Example("the whole backward pass", eq(loss_gradient(u), STOPPED), spaces.asked(nonzero=True), False,
-                    text="The copy that o should get is lost."),
+            Example(
+                "the local derivative",
+                eq(Partial(o, x_q), 0),
+                spaces.asked(source="apart", nonzero=True),
+                True,
+            ),
+            Example(
+                "the whole backward pass",
+                eq(loss_gradient(u), STOPPED),
+                spaces.asked(nonzero=True),
+                False,
+                text="The copy that o should get is lost.",
+            ),
         ),
     ),
     _asked(
-        id="S3-Q11", place="question, edit, last sentence", verdict="wrong",
+        id="S3-Q11",
+        place="question, edit, last sentence",
+        verdict="wrong",
         statement="Does a skip take part going forward, and not going back?",
         claimed=eq(g(l), Factor("gstop", l)),
-        corrected="No. Only an explicit stop of the gradient makes them so.",
+        corrected="No. Nothing but an explicit stop of the gradient closes the way back.",
         truths=(Truth(partial(spaces.chain_bank, "matrix", "relu"), equation="backward-stop"),),
-        evidence=(_unit("one unit, with and without the way back over the skip", eq(g(l), Factor("gstop", l)), False,
-                        "Without it, g_1 is missing."),),
+        evidence=(
+            _unit(
+                "one unit, with and without the way back over the skip",
+                eq(g(l), Factor("gstop", l)),
+                False,
+                "Without it, g_1 is missing.",
+            ),
+        ),
     ),
     _claim(
-        id="S3-A1", kind="wording", place="answer, second paragraph", verdict="holds",
+        id="S3-A1",
+        kind="wording",
+        place="answer, second paragraph",
+        verdict="holds",
         statement="The paper defines its identity shortcut by y = F(x, W) + x, and does so in section 3.2.",
         claimed=eq(x(l + 1), x(l) + F(l)(x(l))),
         corrected="So it does: He et al. (2015), section 3.2, equation (1).",
-        truths=(Truth(spaces.chain_bank, eq(x(l + 1), x(l) + F(l)(x(l))), where=lambda world: not world.start),),
-        evidence=(Quoted("the paper", "Eqn. (1)", "section 3.2", "section 3.2", True, "he2015"),
-                  _unit("one unit", eq(x(l + 1), x(l) + F(l)(x(l))), True)),
+        truths=(
+            Truth(spaces.chain_bank, eq(x(l + 1), x(l) + F(l)(x(l))), where=lambda world: not world.start),
+        ),
+        evidence=(
+            Quoted("the paper", "Eqn. (1)", "section 3.2", "section 3.2", True, "he2015"),
+            _unit("one unit", eq(x(l + 1), x(l) + F(l)(x(l))), True),
+        ),
         reference="he2015",
     ),
     _claim(
-        id="S3-A2", kind="wording", place="answer, second paragraph, last sentence", verdict="ambiguous",
+        id="S3-A2",
+        kind="wording",
+        place="answer, second paragraph, last sentence",
+        verdict="ambiguous",
         statement="Adding the value unchanged has two consequences.",
-        corrected="The list that should follow is missing in the note, as are two points of the question. One of those is the "
-                  "idea of an inverse matrix, to which the answer replies. What the two consequences were is open.",
+        corrected="The list that should follow is missing in the note, as are two points of the question. "
+        "One of those is the idea of an inverse matrix, to which the answer replies. What the "
+        "two consequences were is open.",
         evidence=(
-            Quoted("the list after the colon", "This makes two things:", "two list items", "none", False, "note003"),
-            Quoted("the next paragraph, read as one of them", "The backward flow", "a consequence", "a consequence", True,
-                   "note003"),
+            Quoted(
+                "the list after the colon",
+                "This makes two things:",
+                "two list items",
+                "none",
+                False,
+                "note003",
+            ),
+            Quoted(
+                "the next paragraph, read as one of them",
+                "The backward flow",
+                "a consequence",
+                "a consequence",
+                True,
+                "note003",
+            ),
         ),
         reference="note003",
     ),
     _mathematics(
-        id="S3-A3", place="answer, third paragraph", verdict="conditions",
-        statement="Going back over an identity leaves the error as it is; inverses of matrices do not come in, here or elsewhere.",
+        id="S3-A3",
+        place="answer, third paragraph",
+        verdict="conditions",
+        statement="Going back over an identity leaves the error as it is; inverses of matrices do not come"
+        " in, here or elsewhere.",
         claimed=eq(UNIT_SHARE, g(l + 1)),
-        corrected="No inverse, indeed: back through W x goes g W, which for columns is the transpose. Unchanged only if nothing "
-                  "follows the addition.",
-        truths=(Truth(partial(spaces.chain_bank, "matrix", "relu"), equation="backward-stop"),
-                _merged("apart", equation="merge-local")),
+        corrected="No inverse, indeed: back through W x goes g W, which for columns is the transpose. "
+        "Unchanged only if nothing follows the addition.",
+        truths=(
+            Truth(partial(spaces.chain_bank, "matrix", "relu"), equation="backward-stop"),
+            _merged("apart", equation="merge-local"),
+        ),
         evidence=(
             _unit("nothing after the addition", eq(UNIT_SHARE, g(l + 1)), True),
             _unit("a ReLU after the addition", eq(UNIT_SHARE, g(l + 1)), False, where=_shut, after="relu"),
-            Example("W in a linear layer", eq(Partial(x_q, u), W_q), spaces.asked(nonzero=True), True, _not_its_own_inverse),
-            Example("the inverse of W in its place", eq(Partial(x_q, u), Winv), spaces.asked(nonzero=True), False, _invertible),
+            Example(
+                "W in a linear layer",
+                eq(Partial(x_q, u), W_q),
+                spaces.asked(nonzero=True),
+                True,
+                _not_its_own_inverse,
+            ),
+            Example(
+                "the inverse of W in its place",
+                eq(Partial(x_q, u), Winv),
+                spaces.asked(nonzero=True),
+                False,
+                _invertible,
+            ),
         ),
     ),
     _claim(
-        id="S3-A4", kind="wording", place="answer, last paragraph, first sentence", verdict="conditions",
+        id="S3-A4",
+        kind="wording",
+        place="answer, last paragraph, first sentence",
+        verdict="conditions",
         statement="To change the width, the paper is said to use a richer F, in y = F(x, W) + W_s x.",
         claimed=eq(y, F_x + Ws * o),
         corrected="The formula is right. It is the shortcut that changes, not F.",
         truths=(_merged("projected", equation="merge-projected"),),
         evidence=(
-            Example("a projected shortcut", eq(y, F_x + Ws * o), _wide(), True, lambda world: all(world.entries())),
-            Judged("another F and the old shortcut", ("F(x) + o", "F(x) + o"), _widths, _wide(), False,
-                   lambda world: all(world.entries()), "F may have any width: o does not fit it."),
+            Example(
+                "a projected shortcut", eq(y, F_x + Ws * o), _wide(), True, lambda world: all(world.entries())
+            ),
+            Judged(
+                "another F and the old shortcut",
+                ("F(x) + o", "F(x) + o"),
+                _widths,
+                _wide(),
+                False,
+                lambda world: all(world.entries()),
+                "F may have any width: o does not fit it.",
+            ),
         ),
         reference="he2015",
     ),
     _mathematics(
-        id="S3-A5", place="answer, last paragraph, third sentence", verdict="wrong",
+        id="S3-A5",
+        place="answer, last paragraph, third sentence",
+        verdict="wrong",
         statement="W_s pads x with zeros and does nothing else.",
         claimed=eq(Ws * o, P * o),
-        corrected="That is option A of the paper, the matrix P with an identity above zeros, and not its equation (2): there W_s "
-                  "is a learned projection, done by 1x1 convolutions (option B).",
-        truths=(_merged("projected", equation="merge-projected"), _merged("projected", equation="merge-projected-gradient")),
-        evidence=(Example("a projection", eq(Ws * o, P * o), _wide(), False, lambda world: all(world.entries()),
-                          "Zero-padding gives (1, 0)."),
-                  Example("option A", eq(Ws * o, P * o), _wide(), True, _padding_alone)),
+        corrected="That is option A of the paper, the matrix P with an identity above zeros, and not its "
+        "equation (2): there W_s is a learned projection, done by 1x1 convolutions (option B).",
+        truths=(
+            _merged("projected", equation="merge-projected"),
+            _merged("projected", equation="merge-projected-gradient"),
+        ),
+        evidence=(
+            Example(
+                "a projection",
+                eq(Ws * o, P * o),
+                _wide(),
+                False,
+                lambda world: all(world.entries()),
+                "Zero-padding gives (1, 0).",
+            ),
+            Example("option A", eq(Ws * o, P * o), _wide(), True, _padding_alone),
+        ),
         reference="he2015",
     ),
     _mathematics(
-        id="S3-A6", place="answer, last sentence", verdict="conditions",
+        id="S3-A6",
+        place="answer, last sentence",
+        verdict="conditions",
         statement="Backwards, the surplus components of the error are dropped.",
         claimed=eq(loss_gradient(o), g_q * P),
-        corrected="With zero-padding it is; with stride 2, zeros are also filled in for the pixels that were skipped. A learned "
-                  "projection sends back g W_s, and has a gradient of its own.",
-        truths=(_merged("projected", equation="merge-projected-gradient"),
-                Truth(spaces.padded_bank, eq(loss_gradient(o), g_q * P), where=_pads)),
+        corrected="With zero-padding it is; with stride 2, zeros are also filled in for the pixels that "
+        "were skipped. A learned projection sends back g W_s, and has a gradient of its own.",
+        truths=(
+            _merged("projected", equation="merge-projected-gradient"),
+            Truth(spaces.padded_bank, eq(loss_gradient(o), g_q * P), where=_pads),
+        ),
         evidence=(
             Example("zero-padding", eq(loss_gradient(o), g_q * P), _wide(), True, _padding_alone),
-            Example("a learned projection", eq(loss_gradient(o), g_q * P), _wide(), False, lambda world: all(world.entries())),
-            Shown("four pixels, stride 2", ("g H", "g H"), _strided, False,
-                  (("g", "g", (1, 2)), ("H", "H", ((1, 0, 0, 0), (0, 0, 1, 0)))), "Zeros where pixels were skipped."),
+            Example(
+                "a learned projection",
+                eq(loss_gradient(o), g_q * P),
+                _wide(),
+                False,
+                lambda world: all(world.entries()),
+            ),
+            Shown(
+                "four pixels, stride 2",
+                ("g H", "g H"),
+                _strided,
+                False,
+                (("g", "g", (1, 2)), ("H", "H", ((1, 0, 0, 0), (0, 0, 1, 0)))),
+                "Zeros where pixels were skipped.",
+            ),
         ),
-        reference="he2015", rests_on=("merge-padded",),
+        reference="he2015",
+        rests_on=("merge-padded",),
     ),
 )
-
-

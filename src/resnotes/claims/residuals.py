@@ -1,4 +1,4 @@
-"""Notes 000 and 002, without their part on lambda: the four layers, forward and backward, and what is made of them."""
+"""Notes 000 and 002 without their part on lambda: the four layers, and what is made of them."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from itertools import islice
 import numpy as np
 from sympy import Eq, Ge, Ne, S, Symbol, discriminant, solveset
 
-from ..equations import chain, eq
+from ..equations import chain, eq, together
 from ..symbolic import backward, bounds, forward
 from ..symbolic.algebra import Factor, L, Norm, Partial, Transpose, l
-from ..symbolic.quantities import D, E, F, H, J, g, loss_gradient, relu, x, y
+from ..symbolic.quantities import D, E, F, H, J, W, g, loss_gradient, x, y
 from . import spaces
-from .claim import anywhere, Claim, Example, Judged, Quoted, Shown, Truth
-from .exact import Logits, RandomBranch, RandomDirection, eye, plain
-from .expressions import AsPrinted, Diag, Total, direct, total
+from .claim import Claim, Example, Judged, Quoted, Shown, Truth, anywhere, words_as_latex
+from .exact import eye
+from .expressions import ONE, AsPrinted, Diag, Total, direct, total
+from .worlds import Logits, RandomBranch, RandomDirection
 
 FORWARD, BACKWARD, AT_LEAST = "01_forward_pass", "02_backward_pass", "06_at_least"
 SCALING = "04_lambda_scaling"
@@ -76,9 +77,9 @@ def d(of, by):
 F2, F4 = F(2)(x(2)), F(4)(x(4))
 THROUGH = g(5) * d(x(5), x(4)) * d(x(4), x(3))
 FIRST_3 = THROUGH + g(5) * d(x(5), x(3))
-SECOND_3 = THROUGH + g(5) * (d(F4, x(3)) + 1)
+SECOND_3 = THROUGH + g(5) * (d(F4, x(3)) + ONE)
 FIRST_1 = THROUGH * d(x(3), x(2)) * d(x(2), x(1)) + THROUGH * d(x(3), x(1))
-SECOND_1 = THROUGH * d(x(3), x(2)) * d(x(2), x(1)) + g(3) * (d(F2, x(1)) + 1)
+SECOND_1 = THROUGH * d(x(3), x(2)) * d(x(2), x(1)) + g(3) * (d(F2, x(1)) + ONE)
 #: The notes' own g_3, with the total derivative: the branch counted twice.
 NOTES_3 = Factor("gprinted", 3)
 
@@ -90,7 +91,9 @@ UPSTREAM = {g(5): [1]}
 
 
 def _four(name, says, outcome=False, where=anywhere, text="", biases=(), nonzero=False, fixed=None):
-    return Example(name, says, spaces.four_layers(biases=biases, nonzero=nonzero, fixed=fixed), outcome, where, text)
+    return Example(
+        name, says, spaces.four_layers(biases=biases, nonzero=nonzero, fixed=fixed), outcome, where, text
+    )
 
 
 def _readings(left, right, name="", note_3=False):
@@ -131,17 +134,39 @@ def _pair(fixed=None):
 
 
 FOUR_MEANINGS = (
-    at_least("a signed number, ReLU open", PRINTED, both(open_at(3), satisfies(BY_NORM)),
-             text="The gradient grows in size, downwards."),
-    at_least("an absolute value, ReLU open", BY_NORM, open_at(3),
-             text="The branch cancels the skip: nothing comes back."),
-    at_least("every entry of a vector, ReLU open", PRINTED, both(open_at(3), satisfies(BY_NORM)), _pair(),
-             "The norm does not shrink, an entry does."),
-    at_least("the norm of a vector, ReLU open", BY_NORM, both(open_at(3), satisfies(PRINTED)), _pair(),
-             "Every entry is at least the one above, and the norm shrinks."),
+    at_least(
+        "a signed number, ReLU open",
+        PRINTED,
+        both(open_at(3), satisfies(BY_NORM)),
+        text="The gradient grows in size, downwards.",
+    ),
+    at_least(
+        "an absolute value, ReLU open",
+        BY_NORM,
+        open_at(3),
+        text="The branch cancels the skip: nothing comes back.",
+    ),
+    at_least(
+        "every entry of a vector, ReLU open",
+        PRINTED,
+        both(open_at(3), satisfies(BY_NORM)),
+        _pair(),
+        "The norm does not shrink, an entry does.",
+    ),
+    at_least(
+        "the norm of a vector, ReLU open",
+        BY_NORM,
+        both(open_at(3), satisfies(PRINTED)),
+        _pair(),
+        "Every entry is at least the one above, and the norm shrinks.",
+    ),
 )
-BLOCKED = at_least("an absolute value, ReLU shut", BY_NORM, shut_at(3),
-                   text="y_3 is negative: ReLU blocks branch and skip alike.")
+BLOCKED = at_least(
+    "an absolute value, ReLU shut",
+    BY_NORM,
+    shut_at(3),
+    text="y_3 is negative: ReLU blocks branch and skip alike.",
+)
 
 _unit = partial(Truth, spaces.unit_bank)
 _LOWER = _unit(equation="at-least-lower", tight=spaces.shrinking_bank)
@@ -154,7 +179,11 @@ _GROWTH = _unit(equation="at-least-growth")
 def _target(world) -> bool:
     """p is a probability vector, x_5 the output of a ReLU."""
     p = world.data[Factor("p")]
-    return all(entry >= 0 for entry in p) and sum(p) == 1 and all(entry >= 0 for entry in world.data[world.given])
+    return (
+        all(entry >= 0 for entry in p)
+        and sum(p) == 1
+        and all(entry >= 0 for entry in world.data[world.given])
+    )
 
 
 def _positive(world) -> bool:
@@ -176,7 +205,8 @@ def _all_differ(world) -> bool:
 
 
 def _with_log_of_zero(world) -> bool:
-    return _target(world) and any(v == 0 and p > 0 for v, p in zip(world.data[x(5)], world.data[Factor("p")]))
+    pairs = zip(world.data[x(5)], world.data[Factor("p")], strict=True)
+    return _target(world) and any(v == 0 and p > 0 for v, p in pairs)
 
 
 LOSS = ("loss", r"\mathcal{E}")
@@ -205,9 +235,13 @@ def _fixed_points(sizes=(1, 2, 3, 4)):
 
 def _changed_by(skip):
     """Weights whose gradient changes when the way back over one skip is closed."""
+
     def names(world):
-        return tuple(f"W_{k}" for k in world.layers
-                     if (world.parameter_gradient("W", k) != world.parameter_gradient("W", k, (skip,))).any())
+        return tuple(
+            f"W_{k}"
+            for k in world.layers
+            if (world.parameter_gradient("W", k) != world.parameter_gradient("W", k, (skip,))).any()
+        )
 
     return names
 
@@ -254,16 +288,24 @@ def _averaging():
     below = np.array([1, -1], dtype=object) @ np.array([[HALF, HALF], [HALF, HALF]], dtype=object)
     return (1, -1), tuple(below)
 
+
 # More of the printed formulas.
 
 N1 = eq(g(5) * Total(x(5), x(3)), g(5) * (Total(F4, x(3)) + 1))
-N2 = eq(THROUGH * d(x(3), x(1)), g(3) * (d(F2, x(1)) + 1))
+N2 = eq(THROUGH * d(x(3), x(1)), g(3) * (d(F2, x(1)) + ONE))
 #: The path through all four layers.
 THROUGH_TRUE = g(5) * D(5) * J(4) * D(4) * J(3) * D(3) * J(2) * D(2) * J(1)
 BLOCK_TOTAL = Total(F(l + 1)(x(l + 1)), x(l)) + 1
 ONES = Factor("ones")
 #: The sums before the ReLU, one step from the states they are made of.
 SUM_3, SUM_5 = F2 + x(1), F4 + x(3)
+
+
+def _both_forms(world):
+    """The second printed form of g_1 beside the first."""
+    return world.evaluate(direct(SECOND_1)), world.evaluate(direct(FIRST_1))
+
+
 CHANGED = ("weights whose gradient the skip changes", r"\text{weights whose gradient the skip changes}")
 
 
@@ -331,382 +373,762 @@ def _other_than_x(world) -> bool:
     return bool((world.value_H() != world.value_x()).all())
 
 
-
 CLAIMS = (
     _mathematics(
-        id="S0-A1", place="abstract, first sentence", chapter=AT_LEAST, verdict="wrong",
-        statement="With a skip around every second layer, the gradient at layer l is always at least the gradient two "
-                  "layers further up.",
+        id="S0-A1",
+        place="abstract, first sentence",
+        chapter=AT_LEAST,
+        verdict="wrong",
+        statement="With a skip around every second layer, the gradient at layer l is always at least the "
+        "gradient two layers further up.",
         claimed=PRINTED,
-        corrected="The gradient is the one above, masked by ReLU, times I + J, where J is the total Jacobian of the "
-                  "branch. Its norm is at least 1 - |J| times the norm above, with the spectral norm of J, and no "
-                  "better bound holds for all J: J = -cI meets it. No gradient shrinks exactly if J + J^T + J J^T has no "
-                  "negative eigenvalue. With a ReLU after the addition there is no lower bound at all.",
+        corrected="The gradient is the one above, masked by ReLU, times I + J, where J is the total "
+        "Jacobian of the branch. Its norm is at least 1 - |J| times the norm above, with the "
+        "spectral norm of J, and no better bound holds for all J: J = -cI meets it. No gradient "
+        "shrinks exactly if J + J^T + J J^T has no negative eigenvalue. With a ReLU after the "
+        "addition there is no lower bound at all.",
         truths=(_block(BLOCK_GRADIENT), _LOWER, _GROWTH),
-        evidence=(*FOUR_MEANINGS, BLOCKED), rests_on=("backward-unit",),
+        evidence=(*FOUR_MEANINGS, BLOCKED),
+        rests_on=("backward-unit",),
     ),
     _mathematics(
-        id="S0-A2", place="abstract, second half of the first sentence", chapter=SCALING, verdict="conditions",
+        id="S0-A2",
+        place="abstract, second half of the first sentence",
+        chapter=SCALING,
+        verdict="conditions",
         statement="Deep networks keep this feature only if the shortcut is the identity.",
         claimed=Eq(H(l), 1, evaluate=False),
-        corrected="The identity is enough to keep the shortcut term unscaled. What is necessary is less: the singular "
-                  "values of every product of shortcuts stay between two positive constants. Orthogonal shortcuts do "
-                  "that, and so do scalars whose sums of log|lambda| stay bounded in size. Mixing with a doubly "
-                  "stochastic matrix keeps the mean of the gradient and may lose the rest.",
-        truths=(Truth(rotations, eq(Norm(g(l)), Norm(g(L))), where=orthogonal),
-                Truth(partial(spaces.chain_bank, "scalar", branch=False), equation="scaling-log-size",
-                      where=lambda world: "H_0" not in map(str, world.data) and nonzero(world))),
+        corrected="The identity is enough to keep the shortcut term unscaled. What is necessary is less: "
+        "the singular values of every product of shortcuts stay between two positive constants. "
+        "Orthogonal shortcuts do that, and so do scalars whose sums of log|lambda| stay bounded "
+        "in size. Mixing with a doubly stochastic matrix keeps the mean of the gradient and may "
+        "lose the rest.",
+        truths=(
+            Truth(rotations, eq(Norm(g(l)), Norm(g(L))), where=orthogonal),
+            Truth(
+                partial(spaces.chain_bank, "scalar", branch=False),
+                equation="scaling-log-size",
+                where=lambda world: "H_0" not in map(str, world.data) and nonzero(world),
+            ),
+        ),
         evidence=(
-            Example("a shortcut other than the identity that keeps every length", SAME_LENGTH,
-                    spaces.chain(shortcut="matrix", branch=False, ones=True), False, _not_identity, "A sign."),
-            Example("the same with two components", SAME_LENGTH,
-                    spaces.chain(widths=(2,), shortcut="matrix", branch=False, ones=True), False, not_a_sign,
-                    "A swap of the components."),
-            Example("a shortcut that does not keep lengths", SAME_LENGTH,
-                    spaces.chain(shortcut="matrix", branch=False, ones=True), True, both(_not_identity, nonzero),
-                    "A scaling."),
-            Shown("a doubly stochastic shortcut", ("g H", "g H"), _averaging, False,
-                  (("g", "g", (1, -1)), ("H", "H", ((HALF, HALF), (HALF, HALF)))),
-                  "The mean of g is kept, and it is 0. Everything else is gone."),
+            Example(
+                "a shortcut other than the identity that keeps every length",
+                SAME_LENGTH,
+                spaces.chain(shortcut="matrix", branch=False, ones=True),
+                False,
+                _not_identity,
+                "A sign.",
+            ),
+            Example(
+                "the same with two components",
+                SAME_LENGTH,
+                spaces.chain(widths=(2,), shortcut="matrix", branch=False, ones=True),
+                False,
+                not_a_sign,
+                "A swap of the components.",
+            ),
+            Example(
+                "a shortcut that does not keep lengths",
+                SAME_LENGTH,
+                spaces.chain(shortcut="matrix", branch=False, ones=True),
+                True,
+                both(_not_identity, nonzero),
+                "A scaling.",
+            ),
+            Shown(
+                "a doubly stochastic shortcut",
+                ("g H", "g H"),
+                _averaging,
+                False,
+                (("g", "g", (1, -1)), ("H", "H", ((HALF, HALF), (HALF, HALF)))),
+                "The mean of g is kept, and it is 0. Everything else is gone.",
+            ),
         ),
         reference="he2016",
     ),
     *(
         _definition(
-            id=f"S0-F{number}", place=f"section Forward, {place}",
+            id=f"S0-F{number}",
+            place=f"section Forward, {place}",
             statement=f"State x_{index} is made by {words}.",
-            claimed=eq(*forward.four_layers[index - 2]), corrected=corrected,
+            claimed=eq(*forward.four_layers[index - 2]),
+            corrected=corrected,
             truths=(_layers("forward-four-layers"),),
-            evidence=tuple(_four(name, eq(*forward.four_layers[index - 2]), True, where, biases=(3,), nonzero=True,
-                                 fixed=UPSTREAM)
-                           for name, where in (("ReLU open", open_at(index)), ("ReLU shut", shut_at(index)))),
+            evidence=tuple(
+                _four(
+                    name,
+                    eq(*forward.four_layers[index - 2]),
+                    True,
+                    where,
+                    biases=(3,),
+                    nonzero=True,
+                    fixed=UPSTREAM,
+                )
+                for name, where in (("ReLU open", open_at(index)), ("ReLU shut", shut_at(index)))
+            ),
         )
         for number, index, place, words, corrected in (
             (1, 2, "first line", "the first layer and a ReLU", "A definition."),
-            (2, 3, "equation (1)", "adding x_1 to the second layer's output before the ReLU",
-             "A definition. F_2(x_2) and x_1 must have one width, and the ReLU comes after the addition, as in the "
-             "first version of ResNet."),
+            (
+                2,
+                3,
+                "equation (1)",
+                "adding x_1 to the second layer's output before the ReLU",
+                "A definition. F_2(x_2) and x_1 must have one width, and the ReLU comes after the "
+                "addition, as in the first version of ResNet.",
+            ),
             (3, 4, "third line", "the third layer and a ReLU", "A definition."),
-            (4, 5, "equation (2)", "adding x_3 to the fourth layer's output before the ReLU",
-             "A definition. x_1, x_3 and x_5 must all have one width."),
+            (
+                4,
+                5,
+                "equation (2)",
+                "adding x_3 to the fourth layer's output before the ReLU",
+                "A definition. x_1, x_3 and x_5 must all have one width.",
+            ),
         )
     ),
     _shared(
-        id="S0-F5", kind="definition", place="section Forward, last line", chapter=FORWARD, verdict="ambiguous",
+        id="S0-F5",
+        kind="definition",
+        place="section Forward, last line",
+        chapter=FORWARD,
+        verdict="ambiguous",
         statement="The loss is the cross-entropy of p times the logarithm of x_5.",
         typed=r"L = \operatorname{CrsEnt}(p \cdot \log(x_5))",
-        corrected="With x_5 as logits, the loss is minus the sum of p_i times the logarithm of softmax(x_5)_i. As "
-                  "printed, it is a cross-entropy of a product, there is no minus sign, the logarithm meets the zeros "
-                  "of a ReLU, and x_5 is no distribution. The letter L also names the depth later on.",
+        corrected="With x_5 as logits, the loss is minus the sum of p_i times the logarithm of "
+        "softmax(x_5)_i. As printed, it is a cross-entropy of a product, there is no minus sign,"
+        " the logarithm meets the zeros of a ReLU, and x_5 is no distribution. The letter L also"
+        " names the depth later on.",
         truths=(Truth(spaces.loss_bank, equation="forward-loss"),),
         evidence=(
-            Judged("cross-entropy of softmax(x_5)", LOSS, _loss_value(forward.cross_entropy[0]), spaces.loss(), True,
-                   _all_differ, "The usual meaning."),
-            Judged("minus the sum of p log x_5", LOSS, _loss_value(forward.literal[0]), spaces.loss(), False, _all_differ,
-                   "The line with a minus sign."),
-            Judged("the sum of p log x_5", LOSS, _loss_value(_PRINTED_LOSS), spaces.loss(), False, _all_differ,
-                   "The line as it stands."),
-            Judged("minus the sum of p log x_5, where ReLU gave a 0", LOSS,
-                   lambda world: ("infinite", world.evaluate(forward.cross_entropy[0])), spaces.loss(), False,
-                   _with_log_of_zero, "The logarithm of 0 does not exist; the loss with softmax does."),
+            Judged(
+                "cross-entropy of softmax(x_5)",
+                LOSS,
+                _loss_value(forward.cross_entropy[0]),
+                spaces.loss(),
+                True,
+                _all_differ,
+                "The usual meaning.",
+            ),
+            Judged(
+                "minus the sum of p log x_5",
+                LOSS,
+                _loss_value(forward.literal[0]),
+                spaces.loss(),
+                False,
+                _all_differ,
+                "The line with a minus sign.",
+            ),
+            Judged(
+                "the sum of p log x_5",
+                LOSS,
+                _loss_value(_PRINTED_LOSS),
+                spaces.loss(),
+                False,
+                _all_differ,
+                "The line as it stands.",
+            ),
+            Judged(
+                "minus the sum of p log x_5, where ReLU gave a 0",
+                LOSS,
+                lambda world: ("infinite", world.evaluate(forward.cross_entropy[0])),
+                spaces.loss(),
+                False,
+                _with_log_of_zero,
+                "The logarithm of 0 does not exist; the loss with softmax does.",
+            ),
         ),
     ),
     _mathematics(
-        id="S0-B1", place="section Backward, first line", chapter=FORWARD, verdict="wrong",
+        id="S0-B1",
+        place="section Backward, first line",
+        chapter=FORWARD,
+        verdict="wrong",
         statement="The loss's gradient at x_5 is x_5 minus the target.",
         claimed=eq(loss_gradient(x(5)), x(5) - Factor("p")),
-        corrected="With softmax on top of x_5 the gradient is (sum of p) softmax(x_5) - p, and equals x_5 - p only at the "
-                  "uniform vector, the one fixed point of softmax. Read literally it is -p/x_5, which is x_5 - p in no "
-                  "component with p between 0 and 4. The printed form is right for half the squared distance; and with "
-                  "respect to logits z, if x_5 is softmax(z) already, but then equation (2) does not make x_5.",
-        truths=(Truth(spaces.loss_bank, equation="forward-loss-gradient"),
-                Truth(spaces.loss_bank, equation="forward-literal-gradient"),
-                Truth(spaces.loss_bank, equation="forward-squared-gradient"),
-                Truth(partial(spaces.loss_bank, Logits), equation="forward-logits-gradient")),
+        corrected="With softmax on top of x_5 the gradient is (sum of p) softmax(x_5) - p, and equals x_5 "
+        "- p only at the uniform vector, the one fixed point of softmax. Read literally it is "
+        "-p/x_5, which is x_5 - p in no component with p between 0 and 4. The printed form is "
+        "right for half the squared distance; and with respect to logits z, if x_5 is softmax(z)"
+        " already, but then equation (2) does not make x_5.",
+        truths=(
+            Truth(spaces.loss_bank, equation="forward-loss-gradient"),
+            Truth(spaces.loss_bank, equation="forward-literal-gradient"),
+            Truth(spaces.loss_bank, equation="forward-squared-gradient"),
+            Truth(partial(spaces.loss_bank, Logits), equation="forward-logits-gradient"),
+        ),
         evidence=(
-            _gradient_reading("cross-entropy of softmax(x_5)", E, forward.output(k), forward.squared_gradient),
-            _gradient_reading("minus the sum of p log x_5", forward.literal[0], forward.output(k),
-                              forward.squared_gradient, where=_positive),
-            Shown("the same, one component", ("p for which no real x_5 has -p/x_5 = x_5 - p",
-                  r"p \text{ for which no real } x_5 \text{ has } -p/x_5 = x_5 - p"), _without_meeting_point, False,
-                  text="x^2 - p x + p has a negative discriminant."),
-            Shown("where softmax(x_5) is x_5", ("softmax of (1/n, ..., 1/n), n = 1 .. 4",
-                  r"\operatorname{softmax}(\tfrac1n, \ldots, \tfrac1n),\ n = 1, \ldots, 4"), _fixed_points, True,
-                  text="The uniform vector, and no other: t - log t takes no value twice for t up to 1."),
-            _gradient_reading("half the squared distance", forward.squared[0], forward.output(k),
-                              forward.squared_gradient, outcome=True, where=_positive,
-                              text="True, but this loss is not a cross-entropy."),
-            _gradient_reading("x_5 is softmax(z), derivative with respect to z", forward.literal[0], LOGIT,
-                              forward.squared_gradient, spaces.loss(kind=Logits), True, both(_logit_target, _not_level),
-                              "True, but then x_5 is not what equation (2) says."),
+            _gradient_reading(
+                "cross-entropy of softmax(x_5)", E, forward.output(k), forward.squared_gradient
+            ),
+            _gradient_reading(
+                "minus the sum of p log x_5",
+                forward.literal[0],
+                forward.output(k),
+                forward.squared_gradient,
+                where=_positive,
+            ),
+            Shown(
+                "the same, one component",
+                (
+                    "p for which no real x_5 has -p/x_5 = x_5 - p",
+                    r"p \text{ for which no real } x_5 \text{ has } -p/x_5 = x_5 - p",
+                ),
+                _without_meeting_point,
+                False,
+                text="x^2 - p x + p has a negative discriminant.",
+            ),
+            Shown(
+                "where softmax(x_5) is x_5",
+                (
+                    "softmax of (1/n, ..., 1/n), n = 1 .. 4",
+                    r"\operatorname{softmax}(\tfrac1n, \ldots, \tfrac1n),\ n = 1, \ldots, 4",
+                ),
+                _fixed_points,
+                True,
+                text="The uniform vector, and no other: t - log t takes no value twice for t up to 1.",
+            ),
+            _gradient_reading(
+                "half the squared distance",
+                forward.squared[0],
+                forward.output(k),
+                forward.squared_gradient,
+                outcome=True,
+                where=_positive,
+                text="True, but this loss is not a cross-entropy.",
+            ),
+            _gradient_reading(
+                "x_5 is softmax(z), derivative with respect to z",
+                forward.literal[0],
+                LOGIT,
+                forward.squared_gradient,
+                spaces.loss(kind=Logits),
+                True,
+                both(_logit_target, _not_level),
+                "True, but then x_5 is not what equation (2) says.",
+            ),
         ),
     ),
     _mathematics(
-        id="S0-B2", place="section Backward, second line", verdict="holds",
-        statement="The gradient at x_4 is the gradient at x_5 times the derivative of x_5 with respect to x_4.",
+        id="S0-B2",
+        place="section Backward, second line",
+        verdict="holds",
+        statement="The gradient at x_4 is the gradient at x_5 times the derivative of x_5 with respect to "
+        "x_4.",
         claimed=eq(g(4), g(5) * d(x(5), x(4))),
         corrected="With gradients as rows. Written out it is g_5 D_5 J_4.",
         truths=(_layers("backward-g4"), _layers(expression=eq(g(4), g(5) * Partial(x(5), x(4))))),
-        evidence=tuple(_four(f"{name}, {reading}", eq(g(4), how(g(5) * d(x(5), x(4)))), True, where, nonzero=True)
-                       for reading, how in ((FIXED, direct), (MOVING, total))
-                       for name, where in (("ReLU open", open_at(5)), ("ReLU shut", shut_at(5)))),
-    ),
-    _mathematics(
-        id="S0-B3", place="section Backward, equation (∂2)", verdict="wrong",
-        statement="The gradient at x_3 has a term through layer 4 and, beside it, a term for the skip, which is the "
-                  "derivative of F_4 plus 1.",
-        claimed=chain(g(3), FIRST_3, SECOND_3),
-        corrected="F_4 stands in one term only: g_3 = g_5 D_5 (J_4 D_4 J_3 + I). The first equals sign is right if the "
-                  "derivative of x_5 holds x_4 fixed, and then it is D_5. The second needs the derivative of F_4 to be 0 "
-                  "and D_5 to be I. With total derivatives the path through F_4 is counted twice.",
-        truths=(_layers("backward-g3"), _layers("backward-double-count")),
-        evidence=(
-            _four(f"first form, {FIXED}", eq(g(3), direct(FIRST_3)), True, open_at(5), "Right so far.", nonzero=True),
-            _four(f"second form, {FIXED}", eq(g(3), direct(SECOND_3)), False,
-                  text="The ReLU is closed, and the printed 1 passes it."),
-            _four(f"first form, {MOVING}", eq(g(3), total(FIRST_3)), text="The path through F_4 twice."),
-            _four(f"second form, {MOVING}", eq(g(3), total(SECOND_3)), False, open_at(5), "The path through F_4 twice."),
+        evidence=tuple(
+            _four(f"{name}, {reading}", eq(g(4), how(g(5) * d(x(5), x(4)))), True, where, nonzero=True)
+            for reading, how in ((FIXED, direct), (MOVING, total))
+            for name, where in (("ReLU open", open_at(5)), ("ReLU shut", shut_at(5)))
         ),
     ),
     _mathematics(
-        id="S0-B4", place="section Backward, line after (∂2)", verdict="wrong",
+        id="S0-B3",
+        place="section Backward, equation (∂2)",
+        verdict="wrong",
+        statement="The gradient at x_3 has a term through layer 4 and, beside it, a term for the skip, "
+        "which is the derivative of F_4 plus 1.",
+        claimed=chain(g(3), FIRST_3, SECOND_3),
+        corrected="F_4 stands in one term only: g_3 = g_5 D_5 (J_4 D_4 J_3 + I). The first equals sign is "
+        "right if the derivative of x_5 holds x_4 fixed, and then it is D_5. The second needs "
+        "the derivative of F_4 to be 0 and D_5 to be I. With total derivatives the path through "
+        "F_4 is counted twice.",
+        truths=(_layers("backward-g3"), _layers("backward-double-count")),
+        evidence=(
+            _four(
+                f"first form, {FIXED}",
+                eq(g(3), direct(FIRST_3)),
+                True,
+                open_at(5),
+                "Right so far.",
+                nonzero=True,
+            ),
+            _four(
+                f"second form, {FIXED}",
+                eq(g(3), direct(SECOND_3)),
+                False,
+                text="The ReLU is closed, and the printed 1 passes it.",
+            ),
+            _four(f"first form, {MOVING}", eq(g(3), total(FIRST_3)), text="The path through F_4 twice."),
+            _four(
+                f"second form, {MOVING}",
+                eq(g(3), total(SECOND_3)),
+                False,
+                open_at(5),
+                "The path through F_4 twice.",
+            ),
+        ),
+    ),
+    _mathematics(
+        id="S0-B4",
+        place="section Backward, line after (∂2)",
+        verdict="wrong",
         statement="The gradient at x_2 is the product of the four derivatives from x_5 down to x_2.",
         claimed=eq(g(2), THROUGH * d(x(3), x(2))),
-        corrected="That is one of two paths. The other takes the skip from x_3 to x_5: g_5 D_5 D_3 J_2 is missing.",
+        corrected="That is one of two paths. The other takes the skip from x_3 to x_5: g_5 D_5 D_3 J_2 is "
+        "missing.",
         truths=(_layers("backward-g2"), _layers("backward-lost-skip")),
         evidence=_readings(g(2), THROUGH * d(x(3), x(2))),
     ),
     _mathematics(
-        id="S0-B5", place="section Backward, equation (∂1), first form", verdict="wrong",
-        statement="The gradient at x_1 is the product through all layers plus the product that takes the skip from x_1 to "
-                  "x_3.",
+        id="S0-B5",
+        place="section Backward, equation (∂1), first form",
+        verdict="wrong",
+        statement="The gradient at x_1 is the product through all layers plus the product that takes the "
+        "skip from x_1 to x_3.",
         claimed=eq(g(1), FIRST_1),
-        corrected="There are four paths: each of the two blocks is passed by its skip or by its layers. With other states "
-                  "held fixed the printed form has two of them and lacks both that take the upper skip. With total "
-                  "derivatives one path is counted twice and two are missing.",
-        truths=(_layers("backward-g1"), _layers("backward-four-paths"),
-                _layers(expression=eq(direct(FIRST_1) - g(1), -g(5) * D(5) * D(3) * (1 + J(2) * D(2) * J(1)))),
-                _layers(expression=eq(total(FIRST_1) - g(1), g(5) * D(5) * (
-                    J(4) * D(4) * J(3) * D(3) * J(2) * D(2) * J(1) - D(3) * J(2) * D(2) * J(1) - D(3))))),
+        corrected="There are four paths: each of the two blocks is passed by its skip or by its layers. "
+        "With other states held fixed the printed form has two of them and lacks both that take "
+        "the upper skip. With total derivatives one path is counted twice and two are missing.",
+        truths=(
+            _layers("backward-g1"),
+            _layers("backward-four-paths"),
+            _layers(expression=eq(direct(FIRST_1) - g(1), -g(5) * D(5) * D(3) * (1 + J(2) * D(2) * J(1)))),
+            _layers(
+                expression=eq(
+                    total(FIRST_1) - g(1),
+                    g(5)
+                    * D(5)
+                    * (J(4) * D(4) * J(3) * D(3) * J(2) * D(2) * J(1) - D(3) * J(2) * D(2) * J(1) - D(3)),
+                )
+            ),
+        ),
         evidence=_readings(g(1), FIRST_1),
     ),
     _mathematics(
-        id="S0-B6", place="section Backward, equation (∂1), second form", verdict="wrong",
-        statement="The gradient at x_1 is the product through all layers plus the gradient at x_3 times the derivative of "
-                  "F_2 plus 1.",
+        id="S0-B6",
+        place="section Backward, equation (∂1), second form",
+        verdict="wrong",
+        statement="The gradient at x_1 is the product through all layers plus the gradient at x_3 times "
+        "the derivative of F_2 plus 1.",
         claimed=chain(g(1), FIRST_1, SECOND_1),
-        corrected="With the total derivative of F_2 the last term alone is the gradient, up to the mask D_3; the first "
-                  "term repeats a part of it. With x_2 held fixed the path over the upper skip and through F_2 F_1 is "
-                  "missing. And the two printed forms differ from each other by the path over both skips.",
-        truths=(_layers("backward-g1"),
-                _layers(expression=eq(total(SECOND_1) - g(1), THROUGH_TRUE + g(3) * (1 - D(3)) * (1 + J(2) * D(2) * J(1)))),
-                _layers(expression=eq(total(SECOND_1).xreplace({g(3): NOTES_3}) - g(1),
-                                      THROUGH_TRUE + NOTES_3 * (1 - D(3)) * (1 + J(2) * D(2) * J(1))
-                                      + g(5) * D(5) * J(4) * D(4) * J(3) * D(3) * (1 + J(2) * D(2) * J(1)))),
-                _layers(expression=eq(direct(SECOND_1) - direct(FIRST_1),
-                                      g(3) - g(5) * D(5) * J(4) * D(4) * J(3) * D(3)))),
+        corrected="With the total derivative of F_2 the last term alone is the gradient, up to the mask "
+        "D_3; the first term repeats a part of it. With x_2 held fixed the path over the upper "
+        "skip and through F_2 F_1 is missing. And the two printed forms differ from each other "
+        "by the path over both skips.",
+        truths=(
+            _layers("backward-g1"),
+            _layers(
+                expression=eq(
+                    total(SECOND_1) - g(1), THROUGH_TRUE + g(3) * (1 - D(3)) * (1 + J(2) * D(2) * J(1))
+                )
+            ),
+            _layers(
+                expression=eq(
+                    total(SECOND_1).xreplace({g(3): NOTES_3}) - g(1),
+                    THROUGH_TRUE
+                    + NOTES_3 * (1 - D(3)) * (1 + J(2) * D(2) * J(1))
+                    + g(5) * D(5) * J(4) * D(4) * J(3) * D(3) * (1 + J(2) * D(2) * J(1)),
+                )
+            ),
+            _layers(
+                expression=eq(
+                    direct(SECOND_1) - direct(FIRST_1), g(3) - g(5) * D(5) * J(4) * D(4) * J(3) * D(3)
+                )
+            ),
+        ),
         evidence=(
             *_readings(g(1), SECOND_1, note_3=True),
-            _four(f"the two forms against each other, {FIXED}", eq(direct(SECOND_1) - direct(FIRST_1), 0), False, open_at(3),
-                  "They differ by the path over both skips."),
+            Judged(
+                f"the two forms against each other, {FIXED}",
+                ("first form", words_as_latex("first form")),
+                _both_forms,
+                spaces.four_layers(),
+                False,
+                open_at(3),
+                "The second form has the path over both skips, the first has not.",
+            ),
         ),
     ),
     _mathematics(
-        id="S0-N1", place="section Backward, after “Notice that”, first line", verdict="conditions",
+        id="S0-N1",
+        place="section Backward, after “Notice that”, first line",
+        verdict="conditions",
         statement="The gradient along the skip into x_5 is g_5 times the derivative of F_4 plus 1.",
-        claimed=eq(g(5) * d(x(5), x(3)), g(5) * (d(F4, x(3)) + 1)),
-        corrected="The derivative of x_5 is D_5 times that. The printed form is right where every component of F_4(x_4) + "
-                  "x_3 is positive, or f is the identity: the ReLU sits on the highway, and a negative sum blocks the "
-                  "skip too. (A blocked component does no harm where its row of the derivative of F_4 plus I, or of the "
-                  "upstream gradient, is 0 anyway.)",
-        truths=(_layers(expression=eq(Total(x(5), x(3)), D(5) * (1 + Total(F4, x(3)))),),
-                Truth(spaces.open_bank, eq(g(5) * Total(x(5), x(3)), g(5) * (1 + Total(F4, x(3)))), where=open_at(5))),
+        claimed=eq(g(5) * d(x(5), x(3)), g(5) * (d(F4, x(3)) + ONE)),
+        corrected="The derivative of x_5 is D_5 times that. The printed form is right where every "
+        "component of F_4(x_4) + x_3 is positive, or f is the identity: the ReLU sits on the "
+        "highway, and a negative sum blocks the skip too. (A blocked component does no harm "
+        "where its row of the derivative of F_4 plus I, or of the upstream gradient, is 0 "
+        "anyway.)",
+        truths=(
+            _layers(
+                expression=eq(Total(x(5), x(3)), D(5) * (1 + Total(F4, x(3)))),
+            ),
+            Truth(
+                spaces.open_bank, eq(g(5) * Total(x(5), x(3)), g(5) * (1 + Total(F4, x(3)))), where=open_at(5)
+            ),
+        ),
         evidence=(
             _four("ReLU open", N1, True, open_at(5), nonzero=True),
             _four("ReLU shut", N1, False, shut_at(5), "What is blocked is the skip itself."),
-            _four("ReLU shut, and the two sides agree by cancellation", N1, True, both(shut_at(5), not_zero(g(5))),
-                  "y_5 is negative, and the branch cancels the skip: 0 on both sides.", biases=(4,)),
+            _four(
+                "ReLU shut, and the two sides agree by cancellation",
+                N1,
+                True,
+                both(shut_at(5), not_zero(g(5))),
+                "y_5 is negative, and the branch cancels the skip: 0 on both sides.",
+                biases=(4,),
+            ),
         ),
     ),
     _mathematics(
-        id="S0-N2", place="section Backward, after “Notice that”, second line", verdict="wrong",
-        statement="The product through layer 4 and over the skip into x_3 is the gradient at x_3 times the derivative of "
-                  "F_2 plus 1.",
+        id="S0-N2",
+        place="section Backward, after “Notice that”, second line",
+        verdict="wrong",
+        statement="The product through layer 4 and over the skip into x_3 is the gradient at x_3 times the"
+        " derivative of F_2 plus 1.",
         claimed=N2,
-        corrected="It contradicts (∂2): the product through layer 4 alone is not g_3. They differ by g_5 D_5, the path over "
-                  "the upper skip.",
-        truths=(_layers("backward-g3"),
-                _layers(expression=eq(g(3) - g(5) * Partial(x(5), x(4)) * Partial(x(4), x(3)), g(5) * D(5)))),
-        evidence=tuple(_four(f"{reading}{name}", how(N2).xreplace(put), False)
-                       for reading, how in ((FIXED, direct), (MOVING, total))
-                       for name, put in (("", {}), (", g_3 as the notes have it", {g(3): NOTES_3}))),
-    ),
-    _mathematics(
-        id="S0-N3", place="section Backward, sentence after the two lines", verdict="conditions",
-        statement="Since a state's derivative with respect to itself is 1, the gradient over a block becomes the "
-                  "derivative of F plus 1.",
-        claimed=eq(d(x(l + 2), x(l)), d(F(l + 1)(x(l + 1)), x(l)) + 1),
-        corrected="It is so for the sum y before the ReLU, with the total derivative of F and the identity matrix in "
-                  "place of 1. For the state after the ReLU the mask D stands in front.",
-        truths=(_block(eq(Total(y(l + 2), x(l)), 1 + Total(F(l + 1)(x(l + 1)), x(l)))),
-                _block(eq(Total(x(l + 2), x(l)), D(l + 2) * (1 + Total(F(l + 1)(x(l + 1)), x(l)))))),
-        evidence=(
-            _one("the sum y before the ReLU", eq(Total(y(l + 2), x(l)), BLOCK_TOTAL), True, shut_at(3), nonzero=True),
-            _one("the state after the ReLU", eq(Total(x(l + 2), x(l)), BLOCK_TOTAL), False, nonzero=True),
-            _one("a matrix of ones in place of the identity", eq(Total(y(l + 2), x(l)), ONES + Total(F(l + 1)(x(l + 1)), x(l))),
-                 False, space=_pair({g(3): [1, 1]}), text="For vectors, 1 has to be I."),
+        corrected="It contradicts (∂2): the product through layer 4 alone is not g_3. They differ by g_5 "
+        "D_5, the path over the upper skip.",
+        truths=(
+            _layers("backward-g3"),
+            _layers(expression=eq(g(3) - g(5) * Partial(x(5), x(4)) * Partial(x(4), x(3)), g(5) * D(5))),
+        ),
+        evidence=tuple(
+            _four(f"{reading}{name}", how(N2).xreplace(put), False)
+            for reading, how in ((FIXED, direct), (MOVING, total))
+            for name, put in (("", {}), (", g_3 as the notes have it", {g(3): NOTES_3}))
         ),
     ),
     _mathematics(
-        id="S0-N4", place="section Backward, last sentence before the simpler example", chapter=AT_LEAST, verdict="wrong",
+        id="S0-N3",
+        place="section Backward, sentence after the two lines",
+        verdict="conditions",
+        statement="Since a state's derivative with respect to itself is 1, the gradient over a block "
+        "becomes the derivative of F plus 1.",
+        claimed=eq(d(x(l + 2), x(l)), d(F(l + 1)(x(l + 1)), x(l)) + ONE),
+        corrected="It is so for the sum y before the ReLU, with the total derivative of F and the identity"
+        " matrix in place of 1. For the state after the ReLU the mask D stands in front.",
+        truths=(
+            _block(eq(Total(y(l + 2), x(l)), 1 + Total(F(l + 1)(x(l + 1)), x(l)))),
+            _block(eq(Total(x(l + 2), x(l)), D(l + 2) * (1 + Total(F(l + 1)(x(l + 1)), x(l))))),
+        ),
+        evidence=(
+            _one(
+                "the sum y before the ReLU",
+                eq(Total(y(l + 2), x(l)), BLOCK_TOTAL),
+                True,
+                shut_at(3),
+                nonzero=True,
+            ),
+            _one("the state after the ReLU", eq(Total(x(l + 2), x(l)), BLOCK_TOTAL), False, nonzero=True),
+            _one(
+                "a matrix of ones in place of the identity",
+                eq(Total(y(l + 2), x(l)), ONES + Total(F(l + 1)(x(l + 1)), x(l))),
+                False,
+                space=_pair({g(3): [1, 1]}),
+                text="For vectors, 1 has to be I.",
+            ),
+        ),
+    ),
+    _mathematics(
+        id="S0-N4",
+        place="section Backward, last sentence before the simpler example",
+        chapter=AT_LEAST,
+        verdict="wrong",
         statement="Multiplying with the gradient above gives at least the gradient above.",
         claimed=PRINTED,
-        corrected="Not for a given branch. What is true: for the branch or for its negative the norm does not shrink; if J "
-                  "has mean 0 and does not depend on g, the mean square does not shrink; averaged over all directions of g "
-                  "it is multiplied by 1 + 2 tr J / n + |J|_F^2 / n; and if all entries of J and g are at least 0, no "
-                  "entry shrinks.",
-        truths=(_block(BLOCK_GRADIENT), _unit(equation="at-least-both-signs"),
-                Truth(partial(spaces.mean_bank, RandomBranch), equation="at-least-zero-mean"),
-                Truth(partial(spaces.mean_bank, RandomDirection), equation="at-least-isotropic"),
-                Truth(spaces.nonnegative_bank, equation="at-least-entrywise", where=_nonnegative,
-                      tight=spaces.zero_bank)),
+        corrected="Not for a given branch. What is true: for the branch or for its negative the norm does "
+        "not shrink; if J has mean 0 and does not depend on g, the mean square does not shrink; "
+        "averaged over all directions of g it is multiplied by 1 + 2 tr J / n + |J|_F^2 / n; and"
+        " if all entries of J and g are at least 0, no entry shrinks.",
+        truths=(
+            _block(BLOCK_GRADIENT),
+            _unit(equation="at-least-both-signs"),
+            Truth(partial(spaces.mean_bank, RandomBranch), equation="at-least-zero-mean"),
+            Truth(partial(spaces.mean_bank, RandomDirection), equation="at-least-isotropic"),
+            Truth(
+                spaces.nonnegative_bank,
+                equation="at-least-entrywise",
+                where=_nonnegative,
+                tight=spaces.zero_bank,
+            ),
+        ),
         evidence=(*FOUR_MEANINGS, BLOCKED),
     ),
     _mathematics(
-        id="S0-S1", place="simpler example, displayed line", verdict="conditions",
+        id="S0-S1",
+        place="simpler example, displayed line",
+        verdict="conditions",
         statement="The derivative of y = F(x_{l+1}) + x_l with respect to x_l is the derivative of F plus 1.",
-        claimed=eq(d(y(l + 2), x(l)), d(F(l + 1)(x(l + 1)), x(l)) + 1),
-        corrected="With numbers, or I in place of 1, and with the total derivative of F through x_{l+1}; y is the sum "
-                  "before the ReLU. If x_{l+1} were held fixed, the derivative of F would be 0.",
-        truths=(_block(eq(Total(y(l + 2), x(l)), 1 + Total(F(l + 1)(x(l + 1)), x(l)))),
-                _block(eq(Total(y(l + 2), x(l)), 1 + J(l + 1) * D(l + 1) * J(l)))),
+        claimed=eq(d(y(l + 2), x(l)), d(F(l + 1)(x(l + 1)), x(l)) + ONE),
+        corrected="With numbers, or I in place of 1, and with the total derivative of F through x_{l+1}; y"
+        " is the sum before the ReLU. If x_{l+1} were held fixed, the derivative of F would be "
+        "0.",
+        truths=(
+            _block(eq(Total(y(l + 2), x(l)), 1 + Total(F(l + 1)(x(l + 1)), x(l)))),
+            _block(eq(Total(y(l + 2), x(l)), 1 + J(l + 1) * D(l + 1) * J(l))),
+        ),
         evidence=(
-            _one(MOVING, eq(Total(y(l + 2), x(l)), BLOCK_TOTAL), True, not_zero(BLOCK_TOTAL - 1), nonzero=True),
-            _one("∂F with x_{l+1} held fixed", eq(Total(y(l + 2), x(l)), Partial(F(l + 1)(x(l + 1)), x(l)) + 1), False,
-                 nonzero=True),
-            _one("a matrix of ones in place of the identity", eq(Total(y(l + 2), x(l)), ONES + Total(F(l + 1)(x(l + 1)), x(l))),
-                 False, space=_pair({g(3): [1, 1]}), text="For vectors, 1 has to be I."),
+            _one(
+                MOVING, eq(Total(y(l + 2), x(l)), BLOCK_TOTAL), True, not_zero(BLOCK_TOTAL - 1), nonzero=True
+            ),
+            _one(
+                "∂F with x_{l+1} held fixed",
+                eq(Total(y(l + 2), x(l)), Partial(F(l + 1)(x(l + 1)), x(l)) + 1),
+                False,
+                nonzero=True,
+            ),
+            _one(
+                "a matrix of ones in place of the identity",
+                eq(Total(y(l + 2), x(l)), ONES + Total(F(l + 1)(x(l + 1)), x(l))),
+                False,
+                space=_pair({g(3): [1, 1]}),
+                text="For vectors, 1 has to be I.",
+            ),
         ),
     ),
     _mathematics(
-        id="S0-S2", place="simpler example, first sentence after the line", verdict="wrong",
+        id="S0-S2",
+        place="simpler example, first sentence after the line",
+        verdict="wrong",
         statement="In (∂1) the derivative of y is the same as that of x_3.",
         claimed=eq(d(x(3), x(1)), d(y(3), x(1))),
         corrected="x_3 is the ReLU of y, so D_3 stands in front.",
         truths=(_layers(expression=eq(Total(x(3), x(1)), D(3) * Total(y(3), x(1)))),),
-        evidence=(_four(MOVING, eq(Total(x(3), x(1)), Total(y(3), x(1))), biases=(3,), fixed=UPSTREAM),
-                  _four(FIXED, eq(Partial(x(3), x(1)), Partial(SUM_3, x(1))), biases=(3,), fixed=UPSTREAM)),
+        evidence=(
+            _four(MOVING, eq(Total(x(3), x(1)), Total(y(3), x(1))), biases=(3,), fixed=UPSTREAM),
+            _four(FIXED, eq(Partial(x(3), x(1)), Partial(SUM_3, x(1))), biases=(3,), fixed=UPSTREAM),
+        ),
     ),
     _mathematics(
-        id="S0-S3", place="simpler example, second sentence after the line", verdict="wrong",
+        id="S0-S3",
+        place="simpler example, second sentence after the line",
+        verdict="wrong",
         statement="In (∂2) the derivative of y is the same as that of x_5.",
         claimed=eq(d(x(5), x(3)), d(y(5), x(3))),
         corrected="x_5 is the ReLU of y, so D_5 stands in front.",
         truths=(_layers(expression=eq(Total(x(5), x(3)), D(5) * Total(y(5), x(3)))),),
-        evidence=(_four(MOVING, eq(Total(x(5), x(3)), Total(y(5), x(3))), fixed=UPSTREAM),
-                  _four(FIXED, eq(Partial(x(5), x(3)), Partial(SUM_5, x(3))), fixed=UPSTREAM)),
-    ),
-    _mathematics(
-        id="S0-S4", place="simpler example, sentence that starts with “Hence”", verdict="ambiguous",
-        statement="For a residual connection F_l(x_l) + x_{i-1} the gradient with respect to x_l is always the derivative of "
-                  "F_{l+1}(x_{l+1}) plus 1.",
-        claimed=eq(d(F(l)(x(l)) + x(Symbol("i") - 1), x(l)), d(F(l + 1)(x(l + 1)), x(l)) + 1),
-        corrected="The indices are mixed. With y = F_{l+1}(x_{l+1}) + x_l the derivative is the total one of F_{l+1}(x_{l+1}) "
-                  "plus I. Taken literally, F_l(x_l) + x_{l-1} has the derivative J_l with respect to x_l, and no 1.",
-        truths=(_block(eq(Total(F(l + 1)(x(l + 1)) + x(l), x(l)), 1 + Total(F(l + 1)(x(l + 1)), x(l)))),
-                _layers(expression=eq(Partial(F2 + x(1), x(2)), J(2)))),
         evidence=(
-            _four("y = F_2(x_2) + x_1 with respect to x_1", eq(Total(F2 + x(1), x(1)), Total(F2, x(1)) + 1), True,
-                  text="The skip starts at the state in question.", nonzero=True, fixed=UPSTREAM),
-            _four("y = F_2(x_2) + x_1 with respect to x_2", eq(Total(F2 + x(1), x(2)), Total(F(3)(x(3)), x(2)) + 1), False,
-                  text="Taken literally, i = l = 2: no skip starts at x_2.", nonzero=True, fixed=UPSTREAM),
+            _four(MOVING, eq(Total(x(5), x(3)), Total(y(5), x(3))), fixed=UPSTREAM),
+            _four(FIXED, eq(Partial(x(5), x(3)), Partial(SUM_5, x(3))), fixed=UPSTREAM),
         ),
     ),
     _mathematics(
-        id="S0-S5", place="simpler example, same sentence, second half", chapter=AT_LEAST, verdict="wrong",
+        id="S0-S4",
+        place="simpler example, sentence that starts with “Hence”",
+        verdict="ambiguous",
+        statement="For a residual connection F_l(x_l) + x_{i-1} the gradient with respect to x_l is always"
+        " the derivative of F_{l+1}(x_{l+1}) plus 1.",
+        claimed=eq(d(F(l)(x(l)) + x(Symbol("i") - 1), x(l)), d(F(l + 1)(x(l + 1)), x(l)) + ONE),
+        corrected="The indices are mixed. With y = F_{l+1}(x_{l+1}) + x_l the derivative is the total one "
+        "of F_{l+1}(x_{l+1}) plus I. Taken literally, F_l(x_l) + x_{l-1} has the derivative J_l "
+        "with respect to x_l, and no 1.",
+        truths=(
+            _block(eq(Total(F(l + 1)(x(l + 1)) + x(l), x(l)), 1 + Total(F(l + 1)(x(l + 1)), x(l)))),
+            _layers(expression=eq(Partial(F2 + x(1), x(2)), J(2))),
+        ),
+        evidence=(
+            _four(
+                "y = F_2(x_2) + x_1 with respect to x_1",
+                eq(Total(F2 + x(1), x(1)), Total(F2, x(1)) + 1),
+                True,
+                text="The skip starts at the state in question.",
+                nonzero=True,
+                fixed=UPSTREAM,
+            ),
+            _four(
+                "y = F_2(x_2) + x_1 with respect to x_2",
+                eq(Total(F2 + x(1), x(2)), Total(F(3)(x(3)), x(2)) + 1),
+                False,
+                text="Taken literally, i = l = 2: no skip starts at x_2.",
+                nonzero=True,
+                fixed=UPSTREAM,
+            ),
+        ),
+    ),
+    _mathematics(
+        id="S0-S5",
+        place="simpler example, same sentence, second half",
+        chapter=AT_LEAST,
+        verdict="wrong",
         statement="So nothing at x_l falls short of the gradient at x_{l+2}.",
         claimed=PRINTED,
-        corrected="It does not follow. The norm shrinks for no gradient exactly if J + J^T + J J^T has no negative "
-                  "eigenvalue, and never below 1 - |J| times the norm above.",
+        corrected="It does not follow. The norm shrinks for no gradient exactly if J + J^T + J J^T has no "
+        "negative eigenvalue, and never below 1 - |J| times the norm above.",
         truths=(_block(BLOCK_GRADIENT), _GROWTH, _LOWER),
         evidence=(*FOUR_MEANINGS, BLOCKED),
     ),
     _mathematics(
-        id="S0-S6", place="simpler example, in brackets", chapter=AT_LEAST, verdict="wrong",
+        id="S0-S6",
+        place="simpler example, in brackets",
+        chapter=AT_LEAST,
+        verdict="wrong",
         statement="The least that can come back is the gradient above, and that is when F has no slope.",
         claimed=Ge(Norm(bounds.below), Norm(bounds.g), evaluate=False),
-        corrected="A branch without derivative does pass on exactly g. It is not the worst case: that is 0, and it happens "
-                  "where g J = -g.",
-        truths=(Truth(cancelling_bank, equation="unrolled-cancel", where=cancels),
-                _unit(expression=eq(Factor("below"), bounds.below))),
+        corrected="A branch without derivative does pass on exactly g. It is not the worst case: that is "
+        "0, and it happens where g J = -g.",
+        truths=(
+            Truth(cancelling_bank, equation="unrolled-cancel", where=cancels),
+            _unit(expression=eq(Factor("below"), bounds.below)),
+        ),
         evidence=(
-            Example("J = 0", eq(bounds.below, bounds.g), spaces.one_unit((1,)), True,
-                    both(_no_branch, not_zero(bounds.g)), "The value is right."),
-            Example("a worse case", Ge(Norm(bounds.below), Norm(bounds.g), evaluate=False), spaces.one_unit((1,)), False,
-                    text="Nothing comes back."),
-            Example("a worse case that is not J = -I", Ge(Norm(bounds.below), Norm(bounds.g), evaluate=False),
-                    spaces.one_unit((2,)), False, both(cancels, _nonzero_g), "One left eigenvector is enough."),
+            Example(
+                "J = 0",
+                eq(bounds.below, bounds.g),
+                spaces.one_unit((1,)),
+                True,
+                both(_no_branch, not_zero(bounds.g)),
+                "The value is right.",
+            ),
+            Example(
+                "a worse case",
+                Ge(Norm(bounds.below), Norm(bounds.g), evaluate=False),
+                spaces.one_unit((1,)),
+                False,
+                text="Nothing comes back.",
+            ),
+            Example(
+                "a worse case that is not J = -I",
+                Ge(Norm(bounds.below), Norm(bounds.g), evaluate=False),
+                spaces.one_unit((2,)),
+                False,
+                both(cancels, _nonzero_g),
+                "One left eigenvector is enough.",
+            ),
         ),
     ),
     _mathematics(
-        id="S0-S7", place="paragraph that starts with “Thereby”", verdict="wrong",
-        statement="The layers with a skip around them, F_2 and F_4, get the larger gradient, and perhaps earlier layers do.",
+        id="S0-S7",
+        place="paragraph that starts with “Thereby”",
+        verdict="wrong",
+        statement="The layers with a skip around them, F_2 and F_4, get the larger gradient, and perhaps "
+        "earlier layers do.",
         claimed=PRINTED,
-        corrected="A skip around a block never changes the gradient of the parameters inside that block, given the forward "
-                  "values. It helps what lies upstream of the block's input: the skip from x_3 to x_5 changes the "
-                  "gradients of W_1 and W_2 and not those of W_3 and W_4, and the skip from x_1 to x_3 changes no weight's "
-                  "gradient here. He et al. (2015, section 4.1) also report healthy gradient norms in plain nets with "
-                  "batch normalisation.",
-        truths=(_layers("backward-weights"),
-                Truth(partial(spaces.chain_bank, "matrix", "relu"), equation="backward-stop")),
-        evidence=(
-            Judged("skip from x_3 to x_5", CHANGED, _said_to_change(5), spaces.four_layers(nonzero=True), False,
-                   both(_all_gradients, lambda world: _changed_by(5)(world) == ("W_1", "W_2")),
-                   "It changes what lies upstream of its block."),
-            Judged("skip from x_1 to x_3", CHANGED, _said_to_change(3), spaces.four_layers(nonzero=True), False,
-                   _all_gradients, "Upstream of x_1 there is no weight."),
+        corrected="A skip around a block never changes the gradient of the parameters inside that block, "
+        "given the forward values. It helps what lies upstream of the block's input: the skip "
+        "from x_3 to x_5 changes the gradients of W_1 and W_2 and not those of W_3 and W_4, and "
+        "the skip from x_1 to x_3 changes no weight's gradient here. He et al. (2015, section "
+        "4.1) also report healthy gradient norms in plain nets with batch normalisation.",
+        truths=(
+            _layers(
+                expression=together(
+                    (
+                        (loss_gradient(W(4)), Transpose(g(5) * D(5)) * Transpose(x(4))),
+                        (loss_gradient(W(3)), Transpose(g(5) * D(5) * J(4) * D(4)) * Transpose(x(3))),
+                    )
+                )
+            ),
+            Truth(partial(spaces.chain_bank, "matrix", "relu"), equation="backward-stop"),
         ),
-        reference="he2015", rests_on=("backward-own-block",),
+        evidence=(
+            Judged(
+                "skip from x_3 to x_5",
+                CHANGED,
+                _said_to_change(5),
+                spaces.four_layers(nonzero=True),
+                False,
+                both(_all_gradients, lambda world: _changed_by(5)(world) == ("W_1", "W_2")),
+                "It changes what lies upstream of its block.",
+            ),
+            Judged(
+                "skip from x_1 to x_3",
+                CHANGED,
+                _said_to_change(3),
+                spaces.four_layers(nonzero=True),
+                False,
+                _all_gradients,
+                "Upstream of x_1 there is no weight.",
+            ),
+        ),
+        reference="he2015",
+        rests_on=("backward-own-block", "backward-weights"),
     ),
     _shared(
-        id="S0-S8", kind="metaphor", place="sentence after “Thereby”", chapter=BACKWARD, verdict="holds",
+        id="S0-S8",
+        kind="metaphor",
+        place="sentence after “Thereby”",
+        chapter=BACKWARD,
+        verdict="holds",
         statement="The skips work like a motorway for gradients.",
-        corrected="A picture, and a good one. In Highway Networks, where the word comes from, a gate decides how much is "
-                  "carried; in a ResNet the carry is not gated.",
-        evidence=(Quoted("the picture", "gradient “highway”", "a picture", "a picture", True, "srivastava2015"),),
+        corrected="A picture, and a good one. In Highway Networks, where the word comes from, a gate "
+        "decides how much is carried; in a ResNet the carry is not gated.",
+        evidence=(Quoted("the picture", "highway", "a picture", "a picture", True, "srivastava2015"),),
         reference="srivastava2015",
     ),
     _mathematics(
-        id="S0-S9", place="last sentence before λ", verdict="conditions",
-        statement="Within a long block no skip helps, and the gradient may die out before it reaches the next one.",
+        id="S0-S9",
+        place="last sentence before λ",
+        verdict="conditions",
+        statement="Within a long block no skip helps, and the gradient may die out before it reaches the "
+        "next one.",
         claimed=Ne(loss_gradient(backward.a(0)), 0, evaluate=False),
-        corrected="Inside a block of K layers the gradient is a plain product and may vanish. At the block's input the skip "
-                  "adds a copy of the gradient from the block's end. What vanished inside is not revived, and the sum of "
-                  "the two may be 0.",
-        truths=(Truth(spaces.inner_bank, equation="backward-block-inside", where=_has_inside),
-                Truth(spaces.inner_bank, equation="backward-block-input")),
+        corrected="Inside a block of K layers the gradient is a plain product and may vanish. At the "
+        "block's input the skip adds a copy of the gradient from the block's end. What vanished "
+        "inside is not revived, and the sum of the two may be 0.",
+        truths=(
+            Truth(spaces.inner_bank, equation="backward-block-inside", where=_has_inside),
+            Truth(spaces.inner_bank, equation="backward-block-input"),
+        ),
         evidence=(
-            Example("vanished inside, alive at the input", ALIVE, spaces.block(), True,
-                    both(_dead_inside, not_zero(backward.upstream)), "The skip brings a copy from the block's end."),
-            Example("alive inside, vanished at the input", ALIVE, spaces.block(), False, fails(eq(INSIDE, 0)),
-                    "The two copies cancel exactly where they meet."),
+            Example(
+                "vanished inside, alive at the input",
+                ALIVE,
+                spaces.block(),
+                True,
+                both(_dead_inside, not_zero(backward.upstream)),
+                "The skip brings a copy from the block's end.",
+            ),
+            Example(
+                "alive inside, vanished at the input",
+                ALIVE,
+                spaces.block(),
+                False,
+                fails(eq(INSIDE, 0)),
+                "The two copies cancel exactly where they meet.",
+            ),
         ),
     ),
     Claim(
-        id="S2-S8", note="002", kind="metaphor", place="sentence after “Thereby”", chapter=BACKWARD, verdict="holds",
+        id="S2-S8",
+        note="002",
+        kind="metaphor",
+        place="sentence after “Thereby”",
+        chapter=BACKWARD,
+        verdict="holds",
         statement="The skips work like a motorway for gradients, and like Highway Networks.",
         typed=r"y = T \odot H + (1 - T) \odot x",
-        corrected="A picture that fits. The derivative of a highway layer has a third term, from the gate's own derivative. "
-                  "The paper's remark that the Jacobian is I where T = 0 needs the gate's derivative to be 0 as well, which "
-                  "is so in the limit of a saturated gate.",
-        truths=(Truth(spaces.highway_bank, eq(Total(Factor("y"), Factor("x")),
-                                              Diag(T) * Hprime + 1 - Diag(T) + Diag(Hx - Factor("x")) * Tprime)),),
+        corrected="A picture that fits. The derivative of a highway layer has a third term, from the "
+        "gate's own derivative. The paper's remark that the Jacobian is I where T = 0 needs the "
+        "gate's derivative to be 0 as well, which is so in the limit of a saturated gate.",
+        truths=(
+            Truth(
+                spaces.highway_bank,
+                eq(
+                    Total(Factor("y"), Factor("x")),
+                    Diag(T) * Hprime + 1 - Diag(T) + Diag(Hx - Factor("x")) * Tprime,
+                ),
+            ),
+        ),
         evidence=(
-            Quoted("the picture", "reminiscent of highway networks", "a picture", "a picture", True, "srivastava2015"),
-            Example("a gate that is 0 and does not move", eq(Total(Factor("y"), Factor("x")), 1), spaces.highway(), True,
-                    both(_shut_gate, _still_gate, _other_than_x), "The carry alone: I."),
-            Example("a gate that is 0 and moves", Ne(Total(Factor("y"), Factor("x")), 1, evaluate=False), spaces.highway(),
-                    True, both(_shut_gate, fails(eq(Tprime, 0)), _other_than_x), "T = 0, and the Jacobian is not I."),
+            Quoted(
+                "the picture",
+                "reminiscent of highway networks",
+                "a picture",
+                "a picture",
+                True,
+                "srivastava2015",
+            ),
+            Example(
+                "a gate that is 0 and does not move",
+                eq(Total(Factor("y"), Factor("x")), 1),
+                spaces.highway(),
+                True,
+                both(_shut_gate, _still_gate, _other_than_x),
+                "The carry alone: I.",
+            ),
+            Example(
+                "a gate that is 0 and moves",
+                Ne(Total(Factor("y"), Factor("x")), 1, evaluate=False),
+                spaces.highway(),
+                True,
+                both(_shut_gate, fails(eq(Tprime, 0)), _other_than_x),
+                "T = 0, and the Jacobian is not I.",
+            ),
         ),
         reference="srivastava2015",
     ),

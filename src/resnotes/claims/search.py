@@ -1,8 +1,8 @@
 """Candidates for an example, smallest first, always in the same order.
 
-The order: integers before fractions, and fractions by their common denominator; then the smaller network; then
-the smaller largest entry; then the smaller sum of sizes; then the first entry in which two candidates differ, by
-0, 1, -1, 2, -2 and so on.
+The order: integers before fractions, and fractions by their common denominator; then the smaller network;
+then the smaller largest entry; then the smaller sum of sizes; then the first entry in which two candidates
+differ, by 0, 1, -1, 2, -2 and so on.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ class SearchError(ValueError):
 
 
 class NotSmooth(ValueError):
-    """A ReLU sits exactly at its kink, so that the derivative does not exist. Such candidates are passed over."""
+    """A ReLU sits exactly at its kink, where there is no derivative. Such candidates are passed over."""
 
 
 def vectors(length: int, top: int) -> Iterator[tuple[int, ...]]:
-    """Integer vectors whose largest absolute entry is ``top``, by the sum of absolute entries, then in order."""
+    """Integer vectors whose largest absolute entry is ``top``, by the sum of sizes, then in order."""
     if top == 0:
         yield (0,) * length
         return
@@ -35,7 +35,7 @@ def vectors(length: int, top: int) -> Iterator[tuple[int, ...]]:
 
 
 def _of_total(length, top, total, reached) -> Iterator[tuple[int, ...]]:
-    """Vectors of a given sum of sizes; ``reached`` says whether an entry of size ``top`` stands before them."""
+    """Vectors of a given sum of sizes; ``reached`` says whether ``top`` stands before them already."""
     if length == 0:
         if total == 0 and reached:
             yield ()
@@ -74,7 +74,7 @@ class Layout:
         data, place = {}, 0
         for name, shape in self.free:
             size = math.prod(shape)
-            data[name] = np.array(entries[place:place + size], dtype=object).reshape(shape)
+            data[name] = np.array(entries[place : place + size], dtype=object).reshape(shape)
             place += size
         return self.build(data)
 
@@ -124,7 +124,9 @@ class Space:
 
 
 def _over(numerators, denominator):
-    return numerators if denominator == 1 else [_plain(Fraction(number, denominator)) for number in numerators]
+    return (
+        numerators if denominator == 1 else [_plain(Fraction(number, denominator)) for number in numerators]
+    )
 
 
 def _plain(number: Fraction):
@@ -150,5 +152,7 @@ def first(space: Space, wanted: Callable[[object], bool], what: str = "example")
     for looked_at, world in enumerate(space.candidates(), start=1):
         if world is not None and wanted(world):
             return world, looked_at
-    raise SearchError(f"{what}: got none among {looked_at} candidates, want one (entries up to {space.top}, "
-                      f"denominators {space.denominators})")
+    raise SearchError(
+        f"{what}: got none among {looked_at} candidates, want one (entries up to {space.top}, "
+        f"denominators {space.denominators})"
+    )

@@ -9,7 +9,9 @@ from itertools import islice
 from ..symbolic import backward, bounds, merge
 from ..symbolic.algebra import Factor
 from ..symbolic.quantities import H, W, b, g, lam, x
-from .exact import (
+from .exact import array, eye
+from .search import Layout, Space
+from .worlds import (
     Block,
     Chain,
     Distance,
@@ -17,17 +19,13 @@ from .exact import (
     HalfOpen,
     Highway,
     InputSkip,
-    Logits,
     Loss,
     Merge,
     OneBlock,
     OneUnit,
     RandomBranch,
     RandomDirection,
-    array,
-    eye,
 )
-from .search import Layout, Space
 
 #: How many random networks a corrected form must hold on.
 BANK = 8
@@ -50,9 +48,15 @@ def layout(kind, free: dict, fixed: dict | None = None) -> Layout:
 def _layers(kind, count, widths, biases, fixed, top, nonzero) -> Space:
     layouts = []
     for n in widths:
-        free = {**{W(k): (n, n) for k in range(1, count + 1)}, **{b(k): (n,) for k in biases},
-                x(1): (n,), g(count + 1): (n,)}
-        layouts.append(layout(kind, {name: shape for name, shape in free.items() if name not in (fixed or {})}, fixed))
+        free = {
+            **{W(k): (n, n) for k in range(1, count + 1)},
+            **{b(k): (n,) for k in biases},
+            x(1): (n,),
+            g(count + 1): (n,),
+        }
+        layouts.append(
+            layout(kind, {name: shape for name, shape in free.items() if name not in (fixed or {})}, fixed)
+        )
     return Space(tuple(layouts), top, nonzero=nonzero)
 
 
@@ -66,12 +70,23 @@ def one_block(widths=(1,), biases=(), fixed=None, top=2, nonzero=False) -> Space
     return _layers(OneBlock, 2, widths, biases, fixed, top, nonzero)
 
 
-def chain(depths=(1,), widths=(1,), start=0, shortcut="none", after="identity", beyond=False, branch=True,
-          ones=False, top=2, denominators=(1,), nonzero=False) -> Space:
+def chain(
+    depths=(1,),
+    widths=(1,),
+    start=0,
+    shortcut="none",
+    after="identity",
+    beyond=False,
+    branch=True,
+    ones=False,
+    top=2,
+    denominators=(1,),
+    nonzero=False,
+) -> Space:
     """Residual units; ``beyond`` gives unit L too.
 
-    ``shortcut`` is "none" (identity), "scalar" or "matrix"; without ``branch`` every F_i is 0; with ``ones`` the
-    state x_0 and the gradient g_L are all ones and only the units are free.
+    ``shortcut`` is "none" (identity), "scalar" or "matrix"; without ``branch`` every F_i is 0; with
+    ``ones`` the state x_0 and the gradient g_L are all ones and only the units are free.
     """
     layouts = []
     for depth in depths:
@@ -100,35 +115,66 @@ def asked(widths=(1,), source="u", fixed=None, top=2, nonzero=False) -> Space:
         if source == "apart":
             free[merge.o] = (outer,)
         if source == "projected":
-            free = {merge.W: (outer, 1), merge.u: (1,), merge.Ws: (outer, inner), merge.o: (inner,), merge.g: (outer,)}
-        layouts.append(layout(Merge, {name: shape for name, shape in free.items() if name not in (fixed or {})}, fixed))
+            free = {
+                merge.W: (outer, 1),
+                merge.u: (1,),
+                merge.Ws: (outer, inner),
+                merge.o: (inner,),
+                merge.g: (outer,),
+            }
+        layouts.append(
+            layout(Merge, {name: shape for name, shape in free.items() if name not in (fixed or {})}, fixed)
+        )
     return Space(tuple(layouts), top, nonzero=nonzero)
 
 
 def distance(steps=(1,), widths=(1,), top=2, nonzero=False) -> Space:
     """A skip over some layers."""
-    return Space(tuple(layout(Distance, {**{W(k): (n, n) for k in range(m)}, merge.z(0): (n,), merge.g: (n,)})
-                       for m in steps for n in widths), top, nonzero=nonzero)
+    return Space(
+        tuple(
+            layout(Distance, {**{W(k): (n, n) for k in range(m)}, merge.z(0): (n,), merge.g: (n,)})
+            for m in steps
+            for n in widths
+        ),
+        top,
+        nonzero=nonzero,
+    )
 
 
 def input_skip(shapes=((1, 1),), top=2, nonzero=False) -> Space:
     """A skip from the input; shapes are (width of the hidden layer, width of u)."""
-    return Space(tuple(layout(InputSkip, {W(1): (m, n), W(2): (n, m), merge.u: (n,), merge.g: (n,)})
-                       for m, n in shapes), top, nonzero=nonzero)
+    return Space(
+        tuple(
+            layout(InputSkip, {W(1): (m, n), W(2): (n, m), merge.u: (n,), merge.g: (n,)}) for m, n in shapes
+        ),
+        top,
+        nonzero=nonzero,
+    )
 
 
 def block(depths=(2,), widths=(1,), inside=1, top=2) -> Space:
     """A block of K layers."""
-    return Space(tuple(layout(partial(Block, inside=inside),
-                              {**{W(k): (n, n) for k in range(1, depth + 1)}, backward.a(0): (n,), backward.upstream: (n,)})
-                       for depth in depths for n in widths), top)
+    return Space(
+        tuple(
+            layout(
+                partial(Block, inside=inside),
+                {**{W(k): (n, n) for k in range(1, depth + 1)}, backward.a(0): (n,), backward.upstream: (n,)},
+            )
+            for depth in depths
+            for n in widths
+        ),
+        top,
+    )
 
 
 def one_unit(widths=(1, 2), top=2, kind=OneUnit) -> Space:
     """A gradient and a branch's Jacobian, and nothing else; for means, what is not random."""
-    free = {OneUnit: lambda n: {bounds.J: (n, n), bounds.g: (n,)}, RandomBranch: lambda n: {bounds.g: (n,)},
-            HalfOpen: lambda n: {bounds.g: (n,)},
-            RandomDirection: lambda n: {bounds.J: (n, n)}}[kind]
+    free = {
+        OneUnit: lambda n: {bounds.J: (n, n), bounds.g: (n,)},
+        RandomBranch: lambda n: {bounds.g: (n,)},
+        HalfOpen: lambda n: {bounds.g: (n,)},
+        RandomDirection: lambda n: {bounds.J: (n, n)},
+    }[kind]
     return Space(tuple(layout(kind, free(n)) for n in widths), top)
 
 
@@ -161,20 +207,30 @@ def _chosen(space, seed, where, count=BANK, draws=4000) -> tuple:
 def layers_bank() -> tuple:
     """The notes' network, all masks mixed."""
     biases = (1, 2, 3, 4)
-    return (*four_layers(biases=biases).sample(2, seed=1), *_chosen(four_layers((3,), biases), 1, _half_open, draws=600))
+    return (
+        *four_layers(biases=biases).sample(2, seed=1),
+        *_chosen(four_layers((3,), biases), 1, _half_open, draws=600),
+    )
 
 
 @lru_cache
 def block_bank() -> tuple:
     """Its first block, all masks mixed."""
-    return (*one_block(biases=(1, 2)).sample(2, seed=2), *_chosen(one_block((2, 3), (1, 2)), 2, _half_open, draws=200))
+    return (
+        *one_block(biases=(1, 2)).sample(2, seed=2),
+        *_chosen(one_block((2, 3), (1, 2)), 2, _half_open, draws=200),
+    )
 
 
 @lru_cache
 def open_bank() -> tuple:
     """The notes' network where the last ReLU blocks nothing."""
-    return _chosen(four_layers((2,), biases=(1, 2, 3, 4)), 14,
-                   lambda world: (world.value_D(5) == eye(2)).all() and _half_open_before(world), draws=600)
+    return _chosen(
+        four_layers((2,), biases=(1, 2, 3, 4)),
+        14,
+        lambda world: (world.value_D(5) == eye(2)).all() and _half_open_before(world),
+        draws=600,
+    )
 
 
 def _half_open_before(world) -> bool:
@@ -191,8 +247,11 @@ def chain_bank(shortcut="none", after="identity", start=0, beyond=False, branch=
 @lru_cache
 def equal_bank() -> tuple:
     """Units of one number, all with the same branch."""
-    return tuple(Chain({**{W(k): array([[r]]) for k in range(depth)}, x(0): array([1]), g(depth): array([1])}, depth)
-                 for depth in (1, 2, 3, 5) for r in (-2, -1, 1, 3))
+    return tuple(
+        Chain({**{W(k): array([[r]]) for k in range(depth)}, x(0): array([1]), g(depth): array([1])}, depth)
+        for depth in (1, 2, 3, 5)
+        for r in (-2, -1, 1, 3)
+    )
 
 
 @lru_cache
@@ -204,8 +263,11 @@ def asked_bank(source="u") -> tuple:
 @lru_cache
 def padded_bank() -> tuple:
     """Projections that are zero-padding."""
-    return tuple(Merge({**world.data, merge.Ws: world.value_P()}) for world in asked_bank("projected")
-                 if len(world.q["o"]) < world.n)
+    return tuple(
+        Merge({**world.data, merge.Ws: world.value_P()})
+        for world in asked_bank("projected")
+        if len(world.q["o"]) < world.n
+    )
 
 
 @lru_cache
@@ -220,8 +282,9 @@ def input_skip_bank() -> tuple:
 
 @lru_cache
 def inner_bank() -> tuple:
-    return tuple(block((2, 3, 4), (1, 2)).sample(BANK, seed=7)
-                 + block((3, 4), (1, 2), inside=2).sample(BANK, seed=8))
+    return tuple(
+        block((2, 3, 4), (1, 2)).sample(BANK, seed=7) + block((3, 4), (1, 2), inside=2).sample(BANK, seed=8)
+    )
 
 
 @lru_cache
@@ -237,8 +300,12 @@ def _unit(J, gradient) -> OneUnit:
 def shrinking_bank() -> tuple:
     """J = -c I with c at most 1: where the lower bound is met."""
     half = Fraction(1, 2)
-    return (_unit([[-1]], [2]), _unit([[-half]], [3]), _unit([[-half, 0], [0, -half]], [4, -3]),
-            _unit([[-1, 0], [0, -1]], [1, 2]))
+    return (
+        _unit([[-1]], [2]),
+        _unit([[-half]], [3]),
+        _unit([[-half, 0], [0, -half]], [4, -3]),
+        _unit([[-1, 0], [0, -1]], [1, 2]),
+    )
 
 
 @lru_cache

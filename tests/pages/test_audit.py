@@ -1,0 +1,205 @@
+"""The audit page in a browser: what it lists, its filter, and the page without the script."""
+
+import re
+from collections import Counter
+
+import pytest
+from resnotes.claims import CLAIMS, VERDICTS
+from resnotes.claims.claim import Claim
+from resnotes.verify import CheckError
+
+from . import checks
+
+PAGE = "chapters/audit.html"
+SHOWN = "section.claim:not([hidden])"
+COUNTS = Counter(claim.verdict for claim in CLAIMS.values())
+WORDS = {"holds": "holds", "conditions": "holds under conditions", "ambiguous": "ambiguous", "wrong": "wrong"}
+NOTES = {note: sum(claim.note == note for claim in CLAIMS.values()) for note in {claim.note for claim in CLAIMS.values()}}
+
+
+@pytest.fixture
+def page(book, watched):
+    """The page as a file, freshly opened; nothing may be complained about."""
+    watched.open((book / PAGE).as_uri())
+    yield watched.page
+    assert checks.complaints(watched) == []
+
+
+def visible(page):
+    """Ids of the claims that are shown, in the page's order."""
+    ids = page.evaluate(f"[...document.querySelectorAll('{SHOWN}')].filter((card) => card.offsetHeight).map((card) => card.id)")
+    return [name.removeprefix("claim-") for name in ids]
+
+
+def count_text(page):
+    return page.locator("#audit-count").inner_text()
+
+
+CARDS = """() => Object.fromEntries([...document.querySelectorAll("section.claim")].map((card) => [card.id, {
+  text: card.querySelector("h3").textContent + card.querySelector(".claim-facts").textContent,
+  verdict: card.querySelector(".verdict").innerText,
+  links: [...card.querySelectorAll("a")].map((link) => link.getAttribute("href")),
+  cases: card.querySelectorAll(".case").length,
+}]))"""
+
+
+def test_every_claim_has_its_card_and_anchor(page):
+    cards = page.evaluate(CARDS)
+    assert set(cards) == {f"claim-{name}" for name in CLAIMS} and len(visible(page)) == len(CLAIMS)
+    for name, claim in CLAIMS.items():
+        card = cards[f"claim-{name}"]
+        assert name in card["text"] and claim.place in card["text"], name
+        # The verdict is a word, beside the colour and the sign.
+        assert card["verdict"].split(maxsplit=1)[1] == WORDS[claim.verdict], name
+        assert f"{claim.chapter}.html" in card["links"], name
+        assert card["cases"] == len(claim.evidence), name
+
+
+def test_registered_corrections_link_to_their_equations(page):
+    cards = page.evaluate(CARDS)
+    labels = {(name, truth.equation) for name, claim in CLAIMS.items() for truth in claim.truths if truth.equation}
+    assert labels
+    for name, label in sorted(labels):
+        ends = {link.rpartition("#")[2] for link in cards[f"claim-{name}"]["links"]}
+        assert {f"equation-{label}", f"ledger-{label}"} <= ends, (name, label)
+
+
+def test_outcomes_are_those_of_the_witness(page):
+    """Read the witness off the page and compute it anew; one claim of each verdict."""
+    for verdict in VERDICTS:
+        name = next(name for name, claim in CLAIMS.items() if claim.verdict == verdict)
+        page.evaluate("document.querySelectorAll('details').forEach((fold) => { fold.open = true; })")
+        found = [text.split(maxsplit=1)[1].rstrip(".") == "agrees"
+                 for text in page.locator(f"[id='claim-{name}'] .outcome").all_inner_texts()]
+        assert Counter(found) == Counter(case.agrees for case in CLAIMS[name].witness().cases)
+
+
+@pytest.mark.parametrize("verdict", VERDICTS)
+def test_filter_by_verdict(page, verdict):
+    page.get_by_label("Verdict").select_option(f"verdict-{verdict}")
+    assert visible(page) and {CLAIMS[name].verdict for name in visible(page)} == {verdict}
+    assert len(visible(page)) == COUNTS[verdict]
+    assert count_text(page) == f"{COUNTS[verdict]} of {len(CLAIMS)} claims shown"
+
+
+@pytest.mark.parametrize("note", sorted(NOTES))
+def test_filter_by_note(page, note):
+    page.get_by_label("Note", exact=True).select_option(f"note-{note.replace(' ', '-')}")
+    assert {CLAIMS[name].note for name in visible(page)} == {note} and len(visible(page)) == NOTES[note]
+    # The other notes' headings go with their claims.
+    assert page.locator("section:not(.claim):has(> section.claim):visible").count() == 1
+
+
+def test_filters_combine_and_reset(page):
+    page.get_by_label("Verdict").select_option("verdict-wrong")
+    page.get_by_label("Note", exact=True).select_option("note-003")
+    both = [name for name, claim in CLAIMS.items() if claim.verdict == "wrong" and claim.note == "003"]
+    assert visible(page) == both and 0 < len(both) < COUNTS["wrong"]
+    page.get_by_role("button", name="Show all").click()
+    page.wait_for_function(f"document.querySelectorAll('{SHOWN}').length === {len(CLAIMS)}")
+    assert count_text(page) == f"{len(CLAIMS)} of {len(CLAIMS)} claims shown"
+
+
+def test_search_for_words(page):
+    box = page.get_by_label("Words")
+    box.fill("HIGHWAY gradient")
+    found = visible(page)
+    assert "S0-S8" in found and 0 < len(found) < len(CLAIMS)
+    texts = page.evaluate(f"[...document.querySelectorAll('{SHOWN}')].map((card) => card.textContent.toLowerCase())")
+    assert all("highway" in text and "gradient" in text for text in texts)
+    hidden = set(CLAIMS) - set(found)
+    assert not any({"highway", "gradient"} <= set(re.findall(r"[a-z]+", CLAIMS[name].statement.lower())) for name in hidden)
+    box.fill("S4-T3")
+    assert "S4-T3" in visible(page)
+    box.fill("no claim says this")
+    assert visible(page) == [] and count_text(page) == f"0 of {len(CLAIMS)} claims shown"
+
+
+def test_by_keyboard_alone(page):
+    page.get_by_label("Verdict").focus()
+    page.keyboard.press("End")
+    assert len(visible(page)) == COUNTS[VERDICTS[-1]]
+    order = []
+    for _ in range(3):
+        page.keyboard.press("Tab")
+        order.append(page.evaluate("document.activeElement.name || document.activeElement.type"))
+    assert order == ["note", "words", "reset"]
+    page.keyboard.press("Enter")
+    page.wait_for_function(f"document.querySelectorAll('{SHOWN}').length === {len(CLAIMS)}")
+
+
+def test_the_count_is_read_out(page):
+    status = page.locator("#audit-count")
+    assert status.get_attribute("aria-live") == "polite" and status.get_attribute("role") == "status"
+    assert count_text(page) == f"{len(CLAIMS)} of {len(CLAIMS)} claims shown"
+
+
+def test_a_link_to_a_claim_that_is_filtered_out_shows_it(page):
+    name = next(name for name, claim in CLAIMS.items() if claim.verdict == "wrong")
+    page.get_by_label("Verdict").select_option("verdict-holds")
+    assert name not in visible(page)
+    page.locator(".claim-links").get_by_role("link", name=name, exact=True).click()
+    assert name in visible(page)
+    page.wait_for_function("scrollY > 0")
+    page.wait_for_function(f"Math.abs(document.getElementById('claim-{name}').getBoundingClientRect().top) < innerHeight")
+
+
+def test_the_table_and_the_lists_count_the_claims(page):
+    rows = page.locator("table").first.locator("tbody tr").all()
+    numbers = [[int(cell) for cell in row.locator("td").all_inner_texts()[1:]] for row in rows]
+    assert numbers[-1] == [COUNTS[verdict] for verdict in VERDICTS] + [len(CLAIMS)]
+    assert [sum(column) for column in zip(*numbers[:-1])] == numbers[-1]
+    lists = [part.locator("a").all_inner_texts() for part in page.locator(".claim-links").all()]
+    assert lists == [[name for name, claim in CLAIMS.items() if claim.verdict == verdict] for verdict in VERDICTS]
+
+
+def test_without_script_everything_is_shown(book, browser):
+    page = browser.new_page(java_script_enabled=False)
+    page.goto((book / PAGE).as_uri())
+    assert page.locator("section.claim:visible").count() == len(CLAIMS)
+    assert not page.locator("#audit-filter").is_visible()
+    page.close()
+
+
+@pytest.mark.parametrize("width", [1280, 375])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_filtered_and_unfolded_it_stays_accessible(book, watched, width, scheme):
+    watched.open((book / PAGE).as_uri(), width=width, scheme=scheme)
+    watched.page.get_by_label("Verdict").select_option("verdict-ambiguous")
+    watched.page.evaluate("document.querySelectorAll('section.claim details').forEach((fold) => { fold.open = true; })")
+    watched.settle()
+    assert checks.accessibility(watched) + checks.overflow(watched) + checks.complaints(watched) == []
+
+
+def test_only_this_page_loads_the_script(book):
+    users = [path.name for path in book.rglob("*.html") if "audit.js" in path.read_text("utf-8")]
+    assert users == ["audit.html"]
+    assert (book / "_static/audit.js").stat().st_size < 4000
+
+
+# What ends a build.
+
+
+@pytest.fixture
+def audit(monkeypatch):
+    """The extension's module, as the build imports it."""
+    from tools.book import ROOT
+
+    monkeypatch.syspath_prepend(str(ROOT / "_ext"))
+    from resnotes_book import audit
+
+    return audit
+
+
+def test_a_failing_claim_ends_the_build(audit, monkeypatch):
+    def fail(claim):
+        raise CheckError(f"{claim.id}: got 1, want 2")
+
+    monkeypatch.setattr(Claim, "check", fail)
+    with pytest.raises(CheckError, match="S0-A1: got 1, want 2"):
+        audit.examine("S0-A1")
+
+
+def test_text_is_shown_as_it_is(audit):
+    assert audit.prose("x_5 - p_{k+1}, J^T and *not* lambda_i") == r"$x_{5}$ - $p_{k+1}$, Jᵀ and \*not\* $\lambda_{i}$"
+    assert audit.prose("|lambda| < 1 [sic] <b>") == r"\|λ\| \< 1 \[sic\] \<b\>"
