@@ -17,12 +17,12 @@ from sympy import Eq, Expr, Float, Ge, Ne, Rational, Symbol, Tuple, log, sqrt
 from resnotes import four_layer
 from resnotes.claims import CLAIMS, KINDS, VERDICTS, claim, spaces, worlds
 from resnotes.claims.claim import Example, Judged, Published, Quoted, Shown, Truth
-from resnotes.claims.damage import EQUIVALENT, survey, why_equivalent
+from resnotes.claims.damage import EQUIVALENT, survey
 from resnotes.claims.exact import Dual, array, jacobian, plain, rectify, satisfied, sign
 from resnotes.claims.expressions import ONE, AsPrinted, Total, direct, formula, relations, total
 from resnotes.claims.search import Layout, NotSmooth, SearchError, Space, first, vectors
 from resnotes.equations import EQUATIONS
-from resnotes.mutations import mutants
+from resnotes.mutations import mutants, why_equivalent
 from resnotes.symbolic import bounds, merge
 from resnotes.symbolic.algebra import Factor, L, Norm, OrderedSum, Partial, i, l
 from resnotes.symbolic.quantities import D, F, J, W, b, g, lam, x
@@ -449,7 +449,7 @@ def test_every_reason_on_record_is_needed():
         if claim_matches(name, place) and re.match(pattern, mutant.damage)
     }
     assert used == set(range(len(EQUIVALENT)))
-    assert why_equivalent("S0-B3", mutants(CLAIMS["S0-B3"].corrected_expression)[0]) is None
+    assert why_equivalent("S0-B3", mutants(CLAIMS["S0-B3"].corrected_expression)[0], EQUIVALENT) is None
 
 
 def claim_matches(name, place):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import nbformat
 from resnotes import mutations
+from resnotes.claims import CLAIMS, damage
 from resnotes.equations import EQUATIONS
 
 LEDGER = "chapters/ledger"
@@ -30,18 +31,26 @@ def run_check(label):
     result = entry.check()
     if entry.method in mutations.NOT_DAMAGED:
         return label, result, None
-    return label, result, mutations.survey(entry)
+    return label, result, mutations.survey(label, entry.expression, entry.check)
+
+
+def run_damage(name):
+    """Damage a claim's corrected form, where it has a formula."""
+    return damage.survey(CLAIMS[name])
 
 
 def run_checks(app):
     """Check everything once; a failing equation or a surviving mutant ends the build."""
     if app.builder.format != "html":
-        app.resnotes_checked = {}
+        app.resnotes_checked, app.resnotes_damaged = {}, []
         return
     with ProcessPoolExecutor() as pool:
         app.resnotes_checked = {label: (result, survey) for label, result, survey in pool.map(run_check, EQUATIONS)}
-    for label, (_, survey) in app.resnotes_checked.items():
-        if survey is not None and survey.survivors:
+        formal = [name for name, claim in CLAIMS.items() if claim.corrected_expression is not None]
+        app.resnotes_damaged = list(pool.map(run_damage, formal))
+    surveys = {label: survey for label, (_, survey) in app.resnotes_checked.items() if survey is not None}
+    for label, survey in (surveys | dict(zip(formal, app.resnotes_damaged, strict=True))).items():
+        if survey.survivors:
             raise ValueError(f"{label}: damaged forms that the check does not catch: {'; '.join(survey.survivors)}")
 
 
@@ -98,12 +107,17 @@ def chapter_titles(folder):
     return titles
 
 
-def ledger(checked, titles):
+def tally(surveys):
+    """How many mutants were made, caught and equivalent."""
+    return (sum(s.made for s in surveys), sum(s.caught for s in surveys), sum(len(s.equivalent) for s in surveys))
+
+
+def ledger(checked, damaged, titles):
     """The ledger as MyST text."""
     users = used_by()
     surveys = [survey for _, survey in checked.values() if survey is not None]
-    made, caught = sum(s.made for s in surveys), sum(s.caught for s in surveys)
-    equivalent = sum(len(s.equivalent) for s in surveys)
+    made, caught, equivalent = tally(surveys)
+    claimed = tally(damaged)
     worst = max(result.worst_error for result, _ in checked.values())
     lines = [
         f"When this page was built, **{len(checked)} equations** were checked in "
@@ -111,6 +125,9 @@ def ledger(checked, titles):
         "",
         f"Then they were damaged, in the ways that people do it: **{made} damaged forms** of "
         f"{len(surveys)} equations. {caught} were caught, {equivalent} say the same as the original, and none went unnoticed.",
+        "",
+        f"The same was done to the corrected forms of {len(damaged)} claims on the [audit page](audit.md): "
+        f"**{claimed[0]} damaged forms**, {claimed[1]} caught, {claimed[2]} the same as the original.",
         "",
         "| Method | What it means | Equations |", "| --- | --- | --- |",
         *(f"| {method} | {meaning} | {sum(entry.method == method for entry in EQUATIONS.values())} |"
@@ -131,7 +148,7 @@ def write_ledger(app, docname, source):
     if docname == LEDGER:
         if MARKER not in source[0]:
             raise ValueError(f"{docname}: want the line {MARKER!r} where the ledger belongs")
-        source[0] = source[0].replace(MARKER, ledger(app.resnotes_checked, chapter_titles(Path(app.srcdir) / "chapters")))
+        source[0] = source[0].replace(MARKER, ledger(app.resnotes_checked, app.resnotes_damaged, chapter_titles(Path(app.srcdir) / "chapters")))
 
 
 def mark(entry, result, href):

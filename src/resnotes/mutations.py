@@ -1,7 +1,7 @@
 """Damage to formulas, of the kinds that people do, to see whether the checks notice.
 
-:func:`mutants` damages one expression in every way and place it can; :func:`survey` feeds the results to an
-equation's check. A mutant that passes must be equivalent, and then :data:`EQUIVALENT` says why.
+:func:`mutants` damages one expression in every way and place it can; :func:`survey` feeds the results to a
+check. A mutant that passes must be equivalent, and then :data:`EQUIVALENT` says why.
 """
 
 from __future__ import annotations
@@ -148,9 +148,9 @@ EQUIVALENT = (
 )
 
 
-def why_equivalent(label: str, mutant: Mutant) -> str | None:
+def why_equivalent(label: str, mutant: Mutant, reasons=EQUIVALENT) -> str | None:
     """The reason on record for a mutant that no check can tell from the original."""
-    for place, pattern, reason in EQUIVALENT:
+    for place, pattern, reason in reasons:
         if fnmatch(label, place) and re.match(pattern, mutant.damage):
             return reason
     return None
@@ -158,7 +158,7 @@ def why_equivalent(label: str, mutant: Mutant) -> str | None:
 
 @dataclass(frozen=True)
 class Survey:
-    """What became of an equation's mutants."""
+    """What became of the mutants of an expression."""
 
     made: int
     caught: int
@@ -166,21 +166,31 @@ class Survey:
     survivors: tuple[str, ...]
 
 
-def survey(equation) -> Survey:
-    """Feed every mutant of a registered equation to its own check."""
+def survey(label: str, expression: Expr, check, reasons=EQUIVALENT) -> Survey:
+    """Feed every mutant of an expression to a check.
+
+    Parameters
+    ----------
+    label : str
+        Of the equation or claim.
+    expression : Expr
+        What is damaged.
+    check : callable
+        Takes an expression; raises ``ValueError`` where it does not hold.
+    reasons : tuple of (label pattern, damage pattern, reason)
+        Which mutants are known to be equivalent, and why.
+    """
     made, caught, equivalent, survivors = 0, 0, [], []
-    for mutant in mutants(equation.expression):
+    for mutant in mutants(expression):
         made += 1
         try:
-            equation.check(mutant.expression)
+            check(mutant.expression)
         except ValueError:
             caught += 1
             continue
-        reason = why_equivalent(equation.label, mutant)
+        reason = why_equivalent(label, mutant, reasons)
         if reason is None:
             survivors.append(f"{mutant.damage}: {mutant.expression}")
         else:
             equivalent.append((mutant.damage, reason))
     return Survey(made, caught, tuple(equivalent), tuple(survivors))
-
-

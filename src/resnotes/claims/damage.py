@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from fnmatch import fnmatch
-
-from ..mutations import Mutant, Survey, mutants
+from .. import mutations
 from .claim import Claim
 
 #: (id, pattern that the damage matches from its start, why the mutant says the same as the original).
@@ -19,15 +16,7 @@ EQUIVALENT = (
 )
 
 
-def why_equivalent(claim_id: str, mutant: Mutant) -> str | None:
-    """The reason on record for a mutant that no check can tell from the original."""
-    for place, pattern, reason in EQUIVALENT:
-        if fnmatch(claim_id, place) and re.match(pattern, mutant.damage):
-            return reason
-    return None
-
-
-def survey(claim: Claim) -> Survey:
+def survey(claim: Claim) -> mutations.Survey:
     """Feed every mutant of a claim's corrected form to the claim's check.
 
     Raises
@@ -40,17 +29,4 @@ def survey(claim: Claim) -> Survey:
         raise ValueError(
             f"claim: got {claim.id}, whose corrected form is words alone, want one with a formula"
         )
-    made, caught, equivalent, survivors = 0, 0, [], []
-    for mutant in mutants(expression):
-        made += 1
-        try:
-            claim.check(mutant.expression)
-        except ValueError:
-            caught += 1
-            continue
-        reason = why_equivalent(claim.id, mutant)
-        if reason is None:
-            survivors.append(f"{mutant.damage}: {mutant.expression}")
-        else:
-            equivalent.append((mutant.damage, reason))
-    return Survey(made, caught, tuple(equivalent), tuple(survivors))
+    return mutations.survey(claim.id, expression, claim.check, EQUIVALENT)
