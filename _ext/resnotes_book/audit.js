@@ -5,10 +5,10 @@
   const claims = [...document.querySelectorAll("section.claim")].map((element) => ({ element, text: textOf(element) }));
   const notes = [...new Set(claims.map(({ element }) => element.parentElement))];
 
-  // What a reader sees: a formula's drawn form is left out, its MathML and TeX stay.
+  // What a reader sees, and each formula once: its drawn form and its TeX are left out, its MathML stays.
   function textOf(element) {
     const copy = element.cloneNode(true);
-    copy.querySelectorAll(".katex-html").forEach((drawn) => drawn.remove());
+    copy.querySelectorAll(".katex-html, annotation").forEach((part) => part.remove());
     return copy.textContent.toLowerCase();
   }
 

@@ -111,7 +111,7 @@ def test_search_for_words(page):
     assert not any({"highway", "gradient"} <= set(re.findall(r"[a-z]+", CLAIMS[name].statement.lower())) for name in hidden)
     box.fill("S4-T3")
     assert "S4-T3" in visible(page)
-    box.fill("no claim says this")
+    box.fill("gradient xyzzy")
     assert visible(page) == [] and count_text(page) == f"0 of {len(CLAIMS)} claims shown"
 
 
@@ -166,9 +166,12 @@ def test_without_script_everything_is_shown(book, browser):
 def test_filtered_and_unfolded_it_stays_accessible(book, watched, width, scheme):
     watched.open((book / PAGE).as_uri(), width=width, scheme=scheme)
     watched.page.get_by_label("Verdict").select_option("verdict-ambiguous")
+    # What is hidden is taken out: axe walks through it too, for a minute.
+    watched.page.evaluate("document.querySelectorAll('section.claim[hidden]').forEach((card) => card.remove())")
     watched.page.evaluate("document.querySelectorAll('section.claim details').forEach((fold) => { fold.open = true; })")
     watched.settle()
-    assert checks.accessibility(watched) + checks.overflow(watched) + checks.complaints(watched) == []
+    assert watched.page.locator("section.claim").count() == COUNTS["ambiguous"]
+    assert checks.overflow(watched) + checks.complaints(watched) + checks.accessibility(watched) == []
 
 
 def test_only_this_page_loads_the_script(book):
