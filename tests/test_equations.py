@@ -79,6 +79,24 @@ def test_entries_are_complete():
         assert entry.method != "citation" or entry.reference, label
 
 
+def test_what_an_equation_rests_on_comes_from_its_derivations_too_and_never_goes_round():
+    assert "backward-local" in EQUATIONS["backward-g4"].references
+    order = list(EQUATIONS)
+    for label, entry in EQUATIONS.items():
+        for other in entry.references:
+            assert order.index(other) < order.index(label) or label not in rests_on_all(other), (label, other)
+
+
+def rests_on_all(label):
+    """Everything a label rests on, directly or not."""
+    found, left = set(), [label]
+    while left:
+        new = set(EQUATIONS[left.pop()].references) - found
+        found |= new
+        left += new
+    return found
+
+
 # The chapters show the registry, all of it, and nothing else.
 
 

@@ -135,3 +135,12 @@ def test_arrays_of_four_will_do():
     b = four_layer.gradients(np.array(weights), np.array(biases), x1, g5)
     for name in a:
         np.testing.assert_array_equal(a[name], b[name])
+    listed = np.empty(4, object)  # a list of four in an array's clothes: one axis, entries of any shape
+    listed[:] = biases
+    for name, value in four_layer.gradients(weights, listed, x1, g5).items():
+        np.testing.assert_array_equal(a[name], value)
+
+
+def test_an_array_without_axes_is_no_list_of_four():
+    with pytest.raises(ValueError, match="weights: got .*shape \\(\\).*wanted a list of four"):
+        four_layer.network(np.array(1.0), [np.zeros(1)] * 4)

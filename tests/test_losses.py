@@ -108,6 +108,12 @@ def test_shapes_and_formats(loss):
     assert type(value) is float and gradient.dtype == np.float32
 
 
+@pytest.mark.parametrize("loss", LOSSES, ids=lambda f: f.__name__)
+def test_a_target_that_does_not_fit_the_states_format_is_refused(loss):
+    with pytest.raises(ValueError, match="p as float32: got inf .*wanted"):
+        loss(np.array([0.5, 0.5], np.float32), [1e300, 0.0])
+
+
 def test_a_term_without_weight_is_nothing_whatever_x():
     loss, gradient = cross_entropy([0.0, -1.0, 0.5], [0.0, 0.0, 2.0])
     np.testing.assert_allclose(loss, 2 * np.log(2))

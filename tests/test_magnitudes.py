@@ -89,6 +89,7 @@ def test_ends_of_the_range():
     assert (nothing.sign, nothing.log10, float(nothing)) == (1, 0.0, 1.0)
     zero = shortcut_product([3, -0.0, 1e300])
     assert (zero.sign, zero.log10, float(zero)) == (0, -math.inf, 0.0)
+    assert (zero.mantissa, zero.exponent) == (0.0, 0)
     assert float(shortcut_product(np.array([0.5, 3], np.float32))) == 1.5
     assert float(shortcut_product((2, 3))) == 6.0
 
@@ -290,6 +291,22 @@ def test_too_few_digits_are_noticed(name, monkeypatch):
     for digits in (3, 10, 17):
         monkeypatch.setattr(resnotes.magnitudes, "DIGITS", digits)
         assert [range_limits(factor, name) for factor in factors] == wanted
+
+
+@pytest.mark.parametrize("digits", [3, 7])
+def test_the_digits_asked_for_are_the_digits_used(digits, monkeypatch):
+    """Decimal's own 28 would settle every n met in practice, and so hide that they were used instead."""
+    used = []
+
+    def context(prec):
+        used.append(prec)
+        return decimal.Context(prec=prec)
+
+    wanted = range_limits(1 - 2**-53, "float64")
+    monkeypatch.setattr(resnotes.magnitudes, "DIGITS", digits)
+    monkeypatch.setattr(resnotes.magnitudes, "Context", context)
+    assert range_limits(1 - 2**-53, "float64") == wanted
+    assert used[0] == digits and max(used) > 18 and None not in used
 
 
 def test_the_callers_decimal_context_is_neither_used_nor_changed():

@@ -441,6 +441,56 @@ def test_activations_can_be_called():
     np.testing.assert_array_equal(Affine([[1.0, 1.0]], [1.0])([1.0, 2.0]), [4.0])
     z = np.array([1 + 2j, -1 + 2j])
     np.testing.assert_array_equal(relu(z), [1 + 2j, 0])
+    np.testing.assert_array_equal(relu(np.array([2j, -2j])), [0, 0])  # at the kink the slope is 0
+
+
+def test_a_span_without_limits_is_the_whole_network():
+    net = small_net()
+    trace = net.forward([1.0, 2.0])
+    assert net.span(trace) == (0, 2) and net.span(trace, 1) == (1, 2) and net.span(trace, 0, 1) == (0, 1)
+
+
+def test_only_the_number_zero_fits_every_branch():
+    class OneZero(Absent):
+        def forward(self, x):
+            return np.zeros(1)
+
+    with pytest.raises(ValueError, match=r"shortcut .*output: got .*\(1,\).*wanted shape \(2,\)"):
+        Network([Unit([identity], shortcut=OneZero())]).forward([1.0, 2.0])
+
+
+@pytest.mark.parametrize("keep", [lambda x: x[:1], lambda x: x.sum(axis=0), lambda x: x[None]])
+def test_an_entry_must_keep_the_batch_axes(keep):
+    class Reshaping(Layer):
+        def forward(self, x):
+            return keep(x)
+
+        def backward(self, x, g):
+            return np.broadcast_to(g, x.shape), None
+
+    with pytest.raises(ValueError, match=r"branch entry 0 .*forward\(x\): got .*wanted .*\(3, 2\)"):
+        Network([Unit([Reshaping()])]).forward(np.ones((3, 2)))
+
+
+def test_a_number_is_no_state():
+    class Sum(Layer):
+        def forward(self, x):
+            return np.array(x.sum())
+
+        def backward(self, x, g):
+            return g * np.ones_like(x), None
+
+    with pytest.raises(ValueError, match=r"branch entry 0 .*forward\(x\): got .*shape \(\).*wanted"):
+        Network([Unit([Sum()])]).forward([1.0, 2.0])
+
+
+@pytest.mark.parametrize("layer", [Affine, Projection])
+def test_an_affine_layer_names_an_input_of_the_wrong_width(layer):
+    weight = np.ones((3, 2))
+    with pytest.raises(ValueError, match="x: got .*wanted .*width 2"):
+        layer(weight).forward(np.ones((2, 1)))
+    with pytest.raises(ValueError, match="x: got .*wanted .*width 2"):
+        layer(weight).backward(np.ones((2, 1)), np.ones((2, 3)))
 
 
 def test_a_plain_network_may_change_its_width_freely():

@@ -75,14 +75,18 @@ def test_every_quantity_name_is_among_the_symbols_looked_for():
     """Another walk over the expressions: names as text, whatever kind of node holds them."""
     names = {node.name for entry in EQUATIONS.values() for node in entry.expression.atoms(Factor, Map)}
     unprinted = {"Jhat"}  # the Jacobian that belongs to the map F-hat; no equation prints it
-    assert names - unprinted == {entry.key[1] for entry in NOTATION if entry.key[0] in ("map", "matrix", "number")} - {"I"}
+    assert names - unprinted == {
+        entry.key[1] for entry in NOTATION if entry.key[0] in ("map", "matrix", "number")
+    } - {"I"}
     assert all("Jhat" not in entry.latex for entry in EQUATIONS.values())
 
 
 def test_no_two_entries_say_the_same():
     places = [(entry.key, entry.introduced) for entry in NOTATION]
     assert len(set(places)) == len(places)
-    assert [ORDER.index(entry.introduced) for entry in NOTATION] == sorted(ORDER.index(e.introduced) for e in NOTATION)
+    assert [ORDER.index(entry.introduced) for entry in NOTATION] == sorted(
+        ORDER.index(e.introduced) for e in NOTATION
+    )
 
 
 def test_a_symbol_that_stands_for_two_things_says_so_once():
@@ -107,8 +111,11 @@ def test_the_identity_is_seen_among_matrices_only():
 ENTRY = next(entry for entry in NOTATION if entry.key == key(J(1)))
 
 
-@pytest.mark.parametrize("change", [
-    {"shape": ("n",)}, {"shape": ("n", "m")}, {"shape": ()}, {"shape": None}, {"code": "np"}], ids=str)
+@pytest.mark.parametrize(
+    "change",
+    [{"shape": ("n",)}, {"shape": ("n", "m")}, {"shape": ()}, {"shape": None}, {"code": "np"}],
+    ids=str,
+)
 def test_a_wrong_shape_is_noticed(change, sample):
     assert wrong_shape(ENTRY, sample) == "" != wrong_shape(dataclasses.replace(ENTRY, **change), sample)
 
@@ -118,8 +125,17 @@ def test_a_name_that_does_not_exist_is_noticed(sample):
         wrong_shape(dataclasses.replace(ENTRY, code="trace.unit[l].sum"), sample)
 
 
-@pytest.mark.parametrize("change", [
-    {"introduced": "backward-unknown"}, {"introduced": "forward-affine"}, {"introduced": "backward-g4"},
-    {"because": "no reason needed"}, {"symbol": Factor("J", 1, 2)}, {"symbol": W(1)}], ids=str)
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"introduced": "backward-unknown"},
+        {"introduced": "forward-affine"},
+        {"introduced": "backward-g4"},
+        {"because": "no reason needed"},
+        {"symbol": Factor("J", 1, 2)},
+        {"symbol": W(1)},
+    ],
+    ids=str,
+)
 def test_a_wrong_place_is_noticed(change):
     assert wrong_place(ENTRY) == "" != wrong_place(dataclasses.replace(ENTRY, **change))

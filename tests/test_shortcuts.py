@@ -108,6 +108,28 @@ def test_the_protocol_needs_no_base_class():
     np.testing.assert_array_equal(StopGradient(Bare()).forward(np.array([2.0])), [4.0])
 
 
+@pytest.mark.parametrize("call", [
+    lambda z, x: layer_jacobian(Bare(), z),
+    lambda z, x: StopGradient(Bare()).backward(z, x),
+    lambda z, x: Absent().backward(z, x),
+    lambda z, x: Absent().backward(x, z),
+], ids=["jacobian", "stop", "absent x", "absent g"])  # fmt: skip
+def test_no_complex_number_goes_back_even_where_the_layer_would_take_it(call):
+    x = np.ones(3)
+    call(x, x)
+    with pytest.raises(ValueError, match="[xg]: got .*complex.*wanted"):
+        call(x + 1j, x)
+
+
+@pytest.mark.parametrize("layer", [Diagonal([1.0, 2.0, 3.0]), Projection(np.ones((3, 3))), ZeroPad(3, 3)])
+def test_a_wrong_width_is_refused_by_name(layer):
+    """A width of 1 would be broadcast by a Diagonal."""
+    with pytest.raises(ValueError, match="x: got .*wanted .*width 3"):
+        layer.forward(np.ones((2, 1)))
+    with pytest.raises(ValueError, match="x: got .*wanted .*width 3"):
+        layer.backward(np.ones((2, 1)), np.ones((2, 3)))
+
+
 @pytest.mark.parametrize("make", [lambda: Scale(0.1), lambda: Diagonal(np.ones(3, np.float32)),
                                   lambda: Projection(W.astype(np.float32)), Identity, lambda: ZeroPad(4),
                                   lambda: Scale(np.float64(0.1))])  # fmt: skip
@@ -131,6 +153,11 @@ def test_backward_is_the_transpose_of_forward(seed, n, m, batch):
         y = layer.forward(x)
         g = rng.normal(size=y.shape)
         np.testing.assert_allclose(np.sum(g * y), np.sum(layer.backward(x, g)[0] * x), rtol=1e-9, atol=1e-12)
+
+
+def test_zero_pad_takes_widths_of_one():
+    assert (ZeroPad(1, 1).n_in, ZeroPad(1, 1).n_out) == (1, 1)
+    np.testing.assert_array_equal(ZeroPad(1, 2).forward([3.0]), [3.0, 0.0])
 
 
 def test_parameters_are_kept_not_copied():

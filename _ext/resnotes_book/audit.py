@@ -21,13 +21,23 @@ PAGE = "chapters/audit"
 MARKER = "<!-- the audit: written by _ext/resnotes_book/audit.py when the book is built -->"
 SCRIPT = Path(__file__).with_name("audit.js")
 #: Verdict -> sign and word; the colour is the style sheet's.
-SHOWN = {"holds": ("✓", "holds"), "conditions": ("◐", "holds under conditions"), "ambiguous": ("?", "ambiguous"),
-         "wrong": ("✗", "wrong")}
-NOTES = {"000 and 002": "Notes 000 and 002", "002": "Note 002 alone", "003": "Note 003, a question and its answer",
-         "004": "Note 004, deep residual networks"}
-KIND = {"computed": "Computed when this page was built.",
-        "published numbers": "Published numbers: cited, not computed here.",
-        "quotation": "Quotations: the place is named, and there is nothing to compute."}
+SHOWN = {
+    "holds": ("✓", "holds"),
+    "conditions": ("◐", "holds under conditions"),
+    "ambiguous": ("?", "ambiguous"),
+    "wrong": ("✗", "wrong"),
+}
+NOTES = {
+    "000 and 002": "Notes 000 and 002",
+    "002": "Note 002 alone",
+    "003": "Note 003, a question and its answer",
+    "004": "Note 004, deep residual networks",
+}
+KIND = {
+    "computed": "Computed when this page was built.",
+    "published numbers": "Published numbers: cited, not computed here.",
+    "quotation": "Quotations: the place is named, and there is nothing to compute.",
+}
 GREEK = {"lambda": "λ", "theta": "θ", "delta": "δ"}
 
 
@@ -45,7 +55,9 @@ def examine_all(app):
     app.resnotes_examined = {}
     if app.builder.format == "html":
         with ProcessPoolExecutor() as pool:
-            app.resnotes_examined = {name: (result, witness) for name, result, witness in pool.map(examine, CLAIMS)}
+            app.resnotes_examined = {
+                name: (result, witness) for name, result, witness in pool.map(examine, CLAIMS)
+            }
 
 
 # Text. What the claims hold is plain text with names such as x_5, and exact values.
@@ -75,7 +87,7 @@ def prose(text):
     """Plain text as Markdown: names with an index set as formulas, everything else as it is."""
     parts, end = [], 0
     for match in INDEXED.finditer(text):
-        parts += [plain(text[end:match.start()]), typeset(match)]
+        parts += [plain(text[end : match.start()]), typeset(match)]
         end = match.end()
     return "".join([*parts, plain(text[end:])])
 
@@ -127,10 +139,15 @@ def show_case(case):
     sign, word = ("✓", "agrees") if case.agrees else ("✗", "does not agree")
     sides = "\n\n".join(
         container(name, f"{title}\n\n{text}", 0)
-        for name, title, text in (("claimed", "*Claimed*", statement(case, case.relation, case.claimed)),
-                                  ("true", "*True*", statement(case, "=" if case.relation != ":" else ":", case.true))))
-    after = [f'<span class="outcome {"agrees" if case.agrees else "differs"}">'
-             f'<span aria-hidden="true">{sign}</span> {word}.</span>']
+        for name, title, text in (
+            ("claimed", "*Claimed*", statement(case, case.relation, case.claimed)),
+            ("true", "*True*", statement(case, "=" if case.relation != ":" else ":", case.true)),
+        )
+    )
+    after = [
+        f'<span class="outcome {"agrees" if case.agrees else "differs"}">'
+        f'<span aria-hidden="true">{sign}</span> {word}.</span>'
+    ]
     if case.text:
         after.append(prose(case.text))
     if case.reference:
@@ -138,7 +155,11 @@ def show_case(case):
     if case.candidates:
         after.append(f"Found as candidate {case.candidates} of a search, smallest first.")
     mark = "" if case.kind == "computed" else f" *({case.kind})*"
-    lines = [f"**{prose(case.name)}.**{mark} {data_line(case.data)}", container("beside", sides, 1), " ".join(after)]
+    lines = [
+        f"**{prose(case.name)}.**{mark} {data_line(case.data)}",
+        container("beside", sides, 1),
+        " ".join(after),
+    ]
     return container("case", "\n\n".join(lines), 2)
 
 
@@ -166,7 +187,10 @@ def formula(text):
 
 def corrected(claim):
     """What is true, with the registered equations that say so."""
-    lines = [f"**What is true.** {prose(claim.corrected)}" if claim.corrected else "", formula(claim.corrected_formula)]
+    lines = [
+        f"**What is true.** {prose(claim.corrected)}" if claim.corrected else "",
+        formula(claim.corrected_formula),
+    ]
     own = [truth.equation for truth in claim.truths if truth.equation]
     rest = [label for label in claim.equations if label not in own]
     if own:
@@ -180,11 +204,17 @@ def corrected(claim):
 def section(claim, result, witness, titles):
     """One claim as MyST text."""
     cited = f" {{cite}}`{claim.reference}`" if claim.reference else ""
-    facts = (f'<p class="claim-facts">{badge(claim.verdict)} <span>{escape(claim.kind)}</span> '
-             f"<span>{escape(claim.place)}</span></p>")
+    facts = (
+        f'<p class="claim-facts">{badge(claim.verdict)} <span>{escape(claim.kind)}</span> '
+        f"<span>{escape(claim.place)}</span></p>"
+    )
     parts = [
-        f"(claim-{claim.id})=\n### {claim.id}", facts,
-        f"**What is said.** {prose(claim.statement)}{cited}", formula(claim.formula), corrected(claim), show_witness(witness),
+        f"(claim-{claim.id})=\n### {claim.id}",
+        facts,
+        f"**What is said.** {prose(claim.statement)}{cited}",
+        formula(claim.formula),
+        corrected(claim),
+        show_witness(witness),
         f"Discussed in [{titles[claim.chapter]}]({claim.chapter}.ipynb). Checked in {result.cases} comparisons.",
     ]
     return "\n\n".join(part for part in parts if part)
@@ -199,7 +229,10 @@ def summary_table():
     head = " | ".join(f"{SHOWN[verdict][0]} {SHOWN[verdict][1]}" for verdict in VERDICTS)
     lines = [f"| Where | {head} | all |", "| --- |" + " ---: |" * (len(VERDICTS) + 1)]
     for note, title in [*NOTES.items(), (None, "**All notes**")]:
-        counts = [sum(claim.verdict == verdict and note in (claim.note, None) for claim in claims) for verdict in VERDICTS]
+        counts = [
+            sum(claim.verdict == verdict and note in (claim.note, None) for claim in claims)
+            for verdict in VERDICTS
+        ]
         lines.append(f"| {title} | {' | '.join(map(str, counts))} | {sum(counts)} |")
     return "\n".join(lines)
 
@@ -210,8 +243,10 @@ def by_verdict():
     for verdict in VERDICTS:
         names = [claim.id for claim in CLAIMS.values() if claim.verdict == verdict]
         links = ", ".join(f"[{name}](#claim-{name.lower()})" for name in names)
-        lines.append(f'<p class="verdict-head verdict-{verdict}">{badge(verdict)} {len(names)}</p>\n\n'
-                     + container("claim-links", links, 0))
+        lines.append(
+            f'<p class="verdict-head verdict-{verdict}">{badge(verdict)} {len(names)}</p>\n\n'
+            + container("claim-links", links, 0)
+        )
     return "\n\n".join(lines)
 
 
@@ -228,15 +263,19 @@ def field(name, title, control):
 
 
 def select(name, title, everything, values):
-    control = (f'<select id="audit-{name}" name="{name}" autocomplete="off"><option value="">{everything}</option>'
-               f"{options(values)}</select>")
+    control = (
+        f'<select id="audit-{name}" name="{name}" autocomplete="off"><option value="">{everything}</option>'
+        f"{options(values)}</select>"
+    )
     return field(name, title, control)
 
 
 def filter_form():
     """Hidden until the script takes it up: nothing on the page looks live and is not."""
     verdicts = [(f"verdict-{verdict}", " ".join(SHOWN[verdict])) for verdict in VERDICTS]
-    words = '<input id="audit-words" name="words" type="search" autocomplete="off" placeholder="such as: vanish">'
+    words = (
+        '<input id="audit-words" name="words" type="search" autocomplete="off" placeholder="such as: vanish">'
+    )
     return (
         '<form id="audit-filter" class="audit-filter" role="search" aria-label="Filter the claims" hidden>'
         f"{select('verdict', 'Verdict', 'every verdict', verdicts)}"
@@ -252,7 +291,9 @@ def audit(examined, titles):
     parts = [summary_table(), by_verdict(), "## Claim by claim", filter_form()]
     for note, title in NOTES.items():
         parts.append(f"## {title}")
-        parts += [section(claim, *examined[claim.id], titles) for claim in CLAIMS.values() if claim.note == note]
+        parts += [
+            section(claim, *examined[claim.id], titles) for claim in CLAIMS.values() if claim.note == note
+        ]
     return "\n\n".join(parts)
 
 
@@ -263,7 +304,11 @@ def write(app, docname, source):
         unknown = {claim.note for claim in CLAIMS.values()} - set(NOTES)
         if unknown:
             raise ValueError(f"claims: got the notes {sorted(unknown)}, want some of {list(NOTES)}")
-        text = audit(app.resnotes_examined, chapter_titles(Path(app.srcdir) / "chapters")) if app.resnotes_examined else ""
+        text = (
+            audit(app.resnotes_examined, chapter_titles(Path(app.srcdir) / "chapters"))
+            if app.resnotes_examined
+            else ""
+        )
         source[0] = source[0].replace(MARKER, text)
 
 

@@ -67,7 +67,7 @@ def used_by():
     """Label -> labels of the equations that rest on it."""
     users = {label: [] for label in EQUATIONS}
     for entry in EQUATIONS.values():
-        for label in entry.rests_on:
+        for label in entry.references:
             users[label].append(entry.label)
     return users
 
@@ -87,8 +87,8 @@ def row(entry, result, survey, users):
         facts.append(f"Derivation: {', '.join(f'`{name}`' for name in names)}.")
     if entry.reference:
         facts.append(f"Quoted from {{cite}}`{entry.reference}`.")
-    if entry.rests_on:
-        facts.append(f"Rests on: {links(entry.rests_on)}.")
+    if entry.references:
+        facts.append(f"Rests on: {links(entry.references)}.")
     if users:
         facts.append(f"Used by: {links(users)}.")
     if survey is not None:

@@ -33,10 +33,17 @@ def tables(titles):
     for entry in NOTATION:
         if EQUATIONS[entry.introduced].chapter != chapter:
             chapter = EQUATIONS[entry.introduced].chapter
-            lines += ["", f"## {titles[chapter]}", "", ":::{container} notation", "",
-                      "| Symbol | In words | In code | Shape | From |", "| --- | --- | --- | --- | --- |"]
+            lines += [
+                "",
+                f"## {titles[chapter]}",
+                "",
+                ":::{container} notation",
+                "",
+                "| Symbol | In words | In code | Shape | From |",
+                "| --- | --- | --- | --- | --- |",
+            ]
         lines.append(row(entry))
-        following = NOTATION[NOTATION.index(entry) + 1:]
+        following = NOTATION[NOTATION.index(entry) + 1 :]
         if not following or EQUATIONS[following[0].introduced].chapter != chapter:
             lines += ["", ":::"]
     return "\n".join(lines)

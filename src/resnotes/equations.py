@@ -80,6 +80,13 @@ class Equation:
     tight_tolerance: float = verify.TOLERANCE
 
     @property
+    def references(self) -> tuple[str, ...]:
+        """Labels of the equations it rests on: those its derivations name, then those given with the entry."""
+        named = (label for proof in self.proofs for label in getattr(proof, "rests_on", ()))
+        return tuple(dict.fromkeys(label for label in (*named, *self.rests_on)
+                                   if label in EQUATIONS and label != self.label))
+
+    @property
     def latex(self) -> str:
         """LaTeX without delimiters; the chapters hold this text."""
         if isinstance(self.expression, (Ge, Le)):

@@ -1,7 +1,7 @@
-"""Every symbol of the book: what it means, what it is called in code, its shape, the equation that introduces it.
+"""Every symbol of the book: its meaning, its name in code, its shape, the equation that introduces it.
 
-The symbols are expressions of the ordered algebra, so the book's one printer sets them. The code is Python that runs
-after ``SAMPLE``; the tests run it and compare the shapes.
+The symbols are expressions of the ordered algebra, so the book's one printer sets them. The code is Python
+that runs after ``SAMPLE``; the tests run it and compare the shapes.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ net = Network([Unit([Affine(draw(m, n), draw(m)), relu, Affine(draw(n, m), draw(
 trace = net.forward(draw(n))
 grads = net.backward(trace, draw(n))
 kept = net.units[l]
-stopped = Network([*net.units[:l], Unit(kept.branch, StopGradient(kept.shortcut), kept.after), *net.units[l + 1:]])
+closed = Unit(kept.branch, StopGradient(kept.shortcut), kept.after)
+stopped = Network([*net.units[:l], closed, *net.units[l + 1:]])
 
 # The notes' four layers, and a target.
 weights, biases = [draw(n, n) for _ in range(4)], [draw(n) for _ in range(4)]
@@ -100,7 +101,7 @@ _SIGNS = (Norm, Mean, Partial, Transpose)
 
 
 def key(node: Expr) -> tuple | None:
-    """What identifies a symbol whatever its indices: kind, name, number of indices. None for what is no symbol."""
+    """What identifies a symbol whatever its indices: kind, name, number of indices. None for no symbol."""
     if isinstance(node, Application):
         return key(node.function)
     if isinstance(node, (Map, Factor)):
@@ -124,7 +125,11 @@ def shown(expression: Expr) -> set[tuple]:
         if isinstance(node, Map):
             walk.skip()
             keys.update(key(symbol) for index in node.indices for symbol in index.free_symbols)
-        if node.is_Add and not node.is_commutative and 1 in {abs(term) for term in node.args if term.is_Number}:
+        if (
+            node.is_Add
+            and not node.is_commutative
+            and 1 in {abs(term) for term in node.args if term.is_Number}
+        ):
             keys.add(key(IDENTITY))
     return keys - {None}
 
@@ -144,113 +149,350 @@ _row = Factor("g")
 
 _ENTRIES = (
     # 1. Forward pass
-    Entry(F(forward.k), "branch of unit $k$; in the notes' network, layer $k$", "net.units[l].branch", None, "forward-affine"),
-    Entry(forward.k, "number of a layer, of a component, or of branches on a path", "k", (), "forward-affine"),
-    Entry(x(forward.k), "state that enters unit $k$, a column; $x_0$ is the input, $x_L$ the output; "
-          "the notes' network has $x_1$ to $x_5$", "trace.states[l]", ("n",), "forward-affine"),
+    Entry(
+        F(forward.k),
+        "branch of unit $k$; in the notes' network, layer $k$",
+        "net.units[l].branch",
+        None,
+        "forward-affine",
+    ),
+    Entry(
+        forward.k, "number of a layer, of a component, or of branches on a path", "k", (), "forward-affine"
+    ),
+    Entry(
+        x(forward.k),
+        "state that enters unit $k$, a column; $x_0$ is the input, $x_L$ the output; "
+        "the notes' network has $x_1$ to $x_5$",
+        "trace.states[l]",
+        ("n",),
+        "forward-affine",
+    ),
     Entry(W(forward.k), "weight matrix of layer $k$", "weights[k - 1]", ("n", "n"), "forward-affine"),
     Entry(b(forward.k), "bias of layer $k$, a column", "biases[k - 1]", ("n",), "forward-affine"),
-    Entry(relu(0), r"$\max(t, 0)$, component by component; its derivative at $0$ is $0$", "relu", None, "forward-four-layers"),
-    Entry(y(l), "sum at the end of unit $l$, before what comes after the addition", "trace.units[l].sum", ("n",),
-          "forward-unit"),
+    Entry(
+        relu(0),
+        r"$\max(t, 0)$, component by component; its derivative at $0$ is $0$",
+        "relu",
+        None,
+        "forward-four-layers",
+    ),
+    Entry(
+        y(l),
+        "sum at the end of unit $l$, before what comes after the addition",
+        "trace.units[l].sum",
+        ("n",),
+        "forward-unit",
+    ),
     Entry(l, r"index of a unit, $0 \le l < L$", "l", (), "forward-unit"),
     Entry(shortcut(l), "shortcut of unit $l$", "net.units[l].shortcut", None, "forward-unit"),
     Entry(after(0), "what comes after the addition", "net.units[l].after", None, "forward-unit"),
-    Entry(forward.softmax(forward.k), "component $k$ of softmax, which is positive and sums to $1$",
-          "(np.exp(states['x5']) / np.exp(states['x5']).sum())[k - 1]", (), "forward-softmax"),
+    Entry(
+        forward.softmax(forward.k),
+        "component $k$ of softmax, which is positive and sums to $1$",
+        "(np.exp(states['x5']) / np.exp(states['x5']).sum())[k - 1]",
+        (),
+        "forward-softmax",
+    ),
     Entry(forward.output(forward.k), "component $k$ of $x_5$", "states['x5'][k - 1]", (), "forward-softmax"),
     Entry(forward.n, "number of components", "len(states['x5'])", (), "forward-softmax"),
     Entry(forward.m, "index of a sum over components", "m", (), "forward-softmax"),
-    Entry(E, "loss; the letter $L$ is the depth", "softmax_cross_entropy(states['x5'], p)[0]", (), "forward-loss"),
+    Entry(
+        E,
+        "loss; the letter $L$ is the depth",
+        "softmax_cross_entropy(states['x5'], p)[0]",
+        (),
+        "forward-loss",
+    ),
     Entry(forward.target(forward.k), "component $k$ of the target", "p[k - 1]", (), "forward-loss"),
-    Entry(Partial(E, x(forward.k)), "derivative in numerator layout: a row for each component on top, a column for "
-          "each component below; in the shape of the parameter where that is a weight",
-          "grads.states[l]", ("n",), "forward-loss-gradient"),
-    Entry(Scalar("Eliteral"), "loss, read as the notes print it", "cross_entropy(states['x5'], p)[0]", (), "forward-literal"),
-    Entry(Scalar("Esquared"), "loss, read as half the squared distance", "half_squared_error(states['x5'], p)[0]", (),
-          "forward-squared"),
-    Entry(forward.logit(forward.k), "component $k$ of the logits, if $x_5$ is already a softmax", "logits[k - 1]", (),
-          "forward-logits"),
+    Entry(
+        Partial(E, x(forward.k)),
+        "derivative in numerator layout: a row for each component on top, a column for "
+        "each component below; in the shape of the parameter where that is a weight",
+        "grads.states[l]",
+        ("n",),
+        "forward-loss-gradient",
+    ),
+    Entry(
+        Scalar("Eliteral"),
+        "loss, read as the notes print it",
+        "cross_entropy(states['x5'], p)[0]",
+        (),
+        "forward-literal",
+    ),
+    Entry(
+        Scalar("Esquared"),
+        "loss, read as half the squared distance",
+        "half_squared_error(states['x5'], p)[0]",
+        (),
+        "forward-squared",
+    ),
+    Entry(
+        forward.logit(forward.k),
+        "component $k$ of the logits, if $x_5$ is already a softmax",
+        "logits[k - 1]",
+        (),
+        "forward-logits",
+    ),
     # 2. Backward pass
     Entry(g(forward.k), r"gradient of the loss at $x_k$, a row", "grads.states[l]", ("n",), "backward-row"),
-    Entry(D(l), "Jacobian of what comes after the addition, at $y_l$; diagonal where that acts component by component; "
-          "in the notes' network, $D_k$ belongs to the ReLU that produces $x_k$", f"{_JACOBIANS}[0]", ("n", "n"),
-          "backward-local"),
-    Entry(J(l), "Jacobian of the branch (or layer) $F_l$ at its own input", f"{_JACOBIANS}[2]", ("n", "n"), "backward-local"),
+    Entry(
+        D(l),
+        "Jacobian of what comes after the addition, at $y_l$; diagonal where that acts component by "
+        "component; in the notes' network, $D_k$ belongs to the ReLU that produces $x_k$",
+        f"{_JACOBIANS}[0]",
+        ("n", "n"),
+        "backward-local",
+    ),
+    Entry(
+        J(l),
+        "Jacobian of the branch (or layer) $F_l$ at its own input",
+        f"{_JACOBIANS}[2]",
+        ("n", "n"),
+        "backward-local",
+    ),
     Entry(IDENTITY, "identity matrix", "np.eye(n)", ("n", "n"), "backward-g3"),
-    Entry(Factor("gprinted", forward.k), "what the notes print for $g_k$; here for $k = 3$",
-          "four_layer.gradients(weights, biases, states['x1'], g5)['x3']"
-          " + g5 * (states['y5'] > 0) @ weights[3] * (states['y4'] > 0) @ weights[2]", ("n",), "backward-double-count"),
+    Entry(
+        Factor("gprinted", forward.k),
+        "what the notes print for $g_k$; here for $k = 3$",
+        "four_layer.gradients(weights, biases, states['x1'], g5)['x3']"
+        " + g5 * (states['y5'] > 0) @ weights[3] * (states['y4'] > 0) @ weights[2]",
+        ("n",),
+        "backward-double-count",
+    ),
     Entry(Transpose(J(l)), "transpose", f"{_JACOBIANS}[2].T", ("n", "n"), "backward-weights"),
     Entry(H(l), "Jacobian of the shortcut at $x_l$", f"{_JACOBIANS}[1]", ("n", "n"), "backward-unit"),
     Entry(L, "depth, the number of units", "len(net.units)", (), "backward-product"),
     Entry(i, "running index of a product or sum over units", "l", (), "backward-product"),
-    Entry(a(forward.k), "state behind layer $k$ inside a block; $a_0$ is the block's input",
-          "trace.units[l].branch[2]", ("m",), "backward-block-inside"),
-    Entry(upstream, "gradient at the sum behind a block", "grads.units[l].sum", ("n",), "backward-block-inside"),
-    Entry(K, "number of layers in a block", "len([layer for layer in net.units[l].branch if isinstance(layer, Affine)])", (),
-          "backward-block-inside"),
+    Entry(
+        a(forward.k),
+        "state behind layer $k$ inside a block; $a_0$ is the block's input",
+        "trace.units[l].branch[2]",
+        ("m",),
+        "backward-block-inside",
+    ),
+    Entry(
+        upstream, "gradient at the sum behind a block", "grads.units[l].sum", ("n",), "backward-block-inside"
+    ),
+    Entry(
+        K,
+        "number of layers in a block",
+        "len([layer for layer in net.units[l].branch if isinstance(layer, Affine)])",
+        (),
+        "backward-block-inside",
+    ),
     Entry(j, "a second running index", "l", (), "backward-block-inside"),
-    Entry(theta, "a parameter of the branch of unit $l$", "net.units[l].branch[0].weight", ("m", "n"), "backward-own-block"),
-    Entry(Factor("gstop", l), "gradient at $x_l$ when unit $l$'s shortcut sends nothing back",
-          "stopped.backward(stopped.forward(trace.states[0]), grads.states[-1]).states[l]", ("n",), "backward-stop"),
+    Entry(
+        theta,
+        "a parameter of the branch of unit $l$",
+        "net.units[l].branch[0].weight",
+        ("m", "n"),
+        "backward-own-block",
+    ),
+    Entry(
+        Factor("gstop", l),
+        "gradient at $x_l$ when unit $l$'s shortcut sends nothing back",
+        "stopped.backward(stopped.forward(trace.states[0]), grads.states[-1]).states[l]",
+        ("n",),
+        "backward-stop",
+    ),
     # 3. Merge point
-    Entry(merge.x, r"what the activation is applied to, $W u$", "passed.units[0].branch[1]", ("m",), "merge-question"),
-    Entry(merge.W, "weight in front of the activation", "point.units[0].branch[0].weight", ("m", "n"), "merge-question"),
+    Entry(
+        merge.x,
+        r"what the activation is applied to, $W u$",
+        "passed.units[0].branch[1]",
+        ("m",),
+        "merge-question",
+    ),
+    Entry(
+        merge.W,
+        "weight in front of the activation",
+        "point.units[0].branch[0].weight",
+        ("m", "n"),
+        "merge-question",
+    ),
     Entry(merge.u, "output of the layer before", "passed.units[0].branch[0]", ("n",), "merge-question"),
     Entry(merge.y, "sum at the merge point", "passed.units[0].sum", ("m",), "merge-question"),
     Entry(merge.F, "activation on the branch", "point.units[0].branch[1]", None, "merge-question"),
-    Entry(merge.o, "where the skip starts: some earlier output; it has the shape of $y$ unless a projection stands between",
-          "passed.units[0].branch[0]", ("n",), "merge-question"),
-    Entry(merge.J, "Jacobian of the branch $F$", "tanh.jacobian(passed.units[0].branch[1])", ("m", "m"), "merge-local"),
+    Entry(
+        merge.o,
+        "where the skip starts: some earlier output; it has the shape of $y$ unless a projection "
+        "stands between",
+        "passed.units[0].branch[0]",
+        ("n",),
+        "merge-question",
+    ),
+    Entry(
+        merge.J,
+        "Jacobian of the branch $F$",
+        "tanh.jacobian(passed.units[0].branch[1])",
+        ("m", "m"),
+        "merge-local",
+    ),
     Entry(_row, "gradient that arrives from above, a row", "sent.units[0].sum", ("m",), "merge-copies"),
-    Entry(Factor("Winv"), "inverse of $W$, for a square $W$ that has one", "np.linalg.inv(weights[0])", ("n", "n"),
-          "merge-inverse"),
-    Entry(merge.z(l), "state $l$ layers behind the start of a skip", "unrolled.states[l]", ("n",), "merge-distance"),
-    Entry(merge.m, "number of layers under a skip", "len(plain.units)", (), "merge-distance",
-          "In chapter 1 the same letter runs over components."),
-    Entry(merge.Ws, "projection on the shortcut", "point.units[0].shortcut.weight", ("m", "n"), "merge-projected"),
-    Entry(merge.delta, "gradient that arrives from above, as a column", "sent.units[0].sum[:, np.newaxis]", ("m", 1),
-          "merge-columns"),
-    Entry(Scalar("o", forward.k), "component $k$ of $o$", "passed.units[0].branch[0][k - 1]", (), "merge-padded"),
+    Entry(
+        Factor("Winv"),
+        "inverse of $W$, for a square $W$ that has one",
+        "np.linalg.inv(weights[0])",
+        ("n", "n"),
+        "merge-inverse",
+    ),
+    Entry(
+        merge.z(l),
+        "state $l$ layers behind the start of a skip",
+        "unrolled.states[l]",
+        ("n",),
+        "merge-distance",
+    ),
+    Entry(
+        merge.m,
+        "number of layers under a skip",
+        "len(plain.units)",
+        (),
+        "merge-distance",
+        "In chapter 1 the same letter runs over components.",
+    ),
+    Entry(
+        merge.Ws,
+        "projection on the shortcut",
+        "point.units[0].shortcut.weight",
+        ("m", "n"),
+        "merge-projected",
+    ),
+    Entry(
+        merge.delta,
+        "gradient that arrives from above, as a column",
+        "sent.units[0].sum[:, np.newaxis]",
+        ("m", 1),
+        "merge-columns",
+    ),
+    Entry(
+        Scalar("o", forward.k), "component $k$ of $o$", "passed.units[0].branch[0][k - 1]", (), "merge-padded"
+    ),
     Entry(Scalar("g", forward.k), "component $k$ of $g$", "sent.units[0].sum[k - 1]", (), "merge-padded"),
     Entry(merge.a, "output behind the merge point", "passed.units[0].output", ("m",), "merge-after"),
-    Entry(merge.D, "Jacobian of what comes after the addition", "relu.jacobian(passed.units[0].sum)", ("m", "m"),
-          "merge-after-gradient"),
+    Entry(
+        merge.D,
+        "Jacobian of what comes after the addition",
+        "relu.jacobian(passed.units[0].sum)",
+        ("m", "m"),
+        "merge-after-gradient",
+    ),
     # 4. Lambda scaling
     Entry(lam(l), "factor on the shortcut of unit $l$", "net.units[l].shortcut.weight", (), "scaling-unit"),
-    Entry(scaling.Lambda, r"product of the factors from unit $l$ to unit $L - 1$",
-          "float(shortcut_product([unit.shortcut.weight for unit in net.units[l:]]))", (), "scaling-shortcut-product"),
-    Entry(scaling.Fhat.subs(i, l)(x(l)), "branch of unit $l$ times the factors that come after it",
-          "float(shortcut_product([unit.shortcut.weight for unit in net.units[l + 1:]])) * trace.units[l].branch_output",
-          ("n",), "scaling-branch-hat"),
-    Entry(scaling.lam0, "factor on every shortcut, where all are equal", "chain.units[l].shortcut.weight", (), "scaling-scalar"),
-    Entry(scaling.r, "derivative of every branch, where all are equal and states are numbers",
-          "chain.units[l].branch[0].weight[0, 0]", (), "scaling-scalar"),
-    Entry(scaling.n, "number of factors or units", "len(chain.units)", (), "scaling-below",
-          "In chapters 1 and 6 the same letter is the number of components."),
+    Entry(
+        scaling.Lambda,
+        r"product of the factors from unit $l$ to unit $L - 1$",
+        "float(shortcut_product([unit.shortcut.weight for unit in net.units[l:]]))",
+        (),
+        "scaling-shortcut-product",
+    ),
+    Entry(
+        scaling.Fhat.subs(i, l)(x(l)),
+        "branch of unit $l$ times the factors that come after it",
+        "float(shortcut_product([unit.shortcut.weight for unit in net.units[l + 1:]]))"
+        " * trace.units[l].branch_output",
+        ("n",),
+        "scaling-branch-hat",
+    ),
+    Entry(
+        scaling.lam0,
+        "factor on every shortcut, where all are equal",
+        "chain.units[l].shortcut.weight",
+        (),
+        "scaling-scalar",
+    ),
+    Entry(
+        scaling.r,
+        "derivative of every branch, where all are equal and states are numbers",
+        "chain.units[l].branch[0].weight[0, 0]",
+        (),
+        "scaling-scalar",
+    ),
+    Entry(
+        scaling.n,
+        "number of factors or units",
+        "len(chain.units)",
+        (),
+        "scaling-below",
+        "In chapters 1 and 6 the same letter is the number of components.",
+    ),
     # 5. Unrolled sum
-    Entry(unrolled.T(l), "the term beside the identity: all paths but the one through shortcuts alone",
-          "plain.jacobian(unrolled, l) - np.eye(n)", ("n", "n"), "unrolled-term"),
-    Entry(Scalar("T", 0), "the same where states are numbers", "chain.jacobian(numbers)[0, 0] - 1", (), "unrolled-scalar-term"),
-    Entry(unrolled.M, "any matrix in the place of $T_l$", "plain.jacobian(unrolled, l) - np.eye(n)", ("n", "n"),
-          "unrolled-cancel"),
-    Entry(unrolled.P(l, unrolled.k), "all paths from $x_l$ to $x_L$ through exactly $k$ branches, added up",
-          "jacobian_by_length(net, trace, l)[k]", ("n", "n"), "unrolled-by-length"),
-    Entry(unrolled.w(unrolled.k), "share of the gradient that passes through exactly $k$ branches", _SHARE, (),
-          "unrolled-share"),
+    Entry(
+        unrolled.T(l),
+        "the term beside the identity: all paths but the one through shortcuts alone",
+        "plain.jacobian(unrolled, l) - np.eye(n)",
+        ("n", "n"),
+        "unrolled-term",
+    ),
+    Entry(
+        Scalar("T", 0),
+        "the same where states are numbers",
+        "chain.jacobian(numbers)[0, 0] - 1",
+        (),
+        "unrolled-scalar-term",
+    ),
+    Entry(
+        unrolled.M,
+        "any matrix in the place of $T_l$",
+        "plain.jacobian(unrolled, l) - np.eye(n)",
+        ("n", "n"),
+        "unrolled-cancel",
+    ),
+    Entry(
+        unrolled.P(l, unrolled.k),
+        "all paths from $x_l$ to $x_L$ through exactly $k$ branches, added up",
+        "jacobian_by_length(net, trace, l)[k]",
+        ("n", "n"),
+        "unrolled-by-length",
+    ),
+    Entry(
+        unrolled.w(unrolled.k),
+        "share of the gradient that passes through exactly $k$ branches",
+        _SHARE,
+        (),
+        "unrolled-share",
+    ),
     # 6. What is true instead of "at least"
-    Entry(Norm(bounds.g), "Euclidean length of a row or column", "np.linalg.norm(grads.states[l])", (), "at-least-lower"),
-    Entry(Norm(bounds.J, "2"), "spectral norm, the largest singular value", f"np.linalg.norm({_JACOBIANS}[2], 2)", (),
-          "at-least-lower"),
-    Entry(Mean(Norm(bounds.g)), "mean over what is random", "np.mean([np.linalg.norm(draw(n)) for _ in range(100)])", (),
-          "at-least-zero-mean"),
-    Entry(bounds.trace, "trace, the sum of the diagonal", f"np.trace({_JACOBIANS}[2])", (), "at-least-isotropic"),
-    Entry(Norm(bounds.J, "F"), "Frobenius norm, the root of the sum of squares", f"np.linalg.norm({_JACOBIANS}[2])", (),
-          "at-least-isotropic"),
-    Entry(bounds.c, r"a number such that every branch's spectral norm is at most $c/L$",
-          "L * max(np.linalg.norm(unit.jacobians(at)[2], 2) for unit, at in zip(net.units, trace.units))", (),
-          "at-least-chain-lower"),
+    Entry(
+        Norm(bounds.g),
+        "Euclidean length of a row or column",
+        "np.linalg.norm(grads.states[l])",
+        (),
+        "at-least-lower",
+    ),
+    Entry(
+        Norm(bounds.J, "2"),
+        "spectral norm, the largest singular value",
+        f"np.linalg.norm({_JACOBIANS}[2], 2)",
+        (),
+        "at-least-lower",
+    ),
+    Entry(
+        Mean(Norm(bounds.g)),
+        "mean over what is random",
+        "np.mean([np.linalg.norm(draw(n)) for _ in range(100)])",
+        (),
+        "at-least-zero-mean",
+    ),
+    Entry(
+        bounds.trace, "trace, the sum of the diagonal", f"np.trace({_JACOBIANS}[2])", (), "at-least-isotropic"
+    ),
+    Entry(
+        Norm(bounds.J, "F"),
+        "Frobenius norm, the root of the sum of squares",
+        f"np.linalg.norm({_JACOBIANS}[2])",
+        (),
+        "at-least-isotropic",
+    ),
+    Entry(
+        bounds.c,
+        r"a number such that every branch's spectral norm is at most $c/L$",
+        "L * max(np.linalg.norm(unit.jacobians(at)[2], 2) for unit, at in zip(net.units, trace.units))",
+        (),
+        "at-least-chain-lower",
+    ),
 )
 #: In the order in which the book introduces them.
-NOTATION: tuple[Entry, ...] = tuple(sorted(_ENTRIES, key=lambda entry: list(EQUATIONS).index(entry.introduced)))
+NOTATION: tuple[Entry, ...] = tuple(
+    sorted(_ENTRIES, key=lambda entry: list(EQUATIONS).index(entry.introduced))
+)

@@ -1,0 +1,55 @@
+"""The sign beside an equation's number, and the ledger row it leads to."""
+
+import pytest
+from bs4 import BeautifulSoup
+from resnotes.equations import EQUATIONS
+
+
+def soup(book, name):
+    return BeautifulSoup((book / "chapters" / f"{name}.html").read_text("utf-8"), "html.parser")
+
+
+@pytest.fixture(scope="module")
+def ledger(book):
+    return soup(book, "ledger")
+
+
+@pytest.mark.parametrize("chapter", sorted({entry.chapter for entry in EQUATIONS.values()}))
+def test_every_numbered_equation_leads_to_its_row(book, ledger, chapter):
+    page = soup(book, chapter)
+    labels = [label for label, entry in EQUATIONS.items() if entry.chapter == chapter]
+    for label in labels:
+        mark = page.select_one(f"[id='equation-{label}'] a.checked")
+        assert mark is not None, label
+        assert mark["href"] == f"ledger.html#ledger-{label}"
+        assert EQUATIONS[label].method in mark["aria-label"]
+        assert ledger.find(id=f"ledger-{label}") is not None, label
+    assert len(page.select("a.checked")) == len(labels)
+
+
+def test_the_ledger_says_what_was_checked(ledger):
+    text = ledger.get_text()
+    assert f"{len(EQUATIONS)} equations" in text
+    assert "none went unnoticed" in text
+    for label, entry in EQUATIONS.items():
+        row = ledger.find(id=f"ledger-{label}").find_parent("section") or ledger.find(id=f"ledger-{label}")
+        said = row.get_text()
+        assert f"Method: {entry.method}" in said, label
+        for other in entry.references:
+            assert other in said, (label, other)
+
+
+def test_hover_and_focus_show_the_summary(book_url, watched):
+    watched.open(book_url + "chapters/02_backward_pass.html")
+    page = watched.page
+    mark = page.locator("a.checked").first
+    summary = mark.locator(".checked-summary")
+    assert not summary.is_visible()
+    mark.hover()
+    assert summary.is_visible() and "cases" in summary.inner_text()
+    page.mouse.move(0, 0)
+    assert not summary.is_visible()
+    page.locator(".eqno .headerlink").first.focus()
+    page.keyboard.press("Shift+Tab")
+    assert page.evaluate("document.activeElement.className") == "checked"
+    assert summary.is_visible()
