@@ -74,7 +74,13 @@ def test_other_changes_make_the_book_stale(tree, change):
 
 
 @pytest.mark.parametrize(
-    "name", ["tests/test_a.py", "src/resnotes/__pycache__/a.pyc", "chapters/.ipynb_checkpoints/x"]
+    "name",
+    [
+        "tests/test_a.py",
+        "src/resnotes/__pycache__/a.pyc",
+        "chapters/.ipynb_checkpoints/x",
+        "src/resnotes/.ruff_cache/a",
+    ],
 )
 def test_what_no_page_depends_on_leaves_it_fresh(tree, name):
     (tree / name).parent.mkdir(exist_ok=True)
@@ -382,12 +388,16 @@ FORBIDDEN = [
     "/" + "work/",
     "/" + "home/",
 ]
-SKIPPED = {".git", ".venv", "_build", "__pycache__", ".pytest_cache", ".hypothesis", ".ipynb_checkpoints"}
+HIDDEN_BUT_OURS = {".ci", ".github", ".binder"}
 
 
 def project_files():
     for folder, folders, files in os.walk(ROOT):
-        folders[:] = [name for name in folders if name not in SKIPPED and not name.endswith(".egg-info")]
+        folders[:] = [
+            name
+            for name in folders
+            if name in HIDDEN_BUT_OURS or not (name == "_build" or book.is_left_over(name))
+        ]
         yield from (Path(folder) / name for name in files)
 
 

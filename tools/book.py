@@ -13,7 +13,11 @@ INPUTS = (
     "src", "chapters", "assets", "_ext", "_config.yml", "_toc.yml",
     "pyproject.toml", "requirements.txt", "tools/book.py",
 )  # fmt: skip
-IGNORED = {"__pycache__", ".ipynb_checkpoints", ".DS_Store"}
+
+
+def is_left_over(name):
+    """Whether a file or folder of this name is what tools leave behind: caches, checkpoints, hidden files."""
+    return name.startswith(".") or name == "__pycache__" or name.endswith((".pyc", ".egg-info"))
 
 
 def sources(root=ROOT):
@@ -23,7 +27,7 @@ def sources(root=ROOT):
         path = root / name
         found += [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
     relative = (file.relative_to(root) for file in found)
-    return sorted(file for file in relative if not IGNORED.intersection(file.parts) and file.suffix != ".pyc")
+    return sorted(file for file in relative if not any(map(is_left_over, file.parts)))
 
 
 def fingerprint(root=ROOT):

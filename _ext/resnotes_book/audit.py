@@ -1,7 +1,8 @@
 """The audit page: every claim of the notes, checked and with its witness computed while the book is built.
 
-The page's source holds a comment where the audit belongs. Each claim is a section; its class names its verdict and
-its note, which is what the style sheet and the filter (audit.js) go by. Without the script everything is shown.
+The page's source holds a comment where the audit belongs. Each claim is a section; its classes
+name its verdict and its note, which is what the style sheet and the filter (audit.js) go by. Without the
+script everything is shown.
 """
 
 import re
@@ -114,7 +115,7 @@ def data_line(data):
     items = [datum(name, latex, value) for name, (latex, value) in data.items()]
     formulas = [text for text, formula in items if formula]
     words = [text for text, formula in items if not formula]
-    sized = rf",\ \allowbreak ".join(formulas)
+    sized = r",\ \allowbreak ".join(formulas)
     return "; ".join(([f"${sized}$"] if formulas else []) + words)
 
 
@@ -215,7 +216,8 @@ def section(claim, result, witness, titles):
         formula(claim.formula),
         corrected(claim),
         show_witness(witness),
-        f"Discussed in [{titles[claim.chapter]}]({claim.chapter}.ipynb). Checked in {result.cases} comparisons.",
+        f"Discussed in [{titles[claim.chapter]}]({claim.chapter}.ipynb). "
+        f"Checked in {result.cases} comparisons.",
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -272,6 +274,7 @@ def select(name, title, everything, values):
 
 def filter_form():
     """Hidden until the script takes it up: nothing on the page looks live and is not."""
+    notes = [(note_class(note), title) for note, title in NOTES.items()]
     verdicts = [(f"verdict-{verdict}", " ".join(SHOWN[verdict])) for verdict in VERDICTS]
     words = (
         '<input id="audit-words" name="words" type="search" autocomplete="off" placeholder="such as: vanish">'
@@ -279,7 +282,7 @@ def filter_form():
     return (
         '<form id="audit-filter" class="audit-filter" role="search" aria-label="Filter the claims" hidden>'
         f"{select('verdict', 'Verdict', 'every verdict', verdicts)}"
-        f"{select('note', 'Note', 'every note', [(note_class(note), title) for note, title in NOTES.items()])}"
+        f"{select('note', 'Note', 'every note', notes)}"
         f"{field('words', 'Words', words)}"
         '<button type="reset">Show all</button>'
         '<p id="audit-count" role="status" aria-live="polite"></p></form>'
@@ -313,7 +316,7 @@ def write(app, docname, source):
 
 
 class NameClaims(SphinxPostTransform):
-    """Give each claim's section its anchor as the audit spells it, and the classes that style and filter go by."""
+    """Give each claim's section its anchor as the audit spells it, and the classes for style and filter."""
 
     default_priority = 960
     formats = ("html",)

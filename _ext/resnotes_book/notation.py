@@ -51,7 +51,8 @@ def tables(titles):
 
 def sample():
     """What the code of the tables refers to, folded away."""
-    return f"::::{{admonition}} The networks that the code refers to\n:class: dropdown\n\n```python\n{SAMPLE}```\n::::\n"
+    title = "The networks that the code refers to"
+    return f"::::{{admonition}} {title}\n:class: dropdown\n\n```python\n{SAMPLE}```\n::::\n"
 
 
 def write(app, docname, source):

@@ -31,7 +31,8 @@ def page(book, watched):
 def visible(page):
     """Ids of the claims that are shown, in the page's order."""
     ids = page.evaluate(
-        f"[...document.querySelectorAll('{SHOWN}')].filter((card) => card.offsetHeight).map((card) => card.id)"
+        f"[...document.querySelectorAll('{SHOWN}')].filter((card) => card.offsetHeight)"
+        ".map((card) => card.id)"
     )
     return [name.removeprefix("claim-") for name in ids]
 
@@ -166,7 +167,7 @@ def test_the_table_and_the_lists_count_the_claims(page):
     rows = page.locator("table").first.locator("tbody tr").all()
     numbers = [[int(cell) for cell in row.locator("td").all_inner_texts()[1:]] for row in rows]
     assert numbers[-1] == [COUNTS[verdict] for verdict in VERDICTS] + [len(CLAIMS)]
-    assert [sum(column) for column in zip(*numbers[:-1])] == numbers[-1]
+    assert [sum(column) for column in zip(*numbers[:-1], strict=True)] == numbers[-1]
     lists = [part.locator("a").all_inner_texts() for part in page.locator(".claim-links").all()]
     assert lists == [
         [name for name, claim in CLAIMS.items() if claim.verdict == verdict] for verdict in VERDICTS
