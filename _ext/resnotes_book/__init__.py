@@ -6,7 +6,10 @@ scripts and style sheets that no page of this book needs are left out (`page`). 
 figures to life.
 """
 
+import socket
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 from sphinxcontrib import katex
@@ -14,6 +17,30 @@ from sphinxcontrib import katex
 from . import audit, checked, citations, explorers, folds, notation, page
 
 HERE = Path(__file__).resolve().parent
+
+
+def start_renderer(cls, rundir, timeout):
+    """KaTeX's server as the package starts it, except that a refused connection is tried again.
+
+    On a busy machine the socket's file is there a moment before node listens on it. (The package's other way, over a
+    port, waits 40 ms for each formula.)
+    """
+    path = rundir / "katex.sock"
+    process = subprocess.Popen(
+        cls.build_command(socket=path), stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=rundir
+    )
+    until = time.monotonic() + timeout
+    while True:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connection.connect(str(path))
+            return process, connection
+        except (FileNotFoundError, ConnectionRefusedError):
+            connection.close()
+            if time.monotonic() > until:
+                process.kill()
+                raise cls.timeout_error(timeout) from None
+            time.sleep(0.01)
 
 
 def use_own_node():
@@ -24,9 +51,7 @@ def use_own_node():
     katex.NODEJS_BINARY = str(folder / "node.exe" if sys.platform == "win32" else folder / "bin" / "node")
     # The package's five seconds are too few for a busy machine.
     katex.STARTUP_TIMEOUT = katex.RENDER_TIMEOUT = 120.0
-    # The way over a Unix socket connects as soon as the socket's file is there, and is refused where a busy
-    # machine has not begun to listen; the other way, over a port of this machine, tries again.
-    katex.KaTeXServer.start_server_process = katex.KaTeXServer.start_network_socket
+    katex.KaTeXServer.start_server_process = classmethod(start_renderer)
     # Prerendering reads these and not `katex_options`. A formula that KaTeX cannot set ends the build.
     katex.KATEX_DEFAULT_OPTIONS.update(throwOnError=True, strict="error", trust=False)
 
