@@ -1,4 +1,4 @@
-"""verify.py: the oracles themselves, and the symbolic result against three of them."""
+"""verify: the oracles themselves, and the symbolic result against three of them."""
 
 import math
 

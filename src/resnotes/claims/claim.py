@@ -15,7 +15,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
-from sympy import Expr, Ge, Gt, Le, Lt, Ne, Tuple
+from sympy import Eq, Expr, Ge, Gt, Le, Lt, Ne, Tuple
 from sympy import latex as sympy_latex
 from sympy.printing.str import StrPrinter
 
@@ -315,7 +315,7 @@ class Judged:
     outcome: bool = False
     where: Callable[[World], bool] = anywhere
     text: str = ""
-    relation: type = equations.Eq
+    relation: type = Eq
 
     def wanted(self, world) -> bool:
         return bool(self.where(world)) and self._agrees(*map(plain, self.judge(world))) == self.outcome
@@ -393,7 +393,7 @@ class Shown:
     outcome: bool
     data: tuple = ()
     text: str = ""
-    relation: type = equations.Eq
+    relation: type = Eq
 
     def case(self) -> Case:
         return self.found()[1]
@@ -543,7 +543,7 @@ class Truth:
             for world in places:
                 self._compare(member, member.func, world)
             for world in exact:
-                self._compare(member, equations.Eq, world)
+                self._compare(member, Eq, world)
         return len(members) * (len(places) + len(exact))
 
     @staticmethod

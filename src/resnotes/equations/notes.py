@@ -1,214 +1,18 @@
-"""Every labelled equation of the book: its expression, its LaTeX, and how it is checked.
-
-An entry takes its expression from a derivation; nothing is typed twice. Its check proves the equality
-symbolically where there is a proof, and compares both sides in random cases with numbers that use no chain
-rule of ours (:mod:`resnotes.verify`).
-"""
+"""The equations of chapters 1 to 6."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 
-from sympy import Eq, Expr, Ge, Integer, Le, S, Tuple, lambdify, oo
+from sympy import Expr, Integer, S, lambdify, oo
 
-from . import verify
-from .symbolic import backward, bounds, components, forward, merge, printing, scaling, unrolled
-from .symbolic.algebra import Factor, L, OrderedSum, Partial, Rule, Scalar, i, l
-from .symbolic.derivation import DEEPEST, compare
-from .symbolic.quantities import E, F, H, J, g, loss_gradient, x
-from .verify import CheckError, CheckResult
-
-METHODS = ("definition", "symbolic", "exhaustive", "induction", "numeric", "citation")
-
-
-@dataclass(frozen=True)
-class Equation:
-    """One labelled display equation.
-
-    Attributes
-    ----------
-    label : str
-        Its label in the book.
-    chapter : str
-        Stem of the notebook that displays it.
-    expression : sympy.Eq or sympy.Tuple of sympy.Eq
-        What is stated. Several with one left side are a chain, else a system.
-    method : str
-        How it is known: definition, symbolic, exhaustive (for all small depths), induction, numeric, citation.
-    assumptions : tuple of str
-    world : callable
-        Generator -> random case in which both sides have values; None where nothing numeric can be said.
-    cases : int
-        How many random cases.
-    tolerance : float
-        Largest relative error allowed.
-    rules : tuple of Rule
-        Definitions with which both sides become the same expression; empty where there is no symbolic check.
-    index_values : tuple of dict
-        Index values for the symbolic check.
-    proofs : tuple
-        Derivations, inductions or functions whose own check must pass too.
-    exact : callable, optional
-        Symbolic check of its own: list of (left, right) -> number of comparisons; raises on failure.
-    rests_on : tuple of str
-        Labels of the equations it uses.
-    reference : str
-        Citation key, for what is only quoted.
-    tight : callable, optional
-        For a bound: generator -> random case in which both sides are equal.
-    tight_tolerance : float
-        How close to equal; larger than ``tolerance`` only where equality is a limit.
-    """
-
-    label: str
-    chapter: str
-    expression: Expr
-    method: str
-    assumptions: tuple[str, ...] = ()
-    world: Callable | None = None
-    cases: int = 40
-    tolerance: float = verify.TOLERANCE
-    rules: tuple[Rule, ...] | None = None
-    index_values: tuple[dict, ...] = ({},)
-    proofs: tuple = field(default=(), repr=False)
-    exact: Callable | None = None
-    rests_on: tuple[str, ...] = ()
-    reference: str = ""
-    tight: Callable | None = None
-    tight_tolerance: float = verify.TOLERANCE
-
-    @property
-    def references(self) -> tuple[str, ...]:
-        """Labels of the equations it rests on: those its derivations name, then those given with the entry."""
-        named = (label for proof in self.proofs for label in getattr(proof, "rests_on", ()))
-        return tuple(dict.fromkeys(label for label in (*named, *self.rests_on)
-                                   if label in EQUATIONS and label != self.label))
-
-    @property
-    def latex(self) -> str:
-        """LaTeX without delimiters; the chapters hold this text."""
-        if isinstance(self.expression, (Ge, Le)):
-            sign = printing.SIGNS[type(self.expression)]
-            return printing.relation(self.expression.lhs, sign, self.expression.rhs)
-        pairs = equalities(self.expression)
-        if len(pairs) > 1 and len({left for left, _ in pairs}) > 1:
-            return printing.system(pairs)
-        return printing.equation(pairs[0][0], *(right for _, right in pairs))
-
-    def check(self, expression: Expr | None = None) -> CheckResult:
-        """Check the equation, or another expression in its place.
-
-        Parameters
-        ----------
-        expression : sympy.Eq or Tuple of Eq, optional
-            Checked instead of the equation's own.
-
-        Returns
-        -------
-        CheckResult
-            Worst relative error and number of cases.
-
-        Raises
-        ------
-        CheckError
-            Naming the label, both values and the case; a DerivationError where a step of the proof fails.
-        """
-        expression = self.expression if expression is None else expression
-        comparisons = 0
-        if expression is self.expression:
-            comparisons += sum(proof.check() if hasattr(proof, "check") else proof() for proof in self.proofs)
-        if isinstance(expression, (Ge, Le)):
-            try:
-                worst, cases = self._check_bound(expression)
-            except KeyError as cause:
-                raise CheckError(f"{self.label}: {expression} cannot be evaluated: {cause}") from cause
-            return CheckResult(worst, comparisons + cases)
-        pairs = equalities(expression)
-        comparisons += self._check_symbolically(pairs)
-        worst, cases = self._check_numerically(pairs)
-        return CheckResult(worst, comparisons + cases)
-
-    def _check_bound(self, bound) -> tuple[float, int]:
-        """The bound in random cases, and with equality where it is tight, so that a weaker one fails too."""
-        larger, smaller = (bound.lhs, bound.rhs) if isinstance(bound, Ge) else (bound.rhs, bound.lhs)
-        worst = 0.0
-        for number, world in enumerate(verify.worlds(self.world, self.cases)):
-            shortfall = world.shortfall(larger, smaller)
-            if not shortfall <= self.tolerance:
-                raise CheckError(f"{self.label}, random case {number}: {bound} is violated: got "
-                                 f"{world.evaluate(bound.lhs)} on the left and {world.evaluate(bound.rhs)} on the right")
-            worst = max(worst, shortfall)
-        for number, world in enumerate(verify.worlds(self.tight, self.cases)):
-            error, want, got = world.compare(bound.lhs, bound.rhs)
-            if not error <= self.tight_tolerance:
-                raise CheckError(f"{self.label}, case {number} in which it must be tight: got {got} for {bound.rhs}, "
-                                 f"want {want} for {bound.lhs}")
-            worst = max(worst, error) if self.tight_tolerance <= self.tolerance else worst
-        return worst, 2 * self.cases
-
-    def _check_symbolically(self, pairs) -> int:
-        comparisons = 0
-        if self.exact is not None:
-            try:
-                comparisons += self.exact(pairs)
-            except ValueError as error:
-                raise CheckError(f"{self.label}: {error}") from error
-        if self.rules is not None:
-            for values in self.index_values:
-                for left, right in pairs:
-                    difference = compare(left, right, self.rules, values)
-                    comparisons += 1
-                    if difference != 0:
-                        at = ", ".join(f"{k} = {v}" for k, v in values.items())
-                        raise CheckError(f"{self.label}{' at ' + at if at else ''}: got {right}, want {left}; "
-                                         f"they differ by {difference}")
-        return comparisons
-
-    def _check_numerically(self, pairs) -> tuple[float, int]:
-        if self.world is None:
-            return 0.0, 0
-        worst = 0.0
-        for number, world in enumerate(verify.worlds(self.world, self.cases)):
-            for left, right in pairs:
-                try:
-                    error, want, got = world.compare(left, right)
-                except CheckError:
-                    raise
-                except (KeyError, IndexError, ValueError) as cause:
-                    raise CheckError(f"{self.label}, random case {number}: {right} cannot be evaluated: {cause}") from cause
-                if not error <= self.tolerance:
-                    raise CheckError(f"{self.label}, random case {number} ({world.values}): got {got} for {right}, "
-                                     f"want {want} for {left}, relative error {error:.1e}")
-                worst = max(worst, error)
-        return worst, self.cases
-
-
-def equalities(expression: Expr) -> list[tuple[Expr, Expr]]:
-    """(left, right) pairs of an equation, a chain or a system."""
-    members = expression.args if isinstance(expression, Tuple) else (expression,)
-    pairs = []
-    for member in members:
-        if not isinstance(member, Eq):
-            raise ValueError(f"expression: got {type(member).__name__} {member}, want sympy.Eq or a Tuple of them")
-        pairs.append((member.lhs, member.rhs))
-    return pairs
-
-
-def eq(left, right) -> Eq:
-    return Eq(left, right, evaluate=False)
-
-
-def chain(left, *rights) -> Expr:
-    """left = right = right ..."""
-    return eq(left, rights[0]) if len(rights) == 1 else Tuple(*(eq(left, right) for right in rights))
-
-
-def together(pairs) -> Expr:
-    """Several equations under one label."""
-    return Tuple(*(eq(left, right) for left, right in pairs))
-
+from .. import verify
+from ..symbolic import backward, bounds, components, forward, merge, scaling, unrolled
+from ..symbolic.algebra import Factor, L, OrderedSum, Partial, Rule, Scalar, i, l
+from ..symbolic.derivation import DEEPEST, compare
+from ..symbolic.quantities import E, F, H, J, g, loss_gradient, x
+from ..verify import CheckError
+from .entry import Equation, chain, eq, together
 
 # Index values for the symbolic checks.
 
@@ -286,7 +90,7 @@ J_W = merge.J * merge.W
 _projected_by_components = partial(merge.check_by_components, projected=True)
 
 
-def _build() -> list[Equation]:
+def build() -> list[Equation]:
     k = forward.k
     four = partial(Equation, chapter=BACKWARD, world=verify.FourLayers, rules=_four_layer_rules(), method="symbolic",
                    exact=_by_components,
@@ -542,7 +346,3 @@ def _above_check(pairs) -> int:
             if not product <= stated <= product * mp.exp(mpf(1) / last):
                 raise ValueError(f"right side: got {stated}, want a value between {product} and {product} exp(1/{last})")
     return len(pairs)
-
-
-#: label -> equation, in the order in which the book shows them.
-EQUATIONS: dict[str, Equation] = {entry.label: entry for entry in _build()}
