@@ -503,7 +503,7 @@ class Distance(World):
     """A skip over m = 1..6 layers: z_{k+1} = tanh(V_k z_k), y = z_m + z_0."""
 
     def __init__(self, rng):
-        from .symbolic.merge import m  # noqa: PLC0415  (the symbol, nothing else)
+        from ..symbolic.merge import m  # noqa: PLC0415  (the symbol, nothing else)
 
         steps, n = int(rng.integers(1, 7)), int(rng.integers(1, 6))
         self.values = {m: Integer(steps)}
@@ -533,7 +533,7 @@ class Padded(World):
     """A zero-padded shortcut from 1..4 to up to 6 components."""
 
     def __init__(self, rng):
-        from .symbolic.merge import component  # noqa: PLC0415
+        from ..symbolic.merge import component  # noqa: PLC0415
 
         n_in = int(rng.integers(1, 5))
         n_out = int(rng.integers(n_in, 7))
@@ -637,7 +637,7 @@ class ScalarChain(World):
     """n = 1, every unit lambda x + r x."""
 
     def __init__(self, rng):
-        from .symbolic.scaling import n as count  # noqa: PLC0415
+        from ..symbolic.scaling import n as count  # noqa: PLC0415
 
         depth = int(rng.integers(1, 13))
         while True:  # shares are divided by lambda + r
@@ -680,7 +680,7 @@ class Plain(World):
     """Nothing random but an index."""
 
     def __init__(self, rng):
-        from .symbolic.scaling import n as count  # noqa: PLC0415
+        from ..symbolic.scaling import n as count  # noqa: PLC0415
 
         self.values = {count: Integer(int(rng.integers(0, 30)))}
 
