@@ -538,5 +538,5 @@ def test_importing_the_package_stays_light():
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     version, found = run.stdout.split(maxsplit=1)
     assert found.strip() == "[]" and version == resnotes.__version__
-    names = "Affine LayerNorm Unit Network relu tanh identity softmax_cross_entropy four_layer".split()
+    names = "Affine BatchNorm BatchNormTraining LayerNorm Unit Network relu tanh identity softmax_cross_entropy four_layer".split()
     assert set(resnotes.__all__) == set(names)

@@ -9,7 +9,10 @@ from importlib.metadata import version
 from resnotes import four_layer
 from resnotes.losses import softmax_cross_entropy
 from resnotes.network import Affine, Network, Unit, identity, relu, tanh
-from resnotes.normalisation import LayerNorm
+from resnotes.normalisation import BatchNorm, BatchNormTraining, LayerNorm
 
-__all__ = ["Affine", "LayerNorm", "Network", "Unit", "four_layer", "identity", "relu", "softmax_cross_entropy", "tanh"]
+__all__ = [
+    "Affine", "BatchNorm", "BatchNormTraining", "LayerNorm", "Network", "Unit", "four_layer", "identity", "relu",
+    "softmax_cross_entropy", "tanh",
+]
 __version__ = version("resnotes")

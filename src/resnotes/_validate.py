@@ -134,6 +134,13 @@ def layer(value, name):
     return value
 
 
+def samples_apart(layer):
+    """Refuse a layer whose ``couples_batch`` is true: it has no Jacobian for one sample alone."""
+    if getattr(layer, "couples_batch", False):
+        refuse("layer", f"{layer!r}, in which the samples of a batch depend on one another",
+               "layers that treat every sample apart, for a Jacobian by sample; backward takes any layer")
+
+
 def sent_back(result, x):
     """Return what a layer's ``backward(x, g)`` gave, a pair whose first part has the shape of x."""
     if not isinstance(result, tuple) or len(result) != 2:

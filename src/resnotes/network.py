@@ -292,6 +292,11 @@ class Unit:
         shortcut = _backward(self.shortcut, trace.branch[0], after.input, "shortcut", None)
         return UnitGradients(branch, shortcut, after, after.input, shortcut.input + sent)
 
+    def samples_apart(self):
+        """Refuse, with a `ValueError`, if one of the layers couples the samples of a batch."""
+        for layer in (*self.branch, self.shortcut, self.after):
+            _validate.samples_apart(layer)
+
     def jacobians(self, trace):
         """The unit's three Jacobians at a real `UnitTrace`.
 
@@ -445,7 +450,9 @@ class Network:
         Raises
         ------
         ValueError
-            If the trace is another network's or complex, or start or stop is out of range.
+            If the trace is another network's or complex, start or stop is out of range, or a layer
+            in between couples the samples of a batch (batch statistics): there is then no Jacobian by
+            sample.
         """
         start, stop = self.span(trace, start, stop)
         last = trace.states[stop]
@@ -453,6 +460,7 @@ class Network:
         rows = np.tile(np.eye(n, dtype=last.dtype), (int(np.prod(batch)), 1))
         for index in reversed(range(start, stop)):
             with _validate.located("unit", index):
+                self.units[index].samples_apart()
                 rows = self.units[index].backward(_repeated(trace.units[index], n), rows).input
         return rows.reshape(batch + (n, trace.states[start].shape[-1]))
 

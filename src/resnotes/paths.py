@@ -36,7 +36,8 @@ def jacobian_by_length(net, trace, start=0, stop=None):
     Raises
     ------
     ValueError
-        If the trace is another network's or complex, or start or stop is out of range.
+        If the trace is another network's or complex, start or stop is out of range, or a layer
+        couples the samples of a batch.
     """
     start, stop = net.span(trace, start, stop)
     first = trace.states[start]
@@ -54,3 +55,43 @@ def jacobian_by_length(net, trace, start=0, stop=None):
         none = np.zeros_like(by_branch[..., :1, :])
         parts = np.concatenate([by_shortcut, none], axis=-2) + np.concatenate([none, by_branch], axis=-2)
     return np.ascontiguousarray(np.moveaxis(parts, -2, -3))
+
+
+def gradient_by_shortcut(net, trace, g):
+    """The part of the gradient that comes back by the shortcuts alone, at every state: g_L ∏ D_i H_i.
+
+    It is what the path without any branch carries (the equations ``unrolled-general-terms`` and ``after-direct``
+    of the book). Layers that couple the samples of a batch are welcome: the whole batch is sent back.
+
+    Parameters
+    ----------
+    net : Network
+    trace : Trace
+        From ``net.forward``, with no weight changed since.
+    g : array_like, the shape of x_L
+        g_L.
+
+    Returns
+    -------
+    list of ndarray
+        At x_0, ..., x_L, each with the shape of the state; the last is g_L itself.
+
+    Raises
+    ------
+    ValueError
+        As ``net.backward`` does.
+    """
+    net.span(trace)
+    last = trace.states[-1]
+    wanted = f"a real array of shape {last.shape}, like the last state"
+    g = _validate.finite_array(g, "g", wanted, (1, 2))
+    if g.shape != last.shape:
+        _validate.refuse("g", _validate.describe(g), wanted)
+    parts = [g.astype(last.dtype)]
+    for index in reversed(range(len(net.units))):
+        unit, at = net.units[index], trace.units[index]
+        with _validate.located("unit", index):
+            sent, _ = _validate.sent_back(unit.after.backward(at.sum, parts[-1]), at.sum)
+            sent, _ = _validate.sent_back(unit.shortcut.backward(at.branch[0], sent), at.branch[0])
+        parts.append(sent)
+    return parts[::-1]

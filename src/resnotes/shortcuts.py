@@ -11,7 +11,8 @@ A shortcut is a layer, and a layer is any object with two methods:
     returns a pair of arrays.
 
 Gradients are row vectors, so ``backward`` multiplies the rows of ``g`` by the Jacobian from the right.
-A shortcut of your own needs nothing else; it may depend on x (a gate). Deriving from `Layer` adds the
+A shortcut of your own needs nothing else; it may depend on x (a gate). A layer in which the samples of a
+batch depend on one another says so with an attribute ``couples_batch = True``: it has no Jacobian by sample. Deriving from `Layer` adds the
 call syntax and ``jacobian``.
 
 Parameters are kept as they come, not copied, so that they can be updated in place. The gradient of
@@ -43,10 +44,10 @@ def layer_jacobian(layer, x, n_out=None):
     Raises
     ------
     ValueError
-        If `layer` is no layer, or `x` is complex or does not fit it, or the layer's ``backward``
+        If `layer` is no layer or couples the samples of a batch, or `x` is complex or does not fit it, or the layer's ``backward``
         returns something else than the protocol says.
     """
-    _validate.layer(layer, "layer")
+    _validate.samples_apart(_validate.layer(layer, "layer"))
     x = _validate.state(x, kinds="iuf")
     n_in = x.shape[-1]
     if n_out is None:
