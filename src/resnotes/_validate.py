@@ -82,6 +82,11 @@ def finite_array(value, name, wanted, ndims, allow_complex=False, allow_empty=Fa
     return array
 
 
+def real_numbers(value, name, wanted):
+    """Return `value` as an array of float32 or float64 of any shape; infinities and NaN may stay."""
+    return _numbers(value, name, wanted, "iuf")
+
+
 def finite_number(value, name):
     """Return `value` as a Python float; NaN, infinity, text and arrays with axes are refused."""
     wanted = "one finite real number"
