@@ -4,25 +4,24 @@
 // `sources` (name -> text), and are imported from Blob URLs. Without JavaScript, and in print, the static
 // picture stays.
 async function hydrate(sources) {
-  const url = (text) => URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
-  const draw = url(sources.draw);
-  const modules = new Map();
-  const load = (name) => {
-    if (!modules.has(name))
-      modules.set(name, import(url(sources[name].replace('"./draw.js"', JSON.stringify(draw)))));
-    return modules.get(name);
-  };
+  const urls = {};
+  const url = (name) =>
+    (urls[name] ??= URL.createObjectURL(
+      new Blob([sources[name].replace(/from "\.\/(\w+)\.js"/g, (_, other) => `from "${url(other)}"`)], {
+        type: "text/javascript",
+      }),
+    ));
   const counts = {};
   for (const figure of document.querySelectorAll("[data-resnotes-explorer]")) {
     const name = figure.dataset.resnotesExplorer;
     counts[name] = (counts[name] ?? 0) + 1;
-    revive(figure, `${name}-${counts[name]}`, await load(name));
+    revive(figure, `${name}-${counts[name]}`, await import(url(name)));
   }
 }
 
 function revive(figure, id, module) {
   const stored = JSON.parse(figure.dataset.state);
-  const model = standIn(stored);
+  const model = standIn({ ...JSON.parse(figure.dataset.carried ?? "{}"), ...stored });
   const live = document.createElement("div");
   live.className = "rx-live";
   const share = {
@@ -106,7 +105,9 @@ function fromHash(id, stored) {
     }
     const number = (part) => (part.trim() === "" ? NaN : Number(part));
     if (Array.isArray(stored[key])) state[key] = text === "" ? [] : text.split(",").map(number);
-    else state[key] = typeof stored[key] === "number" ? number(text) : text;
+    else if (typeof stored[key] === "number") state[key] = number(text);
+    // Anything else than the two words stays a text, for the explorer's own check to refuse.
+    else state[key] = typeof stored[key] === "boolean" ? ({ true: true, false: false }[text] ?? text) : text;
   }
   return { state };
 }

@@ -36,14 +36,20 @@ class _Silent(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="session")
-def http(book):
+def site(book):
     """The book's address on a server of this machine."""
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Silent, directory=book)) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/{CHAPTER}"
+        yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def http(site):
+    """The λ chapter's address, over http."""
+    return f"{site}/{CHAPTER}"
 
 
 @pytest.fixture(params=["http", "file"])
@@ -64,9 +70,9 @@ class Live:
             lambda said: self.errors.append(said.text) if said.type in ("error", "warning") else None,
         )
 
-    def open(self, url):
+    def open(self, url, name):
         self.page.goto(url)
-        self.root = self.page.locator("[data-ready='lambda_depth-1']")
+        self.root = self.page.locator(f"[data-ready='{name}-1']")
         self.root.wait_for()
         return self
 
@@ -83,11 +89,11 @@ def opened(browser):
     """Open an address in a context of its own; at the end no error may have been seen."""
     contexts, pages = [], []
 
-    def start(url, **options):
+    def start(url, name="lambda_depth", **options):
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
         contexts.append(context)
         pages.append(Live(context.new_page()))
-        return pages[-1].open(url)
+        return pages[-1].open(url, name)
 
     yield start
     for context in contexts:

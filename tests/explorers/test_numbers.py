@@ -1,44 +1,16 @@
 """The numbers of the λ explorer: JavaScript's against Python's, Python's against exact arithmetic."""
 
-import itertools
 import math
-from base64 import b64encode
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
 from resnotes.explorers import LambdaDepth, _draw, lambda_depth
-from resnotes.explorers._base import bundle
 from resnotes.magnitudes import FORMATS, range_limits, shortcut_product
 
-from .conftest import MODULES
-
-OWN = [
-    [0.5, 1.5, 1.2],
-    [1.0],
-    [-0.9, 1.1, -1.2, 0.7],
-    [1e-5, 1e-5, 1e5, 1e5],
-    [0.0, 2.0],
-    [1e100, 1e-100],
-    [1e-310],
-]
-
-
-def plain(text):
-    """With ordinary spaces in the place of those that hold a number together."""
-    return text.replace("\N{NO-BREAK SPACE}", " ")
-
-
-def settings(lams, depths, strengths):
-    """Every combination that is a state, with all schedules and some lists."""
-    schedules = [(name, []) for name in lambda_depth.SCHEDULES if name != "own"] + [
-        ("own", own) for own in OWN
-    ]
-    for lam, depth, r, (schedule, factors) in itertools.product(lams, depths, strengths, schedules):
-        if schedule != "alternating" or lam >= lambda_depth.ALTERNATING_FROM:
-            yield {"lam": lam, "depth": depth, "r": r, "schedule": schedule, "factors": factors}
-
+from .cases.case import MODULES, plain
+from .cases.lambda_depth import settings
 
 GRID = list(
     settings([0.0, 0.01, 0.5, 0.9, 1.0, 1.03, 2.0], [1, 2, 7, 60, 1000], [-2.0, -0.9, -0.1, 0.0, 0.1, 1.0])
@@ -77,43 +49,6 @@ def test_series_equal_over_a_grid(node):
     module = f'"{(MODULES / "lambda_depth.js").as_uri()}"'
     for state, found in zip(GRID, node(SERIES % module, GRID), strict=True):
         assert_series_equal(state, found)
-
-
-def test_the_comparison_sees_a_wrong_module(node, tmp_path):
-    """A shortcut that also takes the branch along must be noticed."""
-    text = (MODULES / "lambda_depth.js").read_text("utf-8")
-    wrong = text.replace("times(shortcut[l + 1], lam[l])", "times(shortcut[l + 1], lam[l] * (1 + 1e-11))")
-    assert wrong != text
-    (tmp_path / "lambda_depth.js").write_text(wrong, "utf-8")
-    (tmp_path / "draw.js").write_text((MODULES / "draw.js").read_text("utf-8"), "utf-8")
-    state = {"lam": 0.9, "depth": 60, "r": 0.1, "schedule": "constant", "factors": []}
-    (found,) = node(SERIES % f'"{(tmp_path / "lambda_depth.js").as_uri()}"', [state])
-    with pytest.raises(AssertionError):
-        assert_series_equal(state, found)
-
-
-def test_the_bundle_for_notebooks_is_one_module_with_the_same_numbers(node):
-    text = bundle("lambda_depth")
-    assert "./draw.js" not in text
-    # Front ends import it from a Blob URL. Node imports none of those; a data: URL holds the same text.
-    encoded = b64encode(text.encode()).decode()
-    for state, found in zip(
-        SAMPLE, node(SERIES % f'"data:text/javascript;base64,{encoded}"', SAMPLE), strict=True
-    ):
-        assert_series_equal(state, found)
-
-
-def test_formats_and_words_equal_over_a_grid(node):
-    code = f"""
-    const text = await new Response(process.stdin).text();
-    const {{ formats, readout }} = await import("{(MODULES / "lambda_depth.js").as_uri()}");
-    console.log(JSON.stringify(JSON.parse(text).map((state) => [readout(state), formats(state)])));
-    """
-    for state, (said, ends) in zip(SAMPLE, node(code, SAMPLE), strict=True):
-        assert said == lambda_depth.readout(**state), state
-        expected = lambda_depth.formats(**state)
-        assert [end.pop("name") for end in ends] == list(expected)
-        assert ends == [vars(end) for end in expected.values()], state
 
 
 def test_heat_map_is_the_product(node):

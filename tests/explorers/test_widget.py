@@ -7,13 +7,18 @@ from html import unescape
 from xml.etree import ElementTree
 
 import ipywidgets
+import numpy as np
 import pytest
 import traitlets
 from hypothesis import given
 from hypothesis import strategies as st
 
 from _ext.resnotes_book import explorers as book_side
+from resnotes import Affine, Network, Unit, identity, tanh
 from resnotes.explorers import LambdaDepth, lambda_depth
+from resnotes.shortcuts import Absent, Scale
+
+from .cases import CASES
 
 
 @pytest.mark.parametrize(
@@ -145,6 +150,41 @@ def test_static_picture_draws_the_series():
     assert (y[0] - y[-1]) / decade == pytest.approx(20 * 0.30103, abs=0.01)
 
 
-def test_all_script_and_style_is_small():
-    script, style = book_side.script().encode(), book_side.source("explorer.css").encode()
+@pytest.mark.parametrize("name", CASES)
+def test_all_script_and_style_is_small(name):
+    script, style = book_side.script([name]).encode(), book_side.styles([name]).encode()
     assert len(gzip.compress(script)) + len(gzip.compress(style)) < 30_000
+
+
+def test_your_own_network_is_measured():
+    rng = np.random.default_rng(1)
+    units = [Unit([Affine(rng.normal(size=(3, 3)) / 3), tanh], shortcut=Scale(0.9)) for _ in range(5)]
+    net, x = Network(units), rng.normal(size=3)
+    explorer = LambdaDepth(network=net, x=x, g=[1.0, 2.0, 2.0])
+    states = net.backward(net.forward(x), [1.0, 2.0, 2.0]).states
+    assert explorer.measured == pytest.approx([np.log10(np.linalg.norm(state) / 3) for state in states])
+    assert (explorer.depth, explorer.factors, explorer.schedule) == (5, [0.9] * 5, "own")
+    assert LambdaDepth(network=net, x=x, depth=7, factors=[1.0]).state()["depth"] == 7
+
+
+def test_a_gradient_that_dies_is_measured_as_none():
+    dead = Network([Unit([Affine(np.zeros((2, 2)))], shortcut=Absent()) for _ in range(2)])
+    explorer = LambdaDepth(network=dead, x=[1.0, 1.0])
+    assert explorer.measured == [None, None, 0.0]
+    assert '"measured":[null,null,0.0]' in unescape(explorer.static())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"network": [1]}, "network: got "),
+        ({"x": [1.0]}, "network: got None, wanted a resnotes.Network"),
+        ({"network": Network([Unit([identity])]), "x": [1.0], "g": [0.0]}, "g: got a gradient of 0"),
+        ({"network": Network([Unit([identity])] * 1001), "x": [1.0]}, "network: got 1001 units"),
+        ({"measured": "1"}, "measured: got '1'"),
+        ({"measured": [float("nan")]}, "measured: got nan"),
+    ],
+)
+def test_own_networks_that_are_refused(arguments, said):
+    with pytest.raises(ValueError, match=re.escape(said)):
+        LambdaDepth(**arguments)

@@ -1,6 +1,7 @@
 """What the explorers share: their files, their two forms of output, traits that refuse bad input."""
 
 import json
+import re
 from base64 import b64encode
 from contextlib import contextmanager
 from html import escape
@@ -12,6 +13,8 @@ import traitlets
 from resnotes import _validate
 
 FILES = files("resnotes.explorers")
+#: An import of one of our own modules, as they are all written.
+IMPORT = re.compile(r'from "\./(\w+)\.js"')
 
 
 def source(name):
@@ -20,16 +23,22 @@ def source(name):
 
 
 def bundle(name):
-    """One self-contained ES module: `name`.js with draw.js put in as a data: URL.
+    """One self-contained ES module: `name`.js with what it imports from here put in as data: URLs.
 
     A notebook's front end gets the module as one text, where "./draw.js" leads nowhere.
     """
-    text = source(f"{name}.js")
-    specifier = '"./draw.js"'
-    if text.count(specifier) != 1:
-        raise ValueError(f"{name}.js: got {text.count(specifier)} imports of {specifier}, wanted 1")
-    encoded = b64encode(source("draw.js").encode()).decode()
-    return text.replace(specifier, f'"data:text/javascript;charset=utf-8;base64,{encoded}"')
+
+    def inlined(match):
+        encoded = b64encode(bundle(match[1]).encode()).decode()
+        return f'from "data:text/javascript;charset=utf-8;base64,{encoded}"'
+
+    return IMPORT.sub(inlined, source(f"{name}.js"))
+
+
+def style(name):
+    """The style sheet all explorers share, and the one of its own that an explorer may have."""
+    own = FILES.joinpath(f"{name}.css")
+    return source("explorer.css") + (own.read_text(encoding="utf-8") if own.is_file() else "")
 
 
 class StateError(traitlets.TraitError, ValueError):
@@ -78,18 +87,38 @@ def number_between(low, high):
     return check
 
 
+def _compact(data):
+    return json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
 class Explorer(anywidget.AnyWidget):
     """Base of the explorers.
 
-    A subclass `Some` with ``name = "some"`` stands beside ``some.js``, sets ``_esm = bundle("some")`` and
-    defines `state` and `picture`.
+    A subclass `Some` with ``name = "some"`` stands beside ``some.js`` (see frame.js for what that holds), sets
+    ``_esm = bundle("some")`` and ``_css = style("some")``, names its traits in `state_names` and `carried`, and
+    defines `numbers`, `readout` and `picture`.
+
+    Attributes
+    ----------
+    name : str
+        Of the module and, with a number, of links to a state.
+    state_names : tuple of str
+        The traits that make up the state: what sliders move, what a link restores.
+    carried : tuple of str
+        Traits that hold data, computed here and shown there: in no link.
     """
 
     name = ""
+    state_names = ()
+    carried = ()
     _css = source("explorer.css")
 
     def state(self):
         """The traits that make up the state, as JSON holds them."""
+        return {key: getattr(self, key) for key in self.state_names}
+
+    def numbers(self):
+        """Everything the page computes in this state, as plain data: the same as `numbers` of the module."""
         raise NotImplementedError
 
     def picture(self):
@@ -106,17 +135,18 @@ class Explorer(anywidget.AnyWidget):
         A page of the book puts the live explorer in its place. The text holds no random ids, and the
         numbers in it do not depend on the machine.
         """
-        state = json.dumps(self.state(), sort_keys=True, separators=(",", ":"))
+        data = {name: getattr(self, name) for name in self.carried}
+        carried = f' data-carried="{escape(_compact(data))}"' if any(data.values()) else ""
         return (
-            f'<figure class="resnotes-explorer" data-resnotes-explorer="{self.name}" '
-            f'data-state="{escape(state)}">\n{self.picture()}\n'
+            f'<figure class="resnotes-explorer" data-resnotes-explorer="{self.name}"{carried} '
+            f'data-state="{escape(_compact(self.state()))}">\n{self.picture()}\n'
             f"<figcaption>{escape(self.readout())}</figcaption>\n</figure>"
         )
 
     def __init__(self, **state):
         unknown = sorted(set(state) - set(self.trait_names()))
         if unknown:
-            _validate.refuse(unknown[0], "a value", f"one of {', '.join(self.state())}")
+            _validate.refuse(unknown[0], "a value", f"one of {', '.join((*self.state_names, *self.carried))}")
         super().__init__(**state)
 
     def __repr__(self):

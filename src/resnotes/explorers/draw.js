@@ -1,4 +1,4 @@
-// Shared by the explorers: numbers in words, elements, scales and ticks, controls.
+// Shared by the explorers: numbers in words, elements, scales and ticks, tables.
 // Numbers come as {sign, log10}, so that nothing overflows; _draw.py holds the same words in Python.
 
 const DIGITS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
@@ -76,23 +76,12 @@ export function spread(positions, gap, low, high) {
   return moved;
 }
 
+/** An SVG path through points, to a tenth of a pixel. */
+export const point = (x, y) => `${Math.round(x * 10) / 10} ${Math.round(y * 10) / 10}`;
+export const path = (points) => `M${points.map(([x, y]) => point(x, y)).join("L")}`;
+
 export function text(x, y, content, attributes = {}) {
   return svg("text", { x, y, ...attributes }, content);
-}
-
-/** A labelled native slider; `show(value, label, words)` sets it without telling anyone. */
-export function slider(id, label, range, onmove, onkey = () => {}) {
-  const input = make("input", { type: "range", id, ...range });
-  const output = make("output", { for: id });
-  input.addEventListener("input", () => onmove(Number(input.value)));
-  input.addEventListener("keydown", onkey);
-  const element = make("div", { class: "rx-control" }, make("label", { for: id }, label), output, input);
-  const show = (value, shown, spoken) => {
-    input.value = value;
-    output.textContent = shown;
-    input.setAttribute("aria-valuetext", spoken);
-  };
-  return { element, input, show };
 }
 
 /** Fill `holder` with a table: a caption, headings, and rows whose first cell is a heading too. */

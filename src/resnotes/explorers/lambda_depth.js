@@ -5,8 +5,9 @@ import {
   linear,
   make,
   number,
+  path,
+  point,
   share,
-  slider,
   spread,
   superscript,
   svg,
@@ -15,6 +16,7 @@ import {
   ticks,
   words,
 } from "./draw.js";
+import { frame } from "./frame.js";
 
 export const MAX_DEPTH = 1000;
 const ALTERNATING_FROM = 0.01;
@@ -239,6 +241,16 @@ export function heat(state) {
   return { log10, gone };
 }
 
+/** Everything computed, as lambda_depth.py gives it; long lines by about 25 of their layers. */
+export function numbers(state) {
+  const links = chain(state);
+  const step = Math.ceil(state.depth / 25);
+  const line = (all) =>
+    all.filter((_, l) => l % step === 0 || l === state.depth).map(({ sign, log10 }) => [sign, log10]);
+  const { shortcut, rest, whole } = series(state, links);
+  return { shortcut: line(shortcut), rest: line(rest), whole: line(whole), formats: formats(state, links) };
+}
+
 const units = (n) => (n === 1 ? "1 unit" : `${n} units`);
 const listed = (names) =>
   names.length < 2 ? names[0] : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
@@ -318,7 +330,23 @@ const SERIES = [
   ["whole", "whole gradient"],
   ["shortcut", "shortcut alone"],
   ["rest", "paths through branches"],
+  ["measured", "your network"],
 ];
+
+/** The reader's own network, log10 |g_l| / |g_L| at every layer: shown at the depth that it has. */
+const measuredLine = (log10s, depth) =>
+  log10s.length === depth + 1
+    ? log10s.map((log10) => (log10 === null ? measured([0, 0]) : { sign: 1, log10 }))
+    : [];
+
+/** At most about 250 layers of a line, the last one always; the step is odd, so that alternating levels both show. */
+function thinned(count) {
+  const last = count - 1;
+  const step = last <= 250 ? 1 : 2 * Math.floor(last / 500) + 1;
+  const kept = [];
+  for (let l = 0; l < last; l += step) kept.push(l);
+  return [...kept, last];
+}
 
 /** What is drawn: the paths through branches begin one unit before the loss, if there are any. */
 const shown = (lines) => ({
@@ -364,9 +392,6 @@ function formatLines(low, high) {
     .filter(({ log10 }) => log10 > low && log10 < high)
     .sort((a, b) => b.log10 - a.log10);
 }
-
-const point = (x, y) => `${Math.round(x * 10) / 10} ${Math.round(y * 10) / 10}`;
-const path = (points) => `M${points.map(([x, y]) => point(x, y)).join("L")}`;
 
 function drawChart(root, width, state, lines) {
   const height = 310,
@@ -419,7 +444,10 @@ function drawChart(root, width, state, lines) {
   });
   for (const [name] of SERIES) {
     if (drawn[name].length === 0) continue;
-    const points = drawn[name].map(({ sign, log10 }, l) => [x(l), sign ? y(log10) : bottom]);
+    const points = thinned(drawn[name].length).map((l) => {
+      const { sign, log10 } = drawn[name][l];
+      return [x(l), sign ? y(log10) : bottom];
+    });
     parts.push(
       svg("path", { class: `rx-line rx-${name}`, d: path(points) }),
       svg("circle", { class: `rx-dot rx-dot-${name}`, cx: x(0), cy: points[0][1], r: 4.5 }),
@@ -519,58 +547,57 @@ function nextDepth(depth, key) {
 }
 
 function render({ model, el, share: sharing }) {
-  const id = `rx-${Math.random().toString(36).slice(2)}`;
-  const state = () => Object.fromEntries(KEYS.map((key) => [key, model.get(key)]));
-  const first = state();
+  const ui = frame({
+    model,
+    el,
+    share: sharing,
+    keys: KEYS,
+    carried: ["measured"],
+    label: "λ and depth",
+    caption: CAPTION,
+    presets: PRESETS,
+    settle: (next) =>
+      next.schedule === "alternating" ? { ...next, lam: Math.max(next.lam, ALTERNATING_FROM) } : next,
+  });
+  const { update } = ui;
   let seen = "",
-    quiet = false,
-    pending = false,
     width = 600;
 
-  function update(patch) {
-    const next = { ...state(), ...patch };
-    if (next.schedule === "alternating") next.lam = Math.max(next.lam, ALTERNATING_FROM);
-    quiet = true;
-    for (const key of KEYS) if (next[key] !== model.get(key)) model.set(key, next[key]);
-    quiet = false;
-    draw();
-    model.save_changes();
-  }
-
-  const lam = slider(`${id}-lam`, "λ, the shortcut’s scale", { min: 0, max: 2, step: 0.01 }, (v) =>
-    update({ lam: v }),
+  const lam = ui.slider(
+    "lam",
+    "λ, the shortcut’s scale",
+    { min: 0, max: 2, step: 0.01 },
+    { words: number, spoken: (value) => `λ is ${number(value)}` },
   );
-  const depth = slider(
-    `${id}-depth`,
+  const depth = ui.slider(
+    "depth",
     "depth L, in units",
     { min: 0, max: 3, step: 0.001 },
-    (v) => update({ depth: Math.round(10 ** v) }),
-    (event) => {
-      // On a log scale one step of the slider is no whole unit; the keys always move by whole units.
-      const next = nextDepth(model.get("depth"), event.key);
-      if (next === null || event.altKey || event.ctrlKey || event.metaKey) return;
-      event.preventDefault();
-      update({ depth: next });
-    },
+    // On a log scale one step of the slider is no whole unit; the keys always move by whole units.
+    { words: units, place: Math.log10, value: (v) => Math.round(10 ** v), next: nextDepth },
   );
-  const r = slider(`${id}-r`, "r, the branch’s strength", { min: -2, max: 2, step: 0.01 }, (v) =>
-    update({ r: v }),
+  const r = ui.slider(
+    "r",
+    "r, the branch’s strength",
+    { min: -2, max: 2, step: 0.01 },
+    { words: number, spoken: (value) => (value === 0 ? "0, no branch" : number(value)) },
   );
-  const schedule = make(
-    "select",
-    { id: `${id}-schedule`, onchange: () => chooseSchedule(schedule.value) },
-    ...Object.entries(SCHEDULES).map(([value, label]) => make("option", { value }, label)),
-  );
+  const schedule = ui.choice("schedule", "schedule of the λ", SCHEDULES, (name) => ({
+    schedule: name,
+    // the schedule itself, unscaled
+    ...(["constant", "alternating"].includes(name) ? {} : { lam: 1 }),
+    ...(name === "own" && model.get("factors").length === 0 ? { factors: [0.5, 1.5, 1.2] } : {}),
+  }));
   const own = make("input", {
-    id: `${id}-own`,
+    id: `${ui.id}-own`,
     type: "text",
     inputmode: "text",
     autocomplete: "off",
     spellcheck: "false",
-    "aria-describedby": `${id}-problem`,
+    "aria-describedby": `${ui.id}-problem`,
     oninput: readOwn,
   });
-  const problem = make("p", { class: "rx-problem", id: `${id}-problem`, role: "status" });
+  const problem = make("p", { class: "rx-problem", id: `${ui.id}-problem`, role: "status" });
   const ownRow = make(
     "div",
     { class: "rx-control rx-own" },
@@ -579,13 +606,6 @@ function render({ model, el, share: sharing }) {
     problem,
   );
 
-  function chooseSchedule(name) {
-    const patch = { schedule: name };
-    if (!["constant", "alternating"].includes(name)) patch.lam = 1; // the schedule itself, unscaled
-    if (name === "own" && model.get("factors").length === 0) patch.factors = [0.5, 1.5, 1.2];
-    update(patch);
-  }
-
   function readOwn() {
     const { list, problem: wrong } = parse(own.value);
     problem.textContent = wrong ?? "";
@@ -593,53 +613,25 @@ function render({ model, el, share: sharing }) {
     if (list) update({ factors: list, depth: list.length });
   }
 
-  const message = make("span", { class: "rx-message", role: "status" });
-  const button = (label, onclick) => make("button", { type: "button", onclick }, label);
-  const presets = make(
-    "div",
-    { class: "rx-buttons", role: "group", "aria-label": "Telling states" },
-    ...PRESETS.map(([label, preset]) => button(label, () => update(preset))),
-  );
-  const tools = make(
-    "div",
-    { class: "rx-buttons" },
-    button("Reset", () => update(first)),
-  );
-  if (sharing)
-    tools.append(
-      button("Copy link to this state", async () => {
-        message.textContent = await sharing.copy();
-      }),
-    );
-  tools.append(message);
-  if (sharing)
-    sharing.tell = (said) => {
-      message.textContent = said;
-    };
-
-  const said = make("p", { class: "rx-readout", "aria-live": "polite" });
   const chart = svg("svg", {
     role: "img",
     "aria-label": "Size of the gradient at every layer, on a log scale",
   });
   const values = SERIES.map(() => make("span", { class: "rx-value" }));
-  const legend = make(
-    "ul",
-    { class: "rx-legend" },
-    ...SERIES.map(([name, label], k) =>
-      make(
-        "li",
-        {},
-        svg(
-          "svg",
-          { width: 30, height: 10, "aria-hidden": "true" },
-          svg("path", { class: `rx-line rx-${name}`, d: "M1 5H29" }),
-        ),
-        `${label}: `,
-        values[k],
+  const entries = SERIES.map(([name, label], k) =>
+    make(
+      "li",
+      {},
+      svg(
+        "svg",
+        { width: 30, height: 10, "aria-hidden": "true" },
+        svg("path", { class: `rx-line rx-${name}`, d: "M1 5H29" }),
       ),
+      `${label}: `,
+      values[k],
     ),
   );
+  const legend = make("ul", { class: "rx-legend" }, ...entries);
   const canvas = make("canvas", { width: HEAT_LAM.length, height: HEAT_DEPTH.length, "aria-hidden": "true" });
   const edges = svg("g");
   const marker = svg("g", { class: "rx-marker" }, svg("circle", { r: 7 }), svg("circle", { r: 7 }));
@@ -651,7 +643,7 @@ function render({ model, el, share: sharing }) {
       role: "application",
       "aria-roledescription": "heat map",
       "aria-label": "Size of the gradient by λ and depth. Arrow keys move the point.",
-      "aria-describedby": `${id}-said`,
+      "aria-describedby": `${ui.id}-said`,
       onkeydown: moveByKey,
       onpointerdown: pressed,
       onpointermove: (event) => event.buttons === 1 && moveTo(event),
@@ -659,20 +651,7 @@ function render({ model, el, share: sharing }) {
     canvas,
     svg("svg", { viewBox: `0 0 ${HEAT.width} ${HEAT.height}`, "aria-hidden": "true" }, edges, marker),
   );
-  said.id = `${id}-said`;
   const limits = make("div", { class: "rx-table" });
-  const listing = make("div", {
-    class: "rx-table rx-scroll",
-    tabindex: 0,
-    role: "group",
-    "aria-label": "Table of the values",
-  });
-  const details = make(
-    "details",
-    { ontoggle: () => draw() },
-    make("summary", {}, "Table of the values"),
-    listing,
-  );
 
   function moveByKey(event) {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
@@ -708,16 +687,11 @@ function render({ model, el, share: sharing }) {
     update({ lam: Math.round(atLam * 50) / 50, depth: Math.round(10 ** atDepth) });
   }
 
-  function draw() {
-    const now = state();
+  function paint(now) {
     const links = chain(now);
-    const lines = series(now, links);
+    const lines = { ...series(now, links), measured: measuredLine(model.get("measured") ?? [], now.depth) };
     const ends = formats(now, links);
-    lam.show(now.lam, number(now.lam), `λ is ${number(now.lam)}`);
-    depth.show(Math.log10(now.depth), units(now.depth), units(now.depth));
-    r.show(now.r, number(now.r), now.r === 0 ? "0, no branch" : number(now.r));
     lam.input.min = now.schedule === "alternating" ? ALTERNATING_FROM : 0;
-    schedule.value = now.schedule;
     ownRow.hidden = now.schedule !== "own";
     // Rewrite the text only where it does not already say the same, so that typing is not disturbed.
     if (
@@ -728,10 +702,10 @@ function render({ model, el, share: sharing }) {
       problem.textContent = "";
       own.removeAttribute("aria-invalid");
     }
-    const sentence = readout(now, lines, ends);
-    if (said.textContent !== sentence) said.textContent = sentence;
+    ui.say(readout(now, lines, ends));
     SERIES.forEach(([name], k) => {
-      values[k].textContent = share(lines[name][0]);
+      entries[k].hidden = lines[name].length === 0;
+      values[k].textContent = entries[k].hidden ? "" : share(lines[name][0]);
     });
     drawChart(chart, width, now, lines);
     const key = JSON.stringify([now.r, now.schedule, now.schedule === "own" ? now.factors : 0]);
@@ -743,87 +717,38 @@ function render({ model, el, share: sharing }) {
     }
     marker.setAttribute("transform", `translate(${heatX(now.lam)} ${heatY(Math.log10(now.depth))})`);
     tabulate(limits, ...limitsTable(now, ends));
-    if (details.open) tabulate(listing, ...valuesTable(now, lines));
+    ui.list(() => valuesTable(now, lines));
   }
 
-  el.replaceChildren(
+  const first = make(
+    "div",
+    { class: "rx-panel" },
+    make("p", { class: "rx-title" }, "|gₗ| at layer l, where 1 enters at the loss"),
+    legend,
+    chart,
+  );
+  const second = make(
+    "div",
+    { class: "rx-panel" },
+    make("p", { class: "rx-title" }, "|g₀| by λ and depth"),
+    map,
     make(
-      "div",
-      { class: "resnotes-explorer rx-live", role: "group", "aria-label": "Explorer: λ and depth" },
-      make("p", { class: "rx-caption" }, CAPTION),
-      presets,
-      make(
-        "div",
-        { class: "rx-controls" },
-        lam.element,
-        depth.element,
-        r.element,
-        make(
-          "div",
-          { class: "rx-control" },
-          make("label", { for: schedule.id }, "schedule of the λ"),
-          schedule,
-        ),
-        ownRow,
-      ),
-      said,
-      make(
-        "div",
-        { class: "rx-figures" },
-        make(
-          "div",
-          { class: "rx-panel" },
-          make("p", { class: "rx-title" }, "|gₗ| at layer l, where 1 enters at the loss"),
-          legend,
-          chart,
-        ),
-        make(
-          "div",
-          { class: "rx-panel" },
-          make("p", { class: "rx-title" }, "|g₀| by λ and depth"),
-          map,
-          make(
-            "p",
-            { class: "rx-note" },
-            "Blue: smaller than what entered. Orange: larger. " +
-              "Lines: from here on a format gives 0 or overflows. Click, or use the arrow keys.",
-          ),
-        ),
-      ),
-      limits,
-      details,
-      tools,
+      "p",
+      { class: "rx-note" },
+      "Blue: smaller than what entered. Orange: larger. " +
+        "Lines: from here on a format gives 0 or overflows. Click, or use the arrow keys.",
     ),
   );
-  // JupyterLab would otherwise take the arrow keys for its own shortcuts before a slider sees them.
-  for (const control of el.querySelectorAll("input, select, button, summary, [tabindex]")) {
-    control.setAttribute("data-lm-suppress-shortcuts", "true");
-  }
-  // Measured here and when it changes, not at every update: reading it makes the browser lay the page out.
-  const measure = () => {
-    width = Math.max(260, chart.parentElement.clientWidth || 600);
-  };
-  measure();
-  draw();
-
-  const later = () => {
-    if (quiet || pending) return;
-    pending = true;
-    queueMicrotask(() => {
-      pending = false;
-      draw();
-    });
-  };
-  for (const key of KEYS) model.on(`change:${key}`, later);
-  const resized = new ResizeObserver(() => {
-    measure();
-    later();
+  return ui.start({
+    controls: [lam.element, depth.element, r.element, schedule.element, ownRow],
+    figures: [first, second],
+    below: [limits],
+    paint,
+    watch: first,
+    resized: (inside) => {
+      width = Math.max(260, inside);
+    },
   });
-  resized.observe(chart.parentElement);
-  return () => {
-    resized.disconnect();
-    for (const key of KEYS) model.off(`change:${key}`, later);
-  };
 }
 
 function limitsTable(state, ends) {
@@ -845,14 +770,13 @@ function limitsTable(state, ends) {
 function valuesTable({ depth }, lines) {
   const step = Math.ceil(depth / 20);
   const layers = Array.from({ length: Math.ceil(depth / step) }, (_, k) => k * step);
+  const own = lines.measured.length > 0;
   return [
     `gₗ / g_L${step > 1 ? `, every ${step} layers` : ""}`,
-    ["layer l", "whole", "shortcut", "branches"],
+    ["layer l", "whole", "shortcut", "branches", ...(own ? ["your network"] : [])],
     [...layers, depth].map((l) => [
       String(l),
-      words(lines.whole[l]),
-      words(lines.shortcut[l]),
-      words(lines.rest[l]),
+      ...["whole", "shortcut", "rest", ...(own ? ["measured"] : [])].map((name) => words(lines[name][l])),
     ]),
   ];
 }

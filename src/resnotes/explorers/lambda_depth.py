@@ -4,15 +4,17 @@ The functions here compute what lambda_depth.js computes, on the same numbers in
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import traitlets
 
 from resnotes import _validate
 from resnotes.explorers import _draw
-from resnotes.explorers._base import Checked, Explorer, bundle, number_between, refusing
+from resnotes.explorers._base import Checked, Explorer, bundle, number_between, refusing, style
 from resnotes.magnitudes import FORMATS
+from resnotes.network import Network
+from resnotes.shortcuts import Identity, Scale
 
 MAX_DEPTH = 1000
 ALTERNATING_FROM = 0.01
@@ -208,6 +210,63 @@ def formats(lam, depth, r, schedule="constant", factors=()):
     return ends
 
 
+def numbers(lam, depth, r, schedule="constant", factors=()):
+    """What lambda_depth.js computes: every line by about 25 of its layers as [sign, log10], and the formats' ends."""
+    step = math.ceil(depth / 25)
+    kept = [l for l in range(depth + 1) if l % step == 0 or l == depth]
+    lines = series(lam, depth, r, schedule, factors)
+    ends = formats(lam, depth, r, schedule, factors)
+    return {
+        **{name: [[int(line.sign[l]), float(line.log10[l])] for l in kept] for name, line in lines.items()},
+        "formats": [{"name": name, **asdict(end)} for name, end in ends.items()],
+    }
+
+
+def of_network(network, x, g=None):
+    """A network of the reader's own as this explorer shows it.
+
+    Parameters
+    ----------
+    network : Network
+        1 to 1000 units.
+    x : array_like, shape (n,) or (batch, n)
+        Its input.
+    g : array_like, the shape of its last state, optional
+        The gradient that enters; ones where nothing is said.
+
+    Returns
+    -------
+    dict
+        "measured", log10 of |g_l| / |g_L| at every layer, None for a gradient of 0; "depth"; and where every
+        shortcut is an `Identity` or a `Scale`, "factors", the λ of its units.
+
+    Raises
+    ------
+    ValueError
+        If `network` is no Network or too deep, g is 0, or x or g do not fit.
+    """
+    if not isinstance(network, Network):
+        _validate.refuse("network", _validate.describe(network), "a resnotes.Network")
+    if len(network) > MAX_DEPTH:
+        _validate.refuse("network", f"{len(network)} units", f"at most {MAX_DEPTH}")
+    trace = network.forward(x)
+    states = network.backward(trace, np.ones_like(trace.states[-1]) if g is None else g).states
+    sizes = [log10_norm(state) for state in states]
+    if sizes[-1] == -math.inf:
+        _validate.refuse("g", "a gradient of 0", "one that is not 0, to measure the others by")
+    found = {"measured": [None if size == -math.inf else size - sizes[-1] for size in sizes], "depth": len(network)}
+    shortcuts_ = [unit.shortcut for unit in network.units]
+    if all(isinstance(shortcut, (Identity, Scale)) for shortcut in shortcuts_):
+        found["factors"] = [float(getattr(shortcut, "weight", 1.0)) for shortcut in shortcuts_]
+    return found
+
+
+def log10_norm(array):
+    """log10 of an array's length, -inf for 0; no square leaves the range of floats."""
+    largest = float(np.abs(array).max(initial=0))
+    return math.log10(largest) + math.log10(np.linalg.norm(array / largest)) if largest else -math.inf
+
+
 def _listed(names):
     return names[0] if len(names) < 2 else f"{', '.join(names[:-1])} and {names[-1]}"
 
@@ -272,6 +331,13 @@ def _factors(value, name):
     return array.tolist()
 
 
+def _measured(value, name):
+    wanted = f"a list of at most {MAX_DEPTH + 1} finite numbers or None"
+    if not isinstance(value, (list, tuple)) or len(value) > MAX_DEPTH + 1:
+        _validate.refuse(name, _validate.describe(value), wanted)
+    return [None if entry is None else _validate.finite_number(entry, name) for entry in value]
+
+
 class LambdaDepth(Explorer):
     """Explorer: the gradient at every layer of x_{l+1} = λ_l x_l + F(x_l), with F' = r.
 
@@ -292,6 +358,13 @@ class LambdaDepth(Explorer):
         "constant", "alternating", "from_above", "from_below" or "own"; see `shortcuts`.
     factors : list of float
         Your own λ, from the input on; repeated where the depth is larger. Giving it chooses "own".
+    measured : list of float or None
+        log10 |g_l| / |g_L| at the layers of a network of your own, drawn beside the rest where its depth is
+        shown. It is part of no link.
+    network : Network, optional
+        Your own network: gives `measured` and `depth`, and where all its shortcuts are scalars, `factors`.
+        Needs x, and may take g; see `of_network`.
+    x, g : array_like, optional
 
     Raises
     ------
@@ -307,15 +380,23 @@ class LambdaDepth(Explorer):
     """
 
     name = "lambda_depth"
+    state_names = ("lam", "depth", "r", "schedule", "factors")
+    carried = ("measured",)
     _esm = bundle("lambda_depth")
+    _css = style("lambda_depth")
 
     lam = Checked(number_between(0, 2), 0.9)
     depth = Checked(_whole_depth, 50)
     r = Checked(number_between(-2, 2), 0.1)
     schedule = Checked(_schedule, "constant")
     factors = Checked(_factors, [])
+    measured = Checked(_measured, [])
 
-    def __init__(self, **state):
+    def __init__(self, *, network=None, x=None, g=None, **state):
+        if network is not None:
+            state = {**of_network(network, x, g), **state}
+        elif x is not None or g is not None:
+            _validate.refuse("network", "None", "a resnotes.Network, to which x and g belong")
         if "factors" in state:
             state = {"schedule": "own", **state}
             if state["schedule"] == "own":
@@ -331,9 +412,9 @@ class LambdaDepth(Explorer):
             _agree(state["lam"], state["schedule"], state["factors"])
         return proposal.value
 
-    def state(self):
-        """The five traits, as JSON holds them."""
-        return {key: getattr(self, key) for key in ("lam", "depth", "r", "schedule", "factors")}
+    def numbers(self):
+        """What the page computes in this state; see `numbers`."""
+        return numbers(**self.state())
 
     def readout(self):
         """The state in words."""
