@@ -12,6 +12,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from .cases import CASES
+
 CHAPTER = Path(__file__).resolve().parents[2] / "chapters" / "04_lambda_scaling.ipynb"
 CELLS = [
     "from resnotes.explorers import LambdaDepth\nexplorer = LambdaDepth(lam=0.9, depth=50)\nexplorer",
@@ -21,6 +23,17 @@ CELLS = [
     "ipywidgets.link((explorer, 'r'), (linked, 'value'))\nlinked.value = -0.5\nprint('linked', explorer.r)",
     "explorer.factors, explorer.schedule, explorer.depth = [0.5, 4], 'own', 2\nprint('own list')",
 ]
+
+
+def every_cells(case):
+    """An explorer, its state as the kernel has it, and a new state from the kernel."""
+    name, state = case.explorer.__name__, case.sample[-1]
+    return [
+        f"from resnotes.explorers import {name}\nexplorer = {name}()\nexplorer",
+        "print('changed', explorer.state() != type(explorer)().state())",
+        f"with explorer.hold_trait_notifications():\n    for key, value in {state!r}.items():\n"
+        "        setattr(explorer, key, value)\nprint(explorer.readout())",
+    ]
 
 
 def free_port():
@@ -37,6 +50,11 @@ def lab(tmp_path_factory):
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
     (home / "work").mkdir()
     nbformat.write(notebook, home / "work" / "explorer.ipynb")
+    for case in CASES.values():
+        texts = every_cells(case)
+        other = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in texts])
+        other.metadata.kernelspec = notebook.metadata.kernelspec
+        nbformat.write(other, home / "work" / f"{case.name}.ipynb")
     chapter = nbformat.read(CHAPTER, as_version=4)
     chapter.cells.append(nbformat.v4.new_code_cell("print('kernel has', Out[1].lam)"))
     nbformat.write(chapter, home / "work" / "chapter.ipynb")
@@ -124,6 +142,34 @@ def test_slider_and_trait_follow_each_other(lab, browser):
             "document.querySelector('.resnotes-explorer.rx-live input[type=text]').value === '0.5, 4'"
         )
         assert "After 2 units" in root.locator(".rx-readout").inner_text()
+    finally:
+        context.close()
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_every_explorer_and_its_kernel_follow_each_other(lab, browser, case):
+    context = browser.new_context(viewport={"width": 1280, "height": 2400})
+    context.set_default_timeout(60_000)
+    page = context.new_page()
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    try:
+        page.goto(lab(f"{case.name}.ipynb"))
+        page.locator(".jp-Notebook .jp-Cell").nth(2).wait_for()
+        page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").first.wait_for()
+        run_next(page, 0)
+        root = page.locator(".resnotes-explorer.rx-live").first
+        root.wait_for()
+        root.locator("input[type=range]").first.focus()
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("ArrowRight")
+        assert run_next(page, 1).locator(".jp-OutputArea-output").inner_text().strip() == "changed True"
+        said = run_next(page, 2).locator(".jp-OutputArea-output").inner_text().strip()
+        page.wait_for_function(
+            "said => document.querySelector('.resnotes-explorer.rx-live .rx-readout').textContent === said", arg=said
+        )
+        assert said == case.explorer(**case.sample[-1]).readout()
+        assert errors == []
     finally:
         context.close()
 

@@ -254,7 +254,9 @@ def of_network(network, x, g=None):
     sizes = [log10_norm(state) for state in states]
     if sizes[-1] == -math.inf:
         _validate.refuse("g", "a gradient of 0", "one that is not 0, to measure the others by")
-    found = {"measured": [None if size == -math.inf else size - sizes[-1] for size in sizes], "depth": len(network)}
+    # To nine decimals, so that the book's page is the same whatever processor made it.
+    measured = [None if size == -math.inf else round(size - sizes[-1], 9) for size in sizes]
+    found = {"measured": measured, "depth": len(network)}
     shortcuts_ = [unit.shortcut for unit in network.units]
     if all(isinstance(shortcut, (Identity, Scale)) for shortcut in shortcuts_):
         found["factors"] = [float(getattr(shortcut, "weight", 1.0)) for shortcut in shortcuts_]
