@@ -1,0 +1,18 @@
+"""Training residual networks on a small data set, with the package's own forward and backward pass.
+
+`Settings` says what one run is, `train` makes it and returns a `Record`, and `sweep` makes many, spread over
+processes, and keeps them in a file. From a terminal: ``python -m resnotes.training --help``.
+
+Needs scikit-learn for its digits: ``pip install resnotes[training]``.
+"""
+
+from resnotes.training.data import Digits, load_digits
+from resnotes.training.networks import LearnedScale, build_network, update
+from resnotes.training.records import Damage, Record, read_records
+from resnotes.training.run import Settings, train
+from resnotes.training.sweeps import grid, sweep
+
+__all__ = [
+    "Damage", "Digits", "LearnedScale", "Record", "Settings", "build_network", "grid", "load_digits", "read_records",
+    "sweep", "train", "update",
+]  # fmt: skip

@@ -1,0 +1,54 @@
+"""The data: 1,797 handwritten digits of 8 × 8 pixels, which come with scikit-learn."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+TRAINING_IMAGES, TEST_IMAGES = 1437, 360
+
+
+@dataclass(frozen=True, eq=False)
+class Digits:
+    """Images as rows, and their digits.
+
+    Attributes
+    ----------
+    train_images : ndarray, shape (1437, 64)
+        Mean 0 in each pixel, mean square 1 over all of them.
+    train_targets : ndarray, shape (1437, 10)
+        A 1 in the column of the digit.
+    test_images : ndarray, shape (360, 64)
+        Shifted and scaled as the training images.
+    test_targets : ndarray, shape (360, 10)
+    """
+
+    train_images: np.ndarray
+    train_targets: np.ndarray
+    test_images: np.ndarray
+    test_targets: np.ndarray
+
+
+@cache
+def load_digits() -> Digits:
+    """Load the digits (Alpaydin and Kaynak 1998, UCI), split once and for all, a fifth of each digit for testing.
+
+    Raises
+    ------
+    ImportError
+        If scikit-learn is not installed; the message says how to get it.
+    """
+    try:
+        # Only training needs scikit-learn, and it takes a second to load.
+        from sklearn import datasets  # noqa: PLC0415
+        from sklearn.model_selection import train_test_split  # noqa: PLC0415
+    except ImportError as error:
+        raise ImportError("training needs scikit-learn's digits: pip install resnotes[training]") from error
+    images, digits = datasets.load_digits(return_X_y=True)
+    train, test, train_digits, test_digits = train_test_split(
+        images, digits, test_size=TEST_IMAGES, stratify=digits, random_state=0
+    )
+    mean = train.mean(axis=0)
+    size = np.sqrt(np.mean((train - mean) ** 2))
+    targets = np.eye(10)
+    return Digits((train - mean) / size, targets[train_digits], (test - mean) / size, targets[test_digits])
