@@ -236,3 +236,34 @@ def shares_by_width(widths, series, ylabel):
     axes.set_ylabel(ylabel, fontsize=9)
     axes.legend(frameon=False, fontsize=9)
     return figure
+
+
+def rounded_powers(series, edges, xlabel="multiplications", ylabel="value"):
+    """A falling product on a log axis, computed in several ways; a value of zero ends its line.
+
+    Parameters
+    ----------
+    series : dict of str to array_like, shape (steps + 1,)
+        At most three.
+    edges : dict of str to float
+        Levels to draw across, such as the smallest numbers of a format.
+    """
+    figure, axes = _axes(height=3.6)
+    styles = [(GREY, None, "-", 3.5), (BLUE, "o", "-", 1.4), (ORANGE, "s", "--", 1.4)]
+    for (name, values), (colour, marker, line, width) in zip(series.items(), styles, strict=False):
+        values = np.asarray(values, dtype=float)
+        positive = np.where(values > 0, values, np.nan)
+        axes.semilogy(positive, color=colour, marker=marker, linestyle=line, linewidth=width, markersize=4,
+                      markevery=max(1, len(values) // 12), label=name, alpha=0.6 if marker is None else 1)
+        zeros = np.flatnonzero(values == 0)
+        if len(zeros):
+            axes.plot([zeros[0] - 1], [values[zeros[0] - 1]], marker="x", markersize=10, markeredgewidth=2,
+                      linestyle="none", color=colour, label=f"{name}: zero from step {zeros[0]} on")
+    for name, level in edges.items():
+        axes.axhline(level, color="black", linewidth=0.8, linestyle=":")
+        axes.annotate(name, (0, level), xycoords=("axes fraction", "data"), xytext=(3, 2),
+                      textcoords="offset points", fontsize=9)
+    axes.set_xlabel(xlabel)
+    axes.set_ylabel(ylabel)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", frameon=False, fontsize=9, ncols=2)
+    return figure

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sympy import Expr, Symbol, preorder_traversal
 
 from .equations import EQUATIONS
-from .symbolic import bounds, forward, merge, printing, scaling, unrolled
+from .symbolic import bounds, forward, merge, precision, printing, scaling, unrolled
 from .symbolic.algebra import Application, Factor, L, Map, Mean, Norm, Partial, Scalar, Transpose, i, j, l
 from .symbolic.backward import K, a, theta, upstream
 from .symbolic.quantities import D, E, F, H, J, W, after, b, g, lam, relu, shortcut, x, y
@@ -21,8 +21,9 @@ SAMPLE = """\
 import numpy as np
 from resnotes import Affine, Network, Unit, four_layer, relu, softmax_cross_entropy, tanh
 from resnotes.losses import cross_entropy, half_squared_error
-from resnotes.magnitudes import shortcut_product
+from resnotes.magnitudes import FORMATS, shortcut_product
 from resnotes.paths import jacobian_by_length
+from resnotes.precision import round_to, stall
 from resnotes.shortcuts import Projection, Scale, StopGradient
 
 rng = np.random.default_rng(0)
@@ -54,6 +55,10 @@ plain = Network([Unit([Affine(draw(n, n)), tanh]) for _ in range(L)])
 unrolled = plain.forward(draw(n))
 chain = Network([Unit([Affine([[0.5]])], Scale(1.0)) for _ in range(L)])
 numbers = chain.forward(draw(1))
+
+# The units' Jacobians, the first to be applied in front, and a loss that is scaled.
+factors = [D @ (H + J) for D, H, J in (unit.jacobians(at) for unit, at in zip(net.units, trace.units))]
+S = 1024.0
 """
 
 
@@ -109,6 +114,8 @@ def key(node: Expr) -> tuple | None:
         return kind, node.name, len(node.indices)
     if isinstance(node, Symbol):
         return "index", node.name
+    if isinstance(node, precision.fl):
+        return "function", "fl"
     if isinstance(node, _SIGNS):
         return type(node).__name__, getattr(node, "kind", "") if isinstance(node, Norm) else ""
     return None
@@ -490,6 +497,84 @@ _ENTRIES = (
         "L * max(np.linalg.norm(unit.jacobians(at)[2], 2) for unit, at in zip(net.units, trace.units))",
         (),
         "at-least-chain-lower",
+    ),
+    # 11. Finite precision
+    Entry(
+        precision.u,
+        r"unit roundoff: half the gap between $1$ and the next number of a format",
+        "2.0 ** -FORMATS['bfloat16'].precision",
+        (),
+        "precision-roundoff",
+    ),
+    Entry(
+        precision.p,
+        "bits of precision of a format, the hidden one included",
+        "FORMATS['bfloat16'].precision",
+        (),
+        "precision-roundoff",
+    ),
+    Entry(
+        precision.fl(precision.t),
+        "nearest number of a format, of two equally near ones the even one",
+        "round_to(0.999, 'bfloat16')",
+        (),
+        "precision-relative",
+    ),
+    Entry(precision.t, "a real number", "draw()", (), "precision-relative"),
+    Entry(
+        precision.eta,
+        "smallest positive number of a format",
+        "FORMATS['bfloat16'].smallest_subnormal",
+        (),
+        "precision-subnormal",
+    ),
+    Entry(
+        precision.kstar,
+        r"where the rounded powers of $\lambda$ rest, in multiples of $\eta$",
+        "stall(0.9, 'float16')",
+        (),
+        "precision-stall",
+    ),
+    Entry(precision.entry, "one entry of a state", "trace.states[l][0]", (), "precision-lost"),
+    Entry(
+        precision.branch, "the same entry of a branch", "trace.units[l].branch_output[0]", (), "precision-lost"
+    ),
+    Entry(precision.scale, "factor on the loss", "S", (), "precision-scale"),
+    Entry(
+        precision.gscaled(l),
+        "gradient of $S$ times the loss",
+        "net.backward(trace, S * grads.states[-1]).states[l]",
+        ("n",),
+        "precision-scale",
+    ),
+    Entry(
+        precision.Q(l), r"orthogonal matrix in front of unit $l$", "np.linalg.qr(factors[l - 1])[0]", ("n", "n"),
+        "precision-qr-step",
+    ),
+    Entry(
+        precision.A(l), "factor of a long product, such as the Jacobian of unit $l$", "factors[l]", ("n", "n"),
+        "precision-qr-step",
+    ),
+    Entry(
+        precision.R(l),
+        "triangular matrix of unit $l$",
+        "np.linalg.qr(factors[l] @ np.linalg.qr(factors[l - 1])[0])[1]",
+        ("n", "n"),
+        "precision-qr-step",
+    ),
+    Entry(
+        precision.sigma(forward.k),
+        "singular value of a product, the largest first",
+        "np.linalg.svd(net.jacobian(trace), compute_uv=False)[k - 1]",
+        (),
+        "precision-qr-sum",
+    ),
+    Entry(
+        precision.rho(l, forward.k),
+        "diagonal entry $k$ of $R_l$",
+        "np.linalg.qr(factors[l] @ np.linalg.qr(factors[l - 1])[0])[1][k - 1, k - 1]",
+        (),
+        "precision-qr-sum",
     ),
 )
 #: In the order in which the book introduces them.

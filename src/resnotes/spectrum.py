@@ -71,10 +71,11 @@ def product_singular_values(factors):
     -----
     The result holds singular values, not estimates of them: after the last factor, a one-sided Jacobi
     iteration makes the rows of D T orthogonal, with rotations that need the ratio of two rows' lengths
-    alone, so that it works on logarithms (Drmač 1997; Demmel et al. 1999). Small singular values come with
-    as many digits as large ones, as far as the factors determine them: an error of one unit in the last place
-    of a factor changes them by about its condition number times 2**-53, and these changes add up over the
-    factors. A direction in which a factor leaves nothing but rounding, less than 8 n · 2**-52 of
+    alone, so that it works on logarithms (Drmač 1997; Demmel et al. 1999). They are those of a product
+    whose factors differ from the given ones in their last bits. Where each stretch of the chain grows the
+    directions that the stretch before it left largest, as random factors do, small singular values so come
+    with as many digits as large ones. Where one stretch undoes the growth of another, the last bits of the
+    factors decide about the small ones. A direction in which a factor leaves nothing but rounding, less than 8 n · 2**-52 of
     the column, counts as lost: its singular value is 0 from then on.
 
     Where every factor is diagonal, logarithms of the entries are added; nothing else is rounded.

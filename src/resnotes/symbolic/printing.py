@@ -17,6 +17,7 @@ LATEX_NAMES = {
     "ReLU": r"\operatorname{ReLU}", "softmax": r"\operatorname{softmax}", "delta": r"\delta",
     "ubar": r"\bar g", "theta": r"\theta", "trJ": r"\operatorname{tr} J", "phi": r"\phi",
     "Ws": "W_s", "Winv": "W^{-1}",
+    "eta": r"\eta", "kstar": r"k^{\star}", "gscaled": r"g^{(S)}", "sigma": r"\sigma", "rho": r"\rho",
     "gprinted": r"g^{\text{printed}}", "gstop": r"g^{\text{stop}}",
     "Eliteral": r"\mathcal{E}^{\text{literal}}", "Esquared": r"\mathcal{E}^{\text{squared}}",
     "s": r"\operatorname{softmax}(x_5)",

@@ -47,3 +47,4 @@ from .notes import (
     clear_of_kinks,
     random_network,
 )
+from .precision import LongProduct, Resting, Rounding, ScaledLoss

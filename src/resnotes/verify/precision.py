@@ -1,0 +1,166 @@
+"""Random cases of chapter 11: numbers rounded to a format, a scaled loss, products of matrices by QR."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from sympy import Integer
+
+from ..magnitudes import FORMATS
+from ..precision import round_to, step_by_step
+from ..spectrum import product_singular_values, qr_growth
+from ..symbolic import precision as chapter
+from ..symbolic.algebra import L, l
+from .core import World, row, same
+from .notes import Units
+
+#: float64 is left out where a number is rounded: every case is a float64 already.
+NARROW = ("float16", "bfloat16", "float32")
+
+
+class Rounding(World):
+    """A number t and a format that rounds it.
+
+    Parameters
+    ----------
+    rng : numpy Generator
+    kind : str
+        "normal"; "worst", halfway between a power of two and the next number; "subnormal"; "halfway",
+        halfway between two subnormal numbers; "lost", an entry x and a branch F with |F| <= u |x| / 2.
+    """
+
+    def __init__(self, rng, kind="normal"):
+        self.values = {}
+        self.dtype = str(rng.choice(NARROW))
+        self.form = form = FORMATS[self.dtype]
+        self.u = self._half_gap_above_one()
+        sign, exponent = float(rng.choice([-1, 1])), int(rng.integers(form.lowest + 1, form.highest))
+        self.t = sign * math.ldexp(rng.uniform(1, 2), exponent)
+        if kind == "worst":
+            self.t = sign * math.ldexp(1 + self.u, exponent)
+        if kind in ("subnormal", "halfway"):
+            count = int(rng.integers(0, 2 ** (form.precision - 1)))
+            part = 0.5 if kind == "halfway" else rng.uniform(0, 1)
+            self.t = sign * (count + part) * self.eta
+        if kind == "lost":
+            self.x = float(round_to(self.t, self.dtype))
+            edge = rng.integers(0, 3) == 0  # the bound itself, where x is a power of two and a tie decides
+            self.x = sign * math.ldexp(1.0, exponent) if edge else self.x
+            self.F = (-1 if edge else rng.uniform(-1, 1)) * self.u * self.x / 2
+
+    def _half_gap_above_one(self):
+        """u by looking: halving a step above 1 until rounding takes it away."""
+        step = 1.0
+        while round_to(1 + step / 2, self.dtype) != 1:
+            step /= 2
+        return step / 2
+
+    @property
+    def eta(self):
+        return self.form.smallest_subnormal
+
+    def value_of(self, node):
+        if isinstance(node, chapter.fl):
+            return float(round_to(float(node.args[0]), self.dtype))
+        return super().value_of(node)
+
+    def value_p(self):
+        return float(self.form.precision)
+
+    def value_u(self):
+        return self.u
+
+    def value_eta(self):
+        return self.eta
+
+    def value_t(self):
+        return self.t
+
+    def value_x(self):
+        return self.x
+
+    def value_F(self):
+        return self.F
+
+
+class Resting(World):
+    """A factor between 1/2 and 1 of a format, and its powers rounded step by step until they rest."""
+
+    def __init__(self, rng):
+        self.values = {}
+        self.dtype = str(rng.choice(["float16", "bfloat16"]))
+        bits = FORMATS[self.dtype].precision
+        while True:
+            numerator = int(rng.integers(2 ** (bits - 1) + 1, int(0.95 * 2**bits)))
+            spare = 2**bits - numerator
+            if 2 ** (bits - 1) % spare or (2 ** (bits - 1) // spare) % 2 == 0:  # 1 / (2 (1 - factor)) is no odd number
+                break
+        self.factor = numerator / 2**bits
+
+    def value_lambda(self):
+        return self.factor
+
+    def value_kstar(self):
+        steps, powers = 256, np.array([1.0])
+        while len(powers) < 2 or powers[-1] != powers[-2]:
+            powers = step_by_step([self.factor] * steps, self.dtype)
+            steps *= 2
+        return powers[-1] / FORMATS[self.dtype].smallest_subnormal
+
+
+class ScaledLoss(Units):
+    """A random network, and the gradient of S times its loss."""
+
+    def __init__(self, rng):
+        super().__init__(rng)
+        self.S = float(rng.uniform(2, 1000))
+        sent = self.net.backward(self.trace, self.S * self.g_out)
+        for k in range(self.depth + 1):
+            same(sent.states[k], self.value_gscaled(k)[0], f"Network.backward of the scaled loss, states[{k}]")
+
+    def value_S(self):
+        return self.S
+
+    def value_gscaled(self, k):
+        return row((self.S * self.g_out) @ self._jacobian_from(int(k)))
+
+
+class LongProduct(World):
+    """Square matrices A_0 .. A_{L-1}, and the QR factorisation of each A_i Q_i."""
+
+    def __init__(self, rng):
+        depth, n = int(rng.integers(1, 8)), int(rng.integers(1, 6))
+        self.values = {L: Integer(depth), l: Integer(int(rng.integers(0, depth))), chapter.n: Integer(n)}
+        self.A = [rng.normal(size=(n, n)) for _ in range(depth)]
+        self.Q, self.R = [np.eye(n)], []
+        for factor in self.A:
+            q, r = np.linalg.qr(factor @ self.Q[-1])
+            self.Q.append(q)
+            self.R.append(r)
+        product = np.linalg.multi_dot(self.A[::-1]) if depth > 1 else self.A[0]
+        self.singular = np.linalg.svd(product, compute_uv=False)
+        spectrum = product_singular_values(self.A).log10
+        same(10**spectrum, self.singular, "product_singular_values")
+        same(np.sum(qr_growth(self.A)), np.sum(spectrum), "the sum of qr_growth")
+
+    def value_A(self, unit):
+        return self.A[_index(unit)]
+
+    def value_Q(self, unit):
+        return self.Q[_index(unit)]
+
+    def value_R(self, unit):
+        return self.R[_index(unit)]
+
+    def value_sigma(self, number):
+        return float(self.singular[_index(number - 1)])
+
+    def value_rho(self, unit, number):
+        return float(self.R[_index(unit)][_index(number - 1), _index(number - 1)])
+
+
+def _index(number) -> int:
+    if number < 0:
+        raise KeyError(f"index {number}")
+    return int(number)
