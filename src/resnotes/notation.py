@@ -11,18 +11,20 @@ from dataclasses import dataclass
 from sympy import Expr, Symbol, preorder_traversal
 
 from .equations import EQUATIONS
-from .symbolic import bounds, forward, merge, precision, printing, scaling, unrolled
+from .symbolic import activation, bounds, forward, merge, precision, printing, scaling, unrolled
 from .symbolic.algebra import Application, Factor, L, Map, Mean, Norm, Partial, Scalar, Transpose, i, j, l
 from .symbolic.backward import K, a, theta, upstream
 from .symbolic.quantities import D, E, F, H, J, W, after, b, g, lam, relu, shortcut, x, y
 
 #: What the expressions in code refer to: small networks and their passes.
 SAMPLE = """\
+from math import comb
 import numpy as np
 from resnotes import Affine, Network, Unit, four_layer, relu, softmax_cross_entropy, tanh
 from resnotes.losses import cross_entropy, half_squared_error
 from resnotes.magnitudes import FORMATS, shortcut_product
-from resnotes.paths import jacobian_by_length
+from resnotes.normalisation import BatchNormTraining
+from resnotes.paths import gradient_by_shortcut, jacobian_by_length
 from resnotes.precision import round_to, stall
 from resnotes.shortcuts import Projection, Scale, StopGradient
 
@@ -59,6 +61,10 @@ numbers = chain.forward(draw(1))
 # The units' Jacobians, the first to be applied in front, and a loss that is scaled.
 factors = [D @ (H + J) for D, H, J in (unit.jacobians(at) for unit, at in zip(net.units, trace.units))]
 S = 1024.0
+
+# Batch normalisation: a batch of states, and a layer that holds its statistics.
+batch = draw(6, n)
+held = BatchNormTraining(n).fixed(batch)
 """
 
 
@@ -568,6 +574,7 @@ _ENTRIES = (
         "np.linalg.svd(net.jacobian(trace), compute_uv=False)[k - 1]",
         (),
         "precision-qr-sum",
+        "In chapter 8 the same letter is what a normalisation divides by.",
     ),
     Entry(
         precision.rho(l, forward.k),
@@ -576,6 +583,88 @@ _ENTRIES = (
         (),
         "precision-qr-sum",
     ),
+    # 8. Before or after the activation
+    Entry(
+        activation.gskip(l),
+        "part of $g_l$ that the path through shortcuts alone carries",
+        "gradient_by_shortcut(net, trace, grads.states[-1])[l]",
+        ("n",),
+        "after-direct",
+    ),
+    Entry(
+        activation.q(scaling.n),
+        "share of random walks whose first $n$ partial sums are all positive",
+        "comb(2 * L, L) / 4**L",
+        (),
+        "after-first-minimum",
+    ),
+    Entry(
+        activation.normalised_in,
+        "component $k$ of the sum $y_l$",
+        "trace.units[l].sum[k - 1]",
+        (),
+        "after-norm",
+    ),
+    Entry(activation.mu_k, "mean that a normalisation subtracts", "held.mean[k - 1]", (), "after-norm"),
+    Entry(
+        activation.sigma_k,
+        r"what a normalisation divides by: the root of a variance plus $\varepsilon$",
+        "np.sqrt(held.variance + held.epsilon)[k - 1]",
+        (),
+        "after-norm",
+    ),
+    Entry(
+        activation.gamma(activation.component),
+        "gain of a normalisation, a parameter",
+        "held.weight[k - 1]",
+        (),
+        "after-norm",
+    ),
+    Entry(
+        activation.beta_k, "shift of a normalisation, a parameter", "held.bias[k - 1]", (), "after-norm"
+    ),
+    Entry(
+        activation.v(l),
+        "variance of what branch $l$ adds to a component, with normalised states",
+        "trace.units[l].branch_output.var()",
+        (),
+        "after-norm-share",
+    ),
+    Entry(activation.t, "one component's values over a batch, a column", "batch[:, :1]", (6, 1), "after-batch"),
+    Entry(activation.B, "number of samples in a batch", "len(batch)", (), "after-batch"),
+    Entry(activation.one, "column of ones", "np.ones((len(batch), 1))", (6, 1), "after-batch"),
+    Entry(
+        activation.C,
+        "matrix that subtracts the mean over the batch",
+        "np.eye(len(batch)) - np.full((6, 6), 1 / len(batch))",
+        (6, 6),
+        "after-batch",
+    ),
+    Entry(
+        activation.sigma,
+        "the same root, for one component and the statistics of its batch",
+        "np.sqrt(held.variance[0] + held.epsilon)",
+        (),
+        "after-batch",
+    ),
+    Entry(
+        activation.epsilon, "small number under that root", "held.epsilon", (), "after-batch"
+    ),
+    Entry(
+        activation.t_hat,
+        "the column $t$, normalised",
+        "BatchNormTraining(1).forward(batch[:, :1])",
+        (6, 1),
+        "after-batch",
+    ),
+    Entry(
+        activation.N,
+        r"Jacobian of $\gamma\hat t + \beta$ with respect to $t$",
+        "BatchNormTraining(1).batch_jacobian(batch[:, :1])",
+        (6, 6),
+        "after-batch-jacobian",
+    ),
+    Entry(activation.gain, "the same gain, for one component", "held.weight[0]", (), "after-batch-jacobian"),
 )
 #: In the order in which the book introduces them.
 NOTATION: tuple[Entry, ...] = tuple(

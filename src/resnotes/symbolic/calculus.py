@@ -22,6 +22,9 @@ class Differential(Expr):
 
     state = property(lambda self: self.args[0])
 
+    def _sympystr(self, printer):
+        return f"d{printer._print(self.args[0])}"
+
 
 def differential(expression: Expr, variables) -> Expr:
     """The differential of an expression in terms of those of ``variables``; everything else is constant.

@@ -21,9 +21,11 @@ LATEX_NAMES = {
     "gprinted": r"g^{\text{printed}}", "gstop": r"g^{\text{stop}}",
     "Eliteral": r"\mathcal{E}^{\text{literal}}", "Esquared": r"\mathcal{E}^{\text{squared}}",
     "s": r"\operatorname{softmax}(x_5)",
+    "gskip": r"g^{\text{skip}}", "gamma": r"\gamma", "beta": r"\beta", "mu": r"\mu", "sigma": r"\sigma",
+    "epsilon": r"\varepsilon", "that": r"\hat t", "one": r"\mathbf{1}",
 }
 #: Quantities that mark a term as passing through a branch, or as coming last by habit (a bias).
-BRANCH_NAMES = {"J", "F", "Fhat", "M", "b"}
+BRANCH_NAMES = {"J", "F", "Fhat", "M", "b", "beta"}
 
 
 def branches(term: Expr) -> int:

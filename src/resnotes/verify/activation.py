@@ -1,0 +1,296 @@
+"""Random cases for chapter 8: the shortcut's part of the gradient, walks through ReLUs, normalisation."""
+
+import math
+from itertools import permutations, product
+
+import numpy as np
+from sympy import Integer
+
+from .. import paths
+from ..network import Affine, Network, Unit, identity, relu, tanh
+from ..normalisation import BatchNorm, BatchNormTraining
+from ..symbolic import activation as chapter
+from ..symbolic.algebra import L, l
+from .core import World, column, complex_step_jacobian, row, same
+from .notes import Units, branch_forward
+
+
+class SkipOnly(Units):
+    """A random network with identity shortcuts, and the same network with its branches held constant.
+
+    Parameters
+    ----------
+    rng : numpy Generator
+    after : bool or layer
+        As for :class:`Units`.
+    """
+
+    def __init__(self, rng, after=True):
+        super().__init__(rng, shortcuts="identity", after=after)
+        parts = paths.gradient_by_shortcut(self.net, self.trace, self.g_out)
+        for k in range(self.depth + 1):
+            same(parts[k], self.value_gskip(k).ravel(), f"gradient_by_shortcut, state {k}")
+
+    def value_gskip(self, k):
+        start = int(k)
+        if not 0 <= start <= self.depth:
+            raise KeyError(f"SkipOnly knows the states 0 to {self.depth}, not {start}")
+
+        def run(x):
+            for unit, at in zip(self.net.units[start:], self.trace.units[start:], strict=True):
+                x = unit.after.forward(x + at.branch_output)
+            return x
+
+        return row(self.g_out @ complex_step_jacobian(run, self.trace.states[start]))
+
+
+class PreActivated(Units):
+    """Identity shortcuts, nothing after the additions, f at the front of every branch.
+
+    The Jacobians D and J are those of f at x_l and of the rest of the branch at f(x_l).
+    """
+
+    def __init__(self, rng):
+        super().__init__(rng, shortcuts="identity", after=False)
+
+    @staticmethod
+    def _draw(rng, depth, n, shortcuts, after):
+        units = []
+        for _ in range(depth):
+            first, second = (rng.normal(size=(n, n)) / math.sqrt(n) for _ in range(2))
+            units.append(Unit([(relu, tanh)[rng.integers(2)], Affine(first, rng.normal(size=n) / 2), tanh,
+                               Affine(second)], after=identity))
+        return Network(units), rng.normal(size=n)
+
+    def _rest(self, k):
+        return Unit(self.net.units[int(k)].branch[1:])
+
+    def value_D(self, k):
+        return complex_step_jacobian(self.net.units[int(k)].branch[0].forward, self.trace.states[int(k)])
+
+    def value_J(self, k):
+        return complex_step_jacobian(lambda x: branch_forward(self._rest(k), x), self.trace.units[int(k)].branch[1])
+
+    def apply_f(self, function, x):
+        return self.net.units[int(function.jacobian.indices[0])].branch[0].forward(x)
+
+    def apply_F(self, function, x):
+        return branch_forward(self._rest(function.indices[0]), x)
+
+
+def _all_walks(sizes) -> np.ndarray:
+    """Every order and every choice of signs of the given sizes, one a row: an exact stand-in for random steps."""
+    orders = np.array(list(permutations(sizes)))
+    signs = np.array(list(product((1.0, -1.0), repeat=len(sizes))))
+    return (orders[:, None, :] * signs[None, :, :]).reshape(-1, len(sizes))
+
+
+class Walks(World):
+    """Steps that are symmetric and exchangeable: random sizes, in all orders, with all signs, equally often.
+
+    Parameters
+    ----------
+    rng : numpy Generator
+    """
+
+    LONGEST = 5
+
+    def __init__(self, rng):
+        self.sizes = rng.uniform(0.1, 1, size=self.LONGEST)
+        self.values = {chapter.n: Integer(int(rng.integers(1, self.LONGEST + 1)))}
+
+    def value_q(self, steps):
+        steps = int(steps)
+        if not 0 <= steps <= self.LONGEST:
+            raise KeyError(f"Walks knows q_0 to q_{self.LONGEST}, not q_{steps}")
+        if steps == 0:
+            return 1.0
+        sums = np.cumsum(_all_walks(self.sizes[:steps]), axis=1)
+        return float(np.mean(np.all(sums > 0, axis=1)))
+
+
+class LongWalk(World):
+    """q_n for a million steps, by q_n = prod (1 - 1/(2 k)); nothing random."""
+
+    def __init__(self, rng):
+        self.steps = 10**6 + int(rng.integers(0, 1000))
+        self.values = {chapter.n: Integer(self.steps)}
+
+    def value_q(self, steps):
+        if int(steps) != self.steps:
+            raise KeyError(f"LongWalk knows q_{self.steps} alone, not q_{steps}")
+        return float(np.exp(np.sum(np.log1p(-0.5 / np.arange(1, self.steps + 1)))))
+
+
+class ReluWalk(Walks):
+    """One component behind a stem and L units with a ReLU after the addition.
+
+    x_0 = max(first step, 0), y_i = x_i + next step, x_{i+1} = max(y_i, 0). Means run over all orders and signs.
+    """
+
+    def __init__(self, rng):
+        super().__init__(rng)
+        depth = int(rng.integers(1, self.LONGEST))
+        self.values = {L: Integer(depth), l: Integer(int(rng.integers(0, depth)))}
+        self.steps = _all_walks(self.sizes[:depth + 1])
+        self.g_out = float(rng.uniform(0.5, 2))
+
+    def _run(self, x, first):
+        """From the steps before unit ``first`` on; x holds one state for each walk."""
+        states = [x]
+        for step in self.steps.T[first + 1:]:
+            y = states[-1] + step
+            states.append(np.where(np.real(y) > 0, y, 0))
+        return states
+
+    def value_g(self, k):
+        if int(k) != int(self.values[L]):
+            raise KeyError(f"ReluWalk knows g_{self.values[L]} alone, not g_{k}")
+        return row(self.g_out)
+
+    def value_mean(self, mean):
+        inside = mean.args[0].base.args[0]  # the square of a norm
+        if inside.name == "g":
+            return float(self.evaluate(mean.args[0]))
+        first = int(inside.indices[0])
+        states = self._run(np.maximum(self.steps[:, 0], 0), 0)
+        moved = self._run(states[first] + 1e-40j, first)[-1]
+        return float(np.mean((self.g_out * np.imag(moved) / 1e-40) ** 2))
+
+
+class NormAfter(World):
+    """Batch normalisation after every addition, its statistics held fixed; branches uncorrelated with the state."""
+
+    def __init__(self, rng):
+        depth, n, self.samples = int(rng.integers(1, 6)), int(rng.integers(1, 5)), 12
+        self.depth, self.v = depth, rng.uniform(0.2, 3, size=depth)
+        self.values = {L: Integer(depth), l: Integer(int(rng.integers(0, depth)))}
+        self.g_out = rng.normal(size=n)
+        self.states = [self._standard(rng.normal(size=(self.samples, n)))]
+        self.branches, self.after = [], []
+        for variance in self.v:
+            self.branches.append(math.sqrt(variance) * self._standard(rng.normal(size=(self.samples, n)), self.states[-1]))
+            y = self.states[-1] + self.branches[-1]
+            self.after.append(BatchNorm(y.mean(axis=0), y.var(axis=0), epsilon=0))
+            self.states.append(self.after[-1].forward(y))
+
+    def _standard(self, x, away_from=None):
+        """Mean 0 and variance 1 in every component, and no correlation with another batch."""
+        x = x - x.mean(axis=0)
+        if away_from is not None:
+            x = x - away_from * np.sum(x * away_from, axis=0) / np.sum(away_from**2, axis=0)
+        return x / x.std(axis=0)
+
+    def value_v(self, k):
+        if not 0 <= int(k) < self.depth:
+            raise KeyError(f"NormAfter has units 0 to {self.depth - 1}, no unit {k}")
+        return float(self.v[int(k)])
+
+    def value_g(self, k):
+        if int(k) != self.depth:
+            raise KeyError(f"NormAfter knows g_{self.depth} alone, not g_{k}")
+        return row(self.g_out)
+
+    def value_gskip(self, k):
+        sample = self.samples // 2
+
+        def run(x):
+            for after, branch in zip(self.after[int(k):], self.branches[int(k):], strict=True):
+                x = after.forward(x + branch[sample])
+            return x
+
+        return row(self.g_out @ complex_step_jacobian(run, self.states[int(k)][sample]))
+
+
+class NormComponent(World):
+    """One component of a batch normalisation with fixed statistics."""
+
+    def __init__(self, rng):
+        n = int(rng.integers(1, 6))
+        self.index = int(rng.integers(1, n + 1))
+        self.values = {chapter.component: Integer(self.index), l: Integer(int(rng.integers(0, 4)))}
+        self.layer = BatchNorm(rng.normal(size=n), rng.uniform(0.2, 3, size=n), rng.normal(size=n), rng.normal(size=n))
+        self.y = rng.normal(size=n)
+
+    def _entry(self, vector, component):
+        if int(component) != self.index:
+            raise KeyError(f"NormComponent knows component {self.index} alone, not {component}")
+        return float(vector[self.index - 1])
+
+    def _unit(self, index, shift):
+        if int(index) != int(self.values[l]) + shift:
+            raise KeyError(f"NormComponent knows unit {self.values[l]} alone, not {index}")
+
+    def value_x(self, unit, component):
+        self._unit(unit, 1)
+        return self._entry(self.layer.forward(self.y), component)
+
+    def value_y(self, unit, component):
+        self._unit(unit, 0)
+        return self._entry(self.y, component)
+
+    def value_gamma(self, component):
+        return self._entry(self.layer.weight, component)
+
+    def value_beta(self, component):
+        return self._entry(self.layer.bias, component)
+
+    def value_mu(self, component):
+        return self._entry(self.layer.mean, component)
+
+    def value_sigma(self, component):
+        return self._entry(np.sqrt(self.layer.variance + self.layer.epsilon), component)
+
+    def value_partial(self, node):
+        jacobian = complex_step_jacobian(self.layer.forward, self.y)
+        same(jacobian, np.diag(self.layer.slope), "BatchNorm.slope")
+        return float(jacobian[self.index - 1, self.index - 1])
+
+
+class BatchColumn(World):
+    """One component of a batch of 3 to 7 samples, normalised with the batch's own statistics.
+
+    Parameters
+    ----------
+    rng : numpy Generator
+    epsilon : float, optional
+        By default random.
+    """
+
+    def __init__(self, rng, epsilon=None):
+        size = int(rng.integers(3, 8))
+        self.values = {chapter.B: Integer(size)}
+        self.epsilon = float(rng.uniform(0.01, 1)) if epsilon is None else epsilon
+        self.gain = float(rng.uniform(0.3, 2))
+        self.layer = BatchNormTraining(1, [self.gain], [float(rng.normal())], self.epsilon)
+        self.t, self.g = rng.normal(size=size), rng.normal(size=size)
+        same(self.layer.batch_jacobian(column(self.t)), self.value_N(), "BatchNormTraining.batch_jacobian")
+        sent, _ = self.layer.backward(column(self.t), column(self.g))
+        same(sent.ravel(), self.g @ self.value_N(), "BatchNormTraining.backward")
+
+    def value_t(self):
+        return column(self.t)
+
+    def value_C(self):
+        return complex_step_jacobian(lambda t: t - t.mean(), self.t)
+
+    def value_one(self):
+        return column(np.ones(len(self.t)))
+
+    def value_epsilon(self):
+        return self.epsilon
+
+    def value_gamma(self):
+        return self.gain
+
+    def value_sigma(self):
+        return math.sqrt(self.t.var() + self.epsilon)
+
+    def value_that(self):
+        return column((self.layer.forward(column(self.t)) - self.layer.bias) / self.gain)
+
+    def value_N(self):
+        return complex_step_jacobian(lambda t: self.layer.forward(t.reshape(-1, 1)).ravel(), self.t)
+
+    def value_g(self):
+        return row(self.g)
