@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sphinxcontrib import katex
 
-from . import audit, checked, citations, explorers, folds, notation, page
+from . import audit, checked, citations, exercises, explorers, folds, notation, page
 
 HERE = Path(__file__).resolve().parent
 
@@ -66,4 +66,5 @@ def setup(app):
     folds.setup(app)
     page.setup(app)
     explorers.setup(app)
+    exercises.setup(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": False}

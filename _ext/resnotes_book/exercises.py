@@ -1,0 +1,99 @@
+"""A form under every exercise that can be answered; exercises.js judges what is typed into it.
+
+Without JavaScript the forms stay hidden, and the worked solutions are there all the same.
+"""
+
+import json
+from html import escape
+from pathlib import Path
+
+from docutils import nodes
+from resnotes.exercises import EXERCISES
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx_exercise.nodes import exercise_enumerable_node, exercise_node
+
+SCRIPT = "resnotes-exercises.js"
+PARSER = "jsep/jsep.iife.min.js"
+SOURCE = Path(__file__).with_name("exercises.js")
+LEVELS = {1: "Level 1: to check", 2: "Level 2: to use", 3: "Level 3: to go beyond"}
+
+
+def hint(ask):
+    """How a formula is written, for one ask."""
+    if ask.kind != "formula":
+        return ""
+    names = ", ".join((*ask.numbers, *ask.matrices))
+    matrices = "; T(A) is the transpose, I the identity" if ask.matrices else ""
+    return f"Symbols: {names}. Write * for every product, ^ for powers{matrices}."
+
+
+def row(label, number, ask):
+    """One field, or one list of choices, with the place for what is said of it."""
+    name = f"{label}-{number}"
+    said = f'<output class="answer-said" id="{name}-said" for="{name}"></output>'
+    prompt = escape(ask.prompt)
+    if ask.kind == "choice":
+        options = "".join(
+            f'<label><input type="radio" name="{name}" value="{escape(option)}"> {escape(option)}</label>'
+            for option, _ in ask.page()["options"]
+        )
+        said = said.replace(f' for="{name}"', "")
+        return f'<fieldset class="answer-row"><legend>{prompt}</legend>{options}{said}</fieldset>'
+    help_text = hint(ask)
+    described = f' aria-describedby="{name}-hint"' if help_text else ""
+    help_text = f'<small id="{name}-hint">{escape(help_text)}</small>' if help_text else ""
+    return (
+        f'<div class="answer-row"><label for="{name}">{prompt}</label>'
+        f'<input type="text" id="{name}" autocomplete="off" autocapitalize="off" spellcheck="false"{described}>'
+        f"{said}{help_text}</div>"
+    )
+
+
+def form(exercise):
+    """The form of one exercise, hidden until the script is there."""
+    data = {"asks": [{"kind": ask.kind, **ask.page()} for ask in exercise.asks]}
+    rows = "".join(row(exercise.label, number, ask) for number, ask in enumerate(exercise.asks))
+    return (
+        f'<form class="answer" hidden data-label="{exercise.label}" data-exercise="{escape(json.dumps(data, ensure_ascii=False))}" '
+        f'aria-label="Your answer">{rows}<p class="answer-foot"><button type="submit">Check</button> '
+        f'<span class="answer-done" hidden>✓ answered</span> <span class="answer-level">{LEVELS[exercise.level]}</span> '
+        f'<span class="answer-label">In a notebook: <code>check("{exercise.label}", …)</code></span></p></form>'
+    )
+
+
+class AddForms(SphinxPostTransform):
+    """Put each form at the end of its exercise."""
+
+    default_priority = 960
+    formats = ("html",)
+
+    def run(self, **kwargs):
+        for kind in (exercise_node, exercise_enumerable_node):
+            for node in list(self.document.findall(kind)):
+                exercise = EXERCISES.get(node.get("label"))
+                if exercise:
+                    node += nodes.raw("", form(exercise), format="html")
+
+
+def write(app):
+    if app.builder.format == "html":
+        folder = Path(app.outdir, "_static")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / SCRIPT).write_text(SOURCE.read_text("utf-8"), "utf-8")
+
+
+def add(app, pagename, templatename, context, doctree):
+    """Put the script on a page that holds a form."""
+    if '<form class="answer"' in context.get("body", ""):
+        static = context["pathto"]("_static", 1)
+        app.add_js_file(
+            SCRIPT,
+            loading_method="defer",
+            **{"data-parser": f"{static}/{PARSER}", "data-total": str(len(EXERCISES))},
+        )
+
+
+def setup(app):
+    app.add_post_transform(AddForms)
+    app.connect("builder-inited", write)
+    app.connect("html-page-context", add, priority=400)
