@@ -54,8 +54,8 @@ def form(exercise):
     data = {"asks": [{"kind": ask.kind, **ask.page()} for ask in exercise.asks]}
     rows = "".join(row(exercise.label, number, ask) for number, ask in enumerate(exercise.asks))
     return (
-        f'<form class="answer" hidden data-label="{exercise.label}" data-exercise="{escape(json.dumps(data, ensure_ascii=False))}" '
-        f'aria-label="Your answer">{rows}<p class="answer-foot"><button type="submit">Check</button> '
+        f'<form class="answer" hidden data-label="{exercise.label}" data-exercise="{escape(json.dumps(data, ensure_ascii=False))}">'
+        f'{rows}<p class="answer-foot"><button type="submit">Check</button> '
         f'<span class="answer-done" hidden>✓ answered</span> <span class="answer-level">{LEVELS[exercise.level]}</span> '
         f'<span class="answer-label">In a notebook: <code>check("{exercise.label}", …)</code></span></p></form>'
     )

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from sympy import Add, Basic, Expr, Integer, MatrixBase, MatrixSymbol, Mul, Pow, Symbol, Transpose
+from sympy import Basic, Expr, MatrixBase, MatrixSymbol, Pow, Symbol, Transpose
 from sympy import Number as SymPyNumber
 from sympy.matrices.expressions.matexpr import MatrixExpr
 

@@ -6,8 +6,10 @@ import math
 from fractions import Fraction
 
 import numpy as np
+from sympy import Add
 
 from .. import four_layer
+from ..precision import round_to
 from ..symbolic import unrolled
 from .kinds import Choice, Exercise, Formula, Number
 
@@ -24,6 +26,11 @@ def _needed_bias():
 
 def _units_until(share, lam):
     return math.ceil(math.log(share) / math.log(lam))
+
+
+def _paths(branches):
+    """How many paths of three blocks pass through so many branches: the terms of the derived sum."""
+    return len(Add.make_args(unrolled.paths_of_length(0, 3, branches)))
 
 
 def _first_gradient(w3, w4):
@@ -105,7 +112,7 @@ EXERCISES = (
         (
             Number(
                 "paths in all:",
-                lambda: sum(unrolled.paths_of_length(0, 3, k) for k in range(4)),
+                lambda: sum(map(_paths, range(4))),
                 1e-9,
                 mistakes=(
                     (6, "Each block is chosen by itself, so the numbers multiply."),
@@ -116,7 +123,7 @@ EXERCISES = (
             ),
             Number(
                 "through exactly two branches:",
-                lambda: unrolled.paths_of_length(0, 3, 2),
+                lambda: _paths(2),
                 1e-9,
                 mistakes=((4, "Which branch is left out? There are three to choose from."), (6, "The order of the two branches is fixed: each pair counts once.")),
             ),
