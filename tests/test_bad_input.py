@@ -14,9 +14,14 @@ from resnotes.magnitudes import range_limits, shortcut_product
 from resnotes.paths import jacobian_by_length
 from resnotes.shortcuts import (
     Absent,
+    Convolution1x1,
     Diagonal,
+    DoublyStochastic,
+    Dropout,
+    Gate,
     Identity,
     Projection,
+    Rotation,
     Scale,
     StopGradient,
     ZeroPad,
@@ -61,6 +66,12 @@ ARRAYS = {
     "four_layer weights[2]": ("weights[2]", lambda v: four_layer.forward([W, W, v, W], FOUR[1], [1.0, 2.0])),
     "four_layer biases[3]": ("biases[3]", lambda v: four_layer.network(FOUR[0], [*FOUR[1][:3], v])),
     "shortcut_product factors": ("factors", shortcut_product),
+    "Gate weight": ("weight", lambda v: Gate(v, [0.0, 0.0])),
+    "Gate bias": ("bias", lambda v: Gate(W, v)),
+    "Convolution1x1 weight": ("weight", lambda v: Convolution1x1(v, 3)),
+    "Dropout mask": ("mask", Dropout),
+    "Rotation weight": ("weight", Rotation),
+    "DoublyStochastic weight": ("weight", DoublyStochastic),
 }
 NEVER_ARRAYS = {
     "text": "abc",
@@ -139,7 +150,18 @@ def accepts(name, value):
         "four_layer x1": value.ndim in (1, 2) and value.shape[-1] == 2,
         "backward g of a batch": value.shape == (3, 2),
         "four_layer weights[2]": value.shape == (2, 2),
+        "Gate weight": value.shape == (2, 2),
+        "Convolution1x1 weight": value.ndim == 2,
     }
+    if name in ("Rotation weight", "DoublyStochastic weight"):
+        if value.ndim != 2 or value.shape[0] != value.shape[1] or value.size == 0:
+            return False
+        value = value.astype(float)
+        if name == "Rotation weight":
+            return np.allclose(value @ value.T, np.eye(len(value)), rtol=0, atol=1e-12)
+        return (value >= 0).all() and np.allclose([value.sum(0), value.sum(1)], 1, rtol=0, atol=1e-12)
+    if name == "Dropout mask":
+        return value.ndim == 1 and value.size > 0 and np.isin(value, (0, 1)).all()
     if name == "shortcut_product factors":
         return value.ndim == 1  # the product of none is 1
     good = value.size > 0 and shapes.get(name, value.shape == (2,))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 #: Okabe and Ito's palette: told apart by colour-blind readers, and dark enough on white.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#007a5a", "#595959"
@@ -266,4 +267,28 @@ def rounded_powers(series, edges, xlabel="multiplications", ylabel="value"):
     axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", frameon=False, fontsize=9, ncols=2)
+    return figure
+
+
+def spectra(series, ylabel="singular value of the product"):
+    """Singular values in falling order on a log axis, for several products of matrices.
+
+    Parameters
+    ----------
+    series : dict of str to array_like
+        log10 of the singular values. What is -inf is left out.
+    ylabel : str
+    """
+    figure, axes = _axes(height=3.4)
+    styles = [(BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", ":"), (GREY, "D", "-.")]
+    for (name, logs), (colour, marker, line) in zip(series.items(), styles, strict=False):
+        logs = np.asarray(logs, dtype=float)
+        logs = logs[np.isfinite(logs)]
+        axes.plot(np.arange(1, len(logs) + 1), logs, color=colour, marker=marker, linestyle=line, markersize=5,
+                  label=name)
+    axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.yaxis.set_major_formatter(lambda value, _: f"$10^{{{value:.0f}}}$")
+    axes.set_xlabel("number of the singular value, largest first")
+    axes.set_ylabel(ylabel, fontsize=9)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", frameon=False, fontsize=9, ncols=4)
     return figure

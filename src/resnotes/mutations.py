@@ -144,6 +144,8 @@ EQUIVALENT = (
     ("unrolled-all-lengths", r"(lower limit down|upper limit up)", "no path passes through fewer than 0 or more than "
      "L - l branches: the added term is 0"),
     ("unrolled-binomial", r"(lower limit down|upper limit up)", "the binomial coefficient outside 0..n is 0"),
+    ("operators-*", r"(X_l|S_l|Phi_l - X_l) and (S_l|1 - S_l) swapped", "both are diagonal, and diagonal matrices "
+     "commute"),
     ("at-least-*", r"J transposed", "a matrix and its transpose have the same spectral and Frobenius norm"),
 )
 

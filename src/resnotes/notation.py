@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sympy import Expr, Symbol, preorder_traversal
 
 from .equations import EQUATIONS
-from .symbolic import activation, bounds, forward, merge, precision, printing, scaling, unrolled
+from .symbolic import activation, bounds, forward, merge, operators, precision, printing, scaling, unrolled
 from .symbolic.algebra import Application, Factor, L, Map, Mean, Norm, Partial, Scalar, Transpose, i, j, l
 from .symbolic.backward import K, a, theta, upstream
 from .symbolic.quantities import D, E, F, H, J, W, after, b, g, lam, relu, shortcut, x, y
@@ -26,7 +26,7 @@ from resnotes.magnitudes import FORMATS, shortcut_product
 from resnotes.normalisation import BatchNormTraining
 from resnotes.paths import gradient_by_shortcut, jacobian_by_length
 from resnotes.precision import round_to, stall
-from resnotes.shortcuts import Projection, Scale, StopGradient
+from resnotes.shortcuts import Gate, Projection, Scale, StopGradient, Subsample, ZeroPad
 
 rng = np.random.default_rng(0)
 n, m, L, l, k = 3, 5, 4, 1, 2        # two widths, the depth, a unit, a layer
@@ -65,6 +65,13 @@ S = 1024.0
 # Batch normalisation: a batch of states, and a layer that holds its statistics.
 batch = draw(6, n)
 held = BatchNormTraining(n).fixed(batch)
+
+# Shortcuts as operators: a gate, option A, masks of dropout.
+gate, at_gate = Gate(draw(n, n), draw(n)), draw(n)
+opening = gate.opening(at_gate)
+pick = Subsample(1, 2, 5)            # five numbers for every three that are kept
+pad = ZeroPad(pick.n_out, m)
+masks = rng.random(L) < 0.5
 """
 
 
@@ -504,6 +511,73 @@ _ENTRIES = (
         (),
         "at-least-chain-lower",
     ),
+    # 7. Shortcuts as operators
+    Entry(
+        operators.smallest(i),
+        "smallest singular value of $H_i$",
+        f"np.linalg.svd({_JACOBIANS}[1], compute_uv=False)[-1]",
+        (),
+        "operators-lower",
+    ),
+    Entry(
+        operators.largest(i),
+        "largest singular value of $H_i$",
+        f"np.linalg.svd({_JACOBIANS}[1], compute_uv=False)[0]",
+        (),
+        "operators-upper",
+    ),
+    Entry(
+        operators.U(i), "an orthogonal matrix", "np.linalg.qr(draw(n, n))[0]", ("n", "n"), "operators-rotation"
+    ),
+    Entry(
+        operators.opening(l),
+        "diagonal matrix of the opening of unit $l$'s gate at $x_l$",
+        "np.diag(opening)",
+        ("n", "n"),
+        "operators-gate",
+    ),
+    Entry(
+        operators.state_diagonal(l),
+        "diagonal matrix of the state $x_l$",
+        "np.diag(at_gate)",
+        ("n", "n"),
+        "operators-gate",
+    ),
+    Entry(
+        operators.opening_jacobian(l),
+        "Jacobian of the gate's opening at $x_l$",
+        "-(opening * (1 - opening))[:, np.newaxis] * gate.weight",
+        ("n", "n"),
+        "operators-gate",
+    ),
+    Entry(operators.V(l), "weight of unit $l$'s gate", "gate.weight", ("n", "n"), "operators-sigmoid"),
+    Entry(operators.bias, "bias of every gate, where all are equal", "gate.bias[0]", (), "operators-gate-start"),
+    Entry(
+        operators.branch_diagonal(l),
+        "diagonal matrix of the branch's output $F_l(x_l)$",
+        "np.diag(trace.units[l].branch_output)",
+        ("n", "n"),
+        "operators-exclusive",
+    ),
+    Entry(operators.m(i), "mask of one component in unit $i$, $0$ or $1$", "int(masks[l])", (), "operators-dropout"),
+    Entry(operators.q, "probability that a mask is $1$", "0.5", (), "operators-dropout"),
+    Entry(operators.Z, "zero-padding", "pad.jacobian(draw(n))", ("m", "n"), "operators-stride"),
+    Entry(operators.Q, "stride: picks some of the positions", "pick.jacobian(draw(10))", ("n", 10), "operators-stride"),
+    Entry(operators.ones, "column of ones", "np.ones((n, 1))", ("n", 1), "operators-stochastic-mean"),
+    Entry(
+        operators.C,
+        "matrix that subtracts the mean of a row's entries; in chapter 8, the mean over the batch",
+        "np.eye(n) - 1 / n",
+        ("n", "n"),
+        "operators-centre",
+    ),
+    Entry(
+        operators.second(i),
+        "second largest singular value of $H_i$",
+        f"np.linalg.svd({_JACOBIANS}[1], compute_uv=False)[1]",
+        (),
+        "operators-stochastic-rest",
+    ),
     # 11. Finite precision
     Entry(
         precision.u,
@@ -632,14 +706,6 @@ _ENTRIES = (
     ),
     Entry(activation.t, "one component's values over a batch, a column", "batch[:, :1]", (6, 1), "after-batch"),
     Entry(activation.B, "number of samples in a batch", "len(batch)", (), "after-batch"),
-    Entry(activation.one, "column of ones", "np.ones((len(batch), 1))", (6, 1), "after-batch"),
-    Entry(
-        activation.C,
-        "matrix that subtracts the mean over the batch",
-        "np.eye(len(batch)) - np.full((6, 6), 1 / len(batch))",
-        (6, 6),
-        "after-batch",
-    ),
     Entry(
         activation.sigma,
         "the same root, for one component and the statistics of its batch",

@@ -209,6 +209,295 @@ class ZeroPad(Layer):
         return g[..., : x.shape[-1]], None
 
 
+class Gate(Layer):
+    """H(x) = s(x) ∘ x with s(x) = 1 - σ(W x + b): a shortcut that opens and closes with its input.
+
+    This is the shortcut-only gating of He et al. 2016 (arXiv:1603.05027), section 3.1, where g = σ(W x + b).
+    Its Jacobian is diag(s) - diag(x ∘ s ∘ (1 - s)) W. The second part is the gate's own derivative.
+
+    Parameters
+    ----------
+    weight : array_like, shape (n, n)
+        W.
+    bias : array_like, shape (n,)
+        b. A very negative one opens the gate.
+
+    Raises
+    ------
+    ValueError
+        If an array is not real and finite, or the shapes do not match.
+    """
+
+    def __init__(self, weight, bias):
+        wanted = "a real square matrix of shape (n, n)"
+        self.weight = _validate.finite_array(weight, "weight", wanted, (2,))
+        if self.weight.shape[0] != self.weight.shape[1]:
+            _validate.refuse("weight", _validate.describe(self.weight), wanted)
+        wanted = f"a real vector of shape ({len(self.weight)},), one entry a row of weight"
+        self.bias = _validate.finite_array(bias, "bias", wanted, (1,))
+        if len(self.bias) != len(self.weight):
+            _validate.refuse("bias", _validate.describe(self.bias), wanted)
+
+    def __repr__(self):
+        return f"Gate(n={len(self.bias)})"
+
+    def opening(self, x):
+        """s(x), entry by entry between 0 and 1, shape (..., n)."""
+        z = _validate.state(x, len(self.bias)) @ self.weight.T + self.bias
+        shut = z.real > 0
+        e = np.exp(np.where(shut, -z, z))  # never overflows
+        return np.where(shut, e, 1) / (1 + e)
+
+    def forward(self, x):
+        return self.opening(x) * x
+
+    def backward(self, x, g):
+        n = len(self.bias)
+        x, g = _validate.state_and_gradient(x, g, n, n)
+        s = self.opening(x)
+        at_gate = -g * x * s * (1 - s)
+        rows = at_gate.reshape(-1, n)
+        return g * s + at_gate @ self.weight, (rows.T @ x.reshape(-1, n), rows.sum(axis=0))
+
+
+class Convolution1x1(Layer):
+    """A 1x1 convolution: the same matrix mixes the channels at every position.
+
+    States are feature maps (channels, height, width), flattened in this order. The Jacobian is the
+    Kronecker product W ⊗ I with the identity over height · width positions. This is the projection
+    shortcut of He et al. 2015 (arXiv:1512.03385), options B and C, with stride 1.
+
+    Parameters
+    ----------
+    weight : array_like, shape (m, c)
+        W, from c channels to m.
+    positions : int
+        height · width.
+
+    Raises
+    ------
+    ValueError
+        If `weight` is not a finite real matrix, or `positions` is not a whole number of at least 1.
+    """
+
+    def __init__(self, weight, positions):
+        self.weight = _validate.finite_array(weight, "weight", "a real matrix of shape (m, c)", (2,))
+        self.positions = _validate.whole_number(positions, "positions", 1)
+
+    def __repr__(self):
+        m, c = self.weight.shape
+        return f"Convolution1x1({c} -> {m} channels, {self.positions} positions)"
+
+    def _maps(self, flat, channels):
+        return flat.reshape(*flat.shape[:-1], channels, self.positions)
+
+    def forward(self, x):
+        m, c = self.weight.shape
+        x = _validate.state(x, c * self.positions)
+        return (self.weight @ self._maps(x, c)).reshape(*x.shape[:-1], m * self.positions)
+
+    def backward(self, x, g):
+        m, c = self.weight.shape
+        x, g = _validate.state_and_gradient(x, g, c * self.positions, m * self.positions)
+        at_x, at_y = self._maps(x, c), self._maps(g, m)
+        parameter = (at_y @ np.swapaxes(at_x, -1, -2)).reshape(-1, m, c).sum(axis=0)
+        return (self.weight.T @ at_y).reshape(x.shape), parameter
+
+
+class Subsample(Layer):
+    """Every stride-th row and column of feature maps; new channels, if any, are zero.
+
+    With more channels than before this is option A of He et al. 2015 (arXiv:1512.03385): the identity
+    with a stride, padded with zeros. States are feature maps (channels, height, width), flattened in
+    this order. Backward puts each number where it was taken from, zeros elsewhere, and clips the
+    new channels.
+
+    Parameters
+    ----------
+    channels, height, width : int
+        Of the input.
+    stride : int
+    channels_out : int, optional
+        At least `channels`, which is the default.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not a whole number in its range.
+    """
+
+    def __init__(self, channels, height, width, stride=2, channels_out=None):
+        self.channels = _validate.whole_number(channels, "channels", 1)
+        self.height = _validate.whole_number(height, "height", 1)
+        self.width = _validate.whole_number(width, "width", 1)
+        self.stride = _validate.whole_number(stride, "stride", 1)
+        channels_out = self.channels if channels_out is None else channels_out
+        self.channels_out = _validate.whole_number(channels_out, "channels_out", self.channels)
+        places = np.arange(self.channels * self.height * self.width)
+        kept = places.reshape(self.channels, self.height, self.width)[:, :: self.stride, :: self.stride]
+        #: Where in x the kept numbers stand.
+        self.kept = kept.ravel()
+        self.n_in = places.size
+        self.n_out = self.channels_out * kept[0].size
+
+    def __repr__(self):
+        return f"Subsample({self.n_in} -> {self.n_out}, stride {self.stride})"
+
+    def forward(self, x):
+        x = _validate.state(x, self.n_in)
+        y = np.zeros((*x.shape[:-1], self.n_out), x.dtype)
+        y[..., : len(self.kept)] = x[..., self.kept]
+        return y
+
+    def backward(self, x, g):
+        x, g = _validate.state_and_gradient(x, g, self.n_in, self.n_out)
+        sent = np.zeros(x.shape, g.dtype)
+        sent[..., self.kept] = g[..., : len(self.kept)]
+        return sent, None
+
+
+class Dropout(Layer):
+    """H(x) = m ∘ x / q with one mask m of zeros and ones, held fixed.
+
+    Draw a new one for each step of training. With `keep`, the probability q of a one, the mean over
+    masks is the identity ("inverted" dropout). With the default q = 1 it is q times the identity.
+
+    Parameters
+    ----------
+    mask : array_like, shape (n,)
+        Zeros and ones, or an array of booleans.
+    keep : float
+        0 < q <= 1.
+
+    Raises
+    ------
+    ValueError
+        If `mask` holds anything else, or `keep` is out of range.
+    """
+
+    def __init__(self, mask, keep=1.0):
+        wanted = "a vector of zeros and ones, shape (n,)"
+        if isinstance(mask, np.ndarray) and mask.dtype == bool:
+            mask = mask.astype(float)
+        array = _validate.finite_array(mask, "mask", wanted, (1,))
+        if not np.isin(array, (0, 1)).all():
+            _validate.refuse("mask", _validate.describe(mask), wanted)
+        self.mask = array == 1
+        self.keep = _validate.finite_number(keep, "keep")
+        if not 0 < self.keep <= 1:
+            _validate.refuse("keep", _validate.describe(keep), "a probability q with 0 < q <= 1")
+
+    def __repr__(self):
+        return f"Dropout({self.mask.sum()} of {len(self.mask)} kept, q={self.keep:g})"
+
+    def forward(self, x):
+        return np.where(self.mask, _validate.state(x, len(self.mask)) / self.keep, 0)
+
+    def backward(self, x, g):
+        x, g = _validate.state_and_gradient(x, g, len(self.mask), len(self.mask))
+        return np.where(self.mask, g / self.keep, 0), None
+
+
+class _FixedMatrix(Layer):
+    """H(x) = W x with a square matrix of a certain kind, which is not trained."""
+
+    wanted = "a real square matrix of shape (n, n)"
+
+    def __init__(self, weight):
+        self.weight = _validate.finite_array(weight, "weight", self.wanted, (2,))
+        n, m = self.weight.shape
+        allowed = 64 * n * np.finfo(self.weight.dtype).eps
+        if n != m or not self._defect() <= allowed:
+            _validate.refuse("weight", _validate.describe(self.weight), self.wanted)
+
+    def __repr__(self):
+        return f"{type(self).__name__}(n={len(self.weight)})"
+
+    def forward(self, x):
+        return _validate.state(x, len(self.weight)) @ self.weight.T
+
+    def backward(self, x, g):
+        n = len(self.weight)
+        x, g = _validate.state_and_gradient(x, g, n, n)
+        return g @ self.weight, None
+
+
+class Rotation(_FixedMatrix):
+    """H(x) = R x with Rᵀ R = I: a rotation, a reflection, a permutation. No length changes.
+
+    Parameters
+    ----------
+    weight : array_like, shape (n, n)
+        R, orthogonal up to rounding. It is kept, and has no gradient: a step along one would leave
+        the orthogonal matrices.
+
+    Raises
+    ------
+    ValueError
+        If `weight` is not a finite real orthogonal matrix.
+    """
+
+    wanted = "a real orthogonal matrix of shape (n, n)"
+
+    def _defect(self):
+        return np.max(np.abs(self.weight.T @ self.weight - np.eye(len(self.weight))))
+
+
+class DoublyStochastic(_FixedMatrix):
+    """H(x) = S x with no negative entry, and every row and every column of S adding up to 1.
+
+    Parameters
+    ----------
+    weight : array_like, shape (n, n)
+        S, up to rounding; see `sinkhorn`. It is kept, and has no gradient.
+
+    Raises
+    ------
+    ValueError
+        If `weight` is not a finite real doubly stochastic matrix.
+    """
+
+    wanted = "a real doubly stochastic matrix of shape (n, n)"
+
+    def _defect(self):
+        sums = np.concatenate([self.weight.sum(axis=0), self.weight.sum(axis=1)])
+        return max(np.max(np.abs(sums - 1)), -np.min(self.weight))
+
+
+def sinkhorn(positive, rounds=10_000):
+    """The doubly stochastic matrix that scaling rows and columns in turn leads to (Sinkhorn 1964).
+
+    Parameters
+    ----------
+    positive : array_like, shape (n, n)
+        All entries positive.
+    rounds : int
+        The most rounds to take. It stops earlier where all sums are 1 to within rounding.
+
+    Returns
+    -------
+    ndarray, shape (n, n)
+
+    Raises
+    ------
+    ValueError
+        If `positive` is not a finite square matrix of positive numbers, or the sums are not 1 after
+        `rounds` rounds.
+    """
+    wanted = "a square matrix of positive numbers"
+    matrix = _validate.finite_array(positive, "positive", wanted, (2,))
+    if matrix.shape[0] != matrix.shape[1] or not (matrix > 0).all():
+        _validate.refuse("positive", _validate.describe(matrix), wanted)
+    rounds = _validate.whole_number(rounds, "rounds", 1)
+    close = 8 * len(matrix) * np.finfo(matrix.dtype).eps
+    for _ in range(rounds):
+        matrix = matrix / matrix.sum(axis=1, keepdims=True)
+        matrix = matrix / matrix.sum(axis=0)
+        if np.max(np.abs(matrix.sum(axis=1) - 1)) <= close:
+            return matrix
+    _validate.refuse("rounds", rounds, "enough for the sums of rows and columns to come to 1")
+
+
 class Absent(Layer):
     """No shortcut: it contributes 0, and the unit is a plain layer.
 

@@ -23,6 +23,8 @@ LATEX_NAMES = {
     "s": r"\operatorname{softmax}(x_5)",
     "gskip": r"g^{\text{skip}}", "gamma": r"\gamma", "beta": r"\beta", "mu": r"\mu", "sigma": r"\sigma",
     "epsilon": r"\varepsilon", "that": r"\hat t", "one": r"\mathbf{1}",
+    "sigmalow": r"\underline{\sigma}", "sigmahigh": r"\overline{\sigma}", "sigmasecond": r"\tilde\sigma",
+    "Phi": r"\Phi",
 }
 #: Quantities that mark a term as passing through a branch, or as coming last by habit (a bias).
 BRANCH_NAMES = {"J", "F", "Fhat", "M", "b", "beta"}
@@ -110,6 +112,11 @@ class BookPrinter(LatexPrinter):
         if exp is None and isinstance(expr.args[0], Abs):
             return rf"\log \left|{self._print(expr.args[0].args[0])}\right|"
         return super()._print_log(expr, exp)
+
+    def _print_polygamma(self, expr, exp=None):
+        if exp is None and expr.args[0] == 0:  # digamma
+            return rf"\psi\left({self._print(expr.args[1])}\right)"
+        return super()._print_polygamma(expr, exp)
 
     def _print_Add(self, expr, order=None):
         index_sum = all(term.is_integer for term in expr.args)  # l + 1, but 1 + r

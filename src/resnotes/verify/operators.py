@@ -1,0 +1,338 @@
+"""Random cases for the equations of chapter 7, shortcuts as operators."""
+
+import math
+from itertools import product as cartesian
+
+import mpmath
+import numpy as np
+from sympy import Integer
+
+from ..network import Affine, Network, Unit, tanh
+from ..shortcuts import (
+    Convolution1x1,
+    Diagonal,
+    DoublyStochastic,
+    Dropout,
+    Gate,
+    Projection,
+    Rotation,
+    Scale,
+    Subsample,
+    ZeroPad,
+    sinkhorn,
+)
+from ..spectrum import product_singular_values
+from ..symbolic.algebra import L, l
+from ..symbolic.operators import Everywhere
+from ..symbolic.scaling import n as count
+from .core import World, complex_step_jacobian, row, same
+from .notes import Units
+
+
+def rotation(rng, n):
+    """A random orthogonal matrix."""
+    return np.linalg.qr(rng.normal(size=(n, n)))[0]
+
+
+class Operators(Units):
+    """Residual units with any of the chapter's shortcuts and nothing after the addition.
+
+    Parameters
+    ----------
+    rng : numpy Generator
+    kind : str
+        "linear"; "any", gates too; "stretching", multiples of orthogonal matrices, where both bounds are
+        reached; "rotation"; "stochastic"; "mixing", (1 - c) I + c 11ᵀ/n.
+    """
+
+    def __init__(self, rng, kind="linear"):
+        super().__init__(rng, shortcuts=kind, after=False)
+        n = self.trace.states[0].shape[-1]
+        self.values[count] = Integer(n)
+        self._compare_spectrum()
+
+    @staticmethod
+    def _draw(rng, depth, n, shortcuts, after):
+        units = []
+        for _ in range(depth):
+            branch = [Affine(rng.normal(size=(n, n)) / math.sqrt(n), rng.normal(size=n) / 2), tanh]
+            units.append(Unit(branch, _operator(rng, n, shortcuts)))
+        return Network(units), rng.normal(size=n)
+
+    def _compare_spectrum(self):
+        """The singular values of the product against NumPy's, where float64 can hold them."""
+        jacobians = [self.value_H(k) for k in range(self.low, self.depth)]
+        product = np.eye(len(jacobians[0]))
+        for jacobian in jacobians:
+            product = jacobian @ product
+        values = np.linalg.svd(product, compute_uv=False)
+        same(10 ** product_singular_values(jacobians).log10, values, "product_singular_values")
+
+    def value_g(self, k):
+        if not 0 <= k <= self.depth:
+            raise KeyError(f"g_{k} with {self.depth} units")
+        return super().value_g(k)
+
+    def value_H(self, k):
+        if not 0 <= k < self.depth:
+            raise KeyError(f"H_{k} with {self.depth} units")
+        return super().value_H(k)
+
+    def _singular_values(self, k):
+        return np.linalg.svd(self.value_H(k), compute_uv=False)
+
+    def value_sigmahigh(self, k):
+        return float(self._singular_values(k)[0])
+
+    def value_sigmalow(self, k):
+        return float(self._singular_values(k)[-1])
+
+    def value_sigmasecond(self, k):
+        values = self._singular_values(k)
+        return float(values[1]) if len(values) > 1 else 0.0
+
+    def value_U(self, k):
+        return self.value_H(k)
+
+    def value_one(self):
+        return np.ones((self.trace.states[0].shape[-1], 1))
+
+    def value_C(self):
+        n = self.trace.states[0].shape[-1]
+        return np.eye(n) - np.full((n, n), 1 / n)
+
+
+def _operator(rng, n, kind):
+    if kind == "stretching":
+        return Projection(rng.uniform(0.3, 1.7) * rotation(rng, n))
+    if kind == "rotation":
+        return Rotation(rotation(rng, n))
+    if kind == "stochastic":
+        return DoublyStochastic(sinkhorn(rng.uniform(0.05, 1, size=(n, n))))
+    if kind == "mixing":
+        c = rng.uniform(0.1, 0.9)
+        return DoublyStochastic((1 - c) * np.eye(n) + c / n)
+    choices = [
+        Scale(float(rng.uniform(-1.5, 1.5))), Diagonal(rng.normal(size=n)), ZeroPad(n),
+        Projection(rng.normal(size=(n, n)) / math.sqrt(n)), Rotation(rotation(rng, n)),
+        Dropout(rng.random(n) < 0.7, 0.7), Convolution1x1(rng.normal(size=(1, 1)), n),
+        Convolution1x1(rng.normal(size=(n, n)) / math.sqrt(n), 1),
+        DoublyStochastic(sinkhorn(rng.uniform(0.05, 1, size=(n, n)))),
+    ]
+    if kind == "any":
+        choices.append(Gate(rng.normal(size=(n, n)), rng.normal(size=n)))
+    return choices[rng.integers(len(choices))]
+
+
+class Gated(World):
+    """One unit with a gate, random weights, n = 1..5, and a branch tanh(A x).
+
+    What is left of the shortcut goes to the branch in the exclusive form, y = s ∘ x + (1 - s) ∘ F(x).
+    """
+
+    def __init__(self, rng):
+        n = int(rng.integers(1, 6))
+        self.values = {l: Integer(0)}
+        self.layer = Gate(rng.normal(size=(n, n)), rng.normal(size=n))
+        self.A, self.x = rng.normal(size=(n, n)), rng.normal(size=n)
+        same(self.layer.jacobian(self.x), self.value_H(0), "Gate.jacobian")
+
+    def _only(self, unit):
+        if unit != 0:
+            raise KeyError(f"Gated knows unit 0 alone, not unit {unit}")
+
+    def _opening(self, x):
+        """s(x), written anew."""
+        return 1 / (1 + np.exp(self.layer.weight @ x + self.layer.bias))
+
+    def _branch(self, x):
+        return np.tanh(self.A @ x)
+
+    def value_S(self, k):
+        self._only(k)
+        return np.diag(self._opening(self.x))
+
+    def value_X(self, k):
+        self._only(k)
+        return np.diag(self.x)
+
+    def value_Phi(self, k):
+        self._only(k)
+        return np.diag(self._branch(self.x))
+
+    def value_V(self, k):
+        self._only(k)
+        return self.layer.weight
+
+    def value_G(self, k):
+        self._only(k)
+        return complex_step_jacobian(self._opening, self.x)
+
+    def value_H(self, k):
+        self._only(k)
+        return complex_step_jacobian(lambda x: self._opening(x) * x, self.x)
+
+    def value_J(self, k):
+        self._only(k)
+        return complex_step_jacobian(self._branch, self.x)
+
+    def value_partial(self, node):
+        def output(x):
+            s = self._opening(x)
+            return s * x + (1 - s) * self._branch(x)
+
+        return complex_step_jacobian(output, self.x)
+
+
+class Bias(World):
+    """n gates whose weight is zero: the package's gates, one after the other."""
+
+    def __init__(self, rng):
+        depth = int(rng.integers(1, 60))
+        self.b = float(rng.uniform(-8, 2))
+        self.values = {count: Integer(depth)}
+        gate, x = Gate([[0.0]], [self.b]), np.ones(1)
+        carried = x
+        for _ in range(depth):
+            carried = gate.forward(carried)
+        same(carried, [(1 + math.exp(self.b)) ** -depth], "Gate.forward, again and again")
+
+    def value_b(self):
+        return self.b
+
+
+class Channels(World):
+    """1x1 convolutions one after the other, 1..3 channels at 1..4 positions."""
+
+    def __init__(self, rng):
+        depth, c = int(rng.integers(1, 6)), int(rng.integers(1, 4))
+        self.positions, low = int(rng.integers(1, 5)), int(rng.integers(0, depth))
+        self.values = {L: Integer(depth), l: Integer(low)}
+        self.W = [rng.normal(size=(c, c)) for _ in range(depth)]
+
+    def value_W(self, k):
+        return self.W[int(k)]
+
+    def value_of(self, node):
+        if not isinstance(node, Everywhere):
+            return super().value_of(node)
+        layer = Convolution1x1(self._evaluate(node.args[0]), self.positions)
+        n = layer.weight.shape[1] * self.positions
+        return complex_step_jacobian(layer.forward, np.ones(n))
+
+
+class RandomSigns(World):
+    """Matrices whose entries are +-1/√n, all signs equally likely: the mean is a sum over all of them."""
+
+    def __init__(self, rng):
+        n = int(rng.integers(1, 3))
+        self.n, self.depth = n, int(rng.integers(1, 4 if n == 1 else 3))
+        self.low = int(rng.integers(0, self.depth))
+        self.values = {L: Integer(self.depth), l: Integer(self.low)}
+        self.g, self.W = rng.normal(size=n), {}
+
+    def value_g(self, k):
+        if k != self.depth:
+            raise KeyError(f"RandomSigns knows g_{self.depth} alone, not g_{k}")
+        return row(self.g)
+
+    def value_W(self, k):
+        return self.W[int(k)]
+
+    def value_mean(self, mean):
+        n, units = self.n, range(self.low, self.depth)
+        total, cases = 0.0, 0
+        for signs in cartesian((-1, 1), repeat=n * n * len(units)):
+            matrices = np.reshape(signs, (len(units), n, n)) / math.sqrt(n)
+            self.W = dict(zip(units, matrices, strict=True))
+            total += float(self.evaluate(mean.args[0]))
+            cases += 1
+        return total / cases
+
+
+class Gaussian(World):
+    """Matrices with independent Gaussian entries of variance 1/n.
+
+    Whatever row g comes in, gW has n independent Gaussian entries of variance |g|²/n. So every unit adds the
+    mean of log |z| for z in n dimensions with variance 1/n, and that is one integral over the length of z.
+    """
+
+    def __init__(self, rng):
+        depth = int(rng.integers(1, 60))
+        self.n, low = int(rng.integers(1, 40)), int(rng.integers(0, depth))
+        self.values = {L: Integer(depth), l: Integer(low), count: Integer(self.n)}
+        self.units = depth - low
+
+    def value_mean(self, mean):
+        n = self.n
+        with mpmath.workdps(20):
+            # The length t of n standard normal numbers has a density proportional to t^(n-1) exp(-t²/2).
+            peak = mpmath.sqrt(n)
+            split = [0, peak / 2, peak, peak + 4, peak + 40]
+            density = lambda t: mpmath.exp((n - 1) * mpmath.log(t / peak) - (t * t - n) / 2)
+            weight = mpmath.quad(density, split)
+            logarithm = mpmath.quad(lambda t: density(t) * mpmath.log(t / mpmath.sqrt(n)), split)
+            return float(self.units * logarithm / weight)
+
+
+class Strided(World):
+    """Option A: Q picks every second pixel, Z puts zero channels behind. Both are the package's layers."""
+
+    def __init__(self, rng):
+        channels, height, width = (int(k) for k in rng.integers(1, 4, size=3))
+        more = channels + int(rng.integers(0, 3))
+        self.values = {}
+        self.pick = Subsample(channels, height, width)
+        self.pad = ZeroPad(self.pick.n_out, more * self.pick.n_out // channels)
+        self.g = rng.normal(size=self.pad.n_out)
+        both = Subsample(channels, height, width, channels_out=more)
+        same(both.jacobian(rng.normal(size=both.n_in)), self.value_Z() @ self.value_Q(), "Subsample with new channels")
+
+    def value_g(self):
+        return row(self.g)
+
+    def value_Q(self):
+        return complex_step_jacobian(self.pick.forward, np.ones(self.pick.n_in))
+
+    def value_Z(self):
+        return complex_step_jacobian(self.pad.forward, np.ones(self.pad.n_in))
+
+
+class Masks(World):
+    """One component under dropout in n units: the mean over all 2^n masks, each with its probability."""
+
+    def __init__(self, rng):
+        self.n, self.q = int(rng.integers(0, 9)), float(rng.uniform(0.2, 0.95))
+        self.values = {count: Integer(self.n)}
+        self.mask = ()
+        layer = Dropout([0.0, 1.0], self.q)
+        same(layer.forward(np.ones(2)), [0, 1 / self.q], "Dropout.forward")
+
+    def value_q(self):
+        return self.q
+
+    def value_m(self, k):
+        return float(self.mask[int(k)])
+
+    def value_mean(self, mean):
+        total = 0.0
+        for mask in cartesian((0, 1), repeat=self.n):
+            self.mask = mask
+            chance = math.prod(self.q if one else 1 - self.q for one in mask)
+            total += chance * float(self.evaluate(mean.args[0]))
+        return total
+
+
+class Centred(World):
+    """The matrix that takes the mean off a row, for n = 1..6."""
+
+    def __init__(self, rng):
+        n = int(rng.integers(1, 7))
+        self.values, self.rows = {count: Integer(n)}, rng.normal(size=(n, n))
+
+    def value_one(self):
+        return np.ones((len(self.rows), 1))
+
+    def value_C(self):
+        taken = self.rows - self.rows.mean(axis=1, keepdims=True)
+        return np.linalg.solve(self.rows, taken)
