@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from resnotes import _validate
-from resnotes.shortcuts import Identity, Layer, layer_jacobian
+from resnotes.shortcuts import Identity, Layer, input_gradients, layer_jacobian, matrix_product
 
 
 class Affine(Layer):
@@ -40,6 +40,8 @@ class Affine(Layer):
         If an array is not real and finite, or the shapes do not match.
     """
 
+    stackable = True
+
     def __init__(self, weight, bias=None):
         self.weight = _validate.finite_array(weight, "weight", "a real matrix of shape (m, n)", (2,))
         self.bias = None
@@ -53,47 +55,60 @@ class Affine(Layer):
         m, n = self.weight.shape
         return f"Affine({n} -> {m}{'' if self.bias is not None else ', no bias'})"
 
-    def forward(self, x):
-        y = _validate.state(x, self.weight.shape[1]) @ self.weight.T
-        return y if self.bias is None else y + self.bias
+    n_in = property(lambda self: self.weight.shape[1])
+    n_out = property(lambda self: self.weight.shape[0])
 
-    def backward(self, x, g):
-        m, n = self.weight.shape
-        x, g = _validate.state_and_gradient(x, g, n, m)
-        rows = g.reshape(-1, m)
-        bias = None if self.bias is None else rows.sum(axis=0)
-        return g @ self.weight, (rows.T @ x.reshape(-1, n), bias)
+    def output(self, x, out=None):
+        y = matrix_product(x, self.weight.T, out)
+        return y if self.bias is None else np.add(y, self.bias, out=out)
+
+    def input_gradient(self, x, g, out=None):
+        return matrix_product(g, self.weight, out)
+
+    def parameter_gradient(self, x, g, out=(None, None)):
+        weight = np.matmul(g.swapaxes(-1, -2), x, out=out[0])
+        return weight, None if self.bias is None else np.sum(g, axis=-2, out=out[1])
 
 
-class ReLU(Layer):
+class Elementwise(Layer):
+    """Base of layers that act entry by entry: their Jacobian is diag(slope(x))."""
+
+    def slope(self, x, out=None):
+        """f'(x), entry by entry."""
+        raise NotImplementedError(f"{self!r} needs slope")
+
+    def input_gradient(self, x, g, out=None):
+        return np.multiply(g, self.slope(x), out=out)
+
+
+class ReLU(Elementwise):
     """f(x) = max(x, 0) entry by entry, with f'(0) = 0. For a complex x the real part's sign decides."""
 
     def __repr__(self):
         return "relu"
 
-    def forward(self, x):
-        x = _validate.state(x)
-        return np.where(x.real > 0, x, 0)
+    def output(self, x, out=None):
+        if x.dtype.kind == "c":
+            return np.where(x.real > 0, x, 0)
+        return np.maximum(x, x.dtype.type(0), out=out)
 
-    def backward(self, x, g):
-        x, g = _validate.state_and_gradient(x, g)
-        return np.where(x > 0, g, 0), None
+    def slope(self, x, out=None):
+        return np.greater(x, 0, out=np.empty_like(x) if out is None else out)
 
 
-class Tanh(Layer):
+class Tanh(Elementwise):
     """f(x) = tanh(x) entry by entry."""
 
     def __repr__(self):
         return "tanh"
 
-    def forward(self, x):
-        return np.tanh(_validate.state(x))
+    def output(self, x, out=None):
+        return np.tanh(x, out=out)
 
-    def backward(self, x, g):
-        x, g = _validate.state_and_gradient(x, g)
+    def slope(self, x, out=None):
         # 1 - tanh(x)**2, written so that it does not cancel where tanh saturates.
         e = np.exp(-2 * np.abs(x))
-        return g * (4 * e / (1 + e) ** 2), None
+        return np.divide(4 * e, (1 + e) ** 2, out=out)
 
 
 class _IdentityActivation(Identity):
@@ -216,20 +231,58 @@ class Gradients:
     units: list
 
 
-def _forward(layer, x, *place):
-    """The layer's output, which must be an array with the batch axes of x."""
-    with _validate.located(*place, layer):
-        out = layer.forward(x)
-        if not isinstance(out, np.ndarray) or out.ndim != x.ndim or out.shape[:-1] != x.shape[:-1]:
-            wanted = f"an array with {x.ndim} axes, the leading ones of an input of shape {x.shape}"
-            _validate.refuse("forward(x)", _validate.describe(out), wanted)
-    return out
+class Plain:
+    """How a pass carries out its operations: each as it stands, in new arrays.
+
+    `resnotes.workspace` writes down what is done here, to do it again in the same arrays.
+    """
+
+    def forward(self, layer, x, *place):
+        """The layer's output, which must be an array with the batch axes of x."""
+        try:
+            out = layer.forward(x)
+            if not isinstance(out, np.ndarray) or out.ndim != x.ndim or out.shape[:-1] != x.shape[:-1]:
+                wanted = f"an array with {x.ndim} axes, the leading ones of an input of shape {x.shape}"
+                _validate.refuse("forward(x)", _validate.describe(out), wanted)
+        except ValueError as error:
+            raise _validate.placed(error, *place, layer) from error
+        return out
+
+    def shortcut(self, layer, x, residual, last):
+        """The shortcut's output, of the shape of the branch's (its entry `last`), or Absent's number 0."""
+        try:
+            carried = layer.forward(x)
+            # The number 0 fits every branch; all else must match it and is not broadcast.
+            if np.shape(carried) != residual.shape and not (np.ndim(carried) == 0 and carried == 0):
+                wanted = f"shape {residual.shape}, like the output of branch entry {last}"
+                _validate.refuse("output", _validate.describe(carried), wanted)
+        except ValueError as error:
+            raise _validate.placed(error, "shortcut", None, layer) from error
+        return carried
+
+    def backward(self, layer, x, g, *place):
+        """What the layer sends back, as a `LayerGradient`."""
+        try:
+            return LayerGradient(*_validate.sent_back(layer.backward(x, g), x))
+        except ValueError as error:
+            raise _validate.placed(error, *place, layer) from error
+
+    def add(self, a, b):
+        """The sum of two arrays; a may be the number 0."""
+        return a + b
 
 
-def _backward(layer, x, g, *place):
-    """What the layer sends back, as a `LayerGradient`."""
-    with _validate.located(*place, layer):
-        return LayerGradient(*_validate.sent_back(layer.backward(x, g), x))
+PLAIN = Plain()
+
+
+class Rows(Plain):
+    """Sends several rows of gradients back through one input, shape (..., k, n), and no parameter's."""
+
+    def backward(self, layer, x, g, *place):
+        try:
+            return LayerGradient(input_gradients(layer, x, g), None)
+        except ValueError as error:
+            raise _validate.placed(error, *place, layer) from error
 
 
 def _jacobian(layer, x, n_out, *place):
@@ -266,31 +319,25 @@ class Unit:
     def __repr__(self):
         return f"Unit(branch={list(self.branch)}, shortcut={self.shortcut}, after={self.after})"
 
-    def forward(self, x):
+    def forward(self, x, run=PLAIN):
         """Apply the unit to an array x of shape (n,) or (batch, n) and return a `UnitTrace`."""
         inputs, residual = [], x
         for k, layer in enumerate(self.branch):
             inputs.append(residual)
-            residual = _forward(layer, residual, "branch entry", k)
-        with _validate.located("shortcut", None, self.shortcut):
-            carried = self.shortcut.forward(x)
-            # Absent's number 0 fits every branch; all else must match it and is not broadcast.
-            if np.shape(carried) != residual.shape and not (np.ndim(carried) == 0 and carried == 0):
-                wanted = f"shape {residual.shape}, like the output of branch entry {len(self.branch) - 1}"
-                _validate.refuse("output", _validate.describe(carried), wanted)
-        y = carried + residual
-        return UnitTrace(inputs, residual, y, _forward(self.after, y, "after", None))
+            residual = run.forward(layer, residual, "branch entry", k)
+        y = run.add(run.shortcut(self.shortcut, x, residual, k), residual)
+        return UnitTrace(inputs, residual, y, run.forward(self.after, y, "after", None))
 
-    def backward(self, trace, g):
+    def backward(self, trace, g, run=PLAIN):
         """Send g, the gradient at the unit's output, back through a `UnitTrace`; return `UnitGradients`."""
-        after = _backward(self.after, trace.sum, g, "after", None)
+        after = run.backward(self.after, trace.sum, g, "after", None)
         branch, sent = [], after.input
         for k in reversed(range(len(self.branch))):
-            branch.insert(0, _backward(self.branch[k], trace.branch[k], sent, "branch entry", k))
+            branch.insert(0, run.backward(self.branch[k], trace.branch[k], sent, "branch entry", k))
             sent = branch[0].input
         # The addition copies the gradient to both its inputs; at x_l, where they start, the two sum.
-        shortcut = _backward(self.shortcut, trace.branch[0], after.input, "shortcut", None)
-        return UnitGradients(branch, shortcut, after, after.input, shortcut.input + sent)
+        shortcut = run.backward(self.shortcut, trace.branch[0], after.input, "shortcut", None)
+        return UnitGradients(branch, shortcut, after, after.input, run.add(shortcut.input, sent))
 
     def samples_apart(self):
         """Refuse, with a `ValueError`, if one of the layers couples the samples of a batch."""
@@ -387,12 +434,17 @@ class Network:
             says which unit and which entry.
         """
         wanted = "an array of shape (n,) or (batch, n)"
-        states = [_validate.finite_array(x, "x", wanted, (1, 2), allow_complex=True).copy()]
-        traces = []
-        for index, unit in enumerate(self.units):
-            with _validate.located("unit", index):
-                traces.append(unit.forward(states[-1]))
-            states.append(traces[-1].output)
+        x = _validate.finite_array(x, "x", wanted, (1, 2), allow_complex=True)
+        return self._forward(x.copy(), PLAIN)
+
+    def _forward(self, x, run):
+        states, traces = [x], []
+        try:
+            for index, unit in enumerate(self.units):
+                traces.append(unit.forward(states[-1], run))
+                states.append(traces[-1].output)
+        except ValueError as error:
+            raise _validate.placed(error, "unit", index) from error
         return Trace(self, states, traces)
 
     def backward(self, trace, g):
@@ -416,24 +468,32 @@ class Network:
             If the trace is another network's or complex, or g has another shape or is not finite.
         """
         self._check_trace(trace)
+        return self._backward(trace, self._checked_gradient(trace, g), PLAIN)
+
+    def _checked_gradient(self, trace, g):
+        """g as a finite array in the shape and the float format of the last state."""
         last = trace.states[-1]
         wanted = f"a real array of shape {last.shape}, like the last state"
         g = _validate.finite_array(g, "g", wanted, (1, 2))
         if g.shape != last.shape:
             _validate.refuse("g", _validate.describe(g), wanted)
         with np.errstate(over="ignore"):  # what does not fit the format turns infinite and is refused
-            g = _validate.finite_array(g.astype(last.dtype), f"g as {last.dtype}", wanted, (1, 2))
+            return _validate.finite_array(g.astype(last.dtype), f"g as {last.dtype}", wanted, (1, 2))
+
+    def _backward(self, trace, g, run):
         states, units = [g], []
-        for index in reversed(range(len(self.units))):
-            with _validate.located("unit", index):
-                units.append(self.units[index].backward(trace.units[index], states[-1]))
-            states.append(units[-1].input)
+        try:
+            for index in reversed(range(len(self.units))):
+                units.append(self.units[index].backward(trace.units[index], states[-1], run))
+                states.append(units[-1].input)
+        except ValueError as error:
+            raise _validate.placed(error, "unit", index) from error
         return Gradients(states[::-1], units[::-1])
 
     def jacobian(self, trace, start=0, stop=None):
         """The Jacobian ∂x_stop/∂x_start = ∏_{i=stop-1..start} D_i (H_i + J_i).
 
-        The n_stop rows of the identity are sent back as one batch by the rules of ``backward``.
+        The n_stop rows of the identity are sent back together by the rules of ``backward``.
 
         Parameters
         ----------
@@ -456,13 +516,15 @@ class Network:
         """
         start, stop = self.span(trace, start, stop)
         last = trace.states[stop]
-        batch, n = last.shape[:-1], last.shape[-1]
-        rows = np.tile(np.eye(n, dtype=last.dtype), (int(np.prod(batch)), 1))
-        for index in reversed(range(start, stop)):
-            with _validate.located("unit", index):
+        n = last.shape[-1]
+        rows, run = np.broadcast_to(np.eye(n, dtype=last.dtype), last.shape + (n,)), Rows()
+        try:
+            for index in reversed(range(start, stop)):
                 self.units[index].samples_apart()
-                rows = self.units[index].backward(_repeated(trace.units[index], n), rows).input
-        return rows.reshape(batch + (n, trace.states[start].shape[-1]))
+                rows = self.units[index].backward(trace.units[index], rows, run).input
+        except ValueError as error:
+            raise _validate.placed(error, "unit", index) from error
+        return rows.copy() if start == stop else rows
 
     def span(self, trace, start=0, stop=None):
         """Check a trace and a range of states; return (start, stop) with None made L.
@@ -484,12 +546,3 @@ class Network:
         if any(x.dtype.kind == "c" for x in trace.states):
             _validate.refuse("trace", "a complex one", "a real one (complex states serve complex steps only)")
 
-
-def _repeated(trace, times):
-    """The unit's trace with every sample repeated, as one batch."""
-
-    def repeat(x):
-        return np.repeat(x.reshape(-1, x.shape[-1]), times, axis=0)
-
-    branch = [repeat(x) for x in trace.branch]
-    return UnitTrace(branch, repeat(trace.branch_output), repeat(trace.sum), repeat(trace.output))

@@ -12,8 +12,11 @@ A shortcut is a layer, and a layer is any object with two methods:
 
 Gradients are row vectors, so ``backward`` multiplies the rows of ``g`` by the Jacobian from the right.
 A shortcut of your own needs nothing else; it may depend on x (a gate). A layer in which the samples of a
-batch depend on one another says so with an attribute ``couples_batch = True``: it has no Jacobian by sample. Deriving from `Layer` adds the
-call syntax and ``jacobian``.
+batch depend on one another says so with an attribute ``couples_batch = True``: it has no Jacobian by
+sample. Deriving from `Layer` adds the call syntax and ``jacobian``.
+
+The package's own layers state their formulas apart from the checks, and the two gradients apart from each
+other: a Jacobian needs the first alone, and the second can wait for the end of the chain (see `Layer`).
 
 Parameters are kept as they come, not copied, so that they can be updated in place. The gradient of
 ``layer.weight`` is what ``backward`` returns second.
@@ -44,8 +47,8 @@ def layer_jacobian(layer, x, n_out=None):
     Raises
     ------
     ValueError
-        If `layer` is no layer or couples the samples of a batch, or `x` is complex or does not fit it, or the layer's ``backward``
-        returns something else than the protocol says.
+        If `layer` is no layer or couples the samples of a batch, or `x` is complex or does not fit it,
+        or the layer's ``backward`` returns something else than the protocol says.
     """
     _validate.samples_apart(_validate.layer(layer, "layer"))
     x = _validate.state(x, kinds="iuf")
@@ -53,14 +56,32 @@ def layer_jacobian(layer, x, n_out=None):
     if n_out is None:
         output = layer.forward(x)
         n_out = output.shape[-1] if np.ndim(output) else n_in
-    inputs = np.repeat(x.reshape(-1, n_in), n_out, axis=0)
-    rows = np.tile(np.eye(n_out, dtype=x.dtype), (len(inputs) // n_out, 1))
-    sent, _ = _validate.sent_back(layer.backward(inputs, rows), inputs)
-    return sent.reshape(x.shape[:-1] + (n_out, n_in))
+    rows = np.broadcast_to(np.eye(n_out, dtype=x.dtype), x.shape[:-1] + (n_out, n_out))
+    return input_gradients(layer, x, rows)
 
 
 class Layer:
-    """Base of the package's layers: ``layer(x)`` is ``layer.forward(x)``."""
+    """Base of the package's layers: ``layer(x)`` is ``layer.forward(x)``.
+
+    A layer may define ``forward`` and ``backward`` itself, or state the formulas alone, without checks:
+
+    ``output(x, out=None)``
+        the output;
+    ``input_gradient(x, g, out=None)``
+        the gradient at the input. x may be one input for several rows of g, shape (..., 1, n_in)
+        beside (..., rows, n_out);
+    ``parameter_gradient(x, g, out=None)``
+        the gradient of the parameter for x (..., batch, n_in) and g (..., batch, n_out), summed over
+        the batch alone: what stands before it counts layers of equal shape, done in one product.
+        ``stackable`` says that it uses x and g alone, no parameter of the layer.
+
+    ``out`` takes the arrays to write into, of the shapes returned, with the batch innermost in memory
+    (see `resnotes.workspace`). ``n_in`` and ``n_out`` are the widths
+    that the layer asks for: None for any, and an n_out of None for the width of the input.
+    """
+
+    n_in = n_out = None
+    stackable = False
 
     def __call__(self, x):
         return self.forward(x)
@@ -68,20 +89,95 @@ class Layer:
     def __repr__(self):
         return f"{type(self).__name__}()"
 
+    def forward(self, x):
+        """The output, with the checks of the argument."""
+        return self.output(_validate.state(x, self.n_in))
+
+    def backward(self, x, g):
+        """The gradients at the input and of the parameter, with the checks of both arguments."""
+        x, g = self.checked(x, g)
+        return self.input_gradient(x, g), self.parameter_gradient(_rows(x), _rows(g))
+
+    def checked(self, x, g):
+        """Return x and g as arrays of the widths that the layer asks for."""
+        return _validate.state_and_gradient(x, g, self.n_in, self.n_out)
+
+    def output(self, x, out=None):
+        raise NotImplementedError(f"{self!r} needs forward, or output")
+
+    def input_gradient(self, x, g, out=None):
+        raise NotImplementedError(f"{self!r} needs backward, or input_gradient")
+
+    def parameter_gradient(self, x, g, out=None):
+        """None: no parameter."""
+
     def jacobian(self, x, n_out=None):
         """Jacobian at x, shape (..., n_out, n_in); see `layer_jacobian`."""
         return layer_jacobian(self, x, n_out)
 
 
+def _rows(x):
+    """All leading axes as one batch: (..., n) as (batch, n)."""
+    return x.reshape(-1, x.shape[-1])
+
+
+def matrix_product(x, matrix, out=None):
+    """x @ matrix for rows x, shape (..., n).
+
+    With `out`, in which the batch must lie innermost, it is (matrixᵀ xᵀ)ᵀ: ``np.dot`` then writes straight
+    into the array, and for small matrices it starts in half the time that ``np.matmul`` takes.
+    """
+    if out is None:
+        return x @ matrix
+    np.dot(matrix.T, x.T, out=out.T)
+    return out
+
+
+def has_output(layer):
+    """Whether a layer's ``forward`` is its checked ``output``, so that this may be called in its place."""
+    return getattr(type(layer), "forward", None) is Layer.forward
+
+
+def has_gradients(layer):
+    """Whether a layer's ``backward`` is made of its two gradients, so that these may be called instead."""
+    return getattr(type(layer), "backward", None) is Layer.backward
+
+
+def input_gradients(layer, x, rows):
+    """Send several rows of gradients back through a layer at each of its inputs.
+
+    Parameters
+    ----------
+    layer : object
+        Anything with ``forward(x)`` and ``backward(x, g)``.
+    x : ndarray, shape (..., n_in)
+    rows : ndarray, shape (..., k, n_out)
+
+    Returns
+    -------
+    ndarray, shape (..., k, n_in)
+
+    Raises
+    ------
+    ValueError
+        If the layer's ``backward`` returns something else than the protocol says.
+    """
+    if has_gradients(layer):
+        x, _ = layer.checked(x, rows[..., 0, :])
+        return layer.input_gradient(x[..., None, :], rows)
+    inputs = np.repeat(_rows(x), rows.shape[-2], axis=0)
+    sent, _ = _validate.sent_back(layer.backward(inputs, _rows(rows)), inputs)
+    return sent.reshape(rows.shape[:-1] + x.shape[-1:])
+
+
 class Identity(Layer):
     """H(x) = x."""
 
-    def forward(self, x):
-        return _validate.state(x)
+    def output(self, x, out=None):
+        return x
 
-    def backward(self, x, g):
-        x, g = _validate.state_and_gradient(x, g)
-        return g, None
+    def input_gradient(self, x, g, out=None):
+        return g
 
 
 class Scale(Layer):
@@ -98,18 +194,22 @@ class Scale(Layer):
         If `factor` is not one finite real number.
     """
 
+    stackable = True
+
     def __init__(self, factor):
         self.weight = _validate.finite_number(factor, "factor")
 
     def __repr__(self):
         return f"Scale({self.weight!r})"
 
-    def forward(self, x):
-        return self.weight * _validate.state(x)
+    def output(self, x, out=None):
+        return np.multiply(x, self.weight, out=out)
 
-    def backward(self, x, g):
-        x, g = _validate.state_and_gradient(x, g)
-        return g * self.weight, np.sum(g * x)
+    def input_gradient(self, x, g, out=None):
+        return np.multiply(g, self.weight, out=out)
+
+    def parameter_gradient(self, x, g, out=None):
+        return np.sum(g * x, axis=(-2, -1), out=out)
 
 
 class Diagonal(Layer):
@@ -126,19 +226,24 @@ class Diagonal(Layer):
         If `vector` is not a finite real vector.
     """
 
+    stackable = True
+
     def __init__(self, vector):
         self.weight = _validate.finite_array(vector, "vector", "a real vector of shape (n,)", (1,))
 
     def __repr__(self):
         return f"Diagonal(n={len(self.weight)})"
 
-    def forward(self, x):
-        return self.weight * _validate.state(x, len(self.weight))
+    n_in = property(lambda self: len(self.weight))
 
-    def backward(self, x, g):
-        n = len(self.weight)
-        x, g = _validate.state_and_gradient(x, g, n, n)
-        return g * self.weight, (g * x).reshape(-1, n).sum(axis=0)
+    def output(self, x, out=None):
+        return np.multiply(x, self.weight, out=out)
+
+    def input_gradient(self, x, g, out=None):
+        return np.multiply(g, self.weight, out=out)
+
+    def parameter_gradient(self, x, g, out=None):
+        return np.sum(g * x, axis=-2, out=out)
 
 
 class Projection(Layer):
@@ -156,6 +261,8 @@ class Projection(Layer):
         If `weight` is not a finite real matrix.
     """
 
+    stackable = True
+
     def __init__(self, weight):
         self.weight = _validate.finite_array(weight, "weight", "a real matrix of shape (m, n)", (2,))
 
@@ -163,13 +270,17 @@ class Projection(Layer):
         m, n = self.weight.shape
         return f"Projection({n} -> {m})"
 
-    def forward(self, x):
-        return _validate.state(x, self.weight.shape[1]) @ self.weight.T
+    n_in = property(lambda self: self.weight.shape[1])
+    n_out = property(lambda self: self.weight.shape[0])
 
-    def backward(self, x, g):
-        m, n = self.weight.shape
-        x, g = _validate.state_and_gradient(x, g, n, m)
-        return g @ self.weight, g.reshape(-1, m).T @ x.reshape(-1, n)
+    def output(self, x, out=None):
+        return matrix_product(x, self.weight.T, out)
+
+    def input_gradient(self, x, g, out=None):
+        return matrix_product(g, self.weight, out)
+
+    def parameter_gradient(self, x, g, out=None):
+        return np.matmul(g.swapaxes(-1, -2), x, out=out)
 
 
 class ZeroPad(Layer):
@@ -200,13 +311,20 @@ class ZeroPad(Layer):
     def forward(self, x):
         x = _validate.state(x, self.n_in)
         self._fits(x)
-        zeros = np.zeros(x.shape[:-1] + (self.n_out - x.shape[-1],), x.dtype)
-        return np.concatenate([x, zeros], axis=-1)
+        return self.output(x)
 
-    def backward(self, x, g):
-        x, g = _validate.state_and_gradient(x, g, self.n_in, self.n_out)
+    def output(self, x, out=None):
+        out = np.empty(x.shape[:-1] + (self.n_out,), x.dtype) if out is None else out
+        out[..., : x.shape[-1]], out[..., x.shape[-1] :] = x, 0
+        return out
+
+    def checked(self, x, g):
+        x, g = super().checked(x, g)
         self._fits(x)
-        return g[..., : x.shape[-1]], None
+        return x, g
+
+    def input_gradient(self, x, g, out=None):
+        return np.positive(g[..., : x.shape[-1]], out=out)
 
 
 class Gate(Layer):
@@ -505,12 +623,16 @@ class Absent(Layer):
     output width.
     """
 
-    def forward(self, x):
-        return _validate.state(x).dtype.type(0)
+    def output(self, x, out=None):
+        return x.dtype.type(0)
 
-    def backward(self, x, g):
-        x, g = _validate.state(x, kinds="iuf"), _validate.state(g, name="g", kinds="iuf")
-        return np.zeros(x.shape, g.dtype), None
+    def checked(self, x, g):
+        return _validate.state(x, kinds="iuf"), _validate.state(g, name="g", kinds="iuf")
+
+    def input_gradient(self, x, g, out=None):
+        out = np.empty(g.shape[:-1] + x.shape[-1:], g.dtype) if out is None else out
+        out[...] = 0
+        return out
 
 
 class StopGradient(Layer):

@@ -1,0 +1,405 @@
+"""The same passes again, in arrays allocated once.
+
+A training loop sends batch after batch of one shape through a network. Its arrays can stay where they are,
+and then a pass is always the same list of calls on the same arrays. `Workspace` runs both passes once,
+writes that list down, and afterwards only walks it. Nothing is said twice: the calls are the layers' own
+formulas, in the order in which `Unit.forward` and `Unit.backward` asked for them.
+
+The way back is walked in stretches of a few units. Layers in the same place of their units keep their inputs
+side by side, so that what does not depend on the chain is done for the whole stretch at once: the slopes of
+activations before it, the gradients of parameters after it.
+"""
+
+from collections import Counter
+from dataclasses import fields, is_dataclass
+from functools import partial
+from itertools import pairwise
+
+import numpy as np
+
+from resnotes import _validate
+from resnotes.network import PLAIN, Elementwise, LayerGradient, Plain
+from resnotes.shortcuts import Identity, has_gradients, has_output
+
+# Units in a stretch: enough to share the cost of a call, few enough to find its arrays in the cache.
+STRETCH = 32
+
+
+class Workspace:
+    """Forward and backward passes of a network over inputs of one shape, in arrays of their own.
+
+    The two methods return the same `Trace` and the same `Gradients` each time, with new numbers in
+    the same arrays: copy what you want to keep. Parameters are read anew in each pass, so they may be
+    changed in between, in place or not, as long as their shapes and formats stay.
+
+    Kept are all states, what the way back needs, and the gradients of states and parameters. What one
+    operation writes for the next alone is not kept and stands as None: F_l(x_l), which only the addition
+    reads (``trace.units[l].branch_output``), and some of the ``input`` within ``gradients.units[l]``.
+
+    Arrays of a batch lie in memory with the batch innermost (they are Fortran-contiguous): adding a bias
+    and summing over the batch then run along the memory.
+
+    Parameters
+    ----------
+    net : Network
+    x : array_like, shape (n,) or (batch, n)
+        An example of the inputs to come: its shape and float format are theirs.
+
+    Raises
+    ------
+    ValueError
+        As from ``net.forward(x)``, and for a complex x.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from resnotes import Affine, Network, Unit, relu
+    >>> from resnotes.workspace import Workspace
+    >>> net = Network([Unit(branch=[Affine(np.eye(2)), relu])])
+    >>> work = Workspace(net, [1.0, -3.0])
+    >>> work.forward([2.0, -1.0]).states[-1]
+    array([ 4., -1.])
+    >>> work.backward([1.0, 1.0]).states[0]
+    array([2., 1.])
+    """
+
+    def __init__(self, net, x):
+        self.net = net
+        out, back = _Record(), _Record()
+        trace = net.forward(x)
+        net.span(trace)  # refuses a complex one
+        trace = net._forward(trace.states[0], out)
+        gradients = net._backward(trace, np.zeros_like(trace.states[-1]), back)
+        buffers, stretches = _Buffers(), list(back.stretches())
+        # Arrays that belong side by side are laid down first, then what is not kept, then the rest.
+        after = [_grouped(calls, _parameter_kind, partial(_parameter_steps, buffers)) for calls in stretches]
+        before = [_grouped(calls, _slope_kind, partial(_slope_steps, buffers)) for calls in stretches]
+        kept = trace.states + gradients.states + out.handed_on + back.handed_on
+        _pass_through_scratch(buffers, out.calls + back.calls, kept)
+        self._way_out = [call.step(buffers) for call in out.calls]
+        chain = [[call.step(buffers) for call in calls] for calls in stretches]
+        parts = zip(before, chain, after, strict=True)
+        self._way_back = [step for stretch in parts for part in stretch for step in part]
+        self.trace, self.gradients = buffers.moved(trace), buffers.moved(gradients)
+
+    def forward(self, x):
+        """Run the network; see `Network.forward`.
+
+        Parameters
+        ----------
+        x : array_like
+            Of the shape and float format of the example.
+
+        Returns
+        -------
+        Trace
+            The workspace's own.
+
+        Raises
+        ------
+        ValueError
+            If x is not finite or has another shape or format, or a layer refuses its input.
+        """
+        first = self.trace.states[0]
+        wanted = f"a real array of shape {first.shape} and dtype {first.dtype}, as the workspace was made for"
+        x = _validate.finite_array(x, "x", wanted, (1, 2))
+        if x.shape != first.shape or x.dtype != first.dtype:
+            _validate.refuse("x", _validate.describe(x), wanted)
+        np.copyto(first, x)
+        try:
+            _walk(self._way_out)
+        except ValueError:
+            self.net.forward(x)  # says in which unit
+            raise
+        return self.trace
+
+    def backward(self, g):
+        """Send a gradient back through the last forward pass; see `Network.backward`.
+
+        Parameters
+        ----------
+        g : array_like, the shape of x_L
+
+        Returns
+        -------
+        Gradients
+            The workspace's own.
+
+        Raises
+        ------
+        ValueError
+            If g has another shape or is not finite, or a layer refuses what comes back.
+        """
+        g = self.net._checked_gradient(self.trace, g)
+        np.copyto(self.gradients.states[-1], g)
+        try:
+            _walk(self._way_back)
+        except ValueError:
+            self.net.backward(self.trace, g)  # says in which unit
+            raise
+        return self.gradients
+
+
+def _walk(steps):
+    for step in steps:
+        step()
+
+
+class _Call:
+    """One operation of a pass: what it read and what it wrote."""
+
+    def __init__(self, layer, inputs, output):
+        self.layer, self.inputs, self.output = layer, inputs, output
+
+
+class _Forward(_Call):
+    def step(self, buffers):
+        x, out = buffers.of(self.inputs[0]), buffers.of(self.output)
+        if has_output(self.layer):
+            return partial(self.layer.output, x, out)
+        return lambda: _put(out, PLAIN.forward(self.layer, x, "layer"))
+
+
+class _Shortcut(_Call):
+    """A shortcut with a ``forward`` of its own; its second input is the branch's output, for the shape."""
+
+    def step(self, buffers):
+        x, residual = map(buffers.of, self.inputs)
+        out = buffers.of(self.output)
+        return lambda: _put(out, PLAIN.shortcut(self.layer, x, residual, "the last"))
+
+
+class _Add(_Call):
+    def step(self, buffers):
+        a, b = map(buffers.of, self.inputs)
+        return partial(np.add, a, b, buffers.of(self.output))
+
+
+class _Backward(_Call):
+    def __init__(self, layer, inputs, output, parameter, place):
+        super().__init__(layer, inputs, output)
+        self.parameter, self.place = parameter, place
+
+    def step(self, buffers):
+        x, g = map(buffers.of, self.inputs)
+        out, layer = buffers.of(self.output), self.layer
+        if _slope_kind(self) is not None:
+            return partial(np.multiply, g, out, out)  # where a slope step has written f'(x)
+        if has_gradients(layer):
+            return partial(layer.input_gradient, x, g, out)
+        kept = out, buffers.moved(self.parameter)
+        return lambda: _put(kept, _validate.sent_back(layer.backward(x, g), x))
+
+
+class _Record(Plain):
+    """Carries out a pass and writes down its calls, and the arrays that layers only hand on."""
+
+    def __init__(self):
+        self.calls, self.handed_on = [], []
+
+    def _noted(self, call):
+        self.calls.append(call)
+        return call.output
+
+    def forward(self, layer, x, *place):
+        out = super().forward(layer, x, *place)
+        if _passes(layer):
+            self.handed_on.append(x)
+            return x
+        return self._noted(_Forward(layer, (x,), _own(out)))
+
+    def shortcut(self, layer, x, residual, last):
+        carried = super().shortcut(layer, x, residual, last)
+        if _passes(layer):
+            return x
+        if not has_output(layer):
+            return self._noted(_Shortcut(layer, (x, residual), _own(carried)))
+        return self._noted(_Forward(layer, (x,), carried)) if np.ndim(carried) else carried
+
+    def backward(self, layer, x, g, *place):
+        result = super().backward(layer, x, g, *place)
+        if _passes(layer):
+            self.handed_on.append(g)
+            return result
+        result = LayerGradient(_own(result.input), _own(result.parameter))
+        self.calls.append(_Backward(layer, (x, g), result.input, result.parameter, place))
+        return result
+
+    def add(self, a, b):
+        return self._noted(_Add(None, (a, b), super().add(a, b)))
+
+    def stretches(self):
+        """The calls of a few units at a time; a unit ends with its addition on the way back."""
+        ends = [index + 1 for index, call in enumerate(self.calls) if isinstance(call, _Add)]
+        ends = [0, *ends[STRETCH - 1 : -1 : STRETCH], len(self.calls)]
+        return (self.calls[start:end] for start, end in pairwise(ends))
+
+
+def _passes(layer):
+    """Whether a layer hands on, both ways, the very array that it is given."""
+    parts = [getattr(type(layer), name, None) for name in ("output", "input_gradient")]
+    return has_output(layer) and has_gradients(layer) and parts == [Identity.output, Identity.input_gradient]
+
+
+def _own(value):
+    """A copy that nothing else refers to; of a tuple, of its parts."""
+    if isinstance(value, tuple):
+        return tuple(_own(part) for part in value)
+    return None if value is None else np.array(value)
+
+
+def _put(out, value):
+    """Write what a layer returned into the arrays that are kept for it."""
+    if isinstance(out, tuple) and isinstance(value, tuple) and len(value) == len(out):
+        for place, part in zip(out, value):
+            _put(place, part)
+    elif isinstance(out, np.ndarray) and np.shape(value) == out.shape:
+        np.copyto(out, value)
+    elif out is not None or value is not None:
+        _validate.refuse("result", _validate.describe(value), f"{_shapes(out)}, as in the first pass")
+
+
+def _shapes(value):
+    """Shapes and formats of an array, of a tuple of arrays, or None."""
+    if isinstance(value, tuple):
+        return tuple(_shapes(part) for part in value)
+    return None if value is None else (value.shape, value.dtype)
+
+
+class _Buffers:
+    """Where each array of the recorded passes lies from now on."""
+
+    def __init__(self):
+        self._places, self._blocks = {}, {}
+        self._lent = set()
+        self._kept = []  # an id is good while its object lives
+
+    def __contains__(self, array):
+        return id(array) in self._places
+
+    def assign(self, array, place):
+        self._places[id(array)] = place
+        self._kept.append(array)
+
+    def lend(self, array, place):
+        """Give an array a place that others use after it."""
+        self.assign(array, place)
+        self._lent.add(id(array))
+
+    def of(self, array):
+        """An array's buffer; a new one where it has none yet. A number is its own."""
+        if not isinstance(array, np.ndarray):
+            return array
+        if array not in self:
+            self.assign(array, _empty(*_shapes(array)))
+        return self._places[id(array)]
+
+    def blocks(self, arrays):
+        """Lay arrays of one shape side by side in a block, (count, ...).
+
+        Returns a list with that block alone. Where an array lies elsewhere already, each stays by
+        itself, and the list holds as many blocks of one.
+        """
+        names = tuple(map(id, arrays))
+        if names not in self._blocks:
+            if len(set(names) - self._places.keys()) < len(names):
+                return [self.of(array)[None] for array in arrays]
+            self._blocks[names] = _empty(*_shapes(arrays[0]), count=(len(arrays),))
+            self._assign_rows(arrays, self._blocks[names])
+        return [self._blocks[names]]
+
+    def parameters(self, gradients, count):
+        """Rows for gradients of parameters of one shape, in `count` blocks; of pairs, pairs of blocks."""
+        if isinstance(gradients[0], tuple):
+            return list(zip(*(self.parameters(part, count) for part in zip(*gradients, strict=True))))
+        if gradients[0] is None:
+            return [None] * count
+        block = np.empty((len(gradients),) + gradients[0].shape, gradients[0].dtype)
+        self._assign_rows(gradients, block)
+        return np.split(block, count)
+
+    def _assign_rows(self, arrays, block):
+        for row, array in enumerate(arrays):
+            self.assign(array, block[row, ...])
+
+    def moved(self, value):
+        """A trace, gradients or part of them with each array in its place."""
+        if id(value) in self._lent:
+            return None
+        if isinstance(value, np.ndarray):
+            return self.of(value)
+        if isinstance(value, (list, tuple)):
+            return type(value)(self.moved(part) for part in value)
+        if is_dataclass(value):
+            return type(value)(*(self.moved(getattr(value, field.name)) for field in fields(value)))
+        return value
+
+
+def _empty(shape, dtype, count=()):
+    """New arrays (n,) or (batch, n), the latter with the batch innermost in memory; `count` of them in a block."""
+    block = np.empty(count + shape[::-1], dtype)
+    return block.swapaxes(-1, -2) if len(shape) == 2 else block
+
+
+def _grouped(calls, kind, make):
+    """The steps that `make` gives for the backward calls of each kind; None is no kind."""
+    groups = {}
+    for call in calls:
+        if isinstance(call, _Backward) and kind(call) is not None:
+            groups.setdefault(kind(call), []).append(call)
+    return [step for group in groups.values() for step in make(group)]
+
+
+def _parameter_kind(call):
+    """What calls must share for their parameters' gradients to be computed together."""
+    if not has_gradients(call.layer) or call.parameter is None:
+        return None
+    kind = type(call.layer) if call.layer.stackable else id(call)
+    return kind, call.place, _shapes(call.inputs), _shapes(call.parameter)
+
+
+def _parameter_steps(buffers, calls):
+    """Compute the gradients of the parameters of layers of one kind: one product for all where it can be."""
+    blocks = [buffers.blocks(arrays) for arrays in zip(*(call.inputs for call in calls))]
+    if len(blocks[0]) != len(blocks[1]):
+        blocks = [[row[None] for block in one for row in block] for one in blocks]
+    if calls[0].output.ndim == 1:  # a single sample is a batch of one
+        blocks = [[block[:, None, :] for block in one] for one in blocks]
+    outs = buffers.parameters([call.parameter for call in calls], len(blocks[0]))
+    gradients = [call.layer.parameter_gradient for call in calls]
+    return [partial(*step) for step in zip(gradients, *blocks, outs)]
+
+
+def _slope_kind(call):
+    """What calls must share for their slopes to be computed together: the activation and the shape."""
+    layer = call.layer
+    if not isinstance(layer, Elementwise) or not has_gradients(layer):
+        return None
+    if type(layer).input_gradient is not Elementwise.input_gradient:
+        return None
+    return id(layer), call.place, _shapes((*call.inputs, call.output))
+
+
+def _slope_steps(buffers, calls):
+    """Compute the slopes of one activation where the gradients at its inputs will stand."""
+    inputs, outputs = (
+        buffers.blocks(arrays) for arrays in ([c.inputs[0] for c in calls], [c.output for c in calls])
+    )
+    if len(inputs) != len(outputs):
+        inputs, outputs = ([row[None] for block in one for row in block] for one in (inputs, outputs))
+    return [partial(calls[0].layer.slope, *pair) for pair in zip(inputs, outputs)]
+
+
+def _pass_through_scratch(buffers, calls, kept):
+    """Let what one call writes for the next alone lie in a scratch array, one for each shape."""
+    reads = Counter(id(array) for call in calls for array in call.inputs)
+    reads.update(map(id, kept))
+    scratch = {}
+    for call, following in pairwise(calls):
+        array = call.output
+        read_next = any(array is other for other in following.inputs)
+        if read_next and reads[id(array)] == 1 and array not in buffers:
+            shape = _shapes(array)
+            if shape not in scratch:
+                scratch[shape] = _empty(*shape)
+            buffers.lend(array, scratch[shape])

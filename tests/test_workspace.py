@@ -1,0 +1,289 @@
+"""Repeated passes against single ones: the same numbers, in the same arrays each time."""
+
+import doctest
+import re
+
+import numpy as np
+import pytest
+from random_networks import ACTIVATIONS, SHORTCUTS, assert_near, build, draw
+
+import resnotes.workspace
+from resnotes import Affine, Network, Unit, identity, relu, tanh
+from resnotes.network import Elementwise
+from resnotes.paths import jacobian_by_length
+from resnotes.shortcuts import Diagonal, Identity, Layer, Projection, Scale, StopGradient
+from resnotes.workspace import STRETCH, Workspace
+
+
+def parts(value, path=""):
+    """Every array in a trace or in gradients, by where it stands."""
+    if isinstance(value, (np.ndarray, np.generic)):
+        yield path, value
+    elif isinstance(value, (list, tuple)):
+        for index, part in enumerate(value):
+            yield from parts(part, f"{path}[{index}]")
+    elif hasattr(value, "__dataclass_fields__"):
+        for name in value.__dataclass_fields__:
+            yield from parts(getattr(value, name), f"{path}.{name}")
+
+
+def assert_same(got, wanted, tolerance):
+    """All that is kept agrees, and what is not kept is of the kind the documentation names."""
+    kept = dict(parts(got))
+    for path, array in parts(wanted):
+        if path in kept:
+            assert kept[path].dtype == array.dtype, path
+            assert_near(kept[path], array, tolerance)
+        else:
+            assert path.endswith(".branch_output") or re.search(r"units.*\.(input|sum)$", path), path
+    return kept
+
+
+def assert_repeats(net, x, rng, change=lambda: None):
+    """Three passes through a workspace, each with another input, against `Network`'s own."""
+    work = Workspace(net, x)
+    tolerance = 1e-12 if x.dtype == np.float64 else 1e-4
+    arrays = None
+    for _ in range(3):
+        x = (x + rng.normal(size=x.shape) / 8).astype(x.dtype)
+        trace = net.forward(x)
+        g = rng.normal(size=trace.states[-1].shape)
+        gradients = net.backward(trace, g)
+        again, back = work.forward(x), work.backward(g)
+        kept = assert_same(again, trace, tolerance) | assert_same(back, gradients, tolerance)
+        assert arrays is None or all(kept[path] is arrays[path] for path in kept)
+        arrays = kept
+        change()
+    return work
+
+
+@pytest.mark.parametrize("shortcut", SHORTCUTS)
+@pytest.mark.parametrize("batch", [None, 1, 3])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_against_single_passes(shortcut, batch, dtype):
+    rng = np.random.default_rng(sum(map(ord, shortcut)))
+    for activation in ACTIVATIONS:
+        for after in ACTIVATIONS:
+            parameters, units, x = draw(rng, 3, [shortcut] * 3, activation, [after] * 3, batch)
+            parameters = [p.astype(dtype) for p in parameters]
+
+            def change(parameters=parameters):
+                for parameter in parameters:
+                    parameter *= dtype(0.9)
+
+            net = build(parameters, units)
+            work = assert_repeats(net, x.astype(dtype), rng, change)
+            trace = work.forward(x.astype(dtype))
+            assert_near(net.jacobian(trace), net.jacobian(net.forward(x.astype(dtype))), 1e-5)
+
+
+@pytest.mark.parametrize("depth", [1, STRETCH, STRETCH + 1, 2 * STRETCH + 7])
+@pytest.mark.parametrize("batch", [None, 5])
+def test_stretches_of_units(depth, batch):
+    rng = np.random.default_rng(depth)
+    units = []
+    for _ in range(depth):
+        W1, W2 = rng.normal(size=(2, 4, 4)) / 8
+        units.append(Unit([Affine(W1, rng.normal(size=4)), relu, Affine(W2)], shortcut=Scale(0.9)))
+    units.append(Unit([Affine(rng.normal(size=(3, 4)))], shortcut=Projection(W1[:3])))
+    work = assert_repeats(Network(units), rng.normal(size=(4,) if batch is None else (batch, 4)), rng)
+    first = work.gradients.units[0]
+    assert first.branch[2].bias is None and first.shortcut.bias is None
+    assert all(state is not None for state in work.trace.states + work.gradients.states)
+
+
+def test_one_unit_in_several_places():
+    rng = np.random.default_rng(0)
+    unit = Unit([Affine(rng.normal(size=(3, 3)) / 4, np.ones(3)), tanh], after=tanh)
+    assert_repeats(Network([unit] * 5), rng.normal(size=(2, 3)), rng)
+
+
+def test_several_affine_layers_in_a_row():
+    rng = np.random.default_rng(1)
+    A, B, C = rng.normal(size=(3, 4, 4)) / 4
+    pre = Unit([relu, Affine(A), Affine(B, C[0]), relu, Affine(C)], shortcut=Diagonal(A[0]))
+    assert_repeats(Network([pre, Unit([identity]), Unit([tanh], after=relu), pre]), rng.normal(size=(6, 4)), rng)
+
+
+class Turned(Layer):
+    """Deriving from `Layer` and defining both methods; its state is handed on where there is nothing to do."""
+
+    def __init__(self, matrix):
+        self.matrix = matrix
+
+    def forward(self, x):
+        return x if self.matrix is None else x @ self.matrix
+
+    def backward(self, x, g):
+        return (g, None) if self.matrix is None else (g @ self.matrix.T, np.sum(x))
+
+
+class Cached(Layer):
+    """Returns one array of its own again and again, and a constant for its parameter."""
+
+    zeros = np.zeros((2, 3))
+
+    def forward(self, x):
+        return self.zeros
+
+    def backward(self, x, g):
+        return self.zeros, (0.0, 1.0)
+
+
+class Leaky(Elementwise):
+    """An activation with a number of its own, so that two of them have different slopes."""
+
+    def __init__(self, slope):
+        self.negative = slope
+
+    def output(self, x, out=None):
+        return np.multiply(x, np.where(x > 0, 1, self.negative), out=out)
+
+    def slope(self, x, out=None):
+        return np.add(np.where(x > 0, 1, self.negative), 0, out=out)
+
+
+class OwnWay(Affine):
+    """An Affine whose way back alone is another one: it must be the one that counts."""
+
+    def backward(self, x, g):
+        return 2 * g, (np.ones_like(self.weight), None)
+
+
+class OwnSlope(Leaky):
+    def input_gradient(self, x, g, out=None):
+        return np.multiply(g, 3.0, out=out)
+
+
+@pytest.mark.parametrize("layers", [
+    [Turned(None)], [Turned(np.eye(3)[::-1])], [Cached()], [Leaky(0.1), Leaky(0.7)], [OwnWay(np.eye(3))],
+    [OwnSlope(0.2)], [StopGradient(Turned(None))],
+], ids=lambda layers: type(layers[0]).__name__)  # fmt: skip
+@pytest.mark.parametrize("place", ["branch", "shortcut", "after"])
+def test_layers_of_ones_own(layers, place):
+    rng = np.random.default_rng(2)
+    units = []
+    for layer in layers * 2:
+        W = rng.normal(size=(3, 3))
+        chosen = {"branch": [Affine(W), layer, Affine(W.T)]} if place == "branch" else {place: layer}
+        units.append(Unit(**({"branch": [Affine(W), tanh]} | chosen)))
+    assert_repeats(Network(units), rng.normal(size=(2, 3)), rng)
+
+
+def test_a_layer_that_turns_from_nothing_to_something():
+    """What a layer handed on in the first pass is no promise for the next."""
+    rng = np.random.default_rng(3)
+    layer = Turned(None)
+    net = Network([Unit([layer], shortcut=Scale(0.5)), Unit([Affine(np.eye(3))])])
+    work = Workspace(net, np.ones((2, 3)))
+    layer.matrix = rng.normal(size=(3, 3))
+    x = rng.normal(size=(2, 3))
+    assert_near(work.forward(x).states[-1], net.forward(x).states[-1], 1e-13)
+    with pytest.raises(ValueError, match="result: got .*wanted None, as in the first pass"):
+        work.backward(x)
+
+
+def test_a_parameter_may_be_exchanged():
+    net = Network([Unit([Affine(np.eye(2), np.zeros(2))])])
+    work = Workspace(net, [1.0, 2.0])
+    net.units[0].branch[0].weight = np.array([[0.0, 3.0], [1.0, 0.0]])
+    net.units[0].branch[0].bias = np.array([1.0, 0.0])
+    np.testing.assert_array_equal(work.forward([1.0, 2.0]).states[-1], [8, 3])
+    np.testing.assert_array_equal(work.backward([1.0, 1.0]).states[0], [2, 4])
+
+
+def test_a_trace_of_a_workspace_is_a_trace():
+    rng = np.random.default_rng(4)
+    net = Network([Unit([Affine(W), tanh]) for W in rng.normal(size=(5, 3, 3))])
+    x = rng.normal(size=(2, 3))
+    trace, plain = Workspace(net, x).forward(x), net.forward(x)
+    assert_near(net.backward(trace, x).states[0], net.backward(plain, x).states[0], 1e-13)
+    assert_near(jacobian_by_length(net, trace), jacobian_by_length(net, plain), 1e-13)
+
+
+NET = Network([Unit([Affine(np.eye(2)), relu]), Unit([Affine(np.eye(2))])])
+
+
+@pytest.mark.parametrize("call, name", [
+    (lambda: Workspace(NET, [1.0, np.nan]), "x"),
+    (lambda: Workspace(NET, [1j, 1.0]), "trace"),
+    (lambda: Workspace(NET, [1.0, 2.0, 3.0]), "x"),
+    (lambda: Workspace(NET, [1.0, 2.0]).forward([1.0, np.inf]), "x"),
+    (lambda: Workspace(NET, [1.0, 2.0]).forward([[1.0, 2.0]]), "x"),
+    (lambda: Workspace(NET, [1.0, 2.0]).forward([1.0]), "x"),
+    (lambda: Workspace(NET, [1.0, 2.0]).forward([1j, 2.0]), "x"),
+    (lambda: Workspace(NET, [1.0, 2.0]).forward(np.ones(2, np.float32)), "x"),
+    (lambda: Workspace(NET, [1.0, 2.0]).forward("x"), "x"),
+    (lambda: Workspace(NET, [1.0, 2.0]).backward([1.0]), "g"),
+    (lambda: Workspace(NET, [1.0, 2.0]).backward([np.nan, 1.0]), "g"),
+])  # fmt: skip
+def test_bad_input(call, name):
+    with pytest.raises(ValueError, match=rf"(^|\W){name}: got .*wanted "):
+        call()
+
+
+class Picky(Layer):
+    """Refuses what is negative, on both ways."""
+
+    def forward(self, x):
+        if np.any(x < 0):
+            raise ValueError("x: got a negative number, wanted none")
+        return x * 1
+
+    def backward(self, x, g):
+        if np.any(g < 0):
+            raise ValueError("g: got a negative number, wanted none")
+        return g * 1, None
+
+
+def test_an_error_says_where():
+    work = Workspace(Network([Unit([relu]), Unit([relu, Picky()], after=Picky())]), [1.0])
+    with pytest.raises(ValueError, match="^unit 1: after .*Picky.*: x: got a negative"):
+        work.forward([-1.0])
+    work.forward([1.0])
+    with pytest.raises(ValueError, match="^unit 1: after .*Picky.*: g: got a negative"):
+        work.backward([-1.0])
+
+
+def test_a_parameter_of_another_shape_is_refused():
+    net = Network([Unit([Affine(np.eye(2))])])
+    work = Workspace(net, [1.0, 2.0])
+    net.units[0].branch[0].weight = np.eye(3)
+    with pytest.raises(ValueError):
+        work.forward([1.0, 2.0])
+
+
+@pytest.mark.parametrize("damage", ["slopes", "parameters", "scratch"])
+def test_the_comparison_sees_damage(monkeypatch, damage):
+    """Steps left out, or a scratch array for what is read later on, must not go unnoticed."""
+    if damage == "scratch":
+
+        def lend_everything(buffers, calls, kept):
+            for call in calls:
+                if call.output not in buffers:
+                    buffers.assign(call.output, shared)
+
+        shared = np.empty((3, 2)).T
+        monkeypatch.setattr(resnotes.workspace, "_pass_through_scratch", lend_everything)
+    else:
+        name = {"slopes": "_slope_steps", "parameters": "_parameter_steps"}[damage]
+        real = getattr(resnotes.workspace, name)
+        monkeypatch.setattr(resnotes.workspace, name, lambda *a: real(*a)[1:])
+    rng = np.random.default_rng(5)
+    units = [Unit([Affine(W), tanh, Affine(W)], after=tanh) for W in rng.normal(size=(3, 3, 3))]
+    with pytest.raises(AssertionError), np.errstate(all="ignore"):
+        assert_repeats(Network(units), rng.normal(size=(2, 3)), rng)
+
+
+def test_examples_in_the_docstrings():
+    result = doctest.testmod(resnotes.workspace)
+    assert result.attempted > 0 and result.failed == 0
+
+
+def test_what_needs_no_step_has_none():
+    """Identities hand their array on, and the slopes of a stretch are one step."""
+    W = np.eye(3)
+    work = Workspace(Network([Unit([Affine(W), relu], Identity()) for _ in range(STRETCH)]), np.ones((2, 3)))
+    assert work.trace.units[0].branch_output is None  # not kept, so not shown as something else
+    assert len(work._way_out) == 3 * STRETCH
+    assert len(work._way_back) == 3 * STRETCH + 2
