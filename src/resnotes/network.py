@@ -90,7 +90,7 @@ class ReLU(Elementwise):
     def output(self, x, out=None):
         if x.dtype.kind == "c":
             return np.where(x.real > 0, x, 0)
-        return np.maximum(x, x.dtype.type(0), out=out)
+        return np.fmax(x, x.dtype.type(0), out=out)  # NaN is not above 0 and gives 0
 
     def slope(self, x, out=None):
         return np.greater(x, 0, out=np.empty_like(x) if out is None else out)
