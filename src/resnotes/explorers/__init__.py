@@ -5,5 +5,6 @@ and observed from Python; its static picture stands wherever no JavaScript runs.
 """
 
 from resnotes.explorers.lambda_depth import LambdaDepth
+from resnotes.explorers.paths import Paths
 
-__all__ = ["LambdaDepth"]
+__all__ = ["LambdaDepth", "Paths"]

@@ -1,0 +1,61 @@
+"""Paths."""
+
+import itertools
+
+import numpy as np
+
+from resnotes import Affine, Network, Unit, tanh
+from resnotes.explorers import Paths
+from resnotes.explorers.paths import CENTRED
+
+from .case import Case
+
+
+def own_network():
+    rng = np.random.default_rng(5)
+    units = [Unit([Affine(rng.normal(size=(4, 4)) / 6), tanh]) for _ in range(15)]
+    return Paths(network=Network(units), x=rng.normal(size=4))
+
+
+CASE = Case(
+    explorer=Paths,
+    chapter="05_unrolled_sum",
+    grid=[
+        {"n": n, "lam": lam, "r": r}
+        for n, lam, r in itertools.product(
+            [1, 2, 3, 7, 54, 55, 333, 1000],
+            [0.0, 1e-9, 0.3, 0.9, 1.0, 2.0],
+            [-2.0, -1.0, -0.3, -1e-9, 0.0, 0.01, CENTRED, 1.0, 2.0],
+        )
+    ],
+    extremes=[
+        (
+            {"n": 1000, "lam": 2.0, "r": 2.0},
+            "1000 units make 1.07 × 10³⁰¹ paths, 500 branches long in the mean",
+        ),
+        (
+            {"n": 54, "lam": 0.0, "r": 0.5},
+            "the mean is 54: length 54 alone carries 100 % of it, with 1 path, 5.55 × 10⁻¹⁷ of all",
+        ),
+        ({"n": 54, "lam": 1.0, "r": 0.0}, "length 0 alone carries 100 % of it"),
+        (
+            {"n": 10, "lam": 0.5, "r": -0.5},
+            "even lengths carry 0.5 times what entered, odd ones −0.5, together 0.",
+        ),
+        ({"n": 3, "lam": 0.0, "r": 0.0}, "no path carries anything"),
+        ({"n": 1, "lam": 1.0, "r": 1.0}, "1 unit makes 2 paths, 0.5 branches long in the mean"),
+    ],
+    refused=[
+        ({"n": 2.5}, "n"),
+        ({"n": 0}, "n"),
+        ({"n": 1001}, "n"),
+        ({"lam": -1.0}, "lam"),
+        ({"r": -2.5}, "r"),
+    ],
+    largest={"n": 1000, "lam": 1.0, "r": 0.5},
+    wrong=(
+        "(found[k] * ((n - k) * p)) / ((k + 1) * q)",
+        "(found[k] * ((n - k) * p)) / ((k + 1) * q) * (1 + 1e-11)",
+    ),
+    own=own_network,
+)
