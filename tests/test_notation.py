@@ -77,7 +77,7 @@ def test_every_quantity_name_is_among_the_symbols_looked_for():
     unprinted = {"Jhat"}  # the Jacobian that belongs to the map F-hat; no equation prints it
     assert names - unprinted == {
         entry.key[1] for entry in NOTATION if entry.key[0] in ("map", "matrix", "number")
-    } - {"I"}
+    }
     assert all("Jhat" not in entry.latex for entry in EQUATIONS.values())
 
 

@@ -1,10 +1,22 @@
 """The printer: what people read."""
 
 import pytest
-from sympy import Rational, S, Symbol, binomial, exp
+from sympy import Limit, Rational, S, Symbol, binomial, exp, oo
 
 from resnotes.equations import EQUATIONS
-from resnotes.symbolic.algebra import Factor, L, OrderedProduct, OrderedSum, Partial, Scalar, Transpose, i, j, l
+from resnotes.symbolic.algebra import (
+    Factor,
+    L,
+    Mean,
+    OrderedProduct,
+    OrderedSum,
+    Partial,
+    Scalar,
+    Transpose,
+    i,
+    j,
+    l,
+)
 from resnotes.symbolic.printing import aligned, equation, latex, system
 from resnotes.symbolic.quantities import D, E, F, H, J, g, lam, lambdas, x
 
@@ -61,3 +73,14 @@ def test_no_registered_equation_needs_a_macro_of_ours_or_has_loose_ends():
         assert text.count(r"\left") == text.count(r"\right"), label
         assert "Factor" not in text and "Scalar" not in text and "_unrolled" not in text, label
         assert "$" not in text, label
+
+
+def test_means_and_traces_stand_behind_the_other_factors_of_a_fraction():
+    n, v, trace = Symbol("n"), Scalar("v", 2), Scalar("trS", l + 1)
+    assert latex(v * trace * Mean(g(1)) / (2 * n)) == r"\frac{v_{2} \operatorname{tr}(S_{l + 1}) \mathbb{E}\left[g_{1}\right]}{2 n}"
+    assert latex(-v * trace / n) == r"- \frac{v_{2} \operatorname{tr}(S_{l + 1})}{n}"
+
+
+def test_the_limit_of_a_number_is_a_number():
+    n = Symbol("n")
+    assert equation(Limit(1 / n + 1, n, oo), S.One).endswith("= 1")

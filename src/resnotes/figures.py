@@ -292,3 +292,43 @@ def spectra(series, ylabel="singular value of the product"):
     axes.set_ylabel(ylabel, fontsize=9)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", frameon=False, fontsize=9, ncols=4)
     return figure
+
+
+def law_and_measured(series, xlabel, ylabel):
+    """Laws as lines and measured means as markers, and under them measured over law with error bars.
+
+    Parameters
+    ----------
+    series : dict of str to (x, law, x_measured, mean, error)
+        At most six; x_measured among x. An error bar is two standard errors to each side.
+    xlabel, ylabel : str
+    """
+    figure, (above, below) = plt.subplots(2, figsize=(7, 5.4), sharex=True, layout="constrained",
+                                          gridspec_kw={"height_ratios": (3, 2)})
+    plt.close(figure)
+    styles = ((BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", ":"), (GREY, "D", "-."),
+              (BLUE, "v", (0, (6, 2, 1, 2))), (ORANGE, "P", (0, (1, 3))))
+    for number, (name, (x, law, at, mean, error)) in enumerate(series.items()):
+        colour, marker, line = styles[number]
+        style = {"color": colour, "marker": marker, "markersize": 5, "markerfacecolor": "white"}
+        above.plot(x, law, linestyle=line, linewidth=1.3, markevery=[0], label=name, **style)
+        above.plot(at, mean, linestyle="none", **style)
+        expected = np.interp(at, x, law)
+        # Side by side, so that bars at one depth do not cover each other.
+        beside = np.asarray(at) * 1.05 ** (number - (len(series) - 1) / 2)
+        below.errorbar(beside, mean / expected, yerr=2 * np.asarray(error) / expected, linestyle="none",
+                       capsize=2.5, **style)
+    below.axhline(1, color=GREY, linewidth=0.8)
+    above.set_yscale("log")
+    above.set_xscale("log", base=2)
+    below.xaxis.set_major_formatter("{x:.0f}")
+    below.set_xlabel(xlabel)
+    above.set_ylabel(ylabel, fontsize=9)
+    below.set_ylabel("measured / law", fontsize=9)
+    for axes in (above, below):
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(True, color="#dddddd", linewidth=0.6)
+        axes.set_axisbelow(True)
+    figure.legend(*above.get_legend_handles_labels(), loc="outside upper center", frameon=False, fontsize=9,
+                  ncols=min(3, len(series)))
+    return figure

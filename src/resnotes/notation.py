@@ -11,7 +11,18 @@ from dataclasses import dataclass
 from sympy import Expr, Symbol, preorder_traversal
 
 from .equations import EQUATIONS
-from .symbolic import activation, bounds, forward, merge, operators, precision, printing, scaling, unrolled
+from .symbolic import (
+    activation,
+    bounds,
+    forward,
+    initialisation,
+    merge,
+    operators,
+    precision,
+    printing,
+    scaling,
+    unrolled,
+)
 from .symbolic.algebra import Application, Factor, L, Map, Mean, Norm, Partial, Scalar, Transpose, i, j, l
 from .symbolic.backward import K, a, theta, upstream
 from .symbolic.quantities import D, E, F, H, J, W, after, b, g, lam, relu, shortcut, x, y
@@ -22,8 +33,9 @@ from math import comb
 import numpy as np
 from resnotes import Affine, Network, Unit, four_layer, relu, softmax_cross_entropy, tanh
 from resnotes.losses import cross_entropy, half_squared_error
+from resnotes.initialisation import branch_strength
 from resnotes.magnitudes import FORMATS, shortcut_product
-from resnotes.normalisation import BatchNormTraining
+from resnotes.normalisation import BatchNormTraining, LayerNorm
 from resnotes.paths import gradient_by_shortcut, jacobian_by_length
 from resnotes.precision import round_to, stall
 from resnotes.shortcuts import Gate, Projection, Scale, StopGradient, Subsample, ZeroPad
@@ -72,6 +84,13 @@ opening = gate.opening(at_gate)
 pick = Subsample(1, 2, 5)            # five numbers for every three that are kept
 pad = ZeroPad(pick.n_out, m)
 masks = rng.random(L) < 0.5
+
+# One branch with m hidden components, its factor, and a normalisation.
+up, down = rng.standard_normal((m, n)), rng.standard_normal((n, m))
+scaled = Network([Unit([Affine(up), relu, Affine(down), Scale(0.5)]) for _ in range(L)])
+seen = scaled.forward(draw(n))
+felt = scaled.backward(seen, draw(n))
+norm = LayerNorm(epsilon=0)
 """
 
 
@@ -125,8 +144,8 @@ def key(node: Expr) -> tuple | None:
     if isinstance(node, (Map, Factor)):
         kind = "map" if isinstance(node, Map) else "number" if isinstance(node, Scalar) else "matrix"
         return kind, node.name, len(node.indices)
-    if isinstance(node, Symbol):
-        return "index", node.name
+    if isinstance(node, Symbol):  # a limit holds its direction as a symbol
+        return None if node.name in ("+", "-") else ("index", node.name)
     if isinstance(node, precision.fl):
         return "function", "fl"
     if isinstance(node, _SIGNS):
@@ -731,6 +750,86 @@ _ENTRIES = (
         "after-batch-jacobian",
     ),
     Entry(activation.gain, "the same gain, for one component", "held.weight[0]", (), "after-batch-jacobian"),
+    # 9. Gradients at initialisation
+    Entry(
+        initialisation.beta(l),
+        "factor on the branch of unit $l$",
+        "scaled.units[l].branch[3].weight",
+        (),
+        "init-unit",
+        "In chapter 8 the same letter is the shift of a normalisation.",
+    ),
+    Entry(initialisation.A, "any matrix with as many rows and columns as the state", "np.eye(n)", ("n", "n"), "init-branch"),
+    Entry(
+        initialisation.Phi,
+        "Jacobian of a ReLU inside a branch: a diagonal of zeros and ones",
+        "relu.jacobian(seen.units[l].branch[1])",
+        ("m", "m"),
+        "init-branch",
+    ),
+    Entry(initialisation.trA, "trace of $A$", "np.trace(np.eye(n))", (), "init-branch"),
+    Entry(
+        initialisation.variance(forward.k),
+        "variance of the entries of $W_k$ at initialisation, times the number of columns of $W_k$",
+        "np.var(up) * n",
+        (),
+        "init-branch",
+        "In chapter 8 the same letter is the variance of what a branch adds.",
+    ),
+    Entry(initialisation.h, "width of a branch's hidden layer", "len(up)", (), "init-branch"),
+    Entry(
+        initialisation.q,
+        "share of positive components of the state",
+        "np.mean(seen.states[l] > 0)",
+        (),
+        "init-relu-first",
+        "In chapter 7 the same letter is a probability of dropout.",
+    ),
+    Entry(
+        initialisation.second(l),
+        r"mean of $g_l^{\top} g_l$ over the weights of the units from $l$ on",
+        "np.mean([felt.states[l][:, np.newaxis] * felt.states[l]], axis=0)",
+        ("n", "n"),
+        "init-second-moment",
+        "In chapter 7 the same letter is the opening of a gate.",
+    ),
+    Entry(
+        initialisation.trace(l), "its trace", "np.trace(felt.states[l][:, np.newaxis] * felt.states[l])", (), "init-second-moment"
+    ),
+    Entry(
+        initialisation.kappa,
+        "strength of a branch: the mean factor on the squared length of a gradient",
+        "branch_strength([2.0, 1.0])",
+        (),
+        "init-second-moment",
+    ),
+    Entry(initialisation.alpha, "one factor on a branch that is learned", "scaled.units[l].branch[3].weight", (), "init-zero-scale"),
+    Entry(
+        initialisation.state,
+        "state at one unit",
+        "seen.states[l]",
+        ("n",),
+        "init-zero-last",
+        "In chapter 3 the same letter is what the activation is applied to.",
+    ),
+    Entry(
+        initialisation.whole_branch,
+        "branch of one unit",
+        "scaled.units[l].branch",
+        None,
+        "init-zero-scale",
+        "In chapter 3 the same letter is the activation on the branch.",
+    ),
+    Entry(initialisation.z, "state after layer normalisation", "norm(seen.states[l])", ("n",), "init-norm"),
+    Entry(initialisation.std, "standard deviation of the components of $x$", "np.std(seen.states[l])", (), "init-norm"),
+    Entry(
+        initialisation.N,
+        "Jacobian of the normalisation",
+        "norm.jacobian(seen.states[l])",
+        ("n", "n"),
+        "init-pre-unit",
+        "In chapter 8 the same letter is the Jacobian of a batch normalisation.",
+    ),
 )
 #: In the order in which the book introduces them.
 NOTATION: tuple[Entry, ...] = tuple(

@@ -450,7 +450,8 @@ def evaluate(expression: Expr, value_of: Callable[[Expr], object], eye: Callable
         if isinstance(node, (Factor, Partial, Norm, Mean)):
             return value_of(node)
         if isinstance(node, Transpose):
-            return value(node.args[0]).T
+            inner = value(node.args[0])
+            return inner.mT if hasattr(inner, "mT") else inner.T  # a stack of matrices has its index in front
         if isinstance(node, Add):
             total = value(node.args[0])
             for term in node.args[1:]:
@@ -481,7 +482,7 @@ def evaluate(expression: Expr, value_of: Callable[[Expr], object], eye: Callable
 def _plus(left, right, eye):
     if hasattr(left, "shape") != hasattr(right, "shape"):
         matrix, number = (left, right) if hasattr(left, "shape") else (right, left)
-        return matrix + number * eye(matrix.shape[0])
+        return matrix + number * eye(matrix.shape[-1])
     return left + right
 
 

@@ -6,10 +6,10 @@ order of the field's habit: the shortcut first, then what passes through branche
 
 from __future__ import annotations
 
-from sympy import Abs, Add, Eq, Expr, Ge, Le, Mul, S, binomial
+from sympy import Abs, Add, Eq, Expr, Ge, Le, Mul, S, binomial, fraction
 from sympy.printing.latex import LatexPrinter
 
-from .algebra import Application, Factor, OrderedSum, Scalar, Transpose, _OverIndex
+from .algebra import Application, Factor, Mean, OrderedSum, Scalar, Transpose, _OverIndex
 
 #: Names whose LaTeX is not simply the name.
 LATEX_NAMES = {
@@ -18,6 +18,7 @@ LATEX_NAMES = {
     "ubar": r"\bar g", "theta": r"\theta", "trJ": r"\operatorname{tr} J", "phi": r"\phi",
     "Ws": "W_s", "Winv": "W^{-1}",
     "eta": r"\eta", "kstar": r"k^{\star}", "gscaled": r"g^{(S)}", "sigma": r"\sigma", "rho": r"\rho",
+    "kappa": r"\kappa", "Phi": r"\Phi", "std": "s", "alpha": r"\alpha",
     "gprinted": r"g^{\text{printed}}", "gstop": r"g^{\text{stop}}",
     "Eliteral": r"\mathcal{E}^{\text{literal}}", "Esquared": r"\mathcal{E}^{\text{squared}}",
     "s": r"\operatorname{softmax}(x_5)",
@@ -26,6 +27,8 @@ LATEX_NAMES = {
     "sigmalow": r"\underline{\sigma}", "sigmahigh": r"\overline{\sigma}", "sigmasecond": r"\tilde\sigma",
     "Phi": r"\Phi",
 }
+#: Traces of a quantity with indices: its name.
+TRACES = {"trA": "A", "trS": "S"}
 #: Quantities that mark a term as passing through a branch, or as coming last by habit (a bias).
 BRANCH_NAMES = {"J", "F", "Fhat", "M", "b", "beta"}
 
@@ -51,6 +54,8 @@ class BookPrinter(LatexPrinter):
     """SymPy's LaTeX printer, taught the ordered algebra."""
 
     def _name(self, name, indices):
+        if name in TRACES:
+            return rf"\operatorname{{tr}}({self._name(TRACES[name], indices)})"
         head = LATEX_NAMES.get(name, name)
         if not indices:
             return head
@@ -158,13 +163,27 @@ class BookPrinter(LatexPrinter):
             return not power.exp.is_Add and power.exp.could_extract_minus_sign()
 
         plain = all(not (s.is_Rational and s.q != 1) and not (s.is_Pow and below_the_line(s)) for s in scalars)
+        if not plain and any(self._opens_to_the_right(s) for s in scalars):
+            sign = "- " if expr.could_extract_minus_sign() else ""
+            above, below = fraction(-expr if sign else expr)
+            return rf"{sign}\frac{{{self._print_in_order(Mul.make_args(above))}}}{{{self._print(below)}}}"
         if not plain or not expr.has(Factor):
             return super()._print_Mul(expr)
         sign = ""
         if expr.could_extract_minus_sign():
             sign, scalars = "-", [s for s in Mul.make_args(-expr) if s != 1]
-        ordered = sorted(scalars, key=lambda s: (not s.is_Number, not s.is_Symbol, not isinstance(s, (_OverIndex, binomial)), not isinstance(s, Scalar), s.is_Function, str(s)))
-        return sign + " ".join(self._in_product(s, last=(k == len(ordered) - 1)) for k, s in enumerate(ordered))
+        return sign + self._print_in_order(scalars)
+
+    @staticmethod
+    def _opens_to_the_right(scalar):
+        """A trace or a mean: it stands behind the other factors."""
+        return isinstance(scalar, Mean) or (isinstance(scalar, Scalar) and scalar.name in TRACES)
+
+    def _print_in_order(self, scalars):
+        ordered = sorted((s for s in scalars if s != 1), key=lambda s: (
+            not s.is_Number, not s.is_Symbol, not isinstance(s, (_OverIndex, binomial)),
+            isinstance(s, Mean), self._opens_to_the_right(s), not isinstance(s, Scalar), s.is_Function, str(s)))
+        return " ".join(self._in_product(s, last=(k == len(ordered) - 1)) for k, s in enumerate(ordered))
 
 
 class _TransposedProduct(Expr):
@@ -201,7 +220,7 @@ LONGEST_LINE = 110
 
 def _side(expression: Expr, of: Expr) -> str:
     """One side of an equation; a lone 1 that stands for a matrix prints as I."""
-    return "I" if expression == 1 and not of.is_commutative else latex(expression)
+    return "I" if expression == 1 and of.is_commutative is False else latex(expression)
 
 
 def _broken(expression: Expr, text: str) -> list[str]:

@@ -25,6 +25,16 @@ from .core import (
     same,
     worlds,
 )
+from .initialisation import (
+    AllNetworks,
+    Ensemble,
+    FairCoins,
+    Normalised,
+    OneBranch,
+    ReluFirst,
+    Squares,
+    ZeroLast,
+)
 from .notes import (
     Block,
     Cancelling,

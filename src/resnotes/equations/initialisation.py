@@ -1,0 +1,63 @@
+"""The equations of chapter 9."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from .. import verify
+from ..symbolic import initialisation as chapter
+from ..symbolic.algebra import l
+from .entry import Equation, chain, eq, together
+
+CHAPTER = "09_at_initialisation"
+#: What holds of the branch W_2 ReLU(W_1 x) exactly, by ``init-branch``.
+BRANCH = (chapter.MEAN_FREE, chapter.GIVEN)
+NO_EPSILON = ("epsilon = 0 in the normalisation",)
+
+
+def build() -> list[Equation]:
+    branch, law, pre = chapter.branch(), chapter.law(), chapter.pre_unit()
+    here = partial(Equation, chapter=CHAPTER)
+    ensemble = partial(here, method="exhaustive", world=verify.AllNetworks, cases=8)
+    one_branch = partial(here, method="exhaustive", world=verify.OneBranch, cases=12)
+    normalised = partial(here, method="exhaustive", world=verify.Normalised, cases=12, assumptions=NO_EPSILON)
+    return [
+        here("init-unit", expression=eq(*chapter.unit), method="definition", world=verify.AllNetworks, cases=8,
+             rests_on=("forward-unit",)),
+        one_branch("init-branch", expression=chain(branch.quantity, *(step.expression for step in branch.steps)),
+                   proofs=(branch,), assumptions=branch.assumptions, rests_on=("backward-block-inside",)),
+        one_branch("init-relu-first", expression=eq(*chapter.relu_first), world=verify.ReluFirst,
+                   assumptions=("W_1 of mean 0, its entries uncorrelated with variance v_1/n", "x fixed")),
+        ensemble("init-second-moment",
+                 expression=chain(chapter.second(l), chapter.second_definition, chapter.second_step),
+                 assumptions=BRANCH, rests_on=("init-unit", "backward-unit", "init-branch")),
+        ensemble("init-factor", expression=eq(*chapter.one_unit), assumptions=BRANCH, rests_on=("init-second-moment",)),
+        ensemble("init-law", expression=eq(law.left, law.right), method="induction", proofs=(law,), assumptions=BRANCH,
+                 rests_on=("init-factor",)),
+        here("init-spread", expression=eq(*chapter.spread), method="exhaustive", world=verify.FairCoins, cases=12,
+             proofs=(chapter.check_spread,),
+             assumptions=("plain: x_{l+1} = W_l ReLU(x_l), the entries of W_l independent N(0, 2/n)",
+                          "x_0 with independent fair signs, g_L chosen without looking at the weights")),
+        here("init-unbounded", expression=chapter.unbounded, method="numeric", world=verify.Squares,
+             tight=partial(verify.Squares, kind="one"), assumptions=("kappa >= 0",), rests_on=("init-law",)),
+        here("init-bounded", expression=chapter.bounded, method="numeric", world=verify.Squares,
+             tight=partial(verify.Squares, kind="many"), tight_tolerance=1e-3, assumptions=("kappa >= 0",),
+             cases=20, rests_on=("init-law",)),
+        here("init-limits", expression=together(chapter.limits), method="symbolic", exact=chapter.check_limits,
+             assumptions=("kappa > 0",), rests_on=("init-law",)),
+        here("init-zero-last", expression=together(chapter.weight_gradients), method="numeric", world=verify.ZeroLast,
+             rests_on=("backward-own-block",), assumptions=("y = x + W_2 ReLU(W_1 x)",)),
+        here("init-zero-scale", expression=eq(*chapter.scale_gradient), method="numeric", world=verify.ZeroLast,
+             rests_on=("backward-own-block",), assumptions=("y = x + alpha F(x)",)),
+        here("init-norm", expression=eq(*chapter.norm), method="definition", world=verify.Normalised,
+             assumptions=NO_EPSILON),
+        here("init-norm-jacobian", expression=eq(*chapter.norm_jacobian), method="symbolic", world=verify.Normalised,
+             exact=chapter.check_norm_jacobian, assumptions=NO_EPSILON, rests_on=("init-norm",)),
+        normalised("init-pre-state", expression=eq(*chapter.pre_state), rests_on=("init-norm", "init-branch")),
+        normalised("init-pre-unit", expression=chain(pre.quantity, *(step.expression for step in pre.steps)),
+                   proofs=(pre,), rests_on=("init-norm-jacobian", "init-branch")),
+        here("init-pre-law", expression=eq(chapter.pre_product, chapter.pre_law), method="induction",
+             proofs=(chapter.check_pre_law,), exact=chapter.check_pre_values, rests_on=("init-pre-unit", "init-pre-state"),
+             assumptions=("kappa > 0",)),
+        one_branch("init-post-state", expression=eq(*chapter.post_state), rests_on=("init-branch",)),
+    ]

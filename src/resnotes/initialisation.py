@@ -1,0 +1,192 @@
+"""Residual networks at random initialisation: drawing them, and how much gradient they let through.
+
+A unit is x_{l+1} = λ_l x_l + β_l F_l(x_l) (equation ``init-unit``). The law for the mean gain,
+∏(λ_l² + κ β_l²), is equation ``init-law``.
+"""
+
+import numpy as np
+
+from resnotes import _validate
+from resnotes.network import Affine, Network, Unit, relu
+from resnotes.normalisation import LayerNorm
+from resnotes.shortcuts import Absent, Identity, Scale
+
+_START = ("affine", "relu")
+_NORM = (None, "pre", "post")
+
+
+def draw_weights(rng, depth, width, variances=(2.0, 1.0)):
+    """Square Gaussian weights for `depth` branches of len(variances) layers each.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    depth, width : int
+        L and n.
+    variances : sequence of float
+        v_k for the layers of a branch: the entries of W_k have mean 0 and variance v_k / n.
+
+    Returns
+    -------
+    ndarray, shape (depth, len(variances), width, width)
+
+    Raises
+    ------
+    ValueError
+        If depth or width is not a whole number of at least 1, a variance is negative, or `rng` draws nothing.
+    """
+    if not isinstance(rng, np.random.Generator):
+        _validate.refuse("rng", _validate.describe(rng), "a numpy.random.Generator")
+    depth, width = (_validate.whole_number(v, name, 1) for v, name in ((depth, "depth"), (width, "width")))
+    wanted = "a sequence of numbers of at least 0, one for each layer of a branch"
+    variances = _validate.finite_array(variances, "variances", wanted, (1,))
+    if np.any(variances < 0):
+        _validate.refuse("variances", f"{variances.min()}", wanted)
+    weights = rng.standard_normal((depth, len(variances), width, width))
+    return weights * np.sqrt(variances / width)[:, np.newaxis, np.newaxis]
+
+
+def _per_unit(value, name, depth):
+    """One number for each unit, from a number or a sequence."""
+    wanted = f"a number, or {depth} of them"
+    values = _validate.finite_array(value, name, wanted, (0, 1))
+    if values.ndim and len(values) != depth:
+        _validate.refuse(name, _validate.describe(values), wanted)
+    return np.broadcast_to(values, depth)
+
+
+def _shortcut(factor):
+    return Identity() if factor == 1 else Absent() if factor == 0 else Scale(float(factor))
+
+
+def residual_network(weights, lam=1.0, beta=1.0, start="affine", norm=None):
+    """The network x_{l+1} = λ_l x_l + β_l F_l(x_l) with the given weights, without biases.
+
+    Parameters
+    ----------
+    weights : array_like, shape (L, k, n, n)
+        As from `draw_weights`: k weights for each of L branches.
+    lam, beta : float or sequence of L floats
+        λ_l and β_l. A unit with λ = 0 is plain. Where β is not 1, the branch ends in a `Scale`.
+    start : str
+        "affine": the branch is W_k ReLU(... ReLU(W_1 x)). "relu": W_k ReLU(... W_1 ReLU(x)).
+    norm : str, optional
+        "pre": a `LayerNorm` in front of every branch. "post": one after every addition. None: neither.
+
+    Returns
+    -------
+    Network
+
+    Raises
+    ------
+    ValueError
+        If the weights have another shape or are not finite, or another argument is none of those named.
+    """
+    weights = _validate.finite_array(weights, "weights", "a real array of shape (L, k, n, n)", (4,))
+    for value, name, allowed in ((start, "start", _START), (norm, "norm", _NORM)):
+        if value not in allowed:
+            _validate.refuse(name, _validate.describe(value), f"one of {allowed}")
+    lam, beta = (_per_unit(value, name, len(weights)) for value, name in ((lam, "lam"), (beta, "beta")))
+    units = []
+    for matrices, shortcut, scale in zip(weights, lam, beta, strict=True):
+        branch = [layer for W in matrices for layer in (Affine(W), relu)]
+        branch = [relu, *branch[:-1]] if start == "relu" else branch[:-1]
+        front = [LayerNorm()] if norm == "pre" else []
+        end = [] if scale == 1 else [Scale(float(scale))]
+        after = {"after": LayerNorm()} if norm == "post" else {}
+        units.append(Unit([*front, *branch, *end], _shortcut(shortcut), **after))
+    return Network(units)
+
+
+def branch_strength(variances, start="affine", positive=0.5):
+    """κ, by which a branch multiplies the mean square of a gradient (``init-branch``, ``init-relu-first``).
+
+    Every layer brings its v_k, and every ReLU the share of its inputs that are positive. That is one half
+    behind a weight whose entries are as often negative; at the state itself it is `positive`.
+
+    Parameters
+    ----------
+    variances : sequence of float
+        v_k, as in `draw_weights`.
+    start : str
+        "affine" or "relu", as in `residual_network`.
+    positive : float
+        Share of positive components in the state; counts where the branch starts with a ReLU.
+
+    Returns
+    -------
+    float
+    """
+    if start not in _START:
+        _validate.refuse("start", _validate.describe(start), f"one of {_START}")
+    variances = _validate.finite_array(variances, "variances", "a sequence of numbers", (1,))
+    share = _validate.finite_number(positive, "positive") if start == "relu" else 1.0
+    return float(np.prod(variances) * 0.5 ** (len(variances) - 1) * share)
+
+
+def expected_gain(depth, lam=1.0, beta=1.0, strength=1.0):
+    """E‖g_0‖² / ‖g_L‖² = ∏(λ_l² + κ β_l²), equation ``init-law``.
+
+    Parameters
+    ----------
+    depth : int
+        L.
+    lam, beta : float or sequence of L floats
+    strength : float
+        κ; see `branch_strength`.
+
+    Returns
+    -------
+    float
+        Infinite where it does not fit a float64.
+    """
+    depth = _validate.whole_number(depth, "depth", 1)
+    lam, beta = (_per_unit(value, name, depth) for value, name in ((lam, "lam"), (beta, "beta")))
+    strength = _validate.finite_number(strength, "strength")
+    with np.errstate(over="ignore"):
+        return float(np.prod(lam**2 + strength * beta**2))
+
+
+def gains(network, x, g):
+    """‖g_0‖² / ‖g_L‖² of one network for each sample.
+
+    Parameters
+    ----------
+    network : Network
+    x : array_like, shape (n,) or (batch, n)
+        Inputs.
+    g : array_like, the shape of the output
+        Gradients there. The law wants them chosen without looking at the network.
+
+    Returns
+    -------
+    float or ndarray, shape (batch,)
+
+    Raises
+    ------
+    ValueError
+        As `Network.forward` and `Network.backward`, and where a row of g is 0.
+    """
+    states = network.backward(network.forward(x), g).states
+    above = np.sum(states[-1] ** 2, axis=-1)
+    if np.any(above == 0):
+        _validate.refuse("g", "a row of zeros", "rows that are not 0")
+    return np.sum(states[0] ** 2, axis=-1) / above
+
+
+def mean_and_error(samples):
+    """Mean of independent samples and its standard error.
+
+    Parameters
+    ----------
+    samples : array_like, shape (N,)
+        At least two.
+
+    Returns
+    -------
+    mean, error : float
+    """
+    samples = _validate.finite_array(samples, "samples", "at least two numbers", (1,))
+    if len(samples) < 2:
+        _validate.refuse("samples", _validate.describe(samples), "at least two numbers")
+    return float(np.mean(samples)), float(np.std(samples, ddof=1) / np.sqrt(len(samples)))

@@ -1,0 +1,290 @@
+"""Chapter 9: how much gradient a network lets through in the mean, before it has been trained."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from sympy import (
+    Expr,
+    Ge,
+    Integer,
+    Le,
+    Limit,
+    Matrix,
+    Rational,
+    S,
+    Symbol,
+    exp,
+    limit,
+    oo,
+    simplify,
+    sqrt,
+)
+
+from .algebra import (
+    Factor,
+    L,
+    Map,
+    Mean,
+    Norm,
+    OrderedProduct,
+    OrderedSum,
+    Partial,
+    Rule,
+    Scalar,
+    Transpose,
+    i,
+    l,
+    unroll,
+)
+from .bounds import g as row
+from .bounds import n
+from .derivation import Derivation, Induction, Step
+from .quantities import E, F, g, lam, x
+
+#: The width of a branch's hidden layer.
+h = Symbol("h", integer=True, positive=True)
+#: The branch's strength: it multiplies the mean square of a gradient by this.
+kappa = Scalar("kappa")
+identity = Factor("I")
+
+
+def beta(k) -> Expr:
+    """Factor on the branch of unit k."""
+    return Scalar("beta", k)
+
+
+def variance(k) -> Expr:
+    """v_k: the entries of W_k have variance v_k over the number of its columns."""
+    return Scalar("v", k)
+
+
+#: x_{l+1} = lambda_l x_l + beta_l F_l(x_l)
+unit = (x(l + 1), lam(l) * x(l) + beta(l) * F(l)(x(l)))
+
+# One branch W_2 ReLU(W_1 x), x fixed. Its Jacobian is W_2 Phi W_1.
+
+J0, A, trA = Factor("J"), Factor("A"), Scalar("trA")
+W_1, W_2, Phi = Factor("W", 1), Factor("W", 2), Factor("Phi")
+state = Factor("x")
+
+
+@lru_cache
+def branch() -> Derivation:
+    """E[J^T A J] of a branch that starts with its weight."""
+    quantity = Mean(Transpose(J0) * A * J0)
+    masked, whole = Mean(Transpose(W_1) * Phi * W_1), Mean(Transpose(W_1) * W_1)
+    jacobian = Mean(Transpose(W_1) * Phi * Transpose(W_2) * A * W_2 * Phi * W_1)
+    outer = variance(2) / h * trA * masked
+    half = variance(2) / (2 * h) * trA * whole
+    final = variance(1) * variance(2) / (2 * n) * trA * identity
+    return Derivation(
+        quantity,
+        (Step(jacobian, r"the branch's Jacobian is $W_2 \Phi W_1$", (Rule(quantity, jacobian),)),
+         Step(outer, r"mean over $W_2$: $\mathbb{E}[W_2^{\top} A W_2] = \frac{v_2}{h} \operatorname{tr} A\, I$",
+              (Rule(jacobian, outer),)),
+         Step(half, r"$W_1$ and $-W_1$ are equally likely, and one of them lets a row through",
+              (Rule(masked, whole / 2),)),
+         Step(final, r"$h$ rows, each entry with variance $v_1/n$", (Rule(whole, h * variance(1) / n * identity),))),
+        name="init-branch", cases=({},),
+        assumptions=("W_1 and W_2 independent", "W_2 of mean 0, its entries uncorrelated with variance v_2/h",
+                     "the rows of W_1 as likely as their negatives, entries uncorrelated with variance v_1/n",
+                     "no biases, x not 0"),
+    )
+
+
+#: A ReLU at the state itself: q is the share of positive components of x.
+q = Scalar("q")
+relu_first = (Mean(Norm(row * W_1 * Phi) ** 2), variance(1) * q * Norm(row) ** 2)
+
+# The network.
+
+MEAN_FREE = "E[J_l^T A J_l] = (kappa/n) tr A I and E J_l = 0 for every A, whatever x_l, which is not 0"
+GIVEN = "g_L chosen without looking at the weights, units independent of one another"
+
+
+def second(k) -> Expr:
+    """S_k, the mean of g_k^T g_k over the weights of the units from k on; x_k is given, and not 0."""
+    return Factor("S", k)
+
+
+def trace(k) -> Expr:
+    return Scalar("trS", k)
+
+
+def mean_square(k) -> Expr:
+    """E |g_k|^2."""
+    return Mean(Norm(g(k)) ** 2)
+
+
+def factor(k) -> Expr:
+    """What unit k does to the mean square."""
+    return lam(k) ** 2 + kappa * beta(k) ** 2
+
+
+second_definition = Mean(Transpose(g(l)) * g(l))
+second_step = lam(l) ** 2 * second(l + 1) + kappa * beta(l) ** 2 / n * trace(l + 1) * identity
+one_unit = (mean_square(l), factor(l) * mean_square(l + 1))
+
+
+@lru_cache
+def law() -> Induction:
+    """E |g_l|^2 for every depth."""
+    right = OrderedProduct(factor(i), (i, l, L - 1)) * Norm(g(L)) ** 2
+    return Induction(mean_square(l), right, one_unit[1], variable=l, base=L, downwards=True,
+                     at_base=Norm(g(L)) ** 2, name="init-law", rests_on=("init-factor",),
+                     assumptions=(MEAN_FREE, GIVEN))
+
+
+_gain = OrderedProduct(1 + kappa * beta(i) ** 2, (i, 0, L - 1))
+squares = OrderedSum(kappa * beta(i) ** 2, (i, 0, L - 1))
+#: Identity shortcuts: the gain is bounded in the depth exactly if the sum of beta^2 is.
+bounded = Le(_gain, exp(squares), evaluate=False)
+unbounded = Ge(_gain, 1 + squares, evaluate=False)
+
+limits = (
+    (Limit((1 + kappa / L) ** L, L, oo), exp(kappa)),
+    (Limit((1 + kappa / L**2) ** L, L, oo), S.One),
+)
+
+
+def check_limits(pairs=limits) -> int:
+    """Both limits by SymPy.
+
+    Raises
+    ------
+    ValueError
+        With the limit found and the right side.
+    """
+    positive = Symbol("kappa", positive=True)
+    for left, right in pairs:
+        found = limit(left.args[0].subs(kappa, positive), L, oo)
+        if simplify(found - right.subs(kappa, positive)) != 0:
+            raise ValueError(f"limit of {left.args[0]}: got {right}, want {found}")
+    return len(pairs)
+
+
+# A last layer of zeros: y = x + W_2 ReLU(W_1 x); and a factor alpha on the branch.
+
+hidden = Map("ReLU", Phi)
+alpha = Scalar("alpha")
+whole_branch = Map("F", J0)
+weight_gradients = (
+    (Partial(E, W_2), Transpose(row) * Transpose(hidden(W_1 * state))),
+    (Partial(E, W_1), Phi * Transpose(W_2) * Transpose(row) * Transpose(state)),
+)
+scale_gradient = (Partial(E, alpha), row * whole_branch(state))
+
+# Layer normalisation.
+
+z, one, std, N = Factor("z"), Factor("one"), Scalar("std"), Factor("N")
+norm = (z, (state - one * Transpose(one) * state / n) / std)
+norm_jacobian = (Partial(z, state), (1 - one * Transpose(one) / n - z * Transpose(z) / n) / std)
+
+
+def check_norm_jacobian(pairs=(norm_jacobian,), widths=(2, 3)) -> int:
+    """The Jacobian by components: SymPy differentiates z entry by entry, at a few rational states.
+
+    Raises
+    ------
+    ValueError
+        With the state and both matrices.
+    """
+    comparisons = 0
+    for width in widths:
+        entries = [Symbol(f"x_{k}", real=True) for k in range(1, width + 1)]
+        centred = [entry - sum(entries) / width for entry in entries]
+        deviation = sqrt(sum(entry**2 for entry in centred) / width)
+        normal = Matrix([entry / deviation for entry in centred])
+        derivative = normal.jacobian(entries)
+        for shift in (0, 1):
+            point = {entry: Rational(k * k + shift * k + 1, k + 2) for k, entry in enumerate(entries)}
+            values = {z: normal.subs(point), one: Matrix([1] * width), std: deviation.subs(point),
+                      n: Integer(width)}
+            for _, right in pairs:
+                difference = (_by_components(right, values, width) - derivative.subs(point)).applyfunc(simplify)
+                comparisons += 1
+                if not difference.is_zero_matrix:
+                    raise ValueError(f"x = {list(point.values())}: {right} differs from the Jacobian by {difference}")
+    return comparisons
+
+
+def _by_components(expression: Expr, values: dict, width: int) -> Matrix:
+    """A matrix expression with SymPy matrices put in; what is not in ``values`` is a number."""
+    from .algebra import evaluate
+
+    def value_of(node):
+        return values.get(node, node)
+
+    value = evaluate(expression, value_of, lambda size: Matrix.eye(size))
+    return value if hasattr(value, "shape") else value * Matrix.eye(width)
+
+
+# In front of the branch: x + F(LN(x)).
+
+pre_state = (Mean(Norm(state + whole_branch(z)) ** 2), Norm(state) ** 2 + kappa * n)
+
+
+@lru_cache
+def pre_unit() -> Derivation:
+    """E |g (I + J N)|^2 for fixed x, N the Jacobian of the normalisation."""
+    start = Mean(Norm(row * (1 + J0 * N)) ** 2)
+    apart = Norm(row) ** 2 + kappa / n * Norm(row) ** 2 * Norm(N, "F") ** 2
+    end = (1 + kappa / std**2 * (1 - 2 / n)) * Norm(row) ** 2
+    return Derivation(
+        start,
+        (Step(apart, r"$\mathbb{E} J = 0$, and $\mathbb{E}[J^{\top} g^{\top} g J] = \frac{\kappa}{n} \lVert g\rVert^2 I$",
+              (Rule(start, apart),)),
+         Step(end, r"$s^2 N N^{\top}$ is a projection onto $n - 2$ dimensions",
+              (Rule(Norm(N, "F"), sqrt((n - 2) / std**2)),))),
+        name="init-pre-unit", cases=({},),
+    )
+
+
+pre_product = OrderedProduct(1 + kappa / (1 + kappa * i), (i, 0, L - 1))
+pre_law = 1 + kappa * L
+
+
+def check_pre_law(largest: int = 12) -> int:
+    """Base case and step of prod_{i=0}^{L-1} (1 + kappa/(1 + kappa i)) = 1 + kappa L, and its first values."""
+    if pre_law.subs(L, 0) != 1:
+        raise ValueError(f"base case: got {pre_law.subs(L, 0)}, want 1")
+    step = simplify(pre_law.subs(L, L + 1) - pre_law * (1 + kappa / (1 + kappa * L)))
+    if step != 0:
+        raise ValueError(f"induction step: got a difference of {step}, want 0")
+    return check_pre_values(((pre_product, pre_law),), largest)
+
+
+def check_pre_values(pairs, largest: int = 12) -> int:
+    """Both sides, as rational functions of kappa, for L = 0 to ``largest``."""
+    for depth in range(largest + 1):
+        for left, right in pairs:
+            sides = [unroll(side, {L: Integer(depth)}) for side in (left, right)]
+            if simplify(sides[0] - sides[1]) != 0:
+                raise ValueError(f"L = {depth}: got {sides[1]}, want {sides[0]}")
+    return (largest + 1) * len(pairs)
+
+
+# Behind the addition: LN(x + F(x)).
+
+post_state = (Mean(Norm(state + whole_branch(state)) ** 2), (1 + kappa) * Norm(state) ** 2)
+
+# How far single networks stray: the plain network W_l ReLU(x_l) with v = 2.
+
+spread = (Mean(Norm(g(0)) ** 4), (1 + 5 / n) ** L * Norm(g(L)) ** 4)
+
+
+def check_spread(width: int = 3) -> int:
+    """E |g W Phi|^4 over one layer, from the moments of a normal variable and a fair coin, for n = 1..width.
+
+    g W has independent entries N(0, 2 |g|^2 / n). Mean of a square of a sum of independent terms c_k z_k^2.
+    """
+    for size in range(1, width + 1):
+        fourth, square, coin = 3, 1, Rational(1, 2)
+        total = Rational(4, size**2) * (size * coin * fourth + size * (size - 1) * (coin * square) ** 2)
+        stated = spread[1].subs({L: 1, n: size}) / Norm(g(1)) ** 4
+        if total != stated:
+            raise ValueError(f"n = {size}: got {stated}, want {total}")
+    return width
+
+

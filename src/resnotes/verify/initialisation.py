@@ -1,0 +1,407 @@
+"""Worlds of chapter 9. Means over random weights are exact: every network of a finite ensemble is run.
+
+The entries of a weight are +-sqrt(v / columns), each sign equally likely, so the ensemble is finite and has the
+moments that the laws ask for. Stacks of matrices carry the network's number in front. Gradients are complex
+steps through the forward pass of the real units, masks and all.
+"""
+
+import math
+from functools import lru_cache
+
+import numpy as np
+from sympy import Integer, S
+
+from .. import initialisation
+from ..network import relu
+from ..normalisation import LayerNorm
+from ..symbolic import initialisation as chapter
+from ..symbolic.algebra import L, Mean, Norm, Scalar, l, unroll
+from .core import STEP, World, column, complex_step_jacobian, row, same
+
+
+@lru_cache
+def signs(*shape) -> np.ndarray:
+    """Every array of the shape with entries 1 and -1, shape (2^size, *shape)."""
+    size = math.prod(shape)
+    bits = (np.arange(2**size)[:, np.newaxis] >> np.arange(size)) & 1
+    return (1.0 - 2.0 * bits).reshape(-1, *shape)
+
+
+def pairs_of(first, second):
+    """Every combination of an element of one stack with one of another, as two stacks of equal length."""
+    return np.repeat(first, len(second), axis=0), np.tile(second, (len(first), 1, 1))
+
+
+def at(numbers, k) -> float:
+    """numbers[k]; an index outside is a KeyError, and a negative one does not count from the end."""
+    if not 0 <= int(k) < len(numbers):
+        raise KeyError(f"index {k} of {len(numbers)} numbers")
+    return float(numbers[int(k)])
+
+
+class Ensemble(World):
+    """Random values are stacks, and a mean is the mean over the stack. It is linear."""
+
+    def value_mean(self, mean):
+        inner = mean.args[0]
+        if inner.is_Add:
+            return sum(self.value_mean(Mean(term)) for term in inner.args)
+        number, rest = inner.as_coeff_Mul()
+        if number != 1:
+            return float(number) * self.value_mean(Mean(rest))
+        norm, power = rest.as_base_exp()
+        if isinstance(norm, Norm) and norm.kind == "":
+            lengths = np.linalg.norm(self.stack(norm.args[0]), axis=(-2, -1))
+            return float(np.mean(lengths ** float(power)))
+        return np.mean(self.stack(rest), axis=0)
+
+    def stack(self, expression):
+        """The value of an expression with random parts."""
+        value = np.asarray(self._evaluate(unroll(expression, self.values)))
+        if value.ndim != 3:
+            raise KeyError(f"{type(self).__name__}: nothing in {expression} is random")
+        return value
+
+
+class OneBranch(Ensemble):
+    """One branch W_2 ReLU(W_1 x), n = 1..3, at a fixed state x; all signs of both weights.
+
+    Parameters
+    ----------
+    rng : numpy Generator
+    tall : bool
+        n = 3..5 and h = 1, so that a normalised state is not the same for every x.
+    """
+
+    def __init__(self, rng, tall=False):
+        n, h = (int(rng.integers(3, 6)), 1) if tall else (int(rng.integers(1, 4)), int(rng.integers(1, 3)))
+        self.values = {chapter.n: Integer(n), chapter.h: Integer(h)}
+        self.n = n
+        self.variances = rng.uniform(0.5, 3, size=2)
+        first, second = (signs(*shape) * math.sqrt(v / shape[1])
+                         for shape, v in zip(((h, n), (n, h)), self.variances, strict=True))
+        self.W1, self.W2 = pairs_of(first, second)
+        self.x, self.g, self.A = rng.normal(size=n), rng.normal(size=n), rng.normal(size=(n, n))
+        self.norm = LayerNorm(epsilon=0)
+
+    def branch(self, x):
+        """F(x) of every network, (N, n, 1), for a column or a stack of columns."""
+        return self.W2 @ relu.forward((self.W1 @ x)[..., 0])[..., np.newaxis]
+
+    def jacobian(self, x):
+        """Of every branch at the state x, by the complex step."""
+        steps = x[:, np.newaxis] + 1j * STEP * np.eye(self.n)
+        return np.concatenate([np.imag(self.branch(step[:, np.newaxis])) / STEP for step in steps.T], axis=-1)
+
+    def value_J(self):
+        return self.jacobian(self.x)
+
+    def value_A(self):
+        return self.A
+
+    def value_trA(self):
+        return float(np.trace(self.A))
+
+    def value_W(self, k):
+        return {1: self.W1, 2: self.W2}[int(k)]
+
+    def value_Phi(self):
+        inputs = (self.W1 @ self.x[:, np.newaxis])[..., 0]
+        return np.stack([np.diag(np.imag(relu.forward(z + 1j * STEP)) / STEP) for z in inputs])
+
+    def value_v(self, k):
+        return float(self.variances[int(k) - 1])
+
+    def value_I(self):
+        return np.eye(self.n)
+
+    def value_x(self):
+        return column(self.x)
+
+    def value_g(self):
+        return row(self.g)
+
+    def value_kappa(self):
+        """From the definition, with A = I."""
+        jacobian = self.value_J()
+        kappa = float(np.mean(np.sum(jacobian**2, axis=(1, 2)))) / self.n
+        same([initialisation.branch_strength(self.variances)], [kappa], "branch_strength")
+        return kappa
+
+    def apply_F(self, function, x):
+        raise KeyError("use apply: the branch is a stack")
+
+    def apply(self, function, argument):
+        if function.name != "F":
+            raise KeyError(f"{type(self).__name__} cannot apply {function.name}")
+        return self.branch(np.asarray(argument))
+
+
+class ReluFirst(Ensemble):
+    """A layer W ReLU(x) at a fixed state x with some positive components, n = 1..3."""
+
+    def __init__(self, rng):
+        n = int(rng.integers(1, 4))
+        self.values = {chapter.n: Integer(n)}
+        self.variance = float(rng.uniform(0.5, 3))
+        self.W = signs(n, n) * math.sqrt(self.variance / n)
+        self.x, self.g = rng.normal(size=n), rng.normal(size=n)
+        self.x[0] = abs(self.x[0])  # all masked would be 0 = 0, which no damage can disturb
+
+    def value_W(self, k):
+        return self.W
+
+    def value_Phi(self):
+        return np.diag(np.imag(relu.forward(self.x + 1j * STEP)) / STEP)
+
+    def value_g(self):
+        return row(self.g)
+
+    def value_v(self, k):
+        return self.variance
+
+    def value_q(self):
+        return float(np.mean(self.x > 0))
+
+
+#: (n, h, units): small enough that all sign patterns of all weights can be run.
+SIZES = ((1, 1, 2), (1, 1, 5), (1, 2, 3), (2, 1, 2), (2, 1, 3))
+
+
+class AllNetworks(Ensemble):
+    """Every network x_{l+1} = lambda_l x_l + beta_l W_2 ReLU(W_1 x_l) with weights +-sqrt(v / columns)."""
+
+    def __init__(self, rng):
+        n, h, depth = SIZES[int(rng.integers(len(SIZES)))]
+        self.n, self.depth = n, depth
+        self.values = {chapter.n: Integer(n), L: Integer(depth), l: Integer(int(rng.integers(depth)))}
+        self.lam, self.beta = rng.uniform(-1.5, 1.5, size=(2, depth))
+        self.variances = rng.uniform(0.5, 2, size=2)
+        self.g_out = rng.normal(size=(1, n))
+        bits = signs(depth, 2 * n * h)
+        first, second = (np.sqrt(v / columns) * part for v, columns, part in
+                         zip(self.variances, (n, h), (bits[..., : n * h], bits[..., n * h:]), strict=True))
+        self.W1, self.W2 = first.reshape(-1, depth, h, n), second.reshape(-1, depth, n, h)
+        self.states = [np.broadcast_to(rng.normal(size=(n, 1)), (len(bits), n, 1))]
+        for k in range(depth):
+            self.states.append(self._step(k, self.states[k]))
+        self._rows = {}
+        gain = initialisation.expected_gain(depth, self.lam, self.beta, self.value_kappa())
+        same([gain], [self.value_mean(Mean(Norm(chapter.g(0)) ** 2)) / np.sum(self.g_out**2)], "expected_gain")
+
+    def _step(self, k, x):
+        hidden = self.W1[:, k] @ x
+        return self.lam[k] * x + self.beta[k] * (self.W2[:, k] @ np.where(hidden.real > 0, hidden, 0))
+
+    def value_g(self, k):
+        """g_k of every network, (N, 1, n), by complex steps from x_k to the end."""
+        k = int(k)
+        if not 0 <= k <= self.depth:
+            raise KeyError(f"g_{k} is outside the network")
+        if k not in self._rows:
+            columns = []
+            for step in np.eye(self.n):
+                x = self.states[k] + 1j * STEP * step[:, np.newaxis]
+                for unit in range(k, self.depth):
+                    x = self._step(unit, x)
+                columns.append(np.imag(self.g_out @ x) / STEP)
+            self._rows[k] = np.concatenate(columns, axis=-1)
+        return self._rows[k]
+
+    def value_x(self, k):
+        return self.states[int(k)]
+
+    def value_S(self, k):
+        rows = self.value_g(k)
+        return np.mean(rows.mT @ rows, axis=0)
+
+    def value_trS(self, k):
+        return float(np.trace(self.value_S(k)))
+
+    def value_lambda(self, k):
+        return at(self.lam, k)
+
+    def value_beta(self, k):
+        return at(self.beta, k)
+
+    def value_kappa(self):
+        """From the definition, over all branches of this shape at the network's input."""
+        _, _, h, n = self.W1.shape
+        alone = OneBranch.__new__(OneBranch)
+        alone.n, alone.x, alone.variances = n, self.states[0][0, :, 0], self.variances
+        alone.W1, alone.W2 = pairs_of(signs(h, n) * math.sqrt(self.variances[0] / n),
+                                      signs(n, h) * math.sqrt(self.variances[1] / h))
+        return alone.value_kappa()
+
+    def value_I(self):
+        return np.eye(self.n)
+
+    def value_norm(self, norm):
+        if norm.args[0] == chapter.g(L).subs(self.values):  # the one gradient that is given
+            return float(np.linalg.norm(self.g_out))
+        raise KeyError(f"{norm} is random: only its means have values")
+
+    def apply(self, function, argument):
+        k = int(function.indices[0])
+        hidden = self.W1[:, k] @ argument
+        return self.W2[:, k] @ np.where(hidden > 0, hidden, 0)
+
+
+class Squares(World):
+    """Numbers beta_i and kappa.
+
+    Parameters
+    ----------
+    rng : numpy Generator
+    kind : str
+        "any"; "one", a single beta that is not 0; "many", so many small ones that the product is its limit.
+    """
+
+    def __init__(self, rng, kind="any"):
+        depth = 200_000 if kind == "many" else int(rng.integers(1, 7))
+        self.kind, self.depth = kind, depth
+        self.kappa = float(rng.uniform(0.2, 2))
+        self.values = {L: Integer(depth)}
+        self.betas = rng.normal(size=depth) / math.sqrt(depth if kind == "many" else 1)
+        if kind == "one":
+            self.betas[1:] = 0
+
+    def value_beta(self, k):
+        return at(self.betas, k)
+
+    def value_kappa(self):
+        return self.kappa
+
+    def evaluate(self, expression):
+        if self.kind != "many":
+            return super().evaluate(expression)
+        # Too many factors to write out: both ranges by NumPy, as they stand in the expression.
+        product, total = chapter.bounded.lhs, chapter.squares
+        known = {product: Scalar("product"), total: Scalar("total")}
+        return self._evaluate(expression.subs(known))
+
+    def compare(self, left, right):
+        want, got = self.evaluate(left), self.evaluate(right)
+        return abs(want - got) / max(abs(want), abs(got), 1e-300), want, got
+
+    def value_product(self):
+        return float(np.prod(1 + self.kappa * self.betas**2))
+
+    def value_total(self):
+        return float(self.kappa * np.sum(self.betas**2))
+
+
+class ZeroLast(World):
+    """y = x + W_2 ReLU(W_1 x), and y = x + alpha F(x), with random weights."""
+
+    def __init__(self, rng):
+        n, h = (int(v) for v in rng.integers(1, 5, size=2))
+        self.values = {}
+        while True:
+            self.W1, self.W2 = rng.normal(size=(h, n)), rng.normal(size=(n, h))
+            self.x, self.g, self.alpha = rng.normal(size=n), rng.normal(size=n), float(rng.normal())
+            inputs = self.W1 @ self.x
+            if np.min(np.abs(inputs)) > 0.02 and np.max(inputs) > 0:
+                break
+        self._compare_numpy_half()
+
+    def _compare_numpy_half(self):
+        net = initialisation.residual_network  # square weights alone
+        if self.W1.shape == self.W2.shape:
+            made = net(np.stack([self.W1, self.W2])[np.newaxis])
+            grads = made.backward(made.forward(self.x), self.g).units[0].branch
+            for k, layer in ((1, grads[0]), (2, grads[2])):
+                same(layer.weight, self._weight_gradient(k), f"residual_network, weight {k}")
+
+    def _output(self, W1=None, W2=None, alpha=1.0):
+        hidden = (self.W1 if W1 is None else W1) @ self.x
+        return self.x + alpha * ((self.W2 if W2 is None else W2) @ np.where(hidden.real > 0, hidden, 0))
+
+    def _weight_gradient(self, k):
+        weight = {1: self.W1, 2: self.W2}[k]
+        moved = complex_step_jacobian(lambda flat: self._output(**{f"W{k}": flat.reshape(weight.shape)}), weight.ravel())
+        return (self.g @ moved).reshape(weight.shape)
+
+    def value_partial(self, node):
+        if node.by.name == "alpha":
+            return (self.g @ complex_step_jacobian(lambda a: self._output(alpha=a[0]), [self.alpha])).reshape(1, 1)
+        return self._weight_gradient(int(node.by.indices[0]))
+
+    def value_W(self, k):
+        return {1: self.W1, 2: self.W2}[int(k)]
+
+    def value_Phi(self):
+        return complex_step_jacobian(lambda z: np.where(z.real > 0, z, 0), self.W1 @ self.x)
+
+    def value_x(self):
+        return column(self.x)
+
+    def value_g(self):
+        return row(self.g)
+
+    def apply_ReLU(self, function, x):
+        return relu.forward(x)
+
+    def apply_F(self, function, x):
+        return self._output() - self.x
+
+
+class Normalised(OneBranch):
+    """A state, its normal form z and the branch at it, F(z); n = 3..5."""
+
+    def __init__(self, rng):
+        super().__init__(rng, tall=True)
+        self.x *= rng.uniform(0.5, 3)
+
+    def value_z(self):
+        return column(self.norm.forward(self.x))
+
+    def value_one(self):
+        return np.ones((self.n, 1))
+
+    def value_std(self):
+        return float(self.x.std())
+
+    def value_N(self):
+        return complex_step_jacobian(self.norm.forward, self.x)
+
+    def value_J(self):
+        """The branch's Jacobian at z, where it is applied."""
+        return self.jacobian(self.norm.forward(self.x))
+
+    def value_partial(self, node):
+        return self.value_N()
+
+
+class FairCoins(Ensemble):
+    """g_l = g_{l+1} W_l Phi_l with masks of fair coins and normal weights, by Gauss-Hermite quadrature; n = 1, 2.
+
+    Three nodes integrate a fourth power of a normal variable exactly.
+    """
+
+    def __init__(self, rng):
+        n, depth = ((1, 1), (1, 3), (2, 1), (2, 2))[int(rng.integers(4))]
+        self.values = {chapter.n: Integer(n), L: Integer(depth)}
+        self.depth, self.g_out = depth, rng.normal(size=n)
+        nodes, weights = np.polynomial.hermite_e.hermegauss(3)
+        choices = np.stack(np.meshgrid(*[range(3)] * (n * n), indexing="ij"), axis=-1).reshape(-1, n * n)
+        masks = (1 + signs(1, n)) / 2
+        self.layers = (nodes[choices].reshape(-1, n, n) * math.sqrt(2 / n))[:, np.newaxis] * masks
+        self.layers = self.layers.reshape(-1, n, n)
+        self.weights = np.repeat(np.prod(weights[choices] / weights.sum(), axis=1), len(masks)) / len(masks)
+
+    def value_mean(self, mean):
+        """E |g_0|^p, one layer after the other."""
+        norm, power = mean.args[0].as_base_exp()
+        if norm != Norm(chapter.g(S.Zero)):
+            raise KeyError(f"FairCoins knows the means of |g_0| alone, not {mean}")
+        rows, weights = self.g_out[np.newaxis], np.ones(1)
+        for _ in range(self.depth):
+            rows = np.einsum("ai,bij->abj", rows, self.layers).reshape(-1, rows.shape[1])
+            weights = np.outer(weights, self.weights).ravel()
+        return float(np.sum(weights * np.linalg.norm(rows, axis=1) ** float(power)))
+
+    def value_norm(self, norm):
+        if norm.args[0] != chapter.g(self.depth):
+            raise KeyError(f"{norm} is random: only its means have values")
+        return float(np.linalg.norm(self.g_out))
