@@ -783,7 +783,7 @@ _ENTRIES = (
         "np.mean(seen.states[l] > 0)",
         (),
         "init-relu-first",
-        "In chapter 7 the same letter is a probability of dropout.",
+        "In chapter 7 the same letter is the probability that a mask is $1$.",
     ),
     Entry(
         initialisation.second(l),
