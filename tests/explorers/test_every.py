@@ -21,8 +21,8 @@ console.log(JSON.stringify((%s)(module, JSON.parse(text))));
 """
 
 
-def in_node(node, url, states):
-    return decoded(node(NODE % (f'"{url}"', COMPUTE), states))
+def in_node(node, url, case, states):
+    return decoded(node(NODE % (f'"{url}"', COMPUTE), [states, case.carried]))
 
 
 def faults(case, states, found):
@@ -41,7 +41,7 @@ def faults(case, states, found):
 @every
 def test_numbers_and_words_equal_pythons_over_a_grid(node, case):
     assert len(case.grid) >= 200
-    found = in_node(node, (MODULES / f"{case.name}.js").as_uri(), case.grid)
+    found = in_node(node, (MODULES / f"{case.name}.js").as_uri(), case, case.grid)
     assert faults(case, case.grid, found) == []
 
 
@@ -53,7 +53,7 @@ def test_the_comparison_notices_a_wrong_module(node, tmp_path, case):
     text = (tmp_path / f"{case.name}.js").read_text("utf-8")
     assert text.count(right) == 1
     (tmp_path / f"{case.name}.js").write_text(text.replace(right, wrong), "utf-8")
-    found = in_node(node, (tmp_path / f"{case.name}.js").as_uri(), case.sample)
+    found = in_node(node, (tmp_path / f"{case.name}.js").as_uri(), case, case.sample)
     assert faults(case, case.sample, found) != []
 
 
@@ -63,7 +63,7 @@ def test_the_bundle_for_notebooks_is_one_module_with_the_same_numbers(node, case
     assert IMPORT.search(text) is None
     # Front ends import it from a Blob URL. Node imports none of those; a data: URL holds the same text.
     encoded = b64encode(text.encode()).decode()
-    found = in_node(node, f"data:text/javascript;base64,{encoded}", case.sample)
+    found = in_node(node, f"data:text/javascript;base64,{encoded}", case, case.sample)
     assert faults(case, case.sample, found) == []
 
 
@@ -71,8 +71,8 @@ def test_the_bundle_for_notebooks_is_one_module_with_the_same_numbers(node, case
 def test_chromium_computes_what_python_computes(opened, site, case):
     live = opened(f"{site}/{case.page}", case.name)
     url = f"data:text/javascript;base64,{b64encode(bundle(case.name).encode()).decode()}"
-    code = f"async ([url, states]) => ({COMPUTE})(await import(url), states)"
-    assert faults(case, case.sample, decoded(live.page.evaluate(code, [url, case.sample]))) == []
+    code = f"async ([url, given]) => ({COMPUTE})(await import(url), given)"
+    assert faults(case, case.sample, decoded(live.page.evaluate(code, [url, [case.sample, case.carried]]))) == []
 
 
 @every

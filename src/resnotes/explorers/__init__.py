@@ -4,7 +4,8 @@ Each explorer is an anywidget. Its traits are synced, so they link with other ip
 and observed from Python; its static picture stands wherever no JavaScript runs.
 """
 
+from resnotes.explorers.activation import BeforeOrAfter
 from resnotes.explorers.lambda_depth import LambdaDepth
 from resnotes.explorers.paths import Paths
 
-__all__ = ["LambdaDepth", "Paths"]
+__all__ = ["BeforeOrAfter", "LambdaDepth", "Paths"]

@@ -22,7 +22,7 @@ LATEX_NAMES = {
     "gprinted": r"g^{\text{printed}}", "gstop": r"g^{\text{stop}}",
     "Eliteral": r"\mathcal{E}^{\text{literal}}", "Esquared": r"\mathcal{E}^{\text{squared}}",
     "s": r"\operatorname{softmax}(x_5)",
-    "gskip": r"g^{\text{skip}}", "gamma": r"\gamma", "beta": r"\beta", "mu": r"\mu", "sigma": r"\sigma",
+    "gskip": r"g^{\text{skip}}", "gamma": r"\gamma", "beta": r"\beta", "mu": r"\mu",
     "epsilon": r"\varepsilon", "that": r"\hat t", "one": r"\mathbf{1}",
     "sigmalow": r"\underline{\sigma}", "sigmahigh": r"\overline{\sigma}", "sigmasecond": r"\tilde\sigma",
     "Phi": r"\Phi",

@@ -57,6 +57,12 @@ class Case:
         """About twenty states of the grid."""
         return self.grid[:: max(1, len(self.grid) // 20)]
 
+    @property
+    def carried(self):
+        """The data that the explorer carries beside its state, as the page has it by default."""
+        explorer = self.explorer()
+        return {name: getattr(explorer, name) for name in explorer.carried}
+
     def state(self, **values):
         """A whole state: the defaults, and these values."""
         return {**self.explorer().state(), **values}
@@ -115,9 +121,11 @@ def differences(got, want, where="", scale=1.0):
     return [] if got == want and isinstance(got, bool) == isinstance(want, bool) else [f"{where}: got {got!r}, want {want!r}"]
 
 
-#: Code for Node or the page: numbers and words in many states; what is not finite comes as a text.
-COMPUTE = """(module, states) => states.map((state) => {
-  const found = { numbers: module.numbers(state), said: module.readout(state), problem: module.check(state) };
+#: Code for Node or the page: numbers and words in many states, which share the data that is carried beside them; what
+#: is not finite comes as a text.
+COMPUTE = """(module, [states, carried]) => states.map((state) => {
+  const all = { ...carried, ...state };
+  const found = { numbers: module.numbers(all), said: module.readout(all), problem: module.check(state) };
   return JSON.parse(JSON.stringify(found, (key, value) => typeof value === 'number' && !Number.isFinite(value)
     ? { '#': String(value) } : value instanceof Float64Array ? [...value] : value));
 })"""

@@ -1,0 +1,392 @@
+// Before or after the activation: what the shortcuts alone bring back of the gradient, at random initialisation.
+// The upper half are pure functions of the state {unit, depth, width, seed, layer, log} and of the carried {arrays, own},
+// held against activation.py by the tests; the lower half draws them. Nothing is simulated here: `arrays` holds what
+// Python measured.
+import { linear, make, path, share, superscript, svg, text, ticks, words } from "./draw.js";
+import { frame } from "./frame.js";
+
+export const UNITS = {
+  relu: "ReLU after the addition (original)",
+  norm: "normalisation and ReLU after it",
+  pre: "before the branch (full pre-activation)",
+};
+export const DEPTHS = [1, 2, 3, 5, 8, 13, 20, 30, 42, 54, 75, 100];
+export const WIDTHS = [8, 16, 32, 64];
+const SEEDS = 8;
+const PARTS = ["relu shortcut", "relu whole", "norm shortcut", "norm whole", "pre whole"];
+const ROW = DEPTHS.reduce((total, depth) => total + depth + 1, 0);
+const STEPS = 800,
+  NOTHING = -32768;
+const LOG10_2 = Math.log10(2);
+
+/** What is wrong with a state, in words; "" where nothing is. */
+export function check({ unit, depth, width, seed, layer, log }) {
+  if (!Object.hasOwn(UNITS, unit)) return `unit: got ${unit}, wanted one of ${Object.keys(UNITS).join(", ")}`;
+  if (!DEPTHS.includes(depth)) return `depth: got ${depth}, wanted one of ${DEPTHS.join(", ")}`;
+  if (!WIDTHS.includes(width)) return `width: got ${width}, wanted one of ${WIDTHS.join(", ")}`;
+  if (!(Number.isInteger(seed) && seed >= 0 && seed < SEEDS))
+    return `seed: got ${seed}, wanted a whole number from 0 to ${SEEDS - 1}`;
+  if (!(Number.isInteger(layer) && layer >= 0 && layer <= depth))
+    return `layer: got ${layer}, wanted a whole number from 0 to the depth, ${depth}`;
+  if (typeof log !== "boolean") return `log: got ${log}, wanted true or false`;
+  return "";
+}
+
+let held = { text: null, view: null };
+/** The 16-bit integers in base64, read once. */
+function decoded(text) {
+  if (held.text !== text) {
+    const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+    held = { text, view: new DataView(bytes.buffer) };
+  }
+  return held.view;
+}
+
+/** log10 of the squared length at x_0 … x_depth, -Infinity for 0. */
+function line(arrays, unit, way, depth, width, seed) {
+  if (unit === "pre" && way === "shortcut") return Array(depth + 1).fill(0);
+  const view = decoded(arrays);
+  const network =
+    (PARTS.indexOf(`${unit} ${way}`) * WIDTHS.length + WIDTHS.indexOf(width)) * SEEDS + seed;
+  let start = network * ROW;
+  for (const other of DEPTHS) {
+    if (other === depth) break;
+    start += other + 1;
+  }
+  return Array.from({ length: depth + 1 }, (_, l) => {
+    const value = view.getInt16(2 * (start + l), true);
+    return value === NOTHING ? -Infinity : value / STEPS;
+  });
+}
+
+/** log10 of what ReLUs after the additions leave in the mean. */
+function law(depth) {
+  const q = [1];
+  for (let n = 1; n <= depth + 1; n++) q.push(q[n - 1] * ((2 * n - 1) / (2 * n)));
+  let total = q[0] * q[depth + 1];
+  return Array.from({ length: depth + 1 }, (_, l) => {
+    total += q[l + 1] * q[depth - l];
+    return Math.log10(total);
+  });
+}
+
+/** log10 of what would be left if every ReLU took half of the components. */
+const coins = (depth) => Array.from({ length: depth + 1 }, (_, l) => -(depth - l) * LOG10_2);
+
+/** Everything that is shown, as activation.py gives it. */
+export function numbers({ unit, depth, width, seed, layer, arrays, own = [] }) {
+  const at = (name, way, each, k) => line(arrays, name, way, each, width, k);
+  return {
+    shortcut: at(unit, "shortcut", depth, seed),
+    whole: at(unit, "whole", depth, seed),
+    law: unit === "relu" ? law(depth) : [],
+    coins: coins(depth),
+    draws: Array.from({ length: SEEDS }, (_, k) => at(unit, "shortcut", depth, k)[layer]),
+    by_depth: Object.fromEntries(
+      Object.keys(UNITS).map((name) => [name, DEPTHS.map((each) => at(name, "shortcut", each, seed)[0])]),
+    ),
+    own,
+  };
+}
+
+const size = (log10) => ({ sign: log10 === -Infinity || log10 === null ? 0 : 1, log10 });
+const said = (log10) => share(size(log10));
+function measuredBy(log10) {
+  if (log10 < 0) return `${said(log10)} of what entered`;
+  const much = words(size(log10));
+  return much === "1" ? "as long as what entered" : `${much} times what entered`;
+}
+const subscript = (n) => [...String(n)].map((digit) => "₀₁₂₃₄₅₆₇₈₉"[digit]).join("");
+
+/** The state in words. */
+export function readout(state, found = numbers(state)) {
+  const { unit, depth, width, layer } = state;
+  const passed = depth - layer;
+  const parts = [
+    `The shortcuts alone bring ${said(found.shortcut[layer])} of the squared length back to x${subscript(layer)}, ` +
+      `through ${passed === 1 ? "1 unit" : `${passed} units`}.`,
+  ];
+  if (unit === "relu")
+    parts.push(`The law says ${said(found.law[layer])}, coins would leave ${said(found.coins[layer])}.`);
+  if (unit === "pre") parts.push("Nothing stands on the highway, so it is all of it in every network.");
+  else {
+    const low = said(Math.min(...found.draws)),
+      high = said(Math.max(...found.draws));
+    const spread = low === high ? `it is ${low}` : `it lies between ${low} and ${high}`;
+    parts.push(`In the ${SEEDS} networks of width ${width}, ${spread}.`);
+  }
+  parts.push(`The whole gradient there is ${measuredBy(found.whole[layer])}.`);
+  if (found.own.length) {
+    const [shortcut, whole] = found.own.map(([first]) => first ?? -Infinity);
+    parts.push(
+      `Your network: at its input the shortcuts alone bring back ${said(shortcut)}, ` +
+        `and the whole gradient is ${measuredBy(whole)}.`,
+    );
+  }
+  return parts.join(" ");
+}
+
+// ------------------------------------------------------------------------------------- the view
+
+const KEYS = ["unit", "depth", "width", "seed", "layer", "log"];
+const CAPTION =
+  "Notice that ReLUs after the additions are no coins: half of the gradient’s squared length gets halfway back " +
+  "at every depth, while a normalisation after the additions leaves next to nothing.";
+const PRESETS = [
+  ["ReLU after: half gets halfway", { unit: "relu", depth: 100, layer: 50, log: false }],
+  ["normalisation after: next to nothing", { unit: "norm", depth: 54, layer: 0, log: true }],
+  ["pre-activation: all of it", { unit: "pre", depth: 100, layer: 0, log: false }],
+];
+const LINES = [
+  ["whole", "whole gradient"],
+  ["shortcut", "shortcuts alone"],
+  ["law", "law"],
+  ["coins", "coins"],
+  ["own", "your network, shortcuts alone"],
+];
+const style = (name) => `rx-${name === "own" ? "measured" : name}`;
+const LOWEST = -12;
+// On the linear axis: a network of one's own may bring back more than what entered, and lies on the upper edge then.
+const HIGHEST = 1.04,
+  SHARES = [0, 0.25, 0.5, 0.75, 1];
+
+/** The lowest and highest decade shown: coins may leave below, and so may what is smaller than 10^-12. */
+function decades(found) {
+  const logs = [...found.shortcut, ...found.whole, ...found.law, ...found.own.flat()].filter(Number.isFinite);
+  return [
+    Math.max(LOWEST, Math.min(-3, ...logs.map((value) => value - 0.3))),
+    Math.max(0.5, ...logs.map((value) => value + 0.3)),
+  ];
+}
+
+/** Axes and grid of a chart: `marks` below the axis, `rungs` as [place, label] beside it. */
+function axes({ left, right, top, bottom }, x, y, marks, rungs, below) {
+  const parts = [];
+  for (const [at, label] of rungs) {
+    parts.push(
+      svg("path", { class: "rx-grid", d: `M${left} ${y(at)}H${right}` }),
+      text(left - 6, y(at) + 4, label, { class: "rx-end" }),
+    );
+  }
+  for (const at of marks) {
+    parts.push(
+      svg("path", { class: "rx-axis", d: `M${x(at)} ${bottom}v5` }),
+      text(x(at), bottom + 18, String(at), { class: "rx-middle" }),
+    );
+  }
+  parts.push(
+    svg("path", { class: "rx-axis", d: `M${left} ${top}V${bottom}H${right}` }),
+    text((left + right) / 2, bottom + 34, below, { class: "rx-middle" }),
+  );
+  return parts;
+}
+
+const powers = (low, high) => ticks(low, high, 7).map((k) => [k, k === 0 ? "1" : `10${superscript(k)}`]);
+
+function show(root, width, height, parts) {
+  root.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  root.setAttribute("height", height);
+  root.replaceChildren(...parts);
+}
+
+const box = (width) => ({ left: 44, right: width - 12, top: 12, bottom: 270 });
+
+function drawStates(root, width, state, found, others) {
+  const area = box(width);
+  const [low, high] = state.log ? decades(found) : [0, HIGHEST];
+  const x = linear([0, state.depth], [area.left, area.right]);
+  const y = linear([low, high], [area.bottom, area.top]);
+  const place = (log10) => (state.log ? log10 : 10 ** log10);
+  const down = (log10) => y(Math.min(Math.max(place(log10 ?? -Infinity), low), high));
+  const marks = ticks(0, state.depth, width < 480 ? 4 : 6).filter((at) => at <= state.depth * 0.88);
+  const rungs = state.log ? powers(low, high) : SHARES.map((part) => [part, `${100 * part} %`]);
+  const below = "state l, from the input (0) to the loss";
+  const parts = axes(area, x, y, [...marks, state.depth], rungs, below);
+  for (const other of others)
+    parts.push(
+      svg("path", { class: "rx-line rx-other", d: path(other.map((value, l) => [x(l), down(value)])) }),
+    );
+  for (const [name] of LINES) {
+    const values = name === "own" ? (found.own[0] ?? []) : found[name];
+    if (values.length === 0 || (name === "whole" && !state.log)) continue;
+    // A network of another depth is stretched over the same axis.
+    const stretch = state.depth / (values.length - 1);
+    const points = values.map((value, l) => [x(l * stretch), down(value), value]);
+    const kept = name === "coins" && state.log ? points.filter(([, , value]) => value >= low) : points;
+    parts.push(svg("path", { class: `rx-line ${style(name)}`, d: path(kept) }));
+  }
+  parts.push(
+    svg("path", { class: "rx-axis", d: `M${x(state.layer)} ${area.top}V${area.bottom}` }),
+    svg("circle", {
+      class: "rx-dot rx-dot-shortcut",
+      cx: x(state.layer),
+      cy: down(found.shortcut[state.layer]),
+      r: 5,
+    }),
+  );
+  show(root, width, 310, parts);
+}
+
+function drawDepths(root, width, state, found) {
+  const area = { ...box(width), right: width - 16 };
+  const x = linear([0, DEPTHS.at(-1)], [area.left, area.right]);
+  const y = linear([LOWEST, 0.5], [area.bottom, area.top]);
+  const down = (log10) => y(Math.max(log10, LOWEST));
+  const parts = axes(area, x, y, [0, 25, 50, 75, 100], powers(LOWEST, 0.5), "depth L, in units");
+  for (const [name, values] of Object.entries(found.by_depth)) {
+    const points = DEPTHS.map((depth, k) => [x(depth), down(values[k])]);
+    const [px, py] = points[DEPTHS.indexOf(state.depth)];
+    parts.push(
+      svg("path", { class: `rx-line rx-unit-${name}`, d: path(points) }),
+      svg("circle", { class: `rx-dot rx-dot-${name}`, cx: px, cy: py, r: name === state.unit ? 5.5 : 3.5 }),
+    );
+  }
+  show(root, width, 310, parts);
+}
+
+function key(cls, said) {
+  const value = make("span", { class: "rx-value" });
+  const sample = svg(
+    "svg",
+    { width: 30, height: 10, "aria-hidden": "true" },
+    svg("path", { class: `rx-line ${cls}`, d: "M1 5H29" }),
+  );
+  return { item: make("li", {}, sample, said, " ", value), value };
+}
+
+const stepped = (list) => ({
+  place: (value) => list.indexOf(value),
+  value: (k) => list[k],
+});
+
+function render({ model, el, share: sharing }) {
+  const ui = frame({
+    model,
+    el,
+    share: sharing,
+    keys: KEYS,
+    carried: ["arrays", "own"],
+    label: "before or after the activation",
+    caption: CAPTION,
+    presets: PRESETS,
+    settle: (next) => ({ ...next, layer: Math.min(next.layer, next.depth) }),
+  });
+  const units = (n) => (n === 1 ? "1 unit" : `${n} units`);
+  const unit = ui.choice("unit", "where the activation stands", UNITS);
+  const depth = ui.slider(
+    "depth",
+    "depth L",
+    { min: 0, max: DEPTHS.length - 1, step: 1 },
+    {
+      words: units,
+      ...stepped(DEPTHS),
+    },
+  );
+  const width = ui.slider(
+    "width",
+    "width",
+    { min: 0, max: WIDTHS.length - 1, step: 1 },
+    {
+      words: (value) => `${value} components`,
+      ...stepped(WIDTHS),
+    },
+  );
+  const seed = ui.slider(
+    "seed",
+    "network drawn",
+    { min: 0, max: SEEDS - 1, step: 1 },
+    {
+      words: (value) => `${value + 1} of ${SEEDS}`,
+    },
+  );
+  const layer = ui.slider(
+    "layer",
+    "state that is read",
+    { min: 0, max: DEPTHS.at(-1), step: 1 },
+    {
+      words: (value) => `x${subscript(value)}`,
+      spoken: (value) => `state ${value}`,
+    },
+  );
+
+  const log = ui.toggle("log", "logarithmic axis, with the whole gradient");
+
+  let inside = 560,
+    beside = 360;
+  const states = svg("svg", {
+    role: "img",
+    "aria-label": "Squared length of the gradient at every state",
+  });
+  const depths = svg("svg", {
+    role: "img",
+    "aria-label": "What arrives at the input by depth, for the three units, on a log scale",
+  });
+  const entries = LINES.map(([name, title]) => key(style(name), title));
+  const others = key("rx-other", "the other networks, shortcuts alone");
+  const kinds = [
+    ["relu", "ReLU after"],
+    ["norm", "normalisation after"],
+    ["pre", "pre-activation"],
+  ].map(([name, title]) => [name, key(`rx-unit-${name}`, title)]);
+
+  function paint(now) {
+    const state = { ...now, arrays: model.get("arrays"), own: model.get("own") ?? [] };
+    const found = numbers(state);
+    layer.input.max = now.depth;
+    layer.input.value = now.layer;
+    ui.say(readout(state, found));
+    LINES.forEach(([name], k) => {
+      const values = name === "own" ? found.own[0] : found[name];
+      entries[k].item.hidden = !values?.length || (name === "whole" && !now.log);
+      entries[k].value.textContent = values?.length ? said(values[name === "own" ? 0 : now.layer]) : "";
+    });
+    others.item.hidden = now.unit === "pre";
+    const rest = [];
+    for (let k = 0; now.unit !== "pre" && k < SEEDS; k++)
+      if (k !== now.seed) rest.push(line(state.arrays, now.unit, "shortcut", now.depth, now.width, k));
+    drawStates(states, inside, now, found, rest);
+    drawDepths(depths, beside, now, found);
+    for (const [name, { value }] of kinds)
+      value.textContent = said(found.by_depth[name][DEPTHS.indexOf(now.depth)]);
+    ui.list(() => table(now, found));
+  }
+
+  const first = make(
+    "div",
+    { class: "rx-panel" },
+    make("p", { class: "rx-title" }, "squared length at state l, where 1 enters at the loss"),
+    make("ul", { class: "rx-legend" }, ...entries.map(({ item }) => item), others.item),
+    states,
+  );
+  const second = make(
+    "div",
+    { class: "rx-panel" },
+    make("p", { class: "rx-title" }, "what the shortcuts bring back to x₀"),
+    make("ul", { class: "rx-legend" }, ...kinds.map(([, { item }]) => item)),
+    depths,
+    make("p", { class: "rx-note" }, "What is smaller than 10⁻¹² lies on the lower edge."),
+  );
+  return ui.start({
+    controls: [unit.element, depth.element, width.element, seed.element, layer.element, log.element],
+    figures: [first, second],
+    paint,
+    watch: first,
+    resized: (measured) => {
+      inside = Math.max(260, measured);
+      beside = Math.max(220, second.clientWidth || 360);
+    },
+  });
+}
+
+function table({ depth }, found) {
+  const step = Math.ceil(depth / 20);
+  const layers = Array.from({ length: Math.ceil(depth / step) }, (_, k) => k * step);
+  const columns = ["shortcut", "whole", ...(found.law.length ? ["law"] : []), "coins"];
+  return [
+    `squared length at xₗ${step > 1 ? `, every ${step} states` : ""}`,
+    ["state l", ...columns.map((name) => LINES.find(([other]) => other === name)[1])],
+    [...layers, depth].map((l) => [String(l), ...columns.map((name) => words(size(found[name][l])))]),
+  ];
+}
+
+export default { render };
