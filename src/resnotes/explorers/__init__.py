@@ -5,7 +5,8 @@ and observed from Python; its static picture stands wherever no JavaScript runs.
 """
 
 from resnotes.explorers.activation import BeforeOrAfter
+from resnotes.explorers.four_layers import FourLayers
 from resnotes.explorers.lambda_depth import LambdaDepth
 from resnotes.explorers.paths import Paths
 
-__all__ = ["BeforeOrAfter", "LambdaDepth", "Paths"]
+__all__ = ["BeforeOrAfter", "FourLayers", "LambdaDepth", "Paths"]

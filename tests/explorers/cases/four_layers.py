@@ -1,0 +1,62 @@
+"""The four layers."""
+
+import itertools
+import random
+
+from resnotes.explorers import FourLayers, four_layers
+
+from .case import Case
+
+OPEN = {"b1": 0.0, "b2": 0.0, "b3": 0.0, "g5": 1.0, "skip_13": "on", "skip_35": "on", "after": True, "at": 1}
+FOUR_PATHS = {**OPEN, "w1": 2.0, "w2": 1.0, "w3": 3.0, "w4": -0.5, "b4": 1.0, "x1": 0.25}
+NUMBERS = FourLayers.state_names[:10]
+
+
+def settings(count, step, most=4.0, seed=3):
+    """Every combination of switches and states, each with `count` draws of the numbers, in multiples of `step`."""
+    draw = random.Random(seed)
+    for skip_13, skip_35, after, at in itertools.product(
+        four_layers.SKIPS, four_layers.SKIPS, [True, False], range(1, 6)
+    ):
+        for _ in range(count):
+            numbers = {key: step * draw.randint(round(-most / step), round(most / step)) for key in NUMBERS}
+            yield {**numbers, "skip_13": skip_13, "skip_35": skip_35, "after": after, "at": at}
+
+
+CASE = Case(
+    explorer=FourLayers,
+    chapter="02_backward_pass",
+    grid=[
+        *({**FOUR_PATHS, "at": at} for at in (1, 2, 3, 4, 5)),
+        *settings(4, 0.25),
+        *settings(2, 0.01),
+        *settings(1, 1 / 3, 10.0),
+        *settings(2, 1.0, 2.0),  # whole numbers: many sums are exactly 0
+    ],
+    extremes=[
+        ({}, "y₃ = −1 is not positive: the ReLU behind the first addition blocks branch and skip alike"),
+        (FOUR_PATHS, "Four paths lead back to x₁, and g₁ = −3 − 1.5 + 2 + 1 = −1.5"),
+        (
+            {**FOUR_PATHS, "skip_35": "constant"},
+            "g₁ = −3 − 1.5 + 0 + 0 = −4.5. That is not the derivative, which is −1.5",
+        ),
+        ({key: 0.0 for key in NUMBERS}, "y₅ = 0 is not positive"),
+        (
+            {**OPEN, **dict.fromkeys(("w1", "w2", "w3", "w4", "x1", "g5"), 10.0), "b4": 10.0},
+            "= 1 × 10⁵ + 1000 + 1000 + 10 = 1.02 × 10⁵",
+        ),
+        ({"b3": 0.0, "at": 3}, "it straddles the kink of a ReLU"),
+        ({"at": 5}, "g₅ = 1 comes from the loss"),
+    ],
+    refused=[
+        ({"w1": 11.0}, "w1"),
+        ({"g5": -10.5}, "g5"),
+        ({"skip_13": "maybe"}, "skip_13"),
+        ({"at": 6}, "at"),
+        ({"at": 2.5}, "at"),
+        ({"after": 3}, "after"),
+    ],
+    largest=FOUR_PATHS,
+    wrong=("x[k] = x[k] + by", "x[k] = x[k] + by * (1 + 1e-6)"),
+    own=lambda: FourLayers(weights=[0.5, 1.5, -0.75, 2], biases=[1, 0, 0.5, 0], x1=0.5, skip_13="off"),
+)
