@@ -58,3 +58,4 @@ from .notes import (
     random_network,
 )
 from .precision import LongProduct, Resting, Rounding, ScaledLoss
+from .training import ScaledBranches

@@ -1,0 +1,26 @@
+"""The equations of chapter 12."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from .. import verify
+from ..symbolic import training
+from .entry import Equation, eq, together
+
+TRAINING = "12_training"
+
+
+def build() -> list[Equation]:
+    """The entries, in the order in which the chapter shows them."""
+    gradient, scale, start = training.unit_gradient(), training.scale_gradient(), training.start_derivation()
+    world = verify.ScaledBranches
+    return [
+        Equation("training-unit", TRAINING, together(training.unit), "definition", world=world),
+        Equation("training-gradient", TRAINING, eq(gradient.quantity, gradient.result), "symbolic", world=world,
+                 proofs=(gradient,)),
+        Equation("training-scale", TRAINING, eq(scale.quantity, scale.result), "symbolic", world=world,
+                 proofs=(scale,)),
+        Equation("training-start", TRAINING, eq(*training.start), "exhaustive", start.assumptions,
+                 world=partial(world, fresh=True), proofs=(start,)),
+    ]
