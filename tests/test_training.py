@@ -26,8 +26,10 @@ from resnotes.training import (
     Settings,
     build_network,
     grid,
+    initial_network,
     load_digits,
     read_records,
+    select,
     sweep,
     train,
     update,
@@ -151,8 +153,8 @@ def test_a_record_has_what_it_says():
 def test_gradient_sizes_are_those_of_single_images():
     """The root mean square over the batch of ‖∂E/∂x_l‖, each image alone; and the batch's mean weight gradient."""
     record = train(replace(QUICK, steps=1))
-    weights, order = np.random.default_rng(QUICK.seed).spawn(2)
-    network = build_network(QUICK, weights)
+    order = np.random.default_rng(QUICK.seed).spawn(2)[1]
+    network = initial_network(QUICK)
     chosen = order.choice(1437, QUICK.batch, replace=False)
     squares, sums = [], 0
     for image, target in zip(load_digits().train_images[chosen], load_digits().train_targets[chosen], strict=True):
@@ -261,6 +263,15 @@ def test_a_damaged_record_is_reported_and_made_anew(tmp_path):
     records, damages = read_records(path)
     assert damages == [] and sorted(record.settings.seed for record in records) == [0, 1, 2]
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_select():
+    found = [Record(replace(QUICK, seed=seed, depth=depth)) for seed in (1, 0) for depth in (2, 3)]
+    assert [record.settings.seed for record in select(found, depth=3, width=4)] == [0, 1]
+    assert {record.settings.depth for record in select(found, depth=3)} == {3}
+    for choices in ({"depth": 9}, {"size": 3}):
+        with pytest.raises(ValueError, match="^choices: got .*wanted"):
+            select(found, **choices)
 
 
 def test_what_is_done_is_not_done_again(tmp_path):

@@ -172,6 +172,107 @@ def curves(series, xlabel, ylabel, marks=(), ylim=None):
     return figure
 
 
+def accuracy_map(panels, rows, columns, xlabel, ylabel):
+    """Tables coloured by accuracy, one under another; every cell has its number, so the colour only repeats it.
+
+    Parameters
+    ----------
+    panels : dict of str to list of lists of (float or None, str)
+        For each row and column the accuracy, None where there is none, and the text in the cell.
+    rows, columns : sequence of str
+    xlabel, ylabel : str
+    """
+    height = 0.45 + len(panels) * (0.55 + 0.42 * len(rows))
+    figure, all_axes = plt.subplots(len(panels), 1, figsize=(5.4, height), layout="constrained", squeeze=False)
+    plt.close(figure)
+    colours = plt.get_cmap("Blues").copy()
+    colours.set_bad("#dddddd")
+    for axes, (name, cells) in zip(all_axes[:, 0], panels.items(), strict=True):
+        values = np.array([[np.nan if value is None else value for value, _ in row] for row in cells], dtype=float)
+        # Up to 1.4, so that dark text can be read on the darkest cell.
+        axes.imshow(values, cmap=colours, vmin=0, vmax=1.4, aspect="auto")
+        for row, texts in enumerate(cells):
+            for column, (_, text) in enumerate(texts):
+                axes.text(column, row, text, ha="center", va="center", fontsize=10)
+        axes.set_xticks(range(len(columns)), columns)
+        axes.set_yticks(range(len(rows)), rows)
+        axes.set_xticks(np.arange(len(columns) - 1) + 0.5, minor=True)
+        axes.set_yticks(np.arange(len(rows) - 1) + 0.5, minor=True)
+        axes.grid(which="minor", color="white", linewidth=2)
+        axes.tick_params(which="both", length=0)
+        axes.spines[:].set_visible(False)
+        axes.set_title(name, fontsize=10, loc="left")
+        axes.set_ylabel(ylabel)
+    all_axes[-1, 0].set_xlabel(xlabel)
+    return figure
+
+
+def spreads(series, xlabel, ylabel, log=False, marks=()):
+    """Curves with the range between their lowest and highest course shaded.
+
+    Parameters
+    ----------
+    series : dict of str to (x, low, middle, high)
+        At most six.
+    xlabel, ylabel : str
+    log : bool
+        Whether the vertical axis is logarithmic.
+    marks : sequence of (y, str)
+        Levels to draw and name.
+    """
+    # Narrow on purpose: on a telephone the numbers must still be read.
+    figure, axes = _axes(width=5.4, height=4.2)
+    styles = [(BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", ":"), (GREY, "D", "-."), ("#8a2be2", "v", "-"),
+              ("#b8860b", "P", "--")]
+    for (name, (x, low, middle, high)), (colour, marker, line) in zip(series.items(), styles, strict=False):
+        axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
+        axes.plot(x, middle, color=colour, marker=marker, linestyle=line, markersize=5,
+                  markevery=max(1, len(x) // 8), label=name)
+    for y, text in marks:
+        axes.axhline(y, color=GREY, linewidth=0.8)
+        axes.annotate(text, (0.99, y), xycoords=("axes fraction", "data"), xytext=(0, 3), ha="right",
+                      textcoords="offset points", fontsize=9, color=GREY)
+    if log:
+        axes.set_yscale("log")
+    axes.set_xlabel(xlabel)
+    axes.set_ylabel(ylabel, fontsize=9)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", frameon=False, fontsize=9, ncols=2)
+    return figure
+
+
+def sizes_by_layer_and_step(panels, label, levels=(0.3, 0.4, 0.6, 0.8, 1, 1.5, 2)):
+    """Sizes over layers and training steps, as filled contours with a common logarithmic scale from 0.1 to 3.
+
+    Parameters
+    ----------
+    panels : dict of str to (steps, sizes)
+        ``sizes[k][l]`` is the size at layer l before step ``steps[k]``.
+    label : str
+        What the sizes are.
+    levels : sequence of float
+        Sizes at which contour lines are drawn and labelled.
+    """
+    figure, all_axes = plt.subplots(len(panels), 1, figsize=(5.4, 2.7 * len(panels)), layout="constrained", squeeze=False)
+    plt.close(figure)
+    low, high = -1.0, np.log10(3)
+    for axes, (name, (steps, sizes)) in zip(all_axes[:, 0], panels.items(), strict=True):
+        logs = np.log10(np.asarray(sizes)).T
+        layers = np.arange(len(logs))
+        filled = axes.contourf(steps, layers, logs, levels=np.linspace(low, high, 31), cmap="Blues", vmin=low,
+                               vmax=1, extend="both")
+        lines = axes.contour(steps, layers, logs, levels=np.log10(levels), colors="black", linewidths=0.7,
+                             linestyles="solid")
+        axes.clabel(lines, fmt={level: f"{10**level:.2g}" for level in lines.levels}, fontsize=9)
+        axes.set_title(name, fontsize=10, loc="left")
+        axes.set_ylabel("layer l")
+    all_axes[-1, 0].set_xlabel("step of training")
+    ticks = (0.1, 0.3, 1, 3)
+    bar = figure.colorbar(filled, ax=all_axes[:, 0].tolist(), ticks=np.log10(ticks))
+    bar.ax.set_yticklabels([f"{tick:g}" for tick in ticks])
+    bar.set_label(label)
+    return figure
+
+
 def bars_by_length(lengths, series, xlabel="number of branches on the path", ylabel="share"):
     """Grouped bars over path lengths.
 

@@ -13,7 +13,7 @@ from .algebra import Application, Factor, Mean, OrderedSum, Scalar, Transpose, _
 
 #: Names whose LaTeX is not simply the name.
 LATEX_NAMES = {
-    "lambda": r"\lambda", "beta": r"\beta", "Lambda": r"\Lambda", "E": r"\mathcal{E}", "F": "F", "Fhat": r"\hat F",
+    "lambda": r"\lambda", "Lambda": r"\Lambda", "E": r"\mathcal{E}", "F": "F", "Fhat": r"\hat F",
     "ReLU": r"\operatorname{ReLU}", "softmax": r"\operatorname{softmax}", "delta": r"\delta",
     "ubar": r"\bar g", "theta": r"\theta", "trJ": r"\operatorname{tr} J", "phi": r"\phi",
     "Ws": "W_s", "Winv": "W^{-1}",

@@ -6,16 +6,12 @@ from functools import lru_cache
 
 from sympy import S
 
-from .algebra import L, Partial, Rule, Scalar, i, l, map_tree
+from .algebra import L, Partial, Rule, i, l, map_tree
 from .calculus import Differential, Graph, differential
 from .derivation import Derivation, Step
+from .initialisation import beta
 from .quantities import D, E, F, J, after, g, x, y
 from .scaling import lam0
-
-
-def beta(k):
-    """The number at the end of the branch of unit k."""
-    return Scalar("beta", k)
 
 
 #: y_l = lambda x_l + beta_l F_l(x_l), and x_{l+1} = f(y_l)

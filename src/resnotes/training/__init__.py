@@ -8,11 +8,11 @@ Needs scikit-learn for its digits: ``pip install resnotes[training]``.
 
 from resnotes.training.data import Digits, load_digits
 from resnotes.training.networks import LearnedScale, build_network, update
-from resnotes.training.records import Damage, Record, read_records
-from resnotes.training.run import Settings, train
+from resnotes.training.records import Damage, Record, read_records, select
+from resnotes.training.run import Settings, initial_network, train
 from resnotes.training.sweeps import grid, sweep
 
 __all__ = [
-    "Damage", "Digits", "LearnedScale", "Record", "Settings", "build_network", "grid", "load_digits", "read_records",
+    "Damage", "Digits", "LearnedScale", "Record", "Settings", "build_network", "grid", "initial_network", "load_digits", "read_records", "select",
     "sweep", "train", "update",
 ]  # fmt: skip

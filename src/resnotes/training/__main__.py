@@ -18,13 +18,13 @@ def _parser():
                                      formatter_class=argparse.ArgumentDefaultsHelpFormatter)  # fmt: skip
     parser.add_argument("results", metavar="RESULTS", type=Path, help="results file, one line a run")
     many = {"nargs": "+"}
-    parser.add_argument("--depth", type=int, default=[4, 8, 16, 32, 64, 100], **many,
+    parser.add_argument("--depth", type=int, default=[4, 10, 20, 50, 100], **many,
                         help="residual units, of two weight layers each")
     parser.add_argument("--shortcut", type=float, default=[0, 0.5, 0.9, 1, 1.1], **many, help="factor of the shortcuts")
     parser.add_argument("--activation", choices=ACTIVATIONS, default=list(ACTIVATIONS), **many,
                         help="ReLUs in the branch alone, or one after the addition")
     parser.add_argument("--scale", choices=SCALES, default=list(SCALES), **many, help="scale of the branches")
-    parser.add_argument("--rate", type=float, default=[0.01, 0.03, 0.1], **many, help="learning rates")
+    parser.add_argument("--rate", type=float, default=[0.05], **many, help="learning rates")
     parser.add_argument("--seeds", type=int, default=5, help="how many seeds")
     parser.add_argument("--width", type=int, default=32, help="width of the states")
     parser.add_argument("--steps", type=int, default=500, help="steps of gradient descent")

@@ -74,6 +74,33 @@ class Damage:
         return f"line {self.line} is damaged ({self.reason})"
 
 
+def select(records, **choices) -> list[Record]:
+    """The records whose settings are these, by seed.
+
+    Parameters
+    ----------
+    records : iterable of Record
+    **choices
+        Settings and the value that each must have; those not named may have any.
+
+    Raises
+    ------
+    ValueError
+        If a setting is unknown, or no record fits.
+    """
+    found = []
+    for record in records:
+        settings = asdict(record.settings)
+        unknown = set(choices) - set(settings)
+        if unknown:
+            _validate.refuse("choices", ", ".join(sorted(unknown)), f"some of {', '.join(settings)}")
+        if all(settings[name] == value for name, value in choices.items()):
+            found.append(record)
+    if not found:
+        _validate.refuse("choices", choices, "settings of at least one of the records")
+    return sorted(found, key=lambda record: record.settings.seed)
+
+
 def _rounded(value):
     """Every float in nested lists with `DIGITS` significant digits."""
     if isinstance(value, list):

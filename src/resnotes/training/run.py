@@ -7,6 +7,7 @@ import numpy as np
 
 from resnotes import _validate
 from resnotes.losses import softmax_cross_entropy
+from resnotes.network import Network
 from resnotes.training.data import TRAINING_IMAGES, load_digits
 from resnotes.training.networks import LearnedScale, build_network, update
 from resnotes.training.records import Record
@@ -82,6 +83,16 @@ class _Diverged(Exception):
     """Something is no longer a finite number; says what."""
 
 
+def _generators(settings):
+    """Of the weights, and of the order of the images: one seed shows every network the same images."""
+    return np.random.default_rng(settings.seed).spawn(2)
+
+
+def initial_network(settings: Settings) -> Network:
+    """The network as `train` starts with it."""
+    return build_network(settings, _generators(settings)[0])
+
+
 def train(settings: Settings) -> Record:
     """Make one run.
 
@@ -98,7 +109,7 @@ def train(settings: Settings) -> Record:
         The same for the same settings on the same machine.
     """
     data = load_digits()
-    weights, order = np.random.default_rng(settings.seed).spawn(2)
+    weights, order = _generators(settings)
     network = build_network(settings, weights)
     record = Record(settings)
     # Overflow is expected here, is looked for after every pass, and is recorded.
