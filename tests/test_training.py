@@ -49,7 +49,9 @@ def test_digits_are_centred_scaled_and_split():
     data = load_digits()
     assert data.train_images.shape == (1437, 64) and data.test_images.shape == (360, 64)
     assert np.allclose(data.train_images.mean(axis=0), 0) and np.isclose(np.mean(data.train_images**2), 1)
-    assert np.array_equal(np.unique(data.train_targets), [0, 1]) and (data.train_targets.sum(axis=1) == 1).all()
+    assert (
+        np.array_equal(np.unique(data.train_targets), [0, 1]) and (data.train_targets.sum(axis=1) == 1).all()
+    )
     assert (abs(data.test_targets.mean(axis=0) - data.train_targets.mean(axis=0)) < 0.003).all()
     everything = np.concatenate([data.train_images, data.test_images])
     assert len(np.unique(everything, axis=0)) == 1797
@@ -76,11 +78,15 @@ def stated_output(settings, parameters, x):
 
 
 def parameters_of(network):
-    """[W, b, scale] of each weight layer, in order; the scale is that of the branch, 1 where there is none."""
+    """[W, b, scale] of each weight layer, in order; the scale is the branch's, 1 where there is none."""
     found = []
     for unit in network.units:
         scale = next((float(layer.weight) for layer in unit.branch if isinstance(layer, Scale)), 1.0)
-        found += [[layer.weight.copy(), layer.bias.copy(), scale] for layer in unit.branch if isinstance(layer, Affine)]
+        found += [
+            [layer.weight.copy(), layer.bias.copy(), scale]
+            for layer in unit.branch
+            if isinstance(layer, Affine)
+        ]
     return found
 
 
@@ -103,7 +109,9 @@ def test_a_step_goes_down_the_gradient_of_autograd(activation, scale, shortcut):
     def loss(parameters):
         logits = stated_output(settings, parameters, x)
         shifted = logits - anp.max(logits, axis=1, keepdims=True)
-        return -anp.mean(anp.sum(targets * (shifted - anp.log(anp.sum(anp.exp(shifted), axis=1, keepdims=True))), axis=1))
+        return -anp.mean(
+            anp.sum(targets * (shifted - anp.log(anp.sum(anp.exp(shifted), axis=1, keepdims=True))), axis=1)
+        )
 
     wanted = grad(loss)(before)
     trace = network.forward(x)
@@ -129,7 +137,9 @@ def test_weights_have_the_stated_variance_and_biases_are_zero():
 
 def test_skipinit_starts_as_the_shortcuts_alone():
     for activation in running.ACTIVATIONS:
-        network = build_network(replace(QUICK, scale="skipinit", activation=activation), np.random.default_rng(0))
+        network = build_network(
+            replace(QUICK, scale="skipinit", activation=activation), np.random.default_rng(0)
+        )
         states = network.forward(load_digits().test_images[:5]).states
         assert np.array_equal(states[1], states[-2])
 
@@ -151,19 +161,23 @@ def test_a_record_has_what_it_says():
 
 
 def test_gradient_sizes_are_those_of_single_images():
-    """The root mean square over the batch of ‖∂E/∂x_l‖, each image alone; and the batch's mean weight gradient."""
+    """The root mean square of ‖∂E/∂x_l‖ over single images; and the batch's mean weight gradient."""
     record = train(replace(QUICK, steps=1))
     order = np.random.default_rng(QUICK.seed).spawn(2)[1]
     network = initial_network(QUICK)
     chosen = order.choice(1437, QUICK.batch, replace=False)
     squares, sums = [], 0
-    for image, target in zip(load_digits().train_images[chosen], load_digits().train_targets[chosen], strict=True):
+    for image, target in zip(
+        load_digits().train_images[chosen], load_digits().train_targets[chosen], strict=True
+    ):
         trace = network.forward(image)
         gradients = network.backward(trace, softmax_cross_entropy(trace.states[-1], target)[1])
         squares.append([np.sum(g**2) for g in gradients.states[1:-1]])
         sums = sums + np.array([[unit.branch[k].weight for k in (1, 3)] for unit in gradients.units[1:-1]])
     assert record.state_gradients[0] == pytest.approx(np.sqrt(np.mean(squares, axis=0)))
-    assert record.weight_gradients[0] == pytest.approx(np.sqrt(np.sum((sums / QUICK.batch) ** 2, axis=(1, 2, 3))))
+    assert record.weight_gradients[0] == pytest.approx(
+        np.sqrt(np.sum((sums / QUICK.batch) ** 2, axis=(1, 2, 3)))
+    )
 
 
 def test_it_learns():
@@ -211,7 +225,8 @@ def test_a_gradient_that_overflows_is_recorded(monkeypatch):
 @pytest.mark.parametrize(
     ("name", "value"),
     [("depth", 0), ("depth", 2.5), ("depth", "4"), ("seed", -1), ("width", 0), ("steps", 0), ("batch", 0),
-     ("batch", 1438), ("every", 0), ("rate", 0), ("rate", -1.0), ("rate", float("nan")), ("shortcut", float("inf")),
+     ("batch", 1438), ("every", 0), ("rate", 0), ("rate", -1.0), ("rate", float("nan")),
+     ("shortcut", float("inf")),
      ("shortcut", "one"), ("activation", "both"), ("activation", None), ("scale", "2"), ("scale", 1)],
 )  # fmt: skip
 def test_settings_out_of_range_are_refused(name, value):
@@ -232,7 +247,8 @@ def test_a_line_gives_its_record_back():
 
 @pytest.mark.parametrize(
     "damage",
-    [lambda line: line[:-1], lambda line: line[: len(line) // 2] + b"\n", lambda line: line.replace(b"2", b"3", 1),
+    [lambda line: line[:-1], lambda line: line[: len(line) // 2] + b"\n",
+     lambda line: line.replace(b"2", b"3", 1),
      lambda line: b"\n", lambda line: b"\xff\xfe\n", lambda line: b"00000000 " + line[9:]],
     ids=["no end", "cut short", "one digit", "empty", "no text", "checksum"],
 )  # fmt: skip
@@ -332,14 +348,21 @@ def command(path, *arguments):
 
 
 def test_help():
-    done = subprocess.run([sys.executable, "-m", "resnotes.training", "--help"], capture_output=True, text=True)
-    assert done.returncode == 0 and "RESULTS" in done.stdout and "goes on from there" in " ".join(done.stdout.split())
+    done = subprocess.run(
+        [sys.executable, "-m", "resnotes.training", "--help"], capture_output=True, text=True
+    )
+    assert (
+        done.returncode == 0
+        and "RESULTS" in done.stdout
+        and "goes on from there" in " ".join(done.stdout.split())
+    )
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [([], "RESULTS"), (["--depth", "0"], "depth: got 0"), (["--seeds", "0"], "seeds: got 0"),
-     (["--scale", "3"], "invalid choice"), (["--rate", "nan"], "rate: got nan"), (["--rate", "fast"], "invalid float"),
+     (["--scale", "3"], "invalid choice"), (["--rate", "nan"], "rate: got nan"),
+     (["--rate", "fast"], "invalid float"),
      (["--processes", "0"], "processes: got 0"), (["--batch", "5000"], "batch: got 5000")],
 )  # fmt: skip
 def test_wrong_usage(arguments, message, tmp_path, capsys):
@@ -360,7 +383,9 @@ def test_a_sweep_killed_in_the_middle_goes_on(tmp_path):
     """Killed while it works, and its last record cut short: the end is that of a sweep left in peace."""
     path, peaceful = tmp_path / "results", tmp_path / "peaceful"
     arguments = ["--steps", "400", "--seeds", "10", "--processes", "2"]
-    killed = subprocess.Popen(command(path, *arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    killed = subprocess.Popen(
+        command(path, *arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     deadline = time.monotonic() + 120
     while not path.exists() or path.read_bytes().count(b"\n") < 3:
         assert time.monotonic() < deadline and killed.poll() is None, "the sweep is not under way"

@@ -17,10 +17,29 @@ def build() -> list[Equation]:
     world = verify.ScaledBranches
     return [
         Equation("training-unit", TRAINING, together(training.unit), "definition", world=world),
-        Equation("training-gradient", TRAINING, eq(gradient.quantity, gradient.result), "symbolic", world=world,
-                 proofs=(gradient,)),
-        Equation("training-scale", TRAINING, eq(scale.quantity, scale.result), "symbolic", world=world,
-                 proofs=(scale,)),
-        Equation("training-start", TRAINING, eq(*training.start), "exhaustive", start.assumptions,
-                 world=partial(world, fresh=True), proofs=(start,)),
+        Equation(
+            "training-gradient",
+            TRAINING,
+            eq(gradient.quantity, gradient.result),
+            "symbolic",
+            world=world,
+            proofs=(gradient,),
+        ),
+        Equation(
+            "training-scale",
+            TRAINING,
+            eq(scale.quantity, scale.result),
+            "symbolic",
+            world=world,
+            proofs=(scale,),
+        ),
+        Equation(
+            "training-start",
+            TRAINING,
+            eq(*training.start),
+            "exhaustive",
+            start.assumptions,
+            world=partial(world, fresh=True),
+            proofs=(start,),
+        ),
     ]

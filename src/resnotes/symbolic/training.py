@@ -25,16 +25,28 @@ def unit_gradient() -> Derivation:
     by_chain_rule = g(l + 1) * Partial(x(l + 1), y(l)) * Partial(y(l), x(l))
     return Derivation(
         g(l),
-        (Step(by_chain_rule, "chain rule through $y_l$",
-              (Rule(g(l), graph.eliminate(x(l), x(l + 1), g(l + 1))), *graph.rules())),
-         Step(map_tree(by_chain_rule, lambda n: graph.local(n.of, n.by) if isinstance(n, Partial) else None),
-              "local derivatives", tuple(graph.rules()))),
-        name="training-gradient", rests_on=("training-unit", "backward-unit"), cases=({},),
+        (
+            Step(
+                by_chain_rule,
+                "chain rule through $y_l$",
+                (Rule(g(l), graph.eliminate(x(l), x(l + 1), g(l + 1))), *graph.rules()),
+            ),
+            Step(
+                map_tree(
+                    by_chain_rule, lambda n: graph.local(n.of, n.by) if isinstance(n, Partial) else None
+                ),
+                "local derivatives",
+                tuple(graph.rules()),
+            ),
+        ),
+        name="training-gradient",
+        rests_on=("training-unit", "backward-unit"),
+        cases=({},),
     )
 
 
 def _by_scale():
-    """d y_l / d beta_l, x_l held fixed: the coefficient of d beta_l, which is a number and may stand anywhere."""
+    """d y_l / d beta_l, x_l held fixed: the coefficient of d beta_l, a number, which may stand anywhere."""
     moved = differential(unit[0][1], [beta(l)])
     return map_tree(moved, lambda node: S.One if node == Differential(beta(l)) else None)
 
@@ -45,9 +57,17 @@ def scale_gradient() -> Derivation:
     by_chain_rule = g(l + 1) * D(l) * Partial(y(l), beta(l))
     return Derivation(
         Partial(E, beta(l)),
-        (Step(by_chain_rule, "chain rule through $y_l$", (Rule(Partial(E, beta(l)), by_chain_rule),)),
-         Step(g(l + 1) * D(l) * _by_scale(), r"only $\beta_l$ moves", (Rule(Partial(y(l), beta(l)), _by_scale()),))),
-        name="training-scale", rests_on=("training-unit", "backward-unit"), cases=({},),
+        (
+            Step(by_chain_rule, "chain rule through $y_l$", (Rule(Partial(E, beta(l)), by_chain_rule),)),
+            Step(
+                g(l + 1) * D(l) * _by_scale(),
+                r"only $\beta_l$ moves",
+                (Rule(Partial(y(l), beta(l)), _by_scale()),),
+            ),
+        ),
+        name="training-scale",
+        rests_on=("training-unit", "backward-unit"),
+        cases=({},),
     )
 
 
@@ -61,6 +81,9 @@ def start_derivation() -> Derivation:
     unit_after_unit = Rule(g(i), g(i + 1) * (lam0 + beta(i) * J(i)), index=i, low=l, high=L - 1)
     zero = Rule(beta(i), S.Zero, index=i)
     return Derivation(
-        g(l), (Step(start[1], "unit after unit, every scale 0", (unit_after_unit, zero)),),
-        name="training-start", rests_on=("training-gradient",), assumptions=("every beta_i = 0", "f = id"),
+        g(l),
+        (Step(start[1], "unit after unit, every scale 0", (unit_after_unit, zero)),),
+        name="training-start",
+        rests_on=("training-gradient",),
+        assumptions=("every beta_i = 0", "f = id"),
     )

@@ -13,6 +13,6 @@ from resnotes.training.run import Settings, initial_network, train
 from resnotes.training.sweeps import grid, sweep
 
 __all__ = [
-    "Damage", "Digits", "LearnedScale", "Record", "Settings", "build_network", "grid", "initial_network", "load_digits", "read_records", "select",
-    "sweep", "train", "update",
+    "Damage", "Digits", "LearnedScale", "Record", "Settings", "build_network", "grid",
+    "initial_network", "load_digits", "read_records", "select", "sweep", "train", "update",
 ]  # fmt: skip

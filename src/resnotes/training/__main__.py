@@ -1,4 +1,4 @@
-"""``python -m resnotes.training``: train many residual networks on handwritten digits, and keep what was measured."""
+"""``python -m resnotes.training``: train many residual networks on handwritten digits."""
 
 import argparse
 import sys
@@ -8,9 +8,9 @@ from resnotes.training.run import ACTIVATIONS, SCALES
 from resnotes.training.sweeps import grid, processors, sweep
 
 DESCRIPTION = """Train residual networks on scikit-learn's digits: all combinations of the settings below.
-Each finished run is written to RESULTS at once. Stop the sweep or kill it, and the same command goes on from there.
-The table at the end has the accuracy on 360 test images, lowest and highest over the seeds, and how many runs
-diverged."""
+Each finished run is written to RESULTS at once. Stop the sweep or kill it, and the same command goes on from
+there. The table at the end has the accuracy on 360 test images, lowest and highest over the seeds, and how
+many runs diverged."""
 
 
 def _parser():
@@ -18,11 +18,23 @@ def _parser():
                                      formatter_class=argparse.ArgumentDefaultsHelpFormatter)  # fmt: skip
     parser.add_argument("results", metavar="RESULTS", type=Path, help="results file, one line a run")
     many = {"nargs": "+"}
-    parser.add_argument("--depth", type=int, default=[4, 10, 20, 50, 100], **many,
-                        help="residual units, of two weight layers each")
-    parser.add_argument("--shortcut", type=float, default=[0, 0.5, 0.9, 1, 1.1], **many, help="factor of the shortcuts")
-    parser.add_argument("--activation", choices=ACTIVATIONS, default=list(ACTIVATIONS), **many,
-                        help="ReLUs in the branch alone, or one after the addition")
+    parser.add_argument(
+        "--depth",
+        type=int,
+        default=[4, 10, 20, 50, 100],
+        **many,
+        help="residual units, of two weight layers each",
+    )
+    parser.add_argument(
+        "--shortcut", type=float, default=[0, 0.5, 0.9, 1, 1.1], **many, help="factor of the shortcuts"
+    )
+    parser.add_argument(
+        "--activation",
+        choices=ACTIVATIONS,
+        default=list(ACTIVATIONS),
+        **many,
+        help="ReLUs in the branch alone, or one after the addition",
+    )
     parser.add_argument("--scale", choices=SCALES, default=list(SCALES), **many, help="scale of the branches")
     parser.add_argument("--rate", type=float, default=[0.05], **many, help="learning rates")
     parser.add_argument("--seeds", type=int, default=5, help="how many seeds")
@@ -40,13 +52,17 @@ def table(found) -> str:
     for record in found:
         run = record.settings
         groups.setdefault((run.depth, run.activation, run.scale, run.shortcut, run.rate), []).append(record)
-    lines = [f"{'depth':>5}  {'ReLUs':5}  {'scale':9}  {'shortcut':>8}  {'rate':>6}  {'accuracy':>11}  diverged"]
+    lines = [
+        f"{'depth':>5}  {'ReLUs':5}  {'scale':9}  {'shortcut':>8}  {'rate':>6}  {'accuracy':>11}  diverged"
+    ]
     for key, group in sorted(groups.items()):
         depth, activation, scale, shortcut, rate = key
         finished = [record.accuracy[-1] for record in group if not record.diverged]
         span = f"{min(finished):.2f}..{max(finished):.2f}" if finished else "-"
-        lines.append(f"{depth:5d}  {activation:5}  {scale:9}  {shortcut:8g}  {rate:6g}  {span:>11}  "
-                     f"{len(group) - len(finished)} of {len(group)}")
+        lines.append(
+            f"{depth:5d}  {activation:5}  {scale:9}  {shortcut:8g}  {rate:6g}  {span:>11}  "
+            f"{len(group) - len(finished)} of {len(group)}"
+        )
     return "\n".join(lines)
 
 

@@ -31,7 +31,7 @@ class Digits:
 
 @cache
 def load_digits() -> Digits:
-    """Load the digits (Alpaydin and Kaynak 1998, UCI), split once and for all, a fifth of each digit for testing.
+    """Load the digits (Alpaydin and Kaynak 1998, UCI), a fifth of each kept for testing, always the same.
 
     Raises
     ------

@@ -28,8 +28,8 @@ def build_network(settings, rng, n_in=64, n_out=10) -> Network:
     """A network at initialisation: a first layer, L residual units with two weight layers each, a last layer.
 
     With "pre" a unit is x ↦ λx + β W₂ relu(W₁ relu(x)), with "post" it is x ↦ relu(λx + β W₂ relu(W₁ x));
-    each weight layer has a bias too. Weights are normal with variance 2/n where a ReLU comes before them (He et al.
-    2015, arXiv:1502.01852), 1/n in the first layer, where none does. Biases are 0.
+    each weight layer has a bias too. Weights are normal with variance 2/n where a ReLU comes before them
+    (He et al. 2015, arXiv:1502.01852), 1/n in the first layer, where none does. Biases are 0.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def build_network(settings, rng, n_in=64, n_out=10) -> Network:
     Returns
     -------
     Network
-        L + 2 units: its state 0 is the input, its states 1 to L + 1 are x_0 to x_L, and its last are the logits.
+        L + 2 units: its state 0 is the input, states 1 to L + 1 are x_0 to x_L, and the last are the logits.
     """
     n, pre = settings.width, settings.activation == "pre"
     units = [Unit([_affine(rng, n, n_in, 1 / n_in)], Absent(), after=identity if pre else relu)]

@@ -23,7 +23,7 @@ class Record:
     ----------
     settings : Settings
     loss : list of float
-        Mean cross-entropy of the batch before step 0, 1, ...; one more than the steps where the run ended well.
+        Mean cross-entropy of the batch before step 0, 1, ..., and after the last.
     measured : list of int
         The steps before which the following were measured.
     accuracy : list of float
@@ -136,7 +136,9 @@ def decode(line: bytes) -> Record:
     try:
         return Record(Settings(**content.pop("settings")), **content)
     except (KeyError, TypeError) as error:
-        raise ValueError(f"line: got a record with other fields ({error}), wanted those of Settings and Record") from error
+        raise ValueError(
+            f"line: got a record with other fields ({error}), wanted those of Settings and Record"
+        ) from error
 
 
 def read_records(path) -> tuple[list[Record], list[Damage]]:

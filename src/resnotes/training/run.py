@@ -96,8 +96,8 @@ def initial_network(settings: Settings) -> Network:
 def train(settings: Settings) -> Record:
     """Make one run.
 
-    A run in which a logit, the loss or a gradient becomes infinite or NaN ends there: the record says at which
-    step and what it was, and holds what was measured before.
+    A run in which a logit, the loss or a gradient becomes infinite or NaN ends there: the record says at
+    which step and what it was, and holds what was measured before.
 
     Parameters
     ----------
@@ -138,8 +138,14 @@ def _step(network, data, chosen, step, record):
         states, weights = _norms(gradients, settings.batch)
         record.state_gradients.append(_finite(states, "gradient").tolist())
         record.weight_gradients.append(_finite(weights, "gradient").tolist())
-        record.scales.append([float(layer.weight) for unit in network.units for layer in unit.branch
-                              if isinstance(layer, LearnedScale)])
+        record.scales.append(
+            [
+                float(layer.weight)
+                for unit in network.units
+                for layer in unit.branch
+                if isinstance(layer, LearnedScale)
+            ]
+        )
         record.measured.append(step)
         record.accuracy.append(accuracy)
     record.loss.append(loss)
@@ -148,7 +154,7 @@ def _step(network, data, chosen, step, record):
 
 
 def _forward(network, images):
-    """The trace, in which everything is finite: the last state alone would not show it, since relu(NaN) is 0."""
+    """A trace in which everything is finite. The last state would not show it, since relu(NaN) is 0."""
     trace = network.forward(images)
     for unit in trace.units:
         # A sum is finite only if all its terms are, and is quicker to look at.
@@ -179,6 +185,8 @@ def _norms(gradients, batch):
         ‖∂E/∂(W₁, W₂)‖ of unit l, of the batch's mean loss.
     """
     states = [np.linalg.norm(g) * np.sqrt(batch) for g in gradients.states[1:-1]]
-    weights = [np.sqrt(sum(np.sum(entry.weight**2) for entry in unit.branch if np.ndim(entry.weight) == 2))
-               for unit in gradients.units[1:-1]]
+    weights = [
+        np.sqrt(sum(np.sum(entry.weight**2) for entry in unit.branch if np.ndim(entry.weight) == 2))
+        for unit in gradients.units[1:-1]
+    ]
     return np.array(states), np.array(weights)

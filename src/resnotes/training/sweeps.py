@@ -38,8 +38,11 @@ def grid(seeds=5, **choices) -> list[Settings]:
         if not lists[name]:
             _validate.refuse(name, "an empty list", "at least one value")
     numbers = range(_validate.whole_number(seeds, "seeds", 1))
-    runs = [Settings(seed=seed, **dict(zip(lists, chosen, strict=True)))
-            for seed in numbers for chosen in product(*lists.values())]
+    runs = [
+        Settings(seed=seed, **dict(zip(lists, chosen, strict=True)))
+        for seed in numbers
+        for chosen in product(*lists.values())
+    ]
     return sorted(runs, key=lambda run: (run.depth * run.steps, run.seed))
 
 
@@ -51,7 +54,7 @@ def processors() -> int:
 def sweep(runs, path=None, processes=None, report=None) -> list[records.Record]:
     """Make runs that are not made yet.
 
-    Each finished run is written to the file at once, as one line with a checksum. Kill the sweep at any moment
+    Each finished run is written to the file at once, as one line with a checksum. Kill the sweep at any time
     and start it again: whole lines count as done, a line that was cut short is reported and its run is made
     anew. One sweep at a time may write to a file.
 
@@ -61,8 +64,8 @@ def sweep(runs, path=None, processes=None, report=None) -> list[records.Record]:
     path : path, optional
         The results file. Its records of other runs stay. Without it nothing is kept.
     processes : int, optional
-        Each works on one run at a time with one BLAS thread. By default one a processor. With 1 it is this process.
-        With more, a script that calls this must be importable (``if __name__ == "__main__":``).
+        Each works on one run at a time with one BLAS thread. By default one a processor. With 1 it is
+        this process. With more, a script that calls this must be importable (``if __name__ == "__main__":``).
     report : callable, optional
         Takes what there is to say as a text, such as a damaged line. By default it goes to standard error.
 

@@ -29,8 +29,10 @@ class ScaledBranches(Units):
         net, start = Units._draw(rng, depth, n, shortcuts, after)
         factor = net.units[0].shortcut.weight
         scales = np.zeros(depth) if self.fresh else rng.normal(size=depth)
-        units = [Unit([*unit.branch, Scale(scale)], Scale(factor), unit.after)
-                 for unit, scale in zip(net.units, scales, strict=True)]
+        units = [
+            Unit([*unit.branch, Scale(scale)], Scale(factor), unit.after)
+            for unit, scale in zip(net.units, scales, strict=True)
+        ]
         return Network(units), start
 
     def gradient_by_scale(self, k):
@@ -58,7 +60,11 @@ class ScaledBranches(Units):
         return complex_step_jacobian(lambda x: self._branch(int(k), x), self.trace.states[int(k)])
 
     def value_partial(self, node):
-        return self.gradient_by_scale(int(node.by.indices[0])) if node.by.name == "beta" else super().value_partial(node)
+        return (
+            self.gradient_by_scale(int(node.by.indices[0]))
+            if node.by.name == "beta"
+            else super().value_partial(node)
+        )
 
     def apply_F(self, function, x):
         return self._branch(int(function.indices[0]), x)
