@@ -13,7 +13,6 @@ from .initialisation import beta
 from .quantities import D, E, F, J, after, g, x, y
 from .scaling import lam0
 
-
 #: y_l = lambda x_l + beta_l F_l(x_l), and x_{l+1} = f(y_l)
 unit = ((y(l), lam0 * x(l) + beta(l) * F(l)(x(l))), (x(l + 1), after(l)(y(l))))
 
