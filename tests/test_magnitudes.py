@@ -13,7 +13,14 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 import resnotes.magnitudes
-from resnotes.magnitudes import FORMATS, RangeLimits, range_limits, shortcut_product
+from resnotes.magnitudes import (
+    FORMATS,
+    RangeLimits,
+    gradient_norms,
+    power_sweep,
+    range_limits,
+    shortcut_product,
+)
 
 # --- products -----------------------------------------------------------------------------------------
 
@@ -344,3 +351,59 @@ def brute_zero(factor, name):
 def test_examples_in_the_docstrings():
     result = doctest.testmod(resnotes.magnitudes)
     assert result.attempted > 0 and result.failed == 0
+
+
+def test_a_sweep_of_powers_is_the_product_for_each():
+    factors = [-1.7, -1.0, -1e-3, 0.0, 1e-300, 0.5, 1.0, 1.01, 3.0, 1e300]
+    depths = [0, 1, 2, 7, 1000]
+    got = power_sweep(factors, depths)
+    for row, factor in zip(got, factors, strict=True):
+        wanted = [shortcut_product([factor] * depth).log10 for depth in depths]
+        np.testing.assert_allclose(row, wanted, rtol=1e-13, atol=1e-15)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_norms_down_a_chain_against_exact_products(dtype):
+    """Against fractions, at a depth where float32 leaves its range at both ends."""
+    rng = np.random.default_rng(0)
+    depth, n = 60, 3
+    branches = (rng.integers(-8, 9, size=(depth, n, n)) / 16).astype(dtype)
+    factors, g = [-1.25, 0.0, 0.015625, 1.0, 64.0], [1.0, -2.0, 0.5]
+    got = gradient_norms(branches, factors, np.array(g, dtype))
+    assert got.shape == (5, depth + 1) and got.dtype == np.float64
+    for row, factor in zip(got, factors, strict=True):
+        exact = [Fraction(v) for v in g]
+        for l in range(depth, -1, -1):
+            squares = sum(v * v for v in exact)
+            wanted = (math.log10(squares.numerator) - math.log10(squares.denominator)) / 2
+            assert row[l] == pytest.approx(wanted, abs=1e-10 if dtype is np.float64 else 1e-3)
+            if l:
+                J = branches[l - 1]
+                exact = [
+                    Fraction(factor) * exact[j] + sum(exact[i] * Fraction(float(J[i, j])) for i in range(n))
+                    for j in range(n)
+                ]
+    assert np.ptp(got[:, 0]) > 80
+
+
+def test_norms_that_vanish_and_that_grow_beyond_every_format():
+    zeros = np.zeros((1000, 2, 2))
+    got = gradient_norms(zeros, [0.0, 1e3, -1e-3], [3.0, 4.0])
+    assert got[0, -1] == pytest.approx(math.log10(5)) and np.all(got[0, :-1] == -np.inf)
+    np.testing.assert_allclose(got[1:, 0], [3000 + math.log10(5), -3000 + math.log10(5)], rtol=1e-12)
+    np.testing.assert_array_equal(gradient_norms(zeros, [2.0], [0.0, 0.0]), np.full((1, 1001), -np.inf))
+    extreme = gradient_norms(np.zeros((1, 2, 2)), [1.0], [1e-200, 1e200])  # squares leave the format
+    np.testing.assert_allclose(extreme, [[200.0, 200.0]], rtol=1e-14)
+
+
+@pytest.mark.parametrize("call, name", [
+    (lambda: power_sweep([np.nan], [1]), "factors"), (lambda: power_sweep([1.0], [-1]), "depths"),
+    (lambda: power_sweep(1.0, [1]), "factors"), (lambda: power_sweep([1.0], [[1]]), "depths"),
+    (lambda: gradient_norms(np.ones((2, 2)), [1.0], [1.0, 1.0]), "branches"),
+    (lambda: gradient_norms(np.ones((1, 2, 3)), [1.0], [1.0, 1.0]), "branches"),
+    (lambda: gradient_norms(np.ones((1, 2, 2)), [np.inf], [1.0, 1.0]), "factors"),
+    (lambda: gradient_norms(np.ones((1, 2, 2)), [1.0], [1.0, 1.0, 1.0]), "g"),
+])  # fmt: skip
+def test_sweeps_refuse_bad_input(call, name):
+    with pytest.raises(ValueError, match=f"^{name}: got .*wanted "):
+        call()

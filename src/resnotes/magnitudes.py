@@ -1,7 +1,8 @@
 """How large a product of many factors is, and where a float format gives out.
 
 `shortcut_product` keeps a product that would overflow or underflow, such as ∏ λ_i over a thousand units,
-as sign, mantissa and exponent. `range_limits` tells after how many equal factors a format no longer
+as sign, mantissa and exponent. `power_sweep` and `gradient_norms` do the same for many shortcuts and depths
+at once, to the accuracy of a plot. `range_limits` tells after how many equal factors a format no longer
 holds their product.
 """
 
@@ -242,3 +243,106 @@ def _first_power(size, boundary, passed):
                 # there sooner, and any other has an odd part of more than 2048 bits.
                 return math.ceil(steps)
         digits *= 2
+
+
+def power_sweep(factors, depths):
+    """log10 |λ|**L for every factor and every depth: the scalar chain's gradient, without overflow.
+
+    Parameters
+    ----------
+    factors : array_like, shape (k,)
+        λ; for a chain of units (λ + r) x, λ + r.
+    depths : array_like, shape (d,)
+        L, numbers that are at least 0.
+
+    Returns
+    -------
+    ndarray, shape (k, d)
+        -inf for a factor of 0, except at depth 0, where every power is 1.
+
+    Raises
+    ------
+    ValueError
+        If `factors` or `depths` is not a list of finite real numbers, or a depth is negative.
+
+    Examples
+    --------
+    >>> from resnotes.magnitudes import power_sweep
+    >>> power_sweep([10.0, 0.0], [0, 2, 500])
+    array([[  0.,   2., 500.],
+           [  0., -inf, -inf]])
+    """
+    wanted = "a list of finite real numbers"
+    factors = _validate.finite_array(factors, "factors", wanted, (1,)).astype(np.float64)
+    depths = _validate.finite_array(depths, "depths", wanted, (1,)).astype(np.float64)
+    if depths.min() < 0:
+        _validate.refuse("depths", f"{depths.min()}", "numbers of at least 0")
+    with np.errstate(divide="ignore", invalid="ignore"):  # log10 0 is -inf, and -inf times 0 is put right
+        logs = np.multiply.outer(np.log10(np.abs(factors)), depths)
+    logs[:, depths == 0] = 0
+    return logs
+
+
+def gradient_norms(branches, factors, g):
+    """log10 of the gradients' norms down a chain of units λ x + F_l(x), for many λ at once.
+
+    g_l = g_{l+1} (λ I + J_l). After each unit the gradient is divided by its norm, whose logarithm is
+    kept; so no format overflows, whatever λ and the depth.
+
+    Parameters
+    ----------
+    branches : array_like, shape (L, n, n)
+        The branches' Jacobians J_0, ..., J_{L-1}, the same for every λ. Float32 stays float32.
+    factors : array_like, shape (k,)
+        λ.
+    g : array_like, shape (n,)
+        g_L.
+
+    Returns
+    -------
+    ndarray, shape (k, L + 1)
+        log10 ‖g_l‖ for l = 0, ..., L, as float64; -inf where a gradient is exactly 0.
+
+    Raises
+    ------
+    ValueError
+        If something is not real and finite, or the shapes do not match.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from resnotes.magnitudes import gradient_norms
+    >>> gradient_norms(np.zeros((400, 2, 2)), [10.0, 0.1], [1.0, 0.0])[:, 0]
+    array([ 400., -400.])
+    """
+    branches = _validate.finite_array(branches, "branches", "real matrices, shape (L, n, n)", (3,))
+    depth, n, columns = branches.shape
+    if n != columns:
+        _validate.refuse("branches", _validate.describe(branches), "square matrices, shape (L, n, n)")
+    factors = _validate.finite_array(factors, "factors", "a list of finite real numbers", (1,))
+    g = _validate.finite_array(g, "g", f"a real vector of shape ({n},)", (1,))
+    if g.shape != (n,):
+        _validate.refuse("g", _validate.describe(g), f"a real vector of shape ({n},)")
+    rows = np.tile(g, (len(factors), 1)).astype(branches.dtype)
+    factors = factors.astype(branches.dtype)[:, None]
+    logs = np.empty((len(factors), depth + 1))
+    logs[:, depth] = _normalised(rows)
+    for l in reversed(range(depth)):
+        rows = factors * rows + rows @ branches[l]
+        logs[:, l] = _normalised(rows)
+    return np.cumsum(logs[:, ::-1], axis=1)[:, ::-1]
+
+
+def _normalised(rows):
+    """Divide each row by its norm in place and return log10 of the norms; a row of zeros stays."""
+    # The largest entry first, so that no square overflows or vanishes.
+    largest = np.abs(rows).max(axis=1, keepdims=True)
+    largest[largest == 0] = 1
+    rows /= largest
+    norms = np.sqrt(np.einsum("kn,kn->k", rows, rows))
+    zero = norms == 0
+    norms[zero] = 1
+    rows /= norms[:, None]
+    logs = np.log10(largest[:, 0].astype(np.float64)) + np.log10(norms.astype(np.float64))
+    logs[zero] = -np.inf
+    return logs

@@ -8,6 +8,7 @@ obeys a recursion over the units, so it costs n²/2 small products rather than 2
 import numpy as np
 
 from resnotes import _validate
+from resnotes.network import Rows
 
 
 def jacobian_by_length(net, trace, start=0, stop=None):
@@ -42,19 +43,33 @@ def jacobian_by_length(net, trace, start=0, stop=None):
     start, stop = net.span(trace, start, stop)
     first = trace.states[start]
     batch, n = first.shape[:-1], first.shape[-1]
-    # Axes: batch, row, k, column, so that one matrix product serves all k.
-    parts = np.broadcast_to(np.eye(n, dtype=first.dtype)[:, None, :], batch + (n, 1, n))
+    # Axes: batch, row, then k and column in one, so that one matrix product serves all k. Two arrays take
+    # turns, each as large as will be needed; the third holds what comes by the branch.
+    rows = max(state.shape[-1] for state in trace.states[start : stop + 1])
+    old, new, spare = np.zeros((3, *batch, rows, (stop - start + 1) * n), trace.states[stop].dtype)
+    old[..., :n, :n] = np.eye(n)
     for index in range(start, stop):
-        with _validate.located("unit", index):
-            after, shortcut, branch = net.units[index].jacobians(trace.units[index])
-        *_, rows, lengths, _ = parts.shape
-        flat = parts.reshape(batch + (rows, lengths * n))
-        shape = batch + (after.shape[-2], lengths, n)
-        by_shortcut = (after @ shortcut @ flat).reshape(shape)
-        by_branch = (after @ branch @ flat).reshape(shape)
-        none = np.zeros_like(by_branch[..., :1, :])
-        parts = np.concatenate([by_shortcut, none], axis=-2) + np.concatenate([none, by_branch], axis=-2)
+        try:
+            by_shortcut, by_branch = _two_ways(net.units[index], trace.units[index])
+        except ValueError as error:
+            raise _validate.placed(error, "unit", index) from error
+        m, width = by_branch.shape[-2:]
+        done = (index - start + 1) * n
+        parts, longer = old[..., :width, : done + n], new[..., :m, : done + n]
+        np.matmul(by_shortcut, parts, out=longer)  # the columns of the new length are still 0
+        longer[..., n:] += np.matmul(by_branch, parts[..., :-n], out=spare[..., :m, :done])
+        old, new = new, old
+    parts = old[..., : trace.states[stop].shape[-1], :].reshape(*batch, -1, stop - start + 1, n)
     return np.ascontiguousarray(np.moveaxis(parts, -2, -3))
+
+
+def _two_ways(unit, trace):
+    """D_l H_l and D_l J_l of one unit: the rows of the identity sent back to both inputs of its addition."""
+    unit.samples_apart()
+    output = trace.output
+    rows = np.broadcast_to(np.eye(output.shape[-1], dtype=output.dtype), output.shape + output.shape[-1:])
+    sent = unit.backward(trace, rows, Rows())
+    return sent.shortcut.input, sent.branch[0].input
 
 
 def gradient_by_shortcut(net, trace, g):

@@ -57,6 +57,8 @@ def layer_jacobian(layer, x, n_out=None):
         output = layer.forward(x)
         n_out = output.shape[-1] if np.ndim(output) else n_in
     rows = np.broadcast_to(np.eye(n_out, dtype=x.dtype), x.shape[:-1] + (n_out, n_out))
+    if has_gradients(layer):
+        x, _ = layer.checked(x, rows[..., 0, :])
     return input_gradients(layer, x, rows)
 
 
@@ -163,7 +165,6 @@ def input_gradients(layer, x, rows):
         If the layer's ``backward`` returns something else than the protocol says.
     """
     if has_gradients(layer):
-        x, _ = layer.checked(x, rows[..., 0, :])
         return layer.input_gradient(x[..., None, :], rows)
     inputs = np.repeat(_rows(x), rows.shape[-2], axis=0)
     sent, _ = _validate.sent_back(layer.backward(inputs, _rows(rows)), inputs)
