@@ -208,18 +208,25 @@ def test_divergence_is_seen_behind_a_relu_that_hides_it(monkeypatch):
     assert (record.diverged_at, record.diverged_by) == (0, "forward pass") and record.loss == []
 
 
-def test_a_gradient_that_overflows_is_recorded(monkeypatch):
-    def steep(settings, rng):
-        network = build_network(settings, rng)
-        network.units[-1].branch[-1].weight *= 1e250
-        network.units[0].branch[0].weight *= 1e-300
-        network.units[1].branch[1].weight *= 1e155
-        network.units[1].branch[3].weight *= 1e155
-        return network
+def make_steep(network):
+    """Scale the weights so that the states stay finite and the gradient on its way down does not."""
+    network.units[-1].branch[-1].weight *= 1e250
+    network.units[0].branch[0].weight *= 1e-300
+    network.units[1].branch[1].weight *= 1e155
+    network.units[1].branch[3].weight *= 1e155
+    return network
 
-    monkeypatch.setattr(running, "build_network", steep)
+
+def test_a_gradient_that_overflows_is_recorded(monkeypatch):
+    monkeypatch.setattr(running, "build_network", lambda *given: make_steep(build_network(*given)))
     record = train(QUICK)
     assert (record.diverged_at, record.diverged_by) == (0, "gradient")
+
+
+def test_a_gradient_that_overflows_between_measurements_is_recorded(monkeypatch):
+    monkeypatch.setattr(running, "update", lambda network, gradients, rate: make_steep(network))
+    record = train(replace(QUICK, every=3))
+    assert (record.diverged_at, record.diverged_by) == (1, "gradient") and record.measured == [0]
 
 
 @pytest.mark.parametrize(
