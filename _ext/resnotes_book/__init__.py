@@ -2,7 +2,8 @@
 
 The page is that of sphinx-book-theme with three kinds of change: templates of ours stand in front of the
 theme's (`templates/`, `components/`), some elements are written differently (`folds`, `citations`), and
-scripts and style sheets that no page of this book needs are left out (`page`). `explorers` brings the slider
+scripts and style sheets that no page of this book needs are left out (`page`), and what all pages share is one style
+sheet and one script (`bundle`). `explorers` brings the slider
 figures to life.
 """
 
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from sphinxcontrib import katex
 
-from . import audit, checked, citations, exercises, explorers, folds, notation, page
+from . import audit, bundle, checked, citations, exercises, explorers, folds, images, notation, page
 
 HERE = Path(__file__).resolve().parent
 
@@ -67,4 +68,6 @@ def setup(app):
     page.setup(app)
     explorers.setup(app)
     exercises.setup(app)
+    images.setup(app)
+    bundle.setup(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": False}

@@ -9,6 +9,8 @@ from docutils import nodes
 # A setting of the theme's version switcher, which this book has not. It would run before the script, deferred
 # like all others, that declares DOCUMENTATION_OPTIONS.
 UNUSED_SCRIPT = "DOCUMENTATION_OPTIONS.pagename"
+# What a front end with a kernel would read; the explorers on a page carry their own state.
+WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 # Rules for formulas that clip wide ones or make an element scroll that the keyboard cannot reach; ours are in
 # assets/resnotes.css.
 UNUSED_STYLES = {"katex-math.css"}
@@ -44,6 +46,7 @@ def prepare(app, pagename, templatename, context, doctree):
         deferred(script)
         for script in context["script_files"]
         if not script.attributes.get("body", "").startswith(UNUSED_SCRIPT)
+        and script.attributes.get("type") != WIDGET_STATE
     ]
     context["css_files"] = [
         style
