@@ -102,7 +102,9 @@ def test_rank_that_is_lost_stays_lost():
     mask = np.diag([1.0, 1.0, 1.0, 0.0])
     got = product_singular_values([rng.normal(size=(n, n)), mask] * 40 + [rng.normal(size=(n, n))])
     assert np.isfinite(got.log10[:3]).all() and got.log10[3] == -np.inf
-    assert np.array_equal(product_singular_values([np.zeros((2, 3)), np.ones((4, 2))]).log10, np.full(3, -np.inf))
+    assert np.array_equal(
+        product_singular_values([np.zeros((2, 3)), np.ones((4, 2))]).log10, np.full(3, -np.inf)
+    )
     twins = product_singular_values([rng.normal(size=(n, n)), np.ones((n, n))] * 3)
     assert np.isfinite(twins.log10[0]) and np.all(twins.log10[1:] == -np.inf)
 
@@ -124,8 +126,12 @@ def test_a_networks_jacobian():
     rng = np.random.default_rng(7)
     net = Network([Unit([Affine(0.2 * rng.normal(size=(6, 6))), relu], after=relu) for _ in range(9)])
     trace = net.forward(rng.normal(size=6))
-    factors = [after @ (short + branch) for after, short, branch in
-               (unit.jacobians(at) for unit, at in zip(net.units, trace.units, strict=True))]
+    factors = [
+        after @ (short + branch)
+        for after, short, branch in (
+            unit.jacobians(at) for unit, at in zip(net.units, trace.units, strict=True)
+        )
+    ]
     want = np.linalg.svd(net.jacobian(trace), compute_uv=False)
     got = 10 ** product_singular_values(factors).log10
     np.testing.assert_allclose(got, want, rtol=0, atol=1e-12 * want[0])
@@ -140,7 +146,11 @@ def test_order_matters():
 @pytest.mark.parametrize("count", [2, 3, 4, 7, 8])
 def test_a_tournament_brings_every_pair_together_once(count):
     rounds = list(_rounds(count))
-    met = [frozenset(pair) for first, second in rounds for pair in zip(first.tolist(), second.tolist(), strict=True)]
+    met = [
+        frozenset(pair)
+        for first, second in rounds
+        for pair in zip(first.tolist(), second.tolist(), strict=True)
+    ]
     assert len(met) == len(set(met)) == count * (count - 1) // 2
     for first, second in rounds:
         assert len(set(first) | set(second)) == 2 * len(first)
@@ -157,9 +167,16 @@ def test_jacobi_on_rows_with_lengths_far_apart():
     np.testing.assert_allclose(np.sort(_orthogonal_rows(logs, rows))[::-1], want, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize(("factors", "message"), [
-    ([], "factors: got none"), (3, "factors: got 3"), ([np.ones(3)], r"factors\[0\]"),
-    ([np.array([[np.nan]])], r"factors\[0\]: got nan"), ([np.eye(2), "x"], r"factors\[1\]")])
+@pytest.mark.parametrize(
+    ("factors", "message"),
+    [
+        ([], "factors: got none"),
+        (3, "factors: got 3"),
+        ([np.ones(3)], r"factors\[0\]"),
+        ([np.array([[np.nan]])], r"factors\[0\]: got nan"),
+        ([np.eye(2), "x"], r"factors\[1\]"),
+    ],
+)
 def test_bad_factors(factors, message):
     for function in (product_singular_values, qr_growth):
         with pytest.raises(ValueError, match=message):

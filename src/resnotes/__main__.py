@@ -1,4 +1,4 @@
-"""``python -m resnotes verify``: check every equation of the book and every claim of the notes."""
+"""Check every equation of the book and every claim of the notes, or report on a network of your own."""
 
 from __future__ import annotations
 
@@ -52,8 +52,48 @@ def main(arguments: list[str] | None = None) -> int:
     verify = commands.add_parser("verify", help="check every equation and claim, or those named")
     verify.add_argument("names", nargs="*", metavar="LABEL", help="equation labels or claim ids; all by default")
     verify.add_argument("--json", action="store_true", help="print one JSON object a check, as a list")
+    report = commands.add_parser("report", help="report on a network whose weights are in an .npz file")
+    report.add_argument("file", metavar="FILE.npz", help="arrays as resnotes.report.from_arrays names them")
+    report.add_argument("--json", action="store_true", help="print everything as one JSON object")
+    report.add_argument("--figure", metavar="PATH", help="also write a figure (.png, .svg, .pdf)")
     options = parser.parse_args(arguments)
+    if options.command == "report":
+        return run_report(options.file, as_json=options.json, figure=options.figure)
     return run_verify(options.names, as_json=options.json)
+
+
+def run_report(path: str, as_json: bool = False, figure: str | None = None) -> int:
+    """Print the report on the network in an .npz file.
+
+    Parameters
+    ----------
+    path : str
+    as_json : bool
+    figure : str, optional
+        Where to write the figure, if anywhere.
+
+    Returns
+    -------
+    int
+        0, or 2 where the file, what is in it, or the figure's path is bad; the reason goes to stderr.
+    """
+    from .report import report
+
+    try:
+        found = report(path)
+    except ValueError as error:
+        print(f"{path}: {error}", file=sys.stderr)
+        return 2
+    if figure is not None:
+        try:
+            from . import figures  # matplotlib is an extra
+
+            figures.report(found).savefig(figure)
+        except (ImportError, OSError, ValueError) as error:
+            print(f"--figure {figure}: {error}", file=sys.stderr)
+            return 2
+    print(json.dumps(found.as_dict(), indent=1) if as_json else found)
+    return 0
 
 
 def checks() -> dict[str, tuple[str, str, object]]:

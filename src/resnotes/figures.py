@@ -433,3 +433,64 @@ def law_and_measured(series, xlabel, ylabel):
     figure.legend(*above.get_legend_handles_labels(), loc="outside upper center", frameon=False, fontsize=9,
                   ncols=min(3, len(series)))
     return figure
+
+
+def report(found):
+    """A `resnotes.report.Report` in four panels: gradient, gains, path lengths, shortcut product.
+
+    Parameters
+    ----------
+    found : Report
+    """
+    figure, panels = plt.subplots(2, 2, figsize=(7.4, 5.6), layout="constrained")
+    plt.close(figure)
+    for axes in panels.flat:
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(True, color="#dddddd", linewidth=0.6)
+        axes.set_axisbelow(True)
+        axes.tick_params(labelsize=9)
+    above, below = panels
+    unit = found.to_blame
+    finite = np.where(np.isfinite(found.gradient), found.gradient, np.nan)
+    marks = max(1, len(finite) // 10)
+    above[0].plot(range(len(finite)), finite, color=BLUE, marker="o", markersize=4, markevery=marks)
+    above[0].set(title="gradient by state", xlabel="state, from the input (0) to the loss",
+                 ylabel="$\\log_{10}$ of its length")
+    gain = np.where(np.isfinite(found.gain), found.gain, np.nan)
+    above[1].vlines(range(len(gain)), 0, gain, color=GREY, linewidth=max(0.6, min(4, 160 / len(gain))))
+    above[1].axhline(0, color=GREY, linewidth=0.8)
+    if unit is not None:
+        name = f"unit {unit}, most to blame"
+        if np.isfinite(gain[unit]):
+            above[1].plot([unit], [gain[unit]], color=ORANGE, marker="s", linestyle="none", label=name)
+        else:
+            above[1].axvline(unit, color=ORANGE, linestyle="--", linewidth=2, label=f"{name}: sends nothing back")
+        above[0].axvline(unit + 0.5, color=ORANGE, linestyle="--", linewidth=1)
+        above[1].legend(frameon=False, fontsize=9)
+    above[1].set(title="gain of each unit", xlabel="unit", ylabel="$\\log_{10}$ of the factor")
+    size = np.abs(np.nan_to_num(found.share))
+    kept = np.flatnonzero(size > 1e-3 * size.max()) if size.any() else np.arange(1)
+    lengths = np.arange(max(kept[0] - 1, 0), min(kept[-1] + 2, len(size)))
+    below[0].bar(lengths, found.share[lengths], color=BLUE, edgecolor="white", linewidth=0.3)
+    below[0].axhline(0, color=GREY, linewidth=0.8)
+    below[0].set(title="share by path length", xlabel="branches on the path", ylabel="share")
+    if not size.any():
+        below[0].annotate("nothing arrives", (0.5, 0.5), xycoords="axes fraction", ha="center", fontsize=10)
+    for number, values in enumerate(found.shortcut_product):
+        below[1].plot(range(1, len(values) + 1), np.where(np.isfinite(values), values, np.nan), color=GREEN, marker="^",
+                      markersize=4, linestyle=":", label="one line a sample" if number == 0 < len(found.shortcut_product) - 1 else None)
+    if not np.isfinite(found.shortcut_product).any():
+        below[1].annotate("all are 0", (0.5, 0.5), xycoords="axes fraction", ha="center", fontsize=10)
+    if below[1].get_legend_handles_labels()[0]:
+        below[1].legend(frameon=False, fontsize=9)
+    below[1].set(title="shortcut product", xlabel="singular value, the largest first", ylabel="$\\log_{10}$")
+    for axes in panels.flat:
+        axes.title.set_fontsize(11)
+        axes.xaxis.label.set_fontsize(9)
+        axes.yaxis.label.set_fontsize(9)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        for low, high, widen in ((*axes.get_xlim(), axes.set_xlim), (*axes.get_ylim(), axes.set_ylim)):
+            if high - low < 0.2:  # all the same: no ticks that differ in the last digits alone
+                widen(low - 0.5, high + 0.5)
+    above[0].set_xlim(-0.5 - 0.02 * len(gain), 0.5 + 1.02 * len(gain))
+    return figure

@@ -92,7 +92,8 @@ def step_by_step(factors, dtype, start=1.0):
     range of float64 in between; for equal factors `range_limits` tells where it ends.
     """
     factors = _validate.finite_array(
-        factors, "factors", "a list of finite real numbers", (1,), allow_empty=True)
+        factors, "factors", "a list of finite real numbers", (1,), allow_empty=True
+    )
     value = float(round_to(_validate.finite_number(start, "start"), dtype))
     values = [value]
     with np.errstate(over="ignore", invalid="ignore"):

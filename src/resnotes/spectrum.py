@@ -8,7 +8,7 @@ Here it is never multiplied out. It is carried as
 Q with orthonormal columns, D diagonal and kept as logarithms, T with rows of moderate size. One more factor
 costs one QR factorisation of A_k Q D, columns sorted, whose triangle is split into its diagonal, the new D,
 and a triangle with ones on its diagonal and nothing much larger above it, which goes into T.
-This is how long chains are kept stable in quantum Monte Carlo work (Loh et al. 1989; Bai, Lee, Li and Xu 2011).
+So long chains are kept stable in quantum Monte Carlo work (Loh et al. 1989; Bai, Lee, Li and Xu 2011).
 """
 
 import math
@@ -19,7 +19,7 @@ import numpy as np
 from resnotes import _validate
 
 LN10 = math.log(10.0)
-# A factorisation with sorted columns is good enough if no entry exceeds this, and no pivot is smaller than that.
+# Sorting the columns is good enough if no entry exceeds the first, and no pivot falls below the second.
 LARGEST_ENTRY, SMALLEST_PIVOT = 4.0, 1e-6
 # A column whose remainder is smaller than this, relative to the column and times its length, is rounding.
 NOISE = 8 * np.finfo(np.float64).eps
@@ -75,8 +75,8 @@ def product_singular_values(factors):
     whose factors differ from the given ones in their last bits. Where each stretch of the chain grows the
     directions that the stretch before it left largest, as random factors do, small singular values so come
     with as many digits as large ones. Where one stretch undoes the growth of another, the last bits of the
-    factors decide about the small ones. A direction in which a factor leaves nothing but rounding, less than 8 n · 2**-52 of
-    the column, counts as lost: its singular value is 0 from then on.
+    factors decide about the small ones. A direction in which a factor leaves nothing but rounding, less than
+    8 n · 2**-52 of the column, counts as lost: its singular value is 0 from then on.
 
     Where every factor is diagonal, logarithms of the entries are added; nothing else is rounded.
     """
@@ -94,8 +94,9 @@ def product_singular_values(factors):
     condition = float(np.linalg.cond(rows / lengths[:, None]))
     values = _orthogonal_rows(logs + np.log(lengths), rows / lengths[:, None])
     gone = np.full(lost, -np.inf)
-    return ProductSpectrum(np.concatenate([np.sort(values)[::-1] / LN10, gone]),
-                           np.concatenate([logs / LN10, gone]), condition)
+    return ProductSpectrum(
+        np.concatenate([np.sort(values)[::-1] / LN10, gone]), np.concatenate([logs / LN10, gone]), condition
+    )
 
 
 def qr_growth(factors):
@@ -173,8 +174,8 @@ def _accumulate(factors):
 def _graded_qr(matrix, logs):
     """QR of ``matrix @ diag(exp(logs))``, never forming it, with its triangle split as D · (D**-1 R).
 
-    The columns' scales are kept apart from the columns, which get length 1. LAPACK's QR of the columns, sorted
-    by scale, will do unless its triangle is badly graded; then the columns are pivoted one by one.
+    The columns' scales are kept apart from the columns, which get length 1. LAPACK's QR of the columns,
+    sorted by scale, will do unless its triangle is badly graded; then the columns are pivoted one by one.
 
     Returns
     -------
@@ -201,7 +202,7 @@ def _graded_qr(matrix, logs):
 
 
 def _split(r, scales, pivots):
-    """D**-1 R and ln D for the triangle R = r · diag(exp(scales)), whose diagonal has the sizes ``pivots`` in r."""
+    """D**-1 R and ln D for the triangle R = r · diag(exp(scales)), r having ``pivots`` on its diagonal."""
     diagonal = scales[: len(pivots)] + np.log(pivots)
     with np.errstate(under="ignore"):
         growth = np.exp(np.clip(scales - diagonal[:, None], None, 600.0))  # below the diagonal r is 0 anyway
@@ -281,7 +282,9 @@ def _orthogonal_rows(logs, rows):
                 rows[place] = turned / length[:, None]
         if worst <= ORTHOGONAL * count:
             return logs
-    raise ArithmeticError(f"rows: still {worst:.1e} from orthogonal after {SWEEPS} sweeps of Jacobi's iteration")
+    raise ArithmeticError(
+        f"rows: still {worst:.1e} from orthogonal after {SWEEPS} sweeps of Jacobi's iteration"
+    )
 
 
 def _rounds(count):
@@ -289,7 +292,10 @@ def _rounds(count):
     players = list(range(count + count % 2))
     half = len(players) // 2
     for _ in range(len(players) - 1):
-        pairs = [(a, b) for a, b in zip(players[:half], reversed(players[half:]), strict=True)
-                 if a < count and b < count]
+        pairs = [
+            (a, b)
+            for a, b in zip(players[:half], reversed(players[half:]), strict=True)
+            if a < count and b < count
+        ]
         yield np.array([a for a, _ in pairs]), np.array([b for _, b in pairs])
         players = [players[0], players[-1], *players[1:-1]]

@@ -34,7 +34,7 @@ class fl(Function):
         return rf"\operatorname{{fl}}({printer._print(self.args[0])})"
 
 
-#: Bits of precision, unit roundoff, smallest subnormal number; a real number; an entry of a state and of a branch.
+#: Bits of precision, unit roundoff, smallest subnormal; a real number; entries of a state and a branch.
 p, u, eta = Scalar("p"), Scalar("u"), Scalar("eta")
 t, entry, branch = Scalar("t"), Scalar("x"), Scalar("F")
 
@@ -58,7 +58,7 @@ def nearest_even(number: Rational) -> int:
 
 
 def resting_place(factor: Rational, bits: int) -> int:
-    """Multiples k of the smallest subnormal number, k -> nearest(k factor), from the smallest normal one down."""
+    """Where k -> nearest(k factor) rests, from the smallest normal number down, in subnormal steps."""
     k = 2 ** (bits - 1)
     while (after := nearest_even(k * factor)) != k:
         k = after
@@ -112,17 +112,28 @@ scaled = (gscaled(l), scale * g(L) * jacobian_product(), scale * g(l))
 
 def scaled_rules() -> tuple[Rule, ...]:
     """Both gradients, unit after unit; they differ at the loss alone."""
-    return (Rule(gscaled(i), gscaled(i + 1) * D(i) * (H(i) + J(i)), index=i, low=l, high=L - 1),
-            Rule(gscaled(L), scale * g(L)),
-            Rule(g(i), g(i + 1) * D(i) * (H(i) + J(i)), index=i, low=l, high=L - 1))
+    return (
+        Rule(gscaled(i), gscaled(i + 1) * D(i) * (H(i) + J(i)), index=i, low=l, high=L - 1),
+        Rule(gscaled(L), scale * g(L)),
+        Rule(g(i), g(i + 1) * D(i) * (H(i) + J(i)), index=i, low=l, high=L - 1),
+    )
 
 
 @lru_cache
 def scaled_induction() -> Induction:
     """S at the loss is S everywhere."""
     recurrence = unit_gradient().result.subs(g(l + 1), gscaled(l + 1))
-    return Induction(gscaled(l), scaled[1], recurrence, variable=l, base=L, downwards=True, at_base=scale * g(L),
-                     name="precision-scale", rests_on=("backward-unit",))
+    return Induction(
+        gscaled(l),
+        scaled[1],
+        recurrence,
+        variable=l,
+        base=L,
+        downwards=True,
+        at_base=scale * g(L),
+        name="precision-scale",
+        rests_on=("backward-unit",),
+    )
 
 
 # Products by QR.
@@ -204,5 +215,7 @@ def rho(unit, number):
 
 
 #: Sum of the logarithms of all singular values, by the triangles' diagonals.
-volume = (OrderedSum(log(sigma(k)), (k, 1, n)),
-          OrderedSum(OrderedSum(log(Abs(rho(i, k))), (k, 1, n)), (i, 0, L - 1)))
+volume = (
+    OrderedSum(log(sigma(k)), (k, 1, n)),
+    OrderedSum(OrderedSum(log(Abs(rho(i, k))), (k, 1, n)), (i, 0, L - 1)),
+)

@@ -1,0 +1,34 @@
+"""Random cases of chapter 14: what the report says about random networks, beside complex steps."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..paths import jacobian_by_length
+from ..report import report
+from .core import row, same
+from .notes import Units
+
+
+class Reported(Units):
+    """A random network, its gradients by the complex step, and its report. No gradient in it is 0."""
+
+    def __init__(self, rng):
+        while True:
+            super().__init__(rng)
+            sizes = [float(np.linalg.norm(self.gradient(k))) for k in range(self.depth + 1)]
+            if min(sizes) > 1e-3 * max(sizes):
+                break
+        self.found = report(self.net, self.trace.states[0], self.g_out)
+        same(10**self.found.gradient, sizes, "report, lengths of the gradients")
+        logs = np.log10(sizes)
+        same(self.found.gain, logs[:-1] - logs[1:], "report, gains")
+
+    def value_q(self, unit, count):
+        parts = jacobian_by_length(self.net, self.trace, int(unit))
+        if not 0 <= count < len(parts):
+            return row(np.zeros(parts.shape[-1]))
+        return row(self.g_out @ parts[int(count)])
+
+    def value_w(self, count):
+        return float(self.found.share[int(count)])

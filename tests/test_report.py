@@ -1,0 +1,519 @@
+"""The report: against the package's own backward pass and path sums, and on networks with one bad unit."""
+
+import json
+import math
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from random_networks import build, draw
+
+from resnotes import Affine, Network, Unit, identity, relu, tanh
+from resnotes.__main__ import main
+from resnotes.magnitudes import FORMATS
+from resnotes.normalisation import BatchNormTraining
+from resnotes.paths import jacobian_by_length
+from resnotes.precision import round_to
+from resnotes.report import _power, from_arrays, load, report
+from resnotes.shortcuts import Absent, Diagonal, Identity, Projection, Scale, ZeroPad
+
+
+def weak(rng, n=4, strength=0.1, shortcut=None, after=identity):
+    weight = strength * rng.normal(size=(n, n)) / math.sqrt(n)
+    return Unit([relu, Affine(weight)], shortcut or Identity(), after=after)
+
+
+def network(rng, depth, n=4, **options):
+    return Network([weak(rng, n, **options) for _ in range(depth)])
+
+
+# Against the rest of the package.
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("batched", [True, False])
+def test_gradient_gains_and_shares_are_those_of_the_package(seed, batched):
+    rng = np.random.default_rng(seed)
+    units = [
+        weak(rng, after=tanh, strength=1.0),
+        Unit([Affine(rng.normal(size=(6, 4))), tanh], ZeroPad(6)),
+        Unit([Affine(rng.normal(size=(6, 6))), relu], Diagonal(rng.normal(size=6)), after=tanh),
+        Unit([Affine(rng.normal(size=(3, 6)))], Projection(rng.normal(size=(3, 6)))),
+        weak(rng, 3, strength=1.0),
+    ]
+    net = Network(units)
+    x = rng.normal(size=(5, 4) if batched else 4)
+    trace = net.forward(x)
+    g = rng.normal(size=trace.states[-1].shape)
+    found = report(net, x, g)
+    states = net.backward(trace, g).states
+    np.testing.assert_allclose(10**found.gradient, [np.linalg.norm(state) for state in states], rtol=1e-12)
+    assert math.isclose(found.gain.sum(), found.total, abs_tol=1e-12)
+    assert found.widths == (4, 4, 6, 6, 3, 3) and found.samples == (5 if batched else 1)
+    parts = np.einsum(
+        "bn,bknm->bkm", np.atleast_2d(g), np.reshape(jacobian_by_length(net, trace), (-1, 6, 3, 4))
+    )
+    whole = np.atleast_2d(states[0])
+    assert whole.any()
+    want = np.einsum("bkm,bm->k", parts, whole) / np.sum(whole**2)
+    np.testing.assert_allclose(found.share, want, atol=1e-12)
+    assert math.isclose(found.share.sum(), 1, abs_tol=1e-12)
+    cancelled = np.sum(np.linalg.norm(parts, axis=(0, 2))) / np.linalg.norm(whole)
+    assert math.isclose(found.cancellation, math.log10(cancelled), abs_tol=1e-12)
+    first = (
+        jacobian_by_length(net, trace)[..., 0, :, :] if batched else jacobian_by_length(net, trace)[None, 0]
+    )
+    values = np.array([np.linalg.svd(one, compute_uv=False) for one in first])
+    got = (
+        np.broadcast_to(10**found.shortcut_product, (len(values), 3))
+        if not batched
+        else 10**found.shortcut_product
+    )
+    np.testing.assert_allclose(got, values, atol=1e-12 * values.max())
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_networks_of_every_kind(seed):
+    """Every shortcut there is, gates and stopped ones included, at every width, with and without a batch."""
+    rng = np.random.default_rng(seed)
+    kinds = [
+        "identity",
+        "scale",
+        "diagonal",
+        "projection",
+        "zeropad",
+        "absent",
+        "gate",
+        "stop identity",
+        "stop gate",
+    ]
+    parameters, units, x = draw(
+        rng,
+        3,
+        rng.choice(kinds, 3).tolist(),
+        "tanh",
+        rng.choice(["identity", "tanh"], 3).tolist(),
+        None if seed % 2 else 3,
+    )
+    net = build(parameters, units)
+    found = report(net, x)
+    trace = net.forward(x)
+    g = np.random.default_rng(1).normal(size=np.atleast_2d(trace.states[-1]).shape)  # what the report draws
+    sent = net.backward(trace, g if x.ndim == 2 else g[0]).states[0]
+    assert 10 ** found.gradient[0] == pytest.approx(np.linalg.norm(sent), rel=1e-12)
+    if sent.any():
+        assert math.isclose(found.share.sum(), 1, abs_tol=1e-9)
+    assert str(found) and found._repr_markdown_()
+
+
+def test_what_layer_shortcut_and_branch_do_is_told_apart():
+    unit = Unit([Affine(0.25 * np.eye(3))], Scale(-0.5), after=Diagonal(np.full(3, 8.0)))
+    found = report([unit], np.ones(3), np.array([1.0, 2.0, 3.0]))
+    assert [
+        10 ** float(part[0]) for part in (found.after, found.shortcut, found.branch, found.gain)
+    ] == pytest.approx([8, 0.5, 0.25, 2])
+    np.testing.assert_allclose(found.share, [2, -1], atol=1e-14)
+    assert math.isclose(found.cancellation, math.log10(3), abs_tol=1e-12)
+
+
+# The unit to blame.
+
+
+@pytest.mark.parametrize("place", [0, 13, 39])
+@pytest.mark.parametrize(("factor", "verdict"), [(1e-5, "vanishes"), (1e5, "explodes")])
+def test_one_bad_unit_is_named(place, factor, verdict):
+    rng = np.random.default_rng(place)
+    units = [weak(rng) for _ in range(40)]
+    bad = Affine(factor * rng.normal(size=(4, 4)))
+    units[place] = Unit([bad], Scale(factor))
+    found = report(units)
+    assert found.verdict == verdict and found.to_blame == place and 0.8 < found.blame < 1.2
+    assert f"unit {place} is most to blame" in str(found) and f"the gradient {verdict}" in str(found)
+    assert found.gain[place] == pytest.approx(math.log10(factor), abs=0.5)
+
+
+def test_a_branch_that_cancels_its_shortcut_is_named_with_the_reason():
+    rng = np.random.default_rng(0)
+    units = [weak(rng) for _ in range(30)]
+    units[21] = Unit([Affine(-0.999 * np.eye(4))])
+    found = report(units)
+    assert (found.verdict, found.to_blame) == ("vanishes", 21)
+    assert found.shortcut[21] == 0 and found.branch[21] == pytest.approx(math.log10(0.999))
+    units[21] = Unit([Affine(-np.eye(4))])
+    found = report(units)
+    assert found.to_blame == 21 and found.total == -math.inf and found.blame == 1.0
+    assert np.isnan(found.share).all() and np.isnan(found.gain[:21]).all()
+    assert "unit 21 is to blame: it sends nothing back" in str(found)
+
+
+def test_no_unit_is_blamed_where_nothing_is_wrong_and_blame_is_spread_where_all_are():
+    rng = np.random.default_rng(1)
+    kept = report(network(rng, 20))
+    assert (kept.verdict, kept.to_blame, kept.blame) == ("keeps its size", None, None)
+    assert "no unit to blame" in str(kept)
+    spread = report([Unit([Affine(np.zeros((3, 3)))], Scale(0.8)) for _ in range(50)])
+    assert spread.verdict == "vanishes" and spread.blame == pytest.approx(1 / 50)
+
+
+# Depth.
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1e-3, "vanishes"), (0.5, "vanishes"), (1.9, "explodes")])
+def test_a_thousand_units_leave_the_range_of_no_float(factor, verdict):
+    rng = np.random.default_rng(2)
+    units = [
+        Unit([Affine(0.01 * factor * rng.normal(size=(4, 4))), tanh], Scale(factor)) for _ in range(1000)
+    ]
+    found = report(units, x=np.zeros(4))
+    assert found.verdict == verdict and found.total == pytest.approx(1000 * math.log10(factor), rel=0.02)
+    assert found.share.sum() == pytest.approx(1)
+    np.testing.assert_allclose(found.shortcut_product, 1000 * math.log10(factor), rtol=1e-12)
+    assert found.limits["float64"].subnormal is None or factor < 0.5
+
+
+def test_a_forward_pass_that_overflows_is_refused_with_the_unit():
+    with pytest.raises(
+        ValueError, match="x: got one whose state leaves the range of float64 in unit 307, wanted finite"
+    ):
+        report([Unit([Affine([[9.0]])]) for _ in range(1000)], x=[10.0])
+
+
+def test_a_thousand_units_of_width_sixteen_take_seconds():
+    net = network(np.random.default_rng(3), 1000, n=16)
+    start = time.process_time()
+    report(net)
+    assert time.process_time() - start < 10  # about 1.5 s on an idle machine
+
+
+# Formats.
+
+
+def test_limits_of_a_chain_of_equal_factors():
+    """g_l = factor**(L - l): which depth is subnormal, zero or infinite is known."""
+    found = report([Unit([Affine(np.zeros((2, 2)))], Scale(0.5)) for _ in range(40)], np.ones(2), np.ones(2))
+    half = found.limits["float16"]
+    assert (half.subnormal, half.zero) == (40 - 15, 40 - 25)
+    assert half.scales is None and found.limits["bfloat16"].scales == (40 - 126, 127)
+    assert found.limits["float32"].subnormal is None
+    down = report([Unit([Affine(np.zeros((2, 2)))], Scale(0.5)) for _ in range(20)], np.ones(2), np.ones(2))
+    assert down.limits["float16"].scales == (6, 15)
+    up = report([Unit([Affine(np.zeros((2, 2)))], Scale(2.0)) for _ in range(20)], np.ones(2), np.ones(2))
+    assert (up.limits["float16"].overflow, up.limits["float16"].states) == (4, 16)
+    assert math.isnan(up.limits["float16"].lost)
+
+
+def test_the_scale_that_is_suggested_keeps_every_gradient_normal():
+    rng = np.random.default_rng(4)
+    net = network(rng, 25, shortcut=Scale(0.6))
+    x, g = rng.normal(size=(3, 4)), rng.normal(size=(3, 4))
+    low, high = report(net, x, g).limits["float16"].scales
+    states = net.backward(net.forward(x), g).states
+    form = FORMATS["float16"]
+
+    def typical(power):
+        return min(math.sqrt(np.mean((2.0**power * state) ** 2)) for state in states)
+
+    assert typical(low) >= form.smallest_normal > typical(low - 1)
+    top = max(np.max(np.abs(state)) for state in states)
+    assert 2.0**high * top <= form.max < 2.0 ** (high + 1) * top
+
+
+def test_branches_lost_in_the_addition_are_counted():
+    tiny, strong = Unit([Affine(np.eye(2) / 1024)]), Unit([Affine(np.eye(2) / 8)])
+    found = report([tiny, strong, tiny, strong], np.ones(2))
+    assert [found.limits[name].lost for name in FORMATS] == [0, 0.5, 0, 0]
+    assert found.limits["bfloat16"].lost_units == 2
+    assert round_to(1 + 1 / 1024, "bfloat16") == 1
+
+
+# What comes in.
+
+
+class Gate:
+    """A layer of the reader's own, without a base class: x sigmoid(x)."""
+
+    def forward(self, x):
+        return x / (1 + np.exp(-x))
+
+    def backward(self, x, g):
+        s = 1 / (1 + np.exp(-x))
+        return g * (s + x * s * (1 - s)), None
+
+
+def test_layers_of_ones_own_are_taken_and_need_an_input_where_they_come_first():
+    rng = np.random.default_rng(5)
+    units = [Unit([Gate(), Affine(rng.normal(size=(3, 3)))]) for _ in range(4)]
+    net = Network(units)
+    x, g = rng.normal(size=(2, 3)), rng.normal(size=(2, 3))
+    want = np.linalg.norm(net.backward(net.forward(x), g).states[0])
+    assert 10 ** report(units, x, g).gradient[0] == pytest.approx(want)
+    with pytest.raises(ValueError, match="x: got none, wanted .* the first unit, .* does not tell n"):
+        report(units)
+    assert report([Unit([Gate()], Diagonal([1.0, 2.0]))]).widths == (2, 2)
+
+
+def test_float32_networks_are_reported_in_float64():
+    weight = np.eye(3, dtype=np.float32)
+    found = report([Unit([Affine(weight)]) for _ in range(3)], np.ones(3, np.float32), np.ones(3, np.float32))
+    assert found.total == pytest.approx(3 * math.log10(2))
+
+
+def test_batch_statistics_are_refused_by_unit():
+    with pytest.raises(ValueError, match="unit 1: .*BatchNormTraining"):
+        report([Unit([Affine(np.eye(3))]), Unit([BatchNormTraining(3)])])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((3,), "source: got 3 of type int, wanted a Network"),
+        (([],), "units"),
+        (([Unit([Affine(np.eye(2))])], np.ones(3)), "unit 0"),
+        (([Unit([Affine(np.eye(2))])], [np.nan, 1]), "x: got nan"),
+        (([Unit([Affine(np.eye(2))])], np.ones(2), np.ones(3)), r"g: got .*shape \(3,\)"),
+        (([Unit([Affine(np.eye(2))])], np.ones(2), np.zeros(2)), "g: got zeros alone"),
+    ],
+)
+def test_bad_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        report(*arguments)
+
+
+# Named arrays.
+
+GOOD = {
+    "unit0.weight0": np.ones((3, 2)),
+    "unit0.bias0": np.ones(3),
+    "unit0.weight1": np.ones((2, 3)),
+    "unit1.weight0": np.ones((4, 2)),
+    "unit1.shortcut": np.ones((4, 2)),
+    "unit2.weight0": np.ones((4, 4)),
+    "unit2.shortcut": np.array(0.5),
+    "x": np.ones((5, 2)),
+    "g": np.ones((5, 4)),
+}
+
+
+def test_arrays_become_the_network_that_they_name():
+    net, given = from_arrays(GOOD | {"activation": "tanh", "placement": "before", "after": "relu"})
+    assert list(given) == ["x", "g"] and len(net.units) == 3
+    assert [repr(layer) for layer in net.units[0].branch] == [
+        "tanh",
+        "Affine(2 -> 3)",
+        "tanh",
+        "Affine(3 -> 2, no bias)",
+    ]
+    assert [type(unit.shortcut) for unit in net.units] == [Identity, Projection, Scale]
+    assert all(unit.after is relu for unit in net.units)
+    plain, _ = from_arrays({"unit0.weight0": np.ones((3, 2)), "unit0.shortcut": 0})
+    assert isinstance(plain.units[0].shortcut, Absent) and len(plain.units[0].branch) == 1
+    between = from_arrays(GOOD)[0].units[0].branch
+    assert [layer is relu for layer in between] == [False, True, False]
+    behind = from_arrays(GOOD | {"placement": np.array("behind")})[0].units[0].branch
+    assert [layer is relu for layer in behind] == [False, True, False, True]
+    assert isinstance(from_arrays(GOOD | {"unit2.shortcut": np.ones(4)})[0].units[2].shortcut, Diagonal)
+
+
+BAD = {
+    "weights": (
+        {"weights": np.eye(2)},
+        r"key 'weights': got a name that means nothing here, wanted unit<l>.weight<k>",
+    ),
+    "leading zero": ({"unit00.weight0": np.eye(2)}, "key 'unit00.weight0'"),
+    "a gap": (
+        {"unit4.weight0": np.ones((4, 4))},
+        r"unit3.weight0: got no such key, wanted a matrix .*without gaps",
+    ),
+    "a gap in a branch": ({"unit0.weight3": np.eye(2)}, "unit0.weight2: got no such key"),
+    "a bias too many": ({"unit0.bias2": np.ones(2)}, "unit0.weight2: got no such key"),
+    "a vector": ({"unit0.weight0": np.ones(3)}, r"unit0.weight0: got .*\(3,\).*wanted a real matrix"),
+    "NaN": ({"unit2.weight0": np.full((4, 4), np.nan)}, r"unit2.weight0: got nan at index \(0, 0\)"),
+    "text": (
+        {"unit0.bias0": np.array(["a", "b", "c"])},
+        "unit0.bias0: got .*wanted a real vector of shape .3,",
+    ),
+    "a bias of another width": ({"unit0.bias0": np.ones(2)}, r"unit0.bias0: got .*\(2,\).*\(3,\)"),
+    "a weight of another width": (
+        {"unit0.weight1": np.ones((2, 4))},
+        r"unit0.weight1: got .*\(2, 4\).*\(m, 3\)",
+    ),
+    "a unit of another width": (
+        {"unit1.weight0": np.ones((4, 3))},
+        r"unit1.weight0: .*wanted a real matrix of shape \(m, 2\)",
+    ),
+    "a shortcut of another shape": (
+        {"unit1.shortcut": np.ones((2, 4))},
+        r"unit1.shortcut: got .*wanted the number 0 or .*\(4, 2\)",
+    ),
+    "a number where widths differ": (
+        {"unit1.shortcut": np.array(1.0)},
+        "unit1.shortcut: got .*wanted the number 0",
+    ),
+    "a vector of another width": ({"unit2.shortcut": np.ones(3)}, "unit2.shortcut: .*wanted one real number"),
+    "an unknown word": (
+        {"activation": np.array("gelu")},
+        "activation: got .*wanted one of relu, tanh, identity",
+    ),
+    "a number for a word": (
+        {"placement": np.array(1)},
+        "placement: got .*wanted one of between, before, behind",
+    ),
+    "an input of another width": ({"x": np.ones((5, 3))}, "unit 0"),
+    "a gradient of another shape": (
+        {"g": np.ones((4, 4))},
+        r"g: got .*wanted a real array of shape \(5, 4\)",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_keys_are_named(case):
+    change, message = BAD[case]
+    with pytest.raises(ValueError, match=message):
+        report(GOOD | change)
+
+
+def test_a_missing_projection_and_no_units_at_all():
+    without = {key: value for key, value in GOOD.items() if key != "unit1.shortcut"}
+    with pytest.raises(
+        ValueError, match="unit1.shortcut: got no such key, wanted .*the branch changes the width"
+    ):
+        report(without)
+    with pytest.raises(ValueError, match="unit0.weight0: got no such key"):
+        report({"x": np.ones(2)})
+    with pytest.raises(ValueError, match="arrays: got 3"):
+        from_arrays(3)
+
+
+# Files and the command line.
+
+
+@pytest.fixture
+def good_file(tmp_path):
+    path = tmp_path / "net.npz"
+    np.savez(path, **GOOD)
+    return path
+
+
+def test_a_file_says_the_same_as_its_arrays(good_file):
+    assert str(report(good_file)) == str(report(GOOD)) == str(report(str(good_file)))
+    assert list(load(good_file)) == list(GOOD)
+
+
+def test_the_command_line_prints_the_report(good_file, capsys):
+    assert main(["report", str(good_file)]) == 0
+    assert capsys.readouterr().out.rstrip() == str(report(GOOD))
+
+
+def test_the_command_line_prints_json_and_writes_a_figure(good_file, tmp_path, capsys):
+    assert main(["report", str(good_file), "--json", "--figure", str(tmp_path / "net.png")]) == 0
+    found = json.loads(capsys.readouterr().out)
+    want = report(GOOD)
+    assert found["verdict"] == want.verdict and found["gain"] == pytest.approx(want.gain.tolist())
+    assert found["limits"]["float16"]["lost_units"] == want.limits["float16"].lost_units
+    assert (tmp_path / "net.png").read_bytes().startswith(b"\x89PNG")
+    assert main(["report", str(good_file), "--figure", str(tmp_path / "none" / "net.png")]) == 2
+    assert main(["report", str(good_file), "--figure", str(tmp_path / "net.doc")]) == 2
+
+
+def test_json_has_no_numbers_that_json_does_not_know():
+    text = json.dumps(report([Unit([Affine(-np.eye(2))])]).as_dict(), allow_nan=False)
+    assert json.loads(text)["gradient"][0] == "-inf" and json.loads(text)["share"] == ["nan", "nan"]
+
+
+class Tempting:
+    """Unpickling it leaves a trace."""
+
+    def __reduce__(self):
+        return (print, ("unpickled",))
+
+
+def test_pickles_are_never_loaded(tmp_path, capsys):
+    path = tmp_path / "bad.npz"
+    np.savez(path, **{**GOOD, "unit0.bias0": np.array([Tempting()], dtype=object)})
+    assert main(["report", str(path)]) == 2
+    printed = capsys.readouterr()
+    assert (
+        "unit0.bias0: got something that is no plain array" in printed.err and "unpickled" not in printed.out
+    )
+    (tmp_path / "bare.npz").write_bytes(__import__("pickle").dumps(Tempting()))
+    assert main(["report", str(tmp_path / "bare.npz")]) == 2
+    assert "unpickled" not in capsys.readouterr().out
+
+
+def test_bad_files_are_named(tmp_path, capsys, good_file):
+    whole = good_file.read_bytes()
+    np.save(tmp_path / "one.npy", np.eye(2))
+    (tmp_path / "text.npz").write_text("weights", "utf-8")
+    (tmp_path / "empty.npz").write_bytes(b"")
+    (tmp_path / "half.npz").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "flipped.npz").write_bytes(whole[:200] + bytes([whole[200] ^ 255]) + whole[201:])
+    np.savez(tmp_path / "nothing.npz")
+    for name, message in {
+        "one.npy": "one array without a name",
+        "text.npz": "no .npz file",
+        "empty.npz": "no .npz file",
+        "half.npz": "no .npz file",
+        "flipped.npz": "unit0.weight0",
+        "nothing.npz": "unit0.weight0",
+        "missing.npz": "no file",
+        ".": "no file",
+    }.items():
+        assert main(["report", str(tmp_path / name)]) == 2, name
+        printed = capsys.readouterr()
+        assert message in printed.err and printed.out == "" and "Traceback" not in printed.err, name
+
+
+def test_the_command_runs_as_a_module(good_file):
+    done = subprocess.run(
+        [sys.executable, "-m", "resnotes", "report", str(good_file)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0 and "most to blame" in done.stdout and done.stderr == ""
+
+
+# Shown.
+
+
+def test_the_same_network_is_shown_the_same_every_time():
+    shown = [report(network(np.random.default_rng(6), 12)) for _ in range(2)]
+    assert repr(shown[0]) == repr(shown[1]) and " at 0x" not in repr(shown[0])
+    assert shown[0]._repr_markdown_() == shown[1]._repr_markdown_()
+
+
+@pytest.mark.parametrize("depth", [1, 2, 40])
+@pytest.mark.parametrize("after", [identity, relu])
+def test_a_figure_of_every_kind(depth, after):
+    from resnotes import figures  # noqa: PLC0415
+
+    figure = figures.report(report(network(np.random.default_rng(7), depth, after=after)))
+    assert [axes.get_title() for axes in figure.axes] == [
+        "gradient by state",
+        "gain of each unit",
+        "share by path length",
+        "shortcut product",
+    ]
+    figures.report(report([Unit([Affine(-np.eye(2))], after=after)])).canvas.draw()
+    figure.canvas.draw()
+
+
+@pytest.mark.parametrize(
+    ("log10", "text"),
+    [
+        (0, "1"),
+        (-1, "0.1"),
+        (2.5, "316"),
+        (3, "1.0e+03"),
+        (-431.2, "6.3e-432"),
+        (400.9999, "1.0e+401"),
+        (-math.inf, "0"),
+        (math.inf, "inf"),
+        (math.nan, "-"),
+    ],
+)
+def test_sizes_in_words(log10, text):
+    assert _power(log10) == text
