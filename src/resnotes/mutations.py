@@ -143,6 +143,8 @@ EQUIVALENT = (
     ("merge-fan-out", r"factor dy/du dropped", "with x held fixed, dy/du is the identity"),
     ("unrolled-all-lengths", r"(lower limit down|upper limit up)", "no path passes through fewer than 0 or more than "
      "L - l branches: the added term is 0"),
+    ("report-lengths", r"(lower limit down|upper limit up)", "no path passes through fewer than 0 or more than "
+     "L - l branches: the added term is 0"),
     ("unrolled-binomial", r"(lower limit down|upper limit up)", "the binomial coefficient outside 0..n is 0"),
     ("operators-*", r"(X_l|S_l|Phi_l - X_l) and (S_l|1 - S_l) swapped", "both are diagonal, and diagonal matrices "
      "commute"),

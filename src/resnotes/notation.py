@@ -20,6 +20,7 @@ from .symbolic import (
     operators,
     precision,
     printing,
+    report,
     scaling,
     unrolled,
 )
@@ -38,6 +39,7 @@ from resnotes.magnitudes import FORMATS, shortcut_product
 from resnotes.normalisation import BatchNormTraining, LayerNorm
 from resnotes.paths import gradient_by_shortcut, jacobian_by_length
 from resnotes.precision import round_to, stall
+from resnotes.report import report
 from resnotes.shortcuts import Gate, Projection, Scale, StopGradient, Subsample, ZeroPad
 
 rng = np.random.default_rng(0)
@@ -675,6 +677,22 @@ _ENTRIES = (
         "np.linalg.qr(factors[l] @ np.linalg.qr(factors[l - 1])[0])[1][k - 1, k - 1]",
         (),
         "precision-qr-sum",
+    ),
+    # 14. Your own network
+    Entry(
+        report.q(l, forward.k),
+        "part of the gradient at $x_l$ that comes through exactly $k$ branches, a row",
+        "grads.states[-1] @ jacobian_by_length(net, trace, l)[k]",
+        ("n",),
+        "report-lengths",
+    ),
+    Entry(
+        unrolled.w(unrolled.k),
+        "share of the gradient at the input that passes through exactly $k$ branches, measured along it",
+        "report(net, trace.states[0], grads.states[-1]).share[k]",
+        (),
+        "report-share",
+        "In chapter 5 states are numbers, and the share is a quotient.",
     ),
     # 8. Before or after the activation
     Entry(

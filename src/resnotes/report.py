@@ -260,7 +260,8 @@ class Report:
             ],
         )
         if math.isfinite(self.mean_length):
-            largest = np.sort(np.argsort(-np.abs(self.share), kind="stable")[:8])
+            largest = np.argsort(-np.abs(self.share), kind="stable")[:8]
+            largest = np.sort(largest[np.abs(self.share[largest]) >= 5e-4])
             yield (
                 "Share of the gradient by path length, the largest",
                 ["branches", *map(str, largest)],

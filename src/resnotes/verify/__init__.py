@@ -58,4 +58,5 @@ from .notes import (
     random_network,
 )
 from .precision import LongProduct, Resting, Rounding, ScaledLoss
+from .report import Reported
 from .training import ScaledBranches

@@ -31,4 +31,6 @@ class Reported(Units):
         return row(self.g_out @ parts[int(count)])
 
     def value_w(self, count):
+        if not 0 <= count < len(self.found.share):
+            raise KeyError(f"w_{count}")
         return float(self.found.share[int(count)])
