@@ -1,7 +1,8 @@
 """Before or after the activation: the part of the gradient that the shortcuts alone bring back, at initialisation.
 
 Networks of three kinds of units (`resnotes.blocks`) were drawn and measured by `measure`; activation.bin holds the
-results, which the explorer carries onto the page. The functions here read them as activation.js does.
+results (tools/activation_arrays.py writes it), which the explorer carries onto the page. The functions here read
+them as activation.js does.
 """
 
 import math
