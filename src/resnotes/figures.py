@@ -460,14 +460,13 @@ def report(found):
     above[1].vlines(range(len(gain)), 0, gain, color=GREY, linewidth=max(0.6, min(4, 160 / len(gain))))
     above[1].axhline(0, color=GREY, linewidth=0.8)
     if unit is not None:
-        name = f"unit {unit}, most to blame"
         if np.isfinite(gain[unit]):
-            above[1].plot([unit], [gain[unit]], color=ORANGE, marker="s", linestyle="none", label=name)
+            above[1].plot([unit], [gain[unit]], color=ORANGE, marker="s", linestyle="none")
         else:
-            above[1].axvline(unit, color=ORANGE, linestyle="--", linewidth=2, label=f"{name}: sends nothing back")
+            above[1].axvline(unit, color=ORANGE, linestyle="--", linewidth=2)
         above[0].axvline(unit + 0.5, color=ORANGE, linestyle="--", linewidth=1)
-        above[1].legend(frameon=False, fontsize=9)
-    above[1].set(title="gain of each unit", xlabel="unit", ylabel="$\\log_{10}$ of the factor")
+    marked = "" if unit is None else f" (marked: {unit}, most to blame)"
+    above[1].set(title="gain of each unit", xlabel=f"unit{marked}", ylabel="$\\log_{10}$ of the factor")
     size = np.abs(np.nan_to_num(found.share))
     kept = np.flatnonzero(size > 1e-3 * size.max()) if size.any() else np.arange(1)
     lengths = np.arange(max(kept[0] - 1, 0), min(kept[-1] + 2, len(size)))

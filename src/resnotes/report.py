@@ -188,7 +188,8 @@ class Report:
         for title, head, rows in self._tables():
             lines = (" | ".join(row) for row in [head, ["---"] * len(head), *rows])
             parts += [f"**{title}**", "\n".join(f"| {line} |" for line in lines)]
-        return "\n\n".join(parts)
+        text = re.sub(r"(\d\.\d)e([+-])0*(\d+)", _as_latex, "\n\n".join(parts))
+        return re.sub(r"2\^(-?\d+)", r"$2^{\1}$", text)
 
     def _facts(self):
         """The findings in words, one a line."""
@@ -242,8 +243,8 @@ class Report:
         spots = np.unique(np.linspace(0, self.depth, 11).round().astype(int))
         yield (
             "Gradient by state, from the input to the loss",
-            ["state", *map(str, spots)],
-            [["length", *(_power(self.gradient[spot]) for spot in spots)]],
+            ["state", "length"],
+            [[str(spot), _power(self.gradient[spot])] for spot in spots],
         )
         order = np.argsort(np.nan_to_num(self.gain), kind="stable")
         count = min(3, self.depth)
@@ -252,10 +253,7 @@ class Report:
             "Units that shrink and grow the gradient most",
             ["unit", "factor", "layer after", "shortcut", "branch"],
             [
-                [
-                    str(unit),
-                    *(_power(part[unit]) for part in (self.gain, self.after, self.shortcut, self.branch)),
-                ]
+                [str(unit), *(_power(part[unit]) for part in (self.gain, self.after, self.shortcut, self.branch))]
                 for unit in ends
             ],
         )
@@ -264,30 +262,21 @@ class Report:
             largest = np.sort(largest[np.abs(self.share[largest]) >= 5e-4])
             yield (
                 "Share of the gradient by path length, the largest",
-                ["branches", *map(str, largest)],
-                [["share", *(f"{100 * self.share[k]:.1f} %" for k in largest)]],
+                ["branches", "share"],
+                [[str(k), f"{100 * self.share[k]:.1f} %"] for k in largest],
             )
+        limits = self.limits.values()
         yield (
             "Formats",
+            ["", *self.limits],
             [
-                "format",
-                "gradient subnormal",
-                "gradient 0",
-                "gradient overflows",
-                "states overflow",
-                "loss times",
-                "branch entries lost",
-                "units lost",
-            ],
-            [
-                [
-                    name,
-                    *(_state(at) for at in (limit.subnormal, limit.zero, limit.overflow, limit.states)),
-                    _scales(limit.scales),
-                    "-" if math.isnan(limit.lost) else f"{100 * limit.lost:.1f} %",
-                    str(limit.lost_units),
-                ]
-                for name, limit in self.limits.items()
+                ["gradient subnormal", *(_state(limit.subnormal) for limit in limits)],
+                ["gradient rounds to 0", *(_state(limit.zero) for limit in limits)],
+                ["gradient overflows", *(_state(limit.overflow) for limit in limits)],
+                ["states overflow", *(_state(limit.states) for limit in limits)],
+                ["loss may be scaled by", *(_scales(limit.scales) for limit in limits)],
+                ["branch entries lost", *(_percent(limit.lost) for limit in limits)],
+                ["units lost altogether", *(str(limit.lost_units) for limit in limits)],
             ],
         )
 
@@ -759,6 +748,16 @@ def _power(log10):
     if mantissa == "10.0":
         mantissa, exponent = "1.0", exponent + 1
     return f"{mantissa}e{exponent:+03d}"
+
+
+def _as_latex(found):
+    """A match of digits, sign and exponent as a formula, which no line breaks."""
+    digits, sign, exponent = found.groups()
+    return rf"${digits}\cdot10^{{{sign.replace('+', '')}{exponent}}}$"
+
+
+def _percent(share):
+    return "-" if math.isnan(share) else f"{100 * share:.1f} %"
 
 
 def _state(index):
