@@ -5,8 +5,9 @@ and observed from Python; its static picture stands wherever no JavaScript runs.
 """
 
 from resnotes.explorers.activation import BeforeOrAfter
+from resnotes.explorers.at_least import AtLeast
 from resnotes.explorers.four_layers import FourLayers
 from resnotes.explorers.lambda_depth import LambdaDepth
 from resnotes.explorers.paths import Paths
 
-__all__ = ["BeforeOrAfter", "FourLayers", "LambdaDepth", "Paths"]
+__all__ = ["AtLeast", "BeforeOrAfter", "FourLayers", "LambdaDepth", "Paths"]
