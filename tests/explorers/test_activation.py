@@ -145,7 +145,7 @@ def test_traits_link_with_other_widgets():
     assert explorer.layer == 30
     with pytest.raises(ValueError, match="layer: got 30"), explorer.hold_trait_notifications():
         explorer.depth = 20
-    assert (explorer.depth, explorer.layer) == (100, 30)
+    assert (explorer.depth, explorer.layer) == (54, 30)
 
 
 @settings(deadline=None)
@@ -173,6 +173,7 @@ def test_the_picture_draws_the_shares():
 
 def test_the_slider_of_states_ends_at_the_depth(opened, site):
     live = opened(f"{site}/{CASE.page}", "activation")
+    live.slider("depth").press("End")
     live.slider("state that is read").press("End")
     assert "back to x₁₀₀" in live.readout
     live.slider("depth").press("ArrowLeft")

@@ -328,7 +328,7 @@ class BeforeOrAfter(Explorer):
     _css = style("activation")
 
     unit = Checked(one_of(tuple(UNITS)), "relu")
-    depth = Checked(one_of(DEPTHS), 100)
+    depth = Checked(one_of(DEPTHS), 54)
     width = Checked(one_of(WIDTHS), 64)
     seed = Checked(_seed, 0)
     layer = Checked(_layer, 0)
