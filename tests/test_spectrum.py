@@ -10,7 +10,7 @@ import pytest
 
 from resnotes import Network, Unit, relu
 from resnotes.network import Affine
-from resnotes.spectrum import _orthogonal_rows, _rounds, product_singular_values, qr_growth
+from resnotes.spectrum import _orthogonal_rows, _pivoted_qr, _rounds, product_singular_values, qr_growth
 
 
 def exact(factors, digits=700):
@@ -154,6 +154,15 @@ def test_a_tournament_brings_every_pair_together_once(count):
     assert len(met) == len(set(met)) == count * (count - 1) // 2
     for first, second in rounds:
         assert len(set(first) | set(second)) == 2 * len(first)
+
+
+def test_pivoted_columns_are_orthogonal_however_close_they_were():
+    rng = np.random.default_rng(9)
+    columns = np.outer(rng.normal(size=6), np.ones(6)) + 1e-9 * rng.normal(size=(6, 6))
+    columns /= np.linalg.norm(columns, axis=0)
+    q, triangle, order, diagonal = _pivoted_qr(columns, np.zeros(6))
+    assert np.max(np.abs(q.T @ q - np.eye(6))) < 1e-14
+    np.testing.assert_allclose((q * np.exp(diagonal)) @ triangle, columns[:, order], rtol=0, atol=1e-14)
 
 
 def test_jacobi_on_rows_with_lengths_far_apart():

@@ -212,7 +212,8 @@ def _split(r, scales, pivots):
 def _pivoted_qr(columns, scales):
     """The same, the column with most left always next; stops where rounding is all that is left.
 
-    Gram-Schmidt with every column cleaned twice, which is as good as Householder's way (Giraud et al. 2005).
+    Gram-Schmidt, every column cleaned once on the way and once more as a pivot: as good as Householder's way
+    (Giraud et al. 2005).
     """
     m, n = columns.shape
     rest, alive = columns.copy(), scales > -np.inf
@@ -234,9 +235,7 @@ def _pivoted_qr(columns, scales):
         part = q[:, k] @ rest
         part[~left] = 0.0
         rest -= np.outer(q[:, k], part)
-        again = np.where(left, q[:, k] @ rest, 0.0)
-        rest -= np.outer(q[:, k], again)
-        parts[k, left] = (part + again)[left]
+        parts[k, left] = part[left]
         remaining = np.where(left, np.linalg.norm(rest, axis=0), remaining)
         left &= remaining > NOISE * n
     rank = len(order)
