@@ -395,46 +395,6 @@ def spectra(series, ylabel="singular value of the product"):
     return figure
 
 
-def law_and_measured(series, xlabel, ylabel):
-    """Laws as lines and measured means as markers, and under them measured over law with error bars.
-
-    Parameters
-    ----------
-    series : dict of str to (x, law, x_measured, mean, error)
-        At most six; x_measured among x. An error bar is two standard errors to each side.
-    xlabel, ylabel : str
-    """
-    figure, (above, below) = plt.subplots(2, figsize=(7, 5.4), sharex=True, layout="constrained",
-                                          gridspec_kw={"height_ratios": (3, 2)})
-    plt.close(figure)
-    styles = ((BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", ":"), (GREY, "D", "-."),
-              (BLUE, "v", (0, (6, 2, 1, 2))), (ORANGE, "P", (0, (1, 3))))
-    for number, (name, (x, law, at, mean, error)) in enumerate(series.items()):
-        colour, marker, line = styles[number]
-        style = {"color": colour, "marker": marker, "markersize": 5, "markerfacecolor": "white"}
-        above.plot(x, law, linestyle=line, linewidth=1.3, markevery=[0], label=name, **style)
-        above.plot(at, mean, linestyle="none", **style)
-        expected = np.interp(at, x, law)
-        # Side by side, so that bars at one depth do not cover each other.
-        beside = np.asarray(at) * 1.05 ** (number - (len(series) - 1) / 2)
-        below.errorbar(beside, mean / expected, yerr=2 * np.asarray(error) / expected, linestyle="none",
-                       capsize=2.5, **style)
-    below.axhline(1, color=GREY, linewidth=0.8)
-    above.set_yscale("log")
-    above.set_xscale("log", base=2)
-    below.xaxis.set_major_formatter("{x:.0f}")
-    below.set_xlabel(xlabel)
-    above.set_ylabel(ylabel, fontsize=9)
-    below.set_ylabel("measured / law", fontsize=9)
-    for axes in (above, below):
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(True, color="#dddddd", linewidth=0.6)
-        axes.set_axisbelow(True)
-    figure.legend(*above.get_legend_handles_labels(), loc="outside upper center", frameon=False, fontsize=9,
-                  ncols=min(3, len(series)))
-    return figure
-
-
 def report(found):
     """A `resnotes.report.Report` in four panels: gradient, gains, path lengths, shortcut product.
 
@@ -492,4 +452,68 @@ def report(found):
             if high - low < 0.2:  # all the same: no ticks that differ in the last digits alone
                 widen(low - 0.5, high + 0.5)
     above[0].set_xlim(-0.5 - 0.02 * len(gain), 0.5 + 1.02 * len(gain))
+    return figure
+
+
+def law_and_measured(series, xlabel, ylabel):
+    """Laws as lines and measured means as markers, and under them measured over law with error bars.
+
+    Parameters
+    ----------
+    series : dict of str to (x, law, x_measured, mean, error)
+        At most six; x_measured among x. An error bar is two standard errors to each side.
+    xlabel, ylabel : str
+    """
+    figure, (above, below) = plt.subplots(2, figsize=(7, 5.4), sharex=True, layout="constrained",
+                                          gridspec_kw={"height_ratios": (3, 2)})
+    plt.close(figure)
+    styles = ((BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", ":"), (GREY, "D", "-."),
+              (BLUE, "v", (0, (6, 2, 1, 2))), (ORANGE, "P", (0, (1, 3))))
+    for number, (name, (x, law, at, mean, error)) in enumerate(series.items()):
+        colour, marker, line = styles[number]
+        style = {"color": colour, "marker": marker, "markersize": 5, "markerfacecolor": "white"}
+        above.plot(x, law, linestyle=line, linewidth=1.3, markevery=[0], label=name, **style)
+        above.plot(at, mean, linestyle="none", **style)
+        expected = np.interp(at, x, law)
+        # Side by side, so that bars at one depth do not cover each other.
+        beside = np.asarray(at) * 1.05 ** (number - (len(series) - 1) / 2)
+        below.errorbar(beside, mean / expected, yerr=2 * np.asarray(error) / expected, linestyle="none",
+                       capsize=2.5, **style)
+    below.axhline(1, color=GREY, linewidth=0.8)
+    above.set_yscale("log")
+    above.set_xscale("log", base=2)
+    below.xaxis.set_major_formatter("{x:.0f}")
+    below.set_xlabel(xlabel)
+    above.set_ylabel(ylabel, fontsize=9)
+    below.set_ylabel("measured / law", fontsize=9)
+    for axes in (above, below):
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(True, color="#dddddd", linewidth=0.6)
+        axes.set_axisbelow(True)
+    figure.legend(*above.get_legend_handles_labels(), loc="outside upper center", frameon=False, fontsize=9,
+                  ncols=min(3, len(series)))
+    return figure
+
+
+def slopes(inputs, rows):
+    """Gradients of networks of one input, each divided by its own spread: a row a network, a column a depth.
+
+    Parameters
+    ----------
+    inputs : array_like, shape (N,)
+    rows : dict of str to dict of str to array_like, shape (N,)
+        Name of the network -> name of the depth -> gradient.
+    """
+    columns = list(next(iter(rows.values())))
+    figure, grid = plt.subplots(len(rows), len(columns), figsize=(7, 3.6), sharex=True, sharey=True,
+                                layout="constrained", squeeze=False)
+    plt.close(figure)
+    for (name, of), line, colour in zip(rows.items(), grid, (ORANGE, BLUE), strict=False):
+        for (depth, values), axes in zip(of.items(), line, strict=True):
+            values = np.asarray(values)
+            axes.plot(inputs, (values - values.mean()) / values.std(), color=colour, linewidth=0.9)
+            axes.spines[["top", "right"]].set_visible(False)
+            axes.set_title(f"{name}, {depth}", fontsize=9)
+    figure.supxlabel("input", fontsize=9)
+    figure.supylabel("gradient, standardised", fontsize=9)
     return figure

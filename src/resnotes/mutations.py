@@ -148,7 +148,8 @@ EQUIVALENT = (
     ("unrolled-binomial", r"(lower limit down|upper limit up)", "the binomial coefficient outside 0..n is 0"),
     ("operators-*", r"(X_l|S_l|Phi_l - X_l) and (S_l|1 - S_l) swapped", "both are diagonal, and diagonal matrices "
      "commute"),
-    ("init-*", r"factor I dropped", "a number beside a matrix stands for that multiple of the identity"),
+    ("shattered-branch", r"Phi and Phiprime swapped", "both are diagonal, and diagonal matrices commute"),
+    ("*", r"factor I dropped", "a number beside a matrix stands for that multiple of the identity"),
     ("init-branch", r"factor Phi dropped in line 1", "Phi is a diagonal of zeros and ones and stands on both sides: "
      "Phi W_2^T A W_2 Phi has the mean Phi^2 = Phi times a number, and so has it with one Phi"),
     ("at-least-*", r"J transposed", "a matrix and its transpose have the same spectral and Frobenius norm"),

@@ -22,6 +22,7 @@ from .symbolic import (
     printing,
     report,
     scaling,
+    shattered,
     unrolled,
 )
 from .symbolic.algebra import Application, Factor, L, Map, Mean, Norm, Partial, Scalar, Transpose, i, j, l
@@ -40,6 +41,7 @@ from resnotes.normalisation import BatchNormTraining, LayerNorm
 from resnotes.paths import gradient_by_shortcut, jacobian_by_length
 from resnotes.precision import round_to, stall
 from resnotes.report import report
+from resnotes.shattered import angles, coactive_correlation, next_angle
 from resnotes.shortcuts import Gate, Projection, Scale, StopGradient, Subsample, ZeroPad
 
 rng = np.random.default_rng(0)
@@ -599,6 +601,49 @@ _ENTRIES = (
         (),
         "operators-stochastic-rest",
     ),
+    # 10. Shattered gradients
+    Entry(
+        shattered.correlation(l),
+        "correlation of the gradients at two inputs",
+        "coactive_correlation(L - l)",
+        (),
+        "shattered-definition",
+    ),
+    Entry(
+        shattered.gprime(l), r"gradient at the second input's state", "felt.states[l]", ("n",), "shattered-definition"
+    ),
+    Entry(
+        shattered.Jprime,
+        "Jacobian of the branch at the second input",
+        "scaled.units[l].jacobians(seen.units[l])[2]",
+        ("n", "n"),
+        "shattered-branch",
+    ),
+    Entry(
+        shattered.Phiprime,
+        "Jacobian of the branch's ReLU at the second input",
+        "relu.jacobian(seen.units[l].branch[1])",
+        ("m", "m"),
+        "shattered-branch",
+    ),
+    Entry(
+        shattered.p, "probability that a component is active for both inputs", "0.25", (), "shattered-branch"
+    ),
+    Entry(shattered.theta, "angle between the states of two inputs", "next_angle(np.pi / 2)", (), "shattered-coactive"),
+    Entry(
+        shattered.angle(l), "the same in front of unit $l$", "angles(L)[l]", (), "shattered-angle"
+    ),
+    Entry(
+        shattered.beta, "factor on every branch, where all are equal", "scaled.units[l].branch[3].weight", (), "shattered-angle"
+    ),
+    Entry(
+        shattered.w,
+        r"share of the branch, $\kappa\beta^2/(\lambda^2 + \kappa\beta^2)$",
+        "branch_strength([2.0, 1.0]) / (1 + branch_strength([2.0, 1.0]))",
+        (),
+        "shattered-step",
+    ),
+    Entry(shattered.tau, "how fast the square of the spread grows, a unit", "1 - 1 / np.pi", (), "shattered-normalised"),
     # 11. Finite precision
     Entry(
         precision.u,
@@ -613,6 +658,7 @@ _ENTRIES = (
         "FORMATS['bfloat16'].precision",
         (),
         "precision-roundoff",
+        "In chapter 10 the same letter is a probability.",
     ),
     Entry(
         precision.fl(precision.t),

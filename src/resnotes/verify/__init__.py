@@ -59,4 +59,5 @@ from .notes import (
 )
 from .precision import LongProduct, Resting, Rounding, ScaledLoss
 from .report import Reported
+from .shattered import CoinBranch, CoinNetworks, Spreads, TwoStates
 from .training import ScaledBranches

@@ -52,8 +52,12 @@ class Ensemble(World):
         norm, power = rest.as_base_exp()
         if isinstance(norm, Norm) and norm.kind == "":
             lengths = np.linalg.norm(self.stack(norm.args[0]), axis=(-2, -1))
-            return float(np.mean(lengths ** float(power)))
-        return np.mean(self.stack(rest), axis=0)
+            return float(self.average(lengths ** float(power)))
+        return self.average(self.stack(rest))
+
+    def average(self, values):
+        """The mean over a stack; every member counts the same unless a world says otherwise."""
+        return np.mean(values, axis=0)
 
     def stack(self, expression):
         """The value of an expression with random parts."""

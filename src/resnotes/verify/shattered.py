@@ -1,0 +1,208 @@
+"""Worlds of chapter 10. Means over weights and masks run through every case; angles are integrated."""
+
+import math
+
+import numpy as np
+from sympy import Integer
+
+from .. import shattered
+from ..symbolic import shattered as chapter
+from ..symbolic.algebra import L, Norm, l
+from .core import World, same
+from .initialisation import Ensemble, at, signs
+
+#: Masks of a component for both inputs.
+_MASKS = np.array([(1, 1), (1, 0), (0, 1), (0, 0)], dtype=float)
+
+
+def layers(n, variance, p):
+    """Every layer W Phi, W Phi' with W = +-sqrt(v/n) and masks of coins: W, Phi, Phi' as stacks, and probabilities."""
+    weights = signs(n, n) * math.sqrt(variance / n)
+    choices = np.stack(np.meshgrid(*[range(4)] * n, indexing="ij"), axis=-1).reshape(-1, n)
+    probability = np.prod(np.array([p, 0.5 - p, 0.5 - p, p])[choices], axis=1)
+    masks = _MASKS[choices]
+    count, pairs = len(weights), len(choices)
+    eye = np.eye(n)
+    first, second = (np.tile(masks[..., which, np.newaxis] * eye, (count, 1, 1)) for which in (0, 1))
+    return np.repeat(weights, pairs, axis=0), first, second, np.tile(probability, count) / count
+
+
+class CoinBranch(Ensemble):
+    """One layer with the same weights at two inputs, n = 1, 2."""
+
+    def __init__(self, rng):
+        n = int(rng.integers(1, 3))
+        self.values = {chapter.n: Integer(n)}
+        self.n, self.variance, self.p = n, float(rng.uniform(0.5, 3)), float(rng.uniform(0, 0.5))
+        self.W, self.first, self.second, self.probability = layers(n, self.variance, self.p)
+        self.A = rng.normal(size=(n, n))
+
+    def average(self, values):
+        return np.tensordot(self.probability, values, axes=1)
+
+    def value_J(self):
+        return self.W @ self.first
+
+    def value_Jprime(self):
+        return self.W @ self.second
+
+    def value_W(self, k):
+        if k != 1:
+            raise KeyError(f"there is W_1 alone, not W_{k}")
+        return self.W
+
+    def value_Phi(self):
+        return self.first
+
+    def value_Phiprime(self):
+        return self.second
+
+    def value_A(self):
+        return self.A
+
+    def value_trA(self):
+        return float(np.trace(self.A))
+
+    def value_I(self):
+        return np.eye(self.n)
+
+    def value_p(self):
+        return self.p
+
+    def value_v(self, k):
+        return self.variance
+
+
+class CoinNetworks(Ensemble):
+    """Every network of layers W Phi with weights +-sqrt(v/n) and masks of coins, at two inputs.
+
+    Parameters
+    ----------
+    rng : numpy Generator
+    kind : str
+        "any"; "plain", lambda = 0, or "identity", lambda = 1, both with beta = kappa = 1 and p = 1/4.
+    """
+
+    def __init__(self, rng, kind="any"):
+        n, depth = ((1, 1), (1, 2), (1, 4), (2, 1), (2, 2))[int(rng.integers(5))]
+        self.values = {chapter.n: Integer(n), L: Integer(depth),
+                       l: Integer(int(rng.integers(depth)) if kind == "any" else 0)}
+        self.lam, self.beta = rng.uniform(-1.5, 1.5, size=(2, depth))
+        self.variance, self.p = float(rng.uniform(0.5, 3)), float(rng.uniform(0, 0.5))
+        if kind != "any":
+            self.lam, self.beta = np.full(depth, float(kind == "identity")), np.ones(depth)
+            self.variance, self.p = 2.0, 0.25
+        self.depth, top = depth, rng.normal(size=(1, n))
+        W, first, second, probability = layers(n, self.variance, self.p)
+        self.rows = {depth: (top[np.newaxis], top[np.newaxis])}
+        self.weights = {1: np.ones(1)}
+        for k in reversed(range(depth)):
+            self.rows[k] = tuple(
+                np.einsum("aoi,bij->aboj", rows, self.lam[k] * np.eye(n) + self.beta[k] * W @ mask).reshape(-1, 1, n)
+                for rows, mask in zip(self.rows[k + 1], (first, second), strict=True))
+            self.weights[len(self.rows[k][0])] = np.outer(self.weights[len(self.rows[k + 1][0])], probability).ravel()
+        stated = shattered.coactive_correlation(depth, self.lam, self.beta, self.value_kappa(), self.p)
+        same([stated], [self.value_varrho(0)], "coactive_correlation")
+
+    def average(self, values):
+        return np.tensordot(self.weights[len(values)], values, axes=1)
+
+    def _rows(self, k, which):
+        if int(k) not in self.rows:
+            raise KeyError(f"g_{k} is outside the network")
+        return self.rows[int(k)][which]
+
+    def value_g(self, k):
+        return self._rows(k, 0)
+
+    def value_gprime(self, k):
+        return self._rows(k, 1)
+
+    def value_varrho(self, k):
+        first, second = self._rows(k, 0), self._rows(k, 1)
+        product, one, two = (float(self.average(np.sum(a * b, axis=(1, 2))))
+                             for a, b in ((first, second), (first, first), (second, second)))
+        return product / math.sqrt(one * two)
+
+    def value_norm(self, norm):
+        if norm != Norm(chapter.g(self.depth)):
+            raise KeyError(f"{norm} is random: only its means have values")
+        return float(np.linalg.norm(self.rows[self.depth][0]))
+
+    def value_lambda(self, k):
+        return at(self.lam, k)
+
+    def value_beta(self, k):
+        return at(self.beta, k)
+
+    def value_p(self):
+        return self.p
+
+    def value_kappa(self):
+        """E |g W Phi|^2 / |g|^2 over all layers."""
+        W, first, _, probability = layers(self.rows[self.depth][0].shape[-1], self.variance, self.p)
+        top = self.rows[self.depth][0][0]
+        return float(probability @ np.sum((top @ W @ first) ** 2, axis=(1, 2)) / np.sum(top**2))
+
+
+class Spreads(World):
+    """A depth, a factor beta and a growth tau."""
+
+    def __init__(self, rng):
+        self.values = {L: Integer(int(rng.integers(0, 9)))}
+        self.beta, self.tau = rng.uniform(0.3, 2, size=2)
+
+    def value_beta(self):
+        return float(self.beta)
+
+    def value_tau(self):
+        return float(self.tau)
+
+
+class TwoStates(World):
+    """Two states of equal length at an angle; Gaussian weights, integrated over the plane of the two.
+
+    A Gaussian row w enters by its part in the plane alone: a uniform direction and a mean squared length of 2.
+    """
+
+    def __init__(self, rng):
+        self.angle = float(rng.uniform(0.05, math.pi - 0.05))
+        self.lam, self.beta, self.kappa = (float(v) for v in rng.uniform(0.2, 1.5, size=3))
+        self.values = {chapter.theta: self.angle, l: Integer(0)}
+        same([math.cos(shattered.next_angle(self.angle, self.lam, self.beta, self.kappa))],
+             [self._next_cosine()], "next_angle")
+
+    def _over_plane(self, function):
+        """Mean of a function of w's direction, which is smooth between the directions where a ReLU opens."""
+        edges = np.sort(np.mod([angle + turn for angle in (0.0, self.angle) for turn in (-np.pi / 2, np.pi / 2)],
+                               2 * np.pi))
+        edges = np.append(edges, edges[0] + 2 * np.pi)
+        nodes, weights = np.polynomial.legendre.leggauss(30)
+        total = 0.0
+        for low, high in zip(edges, edges[1:], strict=False):
+            where = (high - low) / 2 * nodes + (high + low) / 2
+            total += (high - low) / 2 * weights @ function(np.cos(where), np.cos(where - self.angle))
+        return float(total / (2 * np.pi))
+
+    def _next_cosine(self):
+        """Of the sums, with branches normalised to the strength kappa."""
+        relu = lambda t: np.maximum(t, 0)  # noqa: E731
+        inner = self._over_plane(lambda a, b: relu(a) * relu(b)) / self._over_plane(lambda a, _: relu(a) ** 2)
+        carried, added = self.lam**2, self.kappa * self.beta**2
+        return (carried * math.cos(self.angle) + added * inner) / (carried + added)
+
+    def value_p(self):
+        return self._over_plane(lambda a, b: (a > 0) * (b > 0.0))
+
+    def value_vartheta(self, k):
+        return (self.angle, math.acos(self._next_cosine()))[int(k)]
+
+    def value_lambda(self):
+        return self.lam
+
+    def value_beta(self):
+        return self.beta
+
+    def value_kappa(self):
+        return self.kappa
+
