@@ -30,7 +30,7 @@ def test_angles():
     np.testing.assert_allclose(math.cos(next_angle(math.pi / 2, 0.0)), 1 / math.pi)
     np.testing.assert_allclose(math.cos(next_angle(math.pi / 2)), 1 / (2 * math.pi))
     np.testing.assert_allclose(next_angle(math.pi, 0.0), math.pi / 2)
-    assert next_angle(1e-9) < 1e-9 and next_angle(1e-9) > 0.999e-9  # small angles keep their digits
+    assert 0.999e-9 < next_angle(1e-9) <= 1e-9  # small angles keep their digits
     found = angles(3, 0.0, start=1.0)
     assert len(found) == 4 and found[0] == 1 and np.all(np.diff(found) < 0)
 
