@@ -1,4 +1,4 @@
-"""The four layers' explorer: its numbers against the package, the claims and nudged forward passes; its diagram."""
+"""The four layers' explorer: its numbers against the package, the claims and nudges; its diagram."""
 
 import re
 from fractions import Fraction
@@ -64,7 +64,7 @@ def test_true_gradients_take_no_skip_for_a_constant():
 
 
 def test_central_differences_are_exact_where_no_relu_turns():
-    """On the sliders' quarters nothing is rounded: the central difference is the gradient, or a sum changes sign."""
+    """On the sliders' quarters nothing is rounded: the central difference is the gradient, or a ReLU turns."""
     smooth = turned = 0
     for state in settings(12, 0.25, seed=8):
         setting, found = four_layers.Setting.of(state), four_layers.numbers(state)
@@ -159,7 +159,7 @@ def misprints(state, rows):
 
 
 def quarters():
-    """States whose numbers are all exact in floats, in the network the notes have, no sum at a ReLU's kink."""
+    """States whose numbers are all exact in floats, in the notes' own network, no sum at a kink."""
     both = (
         {**state, "skip_13": "on", "skip_35": "on", "after": True} for state in settings(2, 0.25, 3.0, seed=5)
     )
@@ -236,7 +236,7 @@ def test_refusals_name_argument_got_and_wanted(state, said):
         FourLayers(**state)
 
 
-def _unit(width=1, act=relu, shortcut=Identity(), after=relu):
+def _unit(width=1, act=relu, shortcut=SHORTCUTS["on"], after=relu):
     return Unit([Affine(np.eye(width)), act, Affine(np.eye(width))], shortcut, after)
 
 
@@ -334,14 +334,18 @@ def test_paths_light_up_and_blocked_ones_are_dashed(opened, site):
 
 
 OVERLAPS = """root => {
-  const boxes = [...root.querySelectorAll('.rx-fl-diagram text')].map((e) => [e.textContent, e.getBoundingClientRect()]);
+  const placed = (e, name) => [name, e.getBoundingClientRect()];
+  const boxes = [...root.querySelectorAll('.rx-fl-diagram text')].map((e) => placed(e, e.textContent));
   const nodes = [...root.querySelectorAll('.rx-fl-node rect')].map((e) => ['box', e.getBoundingClientRect()]);
-  const meet = ([, a], [, b]) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1 && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 1;
-  const inside = ([, a], [, b]) => a.left >= b.left && a.right <= b.right && a.top >= b.top && a.bottom <= b.bottom;
+  const meet = ([, a], [, b]) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1
+    && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 1;
+  const inside = ([, a], [, b]) => a.left >= b.left && a.right <= b.right && a.top >= b.top
+    && a.bottom <= b.bottom;
   const bad = [];
   boxes.forEach((one, k) => {
     for (const other of [...boxes.slice(k + 1), ...nodes]) {
-      if (one[0] && other[0] && meet(one, other) && !(other[0] === 'box' && inside(one, other))) bad.push([one[0], other[0]]);
+      const held = other[0] === 'box' && inside(one, other);
+      if (one[0] && other[0] && meet(one, other) && !held) bad.push([one[0], other[0]]);
     }
     const panel = root.getBoundingClientRect();
     if (one[1].left < panel.left || one[1].right > panel.right) bad.push([one[0], 'outside']);

@@ -225,7 +225,7 @@ def formulas(setting, at):
 
 
 def tolerance(setting, at, x):
-    """Two numbers closer than this count as the same: rounding, and that of the central difference, stays below."""
+    """Two numbers closer than this count as the same: rounding, the central difference's too, stays below."""
     local = edges(setting, masks(setting, forward(setting)[1]), stopped=False)
     total = 1 + abs(setting.g5 * x[5])
     for route in routes(setting, at):
@@ -244,8 +244,8 @@ def numbers(state):
     Returns
     -------
     dict
-        "x" (x_1 … x_5), "y" (y_2 … y_5), "edges" in the order of `EDGES`, "g" as the switches have it, "truth"
-        with no skip held constant, "central", "paths" to the state chosen with their products, "formulas".
+        "x" (x_1 … x_5), "y" (y_2 … y_5), "edges" in the order of `EDGES`, "g" as the switches have it,
+        "truth" with no skip held constant, "central", "paths" to the state chosen with their products, "formulas".
     """
     setting, at = Setting.of(state), state["at"]
     x, y = forward(setting)
@@ -275,7 +275,7 @@ def _sum(terms):
 
 
 def readout(state):
-    """The state in words: what arrives and by how many paths, what blocks them, and which formulas are right."""
+    """The state in words: what arrives, by how many paths, what blocks them, which formulas are right."""
     found, at = numbers(state), state["at"]
     name, g = f"g{SUB[at]}", found["g"][at - 1]
     if at == 5:

@@ -13,7 +13,7 @@ NUMBERS = FourLayers.state_names[:10]
 
 
 def settings(count, step, most=4.0, seed=3):
-    """Every combination of switches and states, each with `count` draws of the numbers, in multiples of `step`."""
+    """Every combination of switches and states, each with `count` draws of numbers, multiples of `step`."""
     draw = random.Random(seed)
     for skip_13, skip_35, after, at in itertools.product(
         four_layers.SKIPS, four_layers.SKIPS, [True, False], range(1, 6)
