@@ -13,7 +13,7 @@ export OMP_NUM_THREADS := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help environment book test lab notebooks equations verify clean
+.PHONY: help environment book test lab notebooks equations verify bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1@/p' $(MAKEFILE_LIST) | tr '@' '\t' | expand -t 20
@@ -38,6 +38,12 @@ equations: environment ## write the derived equations into the chapters
 
 verify: environment ## check every equation against the numbers
 	@$(PYTHON_IN_VENV) -m resnotes verify
+
+bench: ## measure what things cost, beside the alternatives (WORKLOADS=... names some)
+	@python="$$(sh tools/find_python.sh)" && "$$python" -m venv benchmarks/.venv
+	@cd benchmarks && .venv/bin/python -m pip --disable-pip-version-check install -qq -r requirements.txt
+	@cd benchmarks && .venv/bin/python -m pip --disable-pip-version-check install -qq --no-deps --no-build-isolation -e ..
+	@benchmarks/.venv/bin/python benchmarks/run.py $(WORKLOADS)
 
 clean: ## delete what was built (not .venv)
 	rm -rf _build .pytest_cache .hypothesis

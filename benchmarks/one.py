@@ -1,0 +1,80 @@
+"""One workload in this process, as JSON on the last line. Started by run.py, which sets the environment."""
+
+import importlib
+import json
+import os
+import sys
+
+
+def pin_to_cores(threads):
+    """As many cores as threads, where the system allows it: XLA has no setting that is kept to."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])
+
+
+def main():
+    name, threads = sys.argv[1], int(os.environ["BENCH_THREADS"])
+    pin_to_cores(threads)
+    if name == "verify":
+        print(json.dumps(importlib.import_module("workloads.verify").table()))
+        return
+    import torch  # noqa: PLC0415  (after the environment and the cores are set)
+
+    torch.set_num_threads(threads)
+    module = importlib.import_module(f"workloads.{name}")
+    if "--memory" in sys.argv:
+        print(json.dumps({"memory": memory_table(name)}))
+    elif "--memory-of" in sys.argv:
+        print(json.dumps(peak(module, *sys.argv[sys.argv.index("--memory-of") + 1 :])))
+    else:
+        from measure import measured  # noqa: PLC0415
+
+        found = []
+        for case in module.cases(threads):
+            found.append(measured(case))
+            best = {way: f"{entry['ratio']['median']:.2f}" for way, entry in found[-1]["ways"].items()}
+            print(found[-1]["size"], best, file=sys.stderr, flush=True)
+        print(json.dumps({"kernel": kernel(), "cases": found}))
+
+
+def kernel():
+    """The kernel OpenBLAS runs, as threadpoolctl names it."""
+    import numpy  # noqa: F401, PLC0415
+    from threadpoolctl import threadpool_info  # noqa: PLC0415
+
+    libraries = [info for info in threadpool_info() if info["internal_api"] == "openblas"]
+    return sorted({f"{info['architecture']} (OpenBLAS {info['version']})" for info in libraries})
+
+
+MEMORY = {"chain": (16, 1000, "float64")}
+
+
+def memory_table(name):
+    """Peak memory of each way, each in a fresh process, beyond what the libraries and the inputs take."""
+    import subprocess  # noqa: PLC0415
+
+    size = MEMORY[name]
+    table = {}
+    for way in ("workspace", "network", "jax", "torch", "limit"):
+        command = [sys.executable, __file__, name, "--memory-of", way, *map(str, size)]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+        table[way] = json.loads(done.stdout.splitlines()[-1])
+    return {"size": dict(zip(("width", "depth", "dtype"), size, strict=True)), "bytes": table}
+
+
+def peak(module, way, width, depth, dtype):
+    """Most memory in use during three calls, compilation included, minus that before the way was set up."""
+    before = resident("VmRSS")
+    run = module.case(int(width), int(depth), dtype, only=way).ways[way]
+    for _ in range(3):
+        run()
+    return resident("VmHWM") - before
+
+
+def resident(field):
+    with open("/proc/self/status", encoding="utf-8") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith(field))
+
+
+if __name__ == "__main__":
+    main()

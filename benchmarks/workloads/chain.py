@@ -1,0 +1,123 @@
+"""Forward and backward through a residual chain, with the gradients of all states and parameters."""
+
+import jax
+import numpy as np
+import torch
+from measure import Case
+from torch.nn.functional import linear
+
+from resnotes.workspace import Workspace
+
+from .common import DTYPES, TOLERANCE, network, parameters, stacked, tensors
+
+BATCH = 64
+SIZES = ((16, 100), (16, 1000), (64, 100), (64, 1000), (256, 100))
+
+
+def with_jax(units, x, g):
+    """Compiled; the gradients at the states are those of zeros added to them."""
+    parts, zeros = stacked(units), jax.numpy.zeros((len(units), *x.shape), x.dtype)
+
+    def unit(state, part):
+        W1, b1, W2, b2, zero = part
+        state = state + zero
+        state = state + jax.nn.relu(state @ W1.T + b1) @ W2.T + b2
+        return state, state
+
+    @jax.jit
+    def both(parts, x, g):
+        def run(parts, zeros):
+            return jax.lax.scan(unit, x, (*parts, zeros))
+
+        last, back, states = jax.vjp(run, parts, zeros, has_aux=True)
+        return states, *back(g)
+
+    x, g = jax.numpy.asarray(x), jax.numpy.asarray(g)
+    return lambda: jax.block_until_ready(both(parts, x, g))
+
+
+def with_torch(units, x, g):
+    """Eager, as one writes it."""
+    units, x, g = tensors(units), torch.tensor(x), torch.tensor(g)
+    leaves = [a for unit in units for a in unit]
+
+    def run():
+        states = [x.detach().requires_grad_(True)]
+        for W1, b1, W2, b2 in units:
+            states.append(states[-1] + linear(torch.relu(linear(states[-1], W1, b1)), W2, b2))
+        return states, torch.autograd.grad(states[-1], states[:-1] + leaves, g)
+
+    return run
+
+
+def limit(units, x, g):
+    """The same matrix products with their results kept, in the fastest way NumPy has; nothing else."""
+    depth, (batch, n) = len(units), x.shape
+    r, F, sent_r, sent_x = (np.zeros((depth, n, batch), x.dtype) for _ in range(4))
+    weights = np.empty((2, depth, n, n), x.dtype)
+    x, g = np.ascontiguousarray(x.T), np.ascontiguousarray(g.T)
+    ways = [(W1, W2, W1.T, W2.T) for W1, _, W2, _ in units]
+    places = list(zip(r, F, sent_r, sent_x, strict=True))
+
+    def run():
+        for (W1, W2, _, _), (a, b, _, _) in zip(ways, places, strict=True):
+            np.dot(W1, x, out=a)
+            np.dot(W2, a, out=b)
+        for (_, _, W1, W2), (_, _, a, b) in zip(reversed(ways), reversed(places), strict=True):
+            np.dot(W2, g, out=a)
+            np.dot(W1, a, out=b)
+        np.matmul(sent_r, r.swapaxes(1, 2), out=weights[0])
+        np.matmul(sent_x, F.swapaxes(1, 2), out=weights[1])
+
+    return run
+
+
+def values(name, result):
+    """The last state, the gradients at the first and a middle state, and all parameters' gradients."""
+    if name in ("workspace", "network"):
+        trace, back = result
+        parts = [np.stack([getattr(u.branch[k], p) for u in back.units]) for k in (0, 2) for p in ("weight", "bias")]
+        depth = len(back.units)
+        return [trace.states[-1], back.states[0], back.states[depth // 2], *parts]
+    if name == "jax":
+        states, parts, back = result
+        return [states[-1], back[0], back[len(back) // 2], *parts]
+    states, back = result
+    depth = len(states) - 1
+    parts = [np.stack([a.numpy() for a in back[depth + k :: 4]]) for k in range(4)]
+    return [states[-1].detach().numpy(), back[0].numpy(), back[depth // 2].numpy(), *parts]
+
+
+def ours(units, x, g):
+    net = network(units)
+    work = Workspace(net, x)
+    return lambda: (work.forward(x), work.backward(g))
+
+
+def ours_once(units, x, g):
+    """In new arrays each time."""
+    net = network(units)
+
+    def run():
+        trace = net.forward(x)
+        return trace, net.backward(trace, g)
+
+    return run
+
+
+WAYS = {"workspace": ours, "network": ours_once, "jax": with_jax, "torch": with_torch, "limit": limit}
+
+
+def case(width, depth, dtype, only=None):
+    units = parameters(width, depth, dtype)
+    rng = np.random.default_rng(1)
+    x, g = (rng.normal(size=(BATCH, width)).astype(dtype) for _ in range(2))
+    ways = {name: make(units, x, g) for name, make in WAYS.items() if only in (None, name)}
+    size = {"width": width, "depth": depth, "batch": BATCH, "dtype": dtype}
+    return Case(size, ways, values, TOLERANCE[dtype], ("limit",))
+
+
+def cases(threads):
+    for width, depth in SIZES:
+        for dtype in DTYPES:
+            yield case(width, depth, dtype)

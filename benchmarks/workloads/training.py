@@ -1,0 +1,99 @@
+"""An epoch of plain gradient descent: the public API in a loop, against PyTorch and JAX."""
+
+import jax
+import numpy as np
+import torch
+from measure import Case
+from torch.nn.functional import linear
+
+from resnotes import softmax_cross_entropy
+from resnotes.workspace import Workspace
+
+from .common import network, parameters, stacked, tensors
+
+WIDTH, BATCH, STEPS, RATE = 32, 64, 22, 1e-3  # 22 batches of 64: as many images as scikit-learn's digits
+
+
+def batches():
+    rng = np.random.default_rng(2)
+    return rng.normal(size=(STEPS, BATCH, WIDTH)), np.eye(WIDTH)[rng.integers(0, WIDTH, size=(STEPS, BATCH))]
+
+
+def ours(units, xs, ps):
+    units = [tuple(a.copy() for a in unit) for unit in units]
+    net = network(units)
+    work = Workspace(net, xs[0])
+
+    def epoch():
+        for unit, start in zip(net.units, units, strict=True):
+            for k in (0, 2):
+                unit.branch[k].weight, unit.branch[k].bias = start[k].copy(), start[k + 1].copy()
+        for x, p in zip(xs, ps, strict=True):
+            trace = work.forward(x)
+            _, g = softmax_cross_entropy(trace.states[-1], p)
+            back = work.backward(g)
+            for unit, sent in zip(net.units, back.units, strict=True):
+                for k in (0, 2):
+                    unit.branch[k].weight -= RATE * sent.branch[k].weight
+                    unit.branch[k].bias -= RATE * sent.branch[k].bias
+        return np.array(work.forward(xs[0]).states[-1])
+
+    return epoch
+
+
+def with_torch(units, xs, ps):
+    xs, ps = torch.tensor(xs), torch.tensor(ps)
+
+    def run(state, parts):
+        for W1, b1, W2, b2 in parts:
+            state = state + linear(torch.relu(linear(state, W1, b1)), W2, b2)
+        return state
+
+    def epoch():
+        parts = tensors(units)
+        leaves = [a for unit in parts for a in unit]
+        for x, p in zip(xs, ps, strict=True):
+            loss = -(p * torch.log_softmax(run(x, parts), dim=1)).sum()
+            gradients = torch.autograd.grad(loss, leaves)
+            with torch.no_grad():
+                for a, g in zip(leaves, gradients, strict=True):
+                    a -= RATE * g
+        with torch.no_grad():
+            return run(xs[0], parts).numpy()
+
+    return epoch
+
+
+def with_jax(units, xs, ps):
+    start = stacked(units)
+
+    def run(parts, x):
+        def unit(state, part):
+            W1, b1, W2, b2 = part
+            return state + jax.nn.relu(state @ W1.T + b1) @ W2.T + b2, None
+
+        return jax.lax.scan(unit, x, parts)[0]
+
+    @jax.jit
+    def step(parts, x, p):
+        gradients = jax.grad(lambda parts: -(p * jax.nn.log_softmax(run(parts, x))).sum())(parts)
+        return tuple(a - RATE * g for a, g in zip(parts, gradients, strict=True))
+
+    run_once = jax.jit(run)
+
+    def epoch():
+        parts = start
+        for x, p in zip(xs, ps, strict=True):
+            parts = step(parts, x, p)
+        return jax.block_until_ready(run_once(parts, xs[0]))
+
+    return epoch
+
+
+def cases(threads):
+    xs, ps = batches()
+    for depth in (16, 54, 100):
+        units = parameters(WIDTH, depth, "float64")
+        ways = {"workspace": ours(units, xs, ps), "torch": with_torch(units, xs, ps), "jax": with_jax(units, xs, ps)}
+        size = {"width": WIDTH, "depth": depth, "batch": BATCH, "steps": STEPS, "dtype": "float64"}
+        yield Case(size, ways, tolerance=1e-7, seconds=8, rounds=7)
