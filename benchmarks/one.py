@@ -1,4 +1,4 @@
-"""One workload in this process, as JSON on the last line. Started by run.py, which sets the environment."""
+"""One workload in this process, one line of JSON for each case. Started by run.py, which sets the environment."""
 
 import importlib
 import json
@@ -29,12 +29,11 @@ def main():
     else:
         from measure import measured  # noqa: PLC0415
 
-        found = []
         for case in module.cases(threads):
-            found.append(measured(case))
-            best = {way: f"{entry['ratio']['median']:.2f}" for way, entry in found[-1]["ways"].items()}
-            print(found[-1]["size"], best, file=sys.stderr, flush=True)
-        print(json.dumps({"kernel": kernel(), "cases": found}))
+            found = measured(case)
+            best = {way: f"{entry['ratio']['median']:.2f}" for way, entry in found["ways"].items()}
+            print(found["size"], best, file=sys.stderr, flush=True)
+            print(json.dumps({"kernel": kernel(), "case": found}), flush=True)
 
 
 def kernel():

@@ -37,12 +37,12 @@ def environment(threads, kernel):
 
 
 def child(arguments, threads, kernel):
-    """Run one.py with these arguments in a process of its own and return what it prints last, as JSON."""
+    """Run one.py with these arguments in a process of its own; yield the lines it prints, from JSON."""
     command = [sys.executable, str(HERE / "one.py"), *arguments]
-    done = subprocess.run(command, env=environment(threads, kernel), stdout=subprocess.PIPE, text=True, cwd=HERE)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(arguments)}: ended with status {done.returncode}")
-    return json.loads(done.stdout.splitlines()[-1])
+    with subprocess.Popen(command, env=environment(threads, kernel), stdout=subprocess.PIPE, text=True, cwd=HERE) as run:
+        yield from map(json.loads, run.stdout)
+    if run.returncode:
+        raise SystemExit(f"{' '.join(arguments)}: ended with status {run.returncode}")
 
 
 def configurations(name):
@@ -52,15 +52,19 @@ def configurations(name):
     return [*free, (1, OLD_KERNEL)] if name in ON_BLAS else free
 
 
-def merge(name, found):
-    """Put a workload's new runs beside what else is known; the same configuration is replaced."""
+def merge(name, run, case):
+    """Put one case beside what is known; the same size in the same configuration is replaced."""
     results = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {"workloads": {}}
     results["machine"] = described()
-    entry = results["workloads"].setdefault(name, {"runs": []})
-    for run in found:
-        same = [old for old in entry["runs"] if (old["threads"], old["pinned"]) == (run["threads"], run["pinned"])]
-        entry["runs"] = [old for old in entry["runs"] if old not in same] + [run]
-    entry["runs"].sort(key=lambda run: (run["pinned"] or "", run["threads"]))
+    runs = results["workloads"].setdefault(name, {"runs": []})["runs"]
+    same = [old for old in runs if (old["threads"], old["pinned"]) == (run["threads"], run["pinned"])]
+    cases = [old for one in same for old in one.get("cases", ()) if case and old["size"] != case["size"]]
+    runs[:] = [old for old in runs if old not in same] + [run | ({"cases": [*cases, case]} if case else {})]
+    runs.sort(key=lambda one: (one["pinned"] or "", one["threads"]))
+    write(results)
+
+
+def write(results):
     results["workloads"] = {key: results["workloads"][key] for key in NAMES if key in results["workloads"]}
     RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n", "utf-8")
 
@@ -82,19 +86,18 @@ def main():
                 continue
             load = os.getloadavg()[0]
             print(f"{name}: {threads} thread(s), kernel {kernel or 'free'}", flush=True)
-            found = child([name] + ["--memory"] * options.memory, threads, kernel)
-            when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
-            run = {"threads": threads, "pinned": kernel, "when": when, "load_before": round(load, 2), **found}
+            run = {"threads": threads, "pinned": kernel, "load_before": round(load, 2)}
+            for found in child([name] + ["--memory"] * options.memory, threads, kernel):
+                if options.memory:
+                    results = json.loads(RESULTS.read_text("utf-8"))
+                    results["workloads"][name]["memory"] = found["memory"]
+                    write(results)
+                else:
+                    run["when"] = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
+                    case = found.pop("case", None)
+                    merge(name, run | found, case)
             if options.memory:
-                merge_memory(name, found["memory"])
                 break
-            merge(name, [run])
-
-
-def merge_memory(name, memory):
-    results = json.loads(RESULTS.read_text("utf-8"))
-    results["workloads"][name]["memory"] = memory
-    RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

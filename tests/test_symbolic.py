@@ -7,8 +7,8 @@ import sys
 import pytest
 from sympy import Eq, Integer, Mul, S, Symbol, expand
 
-from resnotes.symbolic import Derivation, DerivationError, Induction, Step, backward, components, forward, merge, scaling
-from resnotes.symbolic import unrolled
+from resnotes.symbolic import Derivation, DerivationError, Induction, Step, algebra, backward, components, forward, merge
+from resnotes.symbolic import scaling, unrolled
 from resnotes.symbolic.algebra import (
     Factor,
     L,
@@ -240,3 +240,15 @@ def test_lambda_and_scalars_commute_and_factors_do_not():
     assert Scalar("w", 1).is_commutative and not Factor("w", 1).is_commutative
     assert Eq(Symbol("a"), Symbol("a")) == True  # noqa: E712
     assert isinstance(backward.all_units(), Induction)
+
+
+@pytest.mark.parametrize("multiply_out", [algebra.expanded, algebra.normal])
+def test_a_product_that_grows_as_the_number_of_paths_is_refused(multiply_out):
+    """Sixteen units have 65536 paths; a seventeenth would double them."""
+    product = backward.jacobian_product()
+    with pytest.raises(ValueError, match=r"expression: got one that expands to 131072 terms, want at most 2\^16"):
+        multiply_out(algebra.unroll(product, {algebra.l: 0, algebra.L: 17}))
+    small = multiply_out(algebra.unroll(product, {algebra.l: 0, algebra.L: 6}))
+    assert len(small.args) == 2**6
+    # Not multiplied out, the same product has one factor more a unit, at any depth.
+    assert len(algebra.unroll(product, {algebra.l: 0, algebra.L: 64}).args) == 2 * 64

@@ -15,7 +15,19 @@ from pathlib import Path
 
 from sphinxcontrib import katex
 
-from . import audit, bundle, checked, citations, exercises, explorers, folds, images, notation, page
+from . import (
+    audit,
+    benchmarks,
+    bundle,
+    checked,
+    citations,
+    exercises,
+    explorers,
+    folds,
+    images,
+    notation,
+    page,
+)
 
 HERE = Path(__file__).resolve().parent
 
@@ -63,6 +75,7 @@ def setup(app):
     checked.setup(app)
     notation.setup(app)
     audit.setup(app)
+    benchmarks.setup(app)
     citations.setup(app)
     folds.setup(app)
     page.setup(app)

@@ -325,24 +325,27 @@ def gradient_norms(branches, factors, g):
         _validate.refuse("g", _validate.describe(g), f"a real vector of shape ({n},)")
     rows = np.tile(g, (len(factors), 1)).astype(branches.dtype)
     factors = factors.astype(branches.dtype)[:, None]
-    logs = np.empty((len(factors), depth + 1))
-    logs[:, depth] = _normalised(rows)
+    logs = np.empty((depth + 1, len(factors)))
+    logs[depth] = _normalise(rows)
     for l in reversed(range(depth)):
         rows = factors * rows + rows @ branches[l]
-        logs[:, l] = _normalised(rows)
-    return np.cumsum(logs[:, ::-1], axis=1)[:, ::-1]
+        logs[l] = _normalise(rows)
+    return np.cumsum(logs[::-1], axis=0)[::-1].T
 
 
-def _normalised(rows):
+def _normalise(rows):
     """Divide each row by its norm in place and return log10 of the norms; a row of zeros stays."""
-    # The largest entry first, so that no square overflows or vanishes.
+    squares = np.einsum("kn,kn->k", rows, rows)
+    limits = np.finfo(rows.dtype)
+    if squares.min() > limits.tiny / limits.eps**2 and squares.max() < limits.max:
+        norms = np.sqrt(squares)
+        rows /= norms[:, None]
+        return np.log10(norms)
+    # A square has left the format: divide by the largest entry first. What is still 0 then is a row of zeros.
     largest = np.abs(rows).max(axis=1, keepdims=True)
     largest[largest == 0] = 1
     rows /= largest
     norms = np.sqrt(np.einsum("kn,kn->k", rows, rows))
-    zero = norms == 0
-    norms[zero] = 1
-    rows /= norms[:, None]
-    logs = np.log10(largest[:, 0].astype(np.float64)) + np.log10(norms.astype(np.float64))
-    logs[zero] = -np.inf
-    return logs
+    rows /= np.where(norms == 0, 1, norms)[:, None]
+    with np.errstate(divide="ignore"):  # log10 0 is -inf
+        return np.log10(largest[:, 0].astype(np.float64)) + np.log10(norms.astype(np.float64))

@@ -392,7 +392,7 @@ def normal(expression: Expr) -> Expr:
         body = normal(node.term)
         return Add(*(_pulled_out(term, node) for term in Add.make_args(body)))
 
-    return expand(canonical(expand(map_tree(expression, change))))
+    return expand(canonical(expanded(map_tree(expression, change))))
 
 
 def canonical(expression: Expr, level: int = 0) -> Expr:
