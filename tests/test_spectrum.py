@@ -10,7 +10,14 @@ import pytest
 
 from resnotes import Network, Unit, relu
 from resnotes.network import Affine
-from resnotes.spectrum import _orthogonal_rows, _pivoted_qr, _rounds, product_singular_values, qr_growth
+from resnotes.spectrum import (
+    _orthogonal_rows,
+    _pivoted_qr,
+    _rounds,
+    product_singular_values,
+    qr_growth,
+    singular_values_by_depth,
+)
 
 
 def exact(factors, digits=700):
@@ -187,9 +194,22 @@ def test_jacobi_on_rows_with_lengths_far_apart():
     ],
 )
 def test_bad_factors(factors, message):
-    for function in (product_singular_values, qr_growth):
+    for function in (product_singular_values, qr_growth, singular_values_by_depth):
         with pytest.raises(ValueError, match=message):
             function(factors)
+
+
+@pytest.mark.parametrize("draw", [
+    lambda rng: [near_identity(rng, 4) for _ in range(30)],
+    lambda rng: [rotation(rng, 3), np.diag([1.0, 0.5, 0.0]), rotation(rng, 3), np.zeros((3, 3)), np.eye(3)],
+    lambda rng: [np.diag(rng.normal(size=4) * (rng.random(4) < 0.9)) for _ in range(12)],
+    lambda rng: [rng.normal(size=(b, a)) for a, b in pairwise([2, 5, 3, 1, 4])]])
+def test_depth_after_depth_is_the_part_of_the_chain(draw):
+    factors = draw(np.random.default_rng(9))
+    found = singular_values_by_depth(factors)
+    assert len(found) == len(factors)
+    for depth, logs in enumerate(found, start=1):
+        np.testing.assert_allclose(logs, product_singular_values(factors[:depth]).log10, rtol=0, atol=1e-12)
 
 
 def test_growth_by_plain_qr_needs_squares():

@@ -21,7 +21,8 @@ async function hydrate(sources) {
 
 function revive(figure, id, module) {
   const stored = JSON.parse(figure.dataset.state);
-  const model = standIn({ ...JSON.parse(figure.dataset.carried ?? "{}"), ...stored });
+  const carried = JSON.parse(figure.dataset.carried ?? "{}");
+  const model = standIn({ ...carried, ...stored });
   const live = document.createElement("div");
   live.className = "rx-live";
   const share = {
@@ -42,7 +43,7 @@ function revive(figure, id, module) {
     const asked = fromHash(id, stored);
     if (!asked) return false;
     share.tell?.("");
-    const wrong = asked.problem || module.check(asked.state);
+    const wrong = asked.problem || module.check({ ...carried, ...asked.state });
     if (wrong) share.tell?.(`The link’s state cannot be shown. ${wrong}`);
     else for (const [key, value] of Object.entries(asked.state)) model.set(key, value);
     return true;

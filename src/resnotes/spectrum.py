@@ -86,14 +86,47 @@ def product_singular_values(factors):
             logs = sum(np.log10(np.abs(np.diagonal(factor).astype(np.float64))) for factor in factors)
         return ProductSpectrum(np.sort(logs)[::-1], logs, 1.0)
     shape = factors[-1].shape[0], factors[0].shape[1]
-    _, logs, rows = _accumulate(factors)
-    lost = min(shape) - len(logs)
+    *_, (_, logs, rows) = _accumulated(factors)
+    return _spectrum(logs, rows, min(shape))
+
+
+def singular_values_by_depth(factors):
+    """log10 of the singular values after the first factor, after the first two, and so on.
+
+    Parameters
+    ----------
+    factors : sequence of array_like, shapes (n_1, n_0), (n_2, n_1), ...
+        ``factors[0]`` is applied first.
+
+    Returns
+    -------
+    list of ndarray, shapes (min(n_1, n_0),), (min(n_2, n_0),), ...
+        Falling; -inf for those that are 0. See `product_singular_values`, which makes the same of each
+        part of the chain; this takes one factorisation for each factor.
+
+    Raises
+    ------
+    ValueError
+        If there is no factor, or one is not a finite real matrix, or shapes do not follow one another.
+    """
+    factors = _chain(factors)
+    if all(_is_diagonal(factor) for factor in factors):
+        with np.errstate(divide="ignore"):
+            logs = np.cumsum([np.log10(np.abs(np.diagonal(factor))) for factor in factors], axis=0)
+        return [np.sort(row)[::-1] for row in logs]
+    columns = factors[0].shape[1]
+    return [_spectrum(logs, rows, min(len(factor), columns)).log10
+            for factor, (_, logs, rows) in zip(factors, _accumulated(factors), strict=True)]
+
+
+def _spectrum(logs, rows, count):
+    """Singular values of diag(exp(logs)) @ rows, filled up with zeros to so many."""
+    gone = np.full(count - len(logs), -np.inf)
     if not len(logs):
-        return ProductSpectrum(np.full(lost, -np.inf), np.full(lost, -np.inf), 1.0)
+        return ProductSpectrum(gone, gone, 1.0)
     lengths = np.linalg.norm(rows, axis=1)
     condition = float(np.linalg.cond(rows / lengths[:, None]))
     values = _orthogonal_rows(logs + np.log(lengths), rows / lengths[:, None])
-    gone = np.full(lost, -np.inf)
     return ProductSpectrum(
         np.concatenate([np.sort(values)[::-1] / LN10, gone]), np.concatenate([logs / LN10, gone]), condition
     )
@@ -161,14 +194,14 @@ def _is_diagonal(matrix):
     return m == n and np.count_nonzero(matrix) == np.count_nonzero(np.diagonal(matrix))
 
 
-def _accumulate(factors):
-    """Q, ln D and T of the product, with as many columns, entries and rows as it has rank."""
+def _accumulated(factors):
+    """Q, ln D and T after each factor, with as many columns, entries and rows as the product has rank."""
     n = factors[0].shape[1]
     q, logs, rows = np.eye(n), np.zeros(n), np.eye(n)
     for factor in factors:
         q, triangle, order, logs = _graded_qr(factor @ q, logs)
         rows = triangle @ rows[order]
-    return q, logs, rows
+        yield q, logs, rows
 
 
 def _graded_qr(matrix, logs):

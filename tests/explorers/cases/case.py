@@ -125,7 +125,7 @@ def differences(got, want, where="", scale=1.0):
 #: is not finite comes as a text.
 COMPUTE = """(module, [states, carried]) => states.map((state) => {
   const all = { ...carried, ...state };
-  const found = { numbers: module.numbers(all), said: module.readout(all), problem: module.check(state) };
+  const found = { numbers: module.numbers(all), said: module.readout(all), problem: module.check(all) };
   return JSON.parse(JSON.stringify(found, (key, value) => typeof value === 'number' && !Number.isFinite(value)
     ? { '#': String(value) } : value instanceof Float64Array ? [...value] : value));
 })"""
