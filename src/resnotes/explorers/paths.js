@@ -253,8 +253,8 @@ function drawShares(root, width, { n }, entries, number, measured, found) {
 /** On a log axis: how many paths, and what they carry together. */
 function drawLogs(root, { n }, number, sizes) {
   const [left, right, top, bottom] = [44, 292, 12, HEIGHT - 40];
-  const lists = [number.map((count) => Math.log10(count)), sizes.map(({ log10 }) => log10)];
-  const finite = lists.flat().filter(Number.isFinite);
+  const lists = { count: number.map(Math.log10), carried: sizes.map(({ log10 }) => log10) };
+  const finite = Object.values(lists).flat().filter(Number.isFinite);
   const high = Math.max(1, ...finite) * 1.04;
   // Room for what is small, but not so much that the hills become flat.
   const low = Math.max(Math.min(-1, ...finite), -2 * Math.max(6, high)) * 1.04;
@@ -270,8 +270,10 @@ function drawLogs(root, { n }, number, sizes) {
     svg("path", { class: "rx-axis", d: `M${left} ${top}V${bottom}H${right}` }),
   );
   const lengths = thinned(n);
-  ["count", "carried"].forEach((name, which) => {
-    const points = lengths.filter((k) => lists[which][k] >= low).map((k) => [x(k), y(lists[which][k])]);
+  // The dashed line last: where the two are one, both are still seen.
+  ["carried", "count"].forEach((name) => {
+    const list = lists[name];
+    const points = lengths.filter((k) => list[k] >= low).map((k) => [x(k), y(list[k])]);
     if (points.length === 0) return;
     parts.push(svg("path", { class: `rx-${name}`, d: path(points) }));
     if (n <= FEW) {
