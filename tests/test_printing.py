@@ -73,6 +73,7 @@ def test_no_registered_equation_needs_a_macro_of_ours_or_has_loose_ends():
         assert text.count(r"\left") == text.count(r"\right"), label
         assert "Factor" not in text and "Scalar" not in text and "_unrolled" not in text, label
         assert "$" not in text, label
+        assert "'" not in text, f"{label}: a prime and an exponent are two superscripts"
 
 
 def test_means_and_traces_stand_behind_the_other_factors_of_a_fraction():

@@ -19,7 +19,7 @@ LATEX_NAMES = {
     "Ws": "W_s", "Winv": "W^{-1}",
     "eta": r"\eta", "kstar": r"k^{\star}", "gscaled": r"g^{(S)}", "sigma": r"\sigma", "rho": r"\rho",
     "kappa": r"\kappa", "Phi": r"\Phi", "std": "s", "alpha": r"\alpha",
-    "gprime": "g'", "Jprime": "J'", "Phiprime": r"\Phi'", "varrho": r"\varrho", "vartheta": r"\vartheta", "tau": r"\tau",
+    "gprime": r"\tilde g", "Jprime": r"\tilde J", "Phiprime": r"\tilde\Phi", "varrho": r"\varrho", "vartheta": r"\vartheta", "tau": r"\tau",
     "gprinted": r"g^{\text{printed}}", "gstop": r"g^{\text{stop}}",
     "Eliteral": r"\mathcal{E}^{\text{literal}}", "Esquared": r"\mathcal{E}^{\text{squared}}",
     "s": r"\operatorname{softmax}(x_5)",

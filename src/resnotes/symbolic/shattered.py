@@ -51,7 +51,7 @@ def branch() -> Derivation:
     final = p * variance(1) / n * trA * identity
     return Derivation(
         quantity,
-        (Step(jacobians, r"the Jacobians are $W_1\Phi$ and $W_1\Phi'$", (Rule(quantity, jacobians),)),
+        (Step(jacobians, r"the Jacobians are $W_1\Phi$ and $W_1\tilde\Phi$", (Rule(quantity, jacobians),)),
          Step(outer, "mean over $W_1$", (Rule(jacobians, outer),)),
          Step(final, "mean over the masks", (Rule(masks, p * identity),))),
         name="shattered-branch", cases=({},), assumptions=(COINS,),
