@@ -63,7 +63,7 @@ def plain_number(value):
 
 
 #: The chapters up to this one ask on three levels.
-ANSWERED = 6
+ANSWERED = 14
 
 ASKS = [(exercise.label, ask) for exercise in EXERCISES.values() for ask in exercise.asks]
 
@@ -94,6 +94,22 @@ def test_every_chapter_asks_on_three_levels():
         answerable = [EXERCISES[label] for label in posed if label in EXERCISES]
         assert len(answerable) >= 3, chapter
         assert {exercise.level for exercise in answerable} == {1, 2, 3}, chapter
+
+
+def test_every_chapter_shows_how_to_answer_in_a_notebook():
+    for path in sorted((ROOT / "chapters").glob("*.ipynb")):
+        if path.stem == "00_introduction":
+            continue
+        cells = nbformat.read(path, as_version=4).cells
+        heading = next(number for number, cell in enumerate(cells) if re.search(r"^## Exercises$", cell.source, re.MULTILINE))
+        assert len(cells[heading].source.split("## Exercises")[1].split()) < 25, path.stem
+        code = cells[heading + 1]
+        call = re.fullmatch(r'from resnotes\.exercises import check\n\n(check\("([\w-]+)", .*\))', code.source)
+        assert call, path.stem
+        assert call[2] in CHAPTERS[path.stem][0], path.stem
+        verdict = eval(call[1], {"check": check})
+        assert not verdict
+        assert [output["data"] for output in code.outputs] == [{"text/plain": str(verdict)}], path.stem
 
 
 def test_every_registered_exercise_stands_in_a_chapter_once():

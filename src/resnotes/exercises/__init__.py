@@ -8,14 +8,14 @@ In a notebook::
 The built page asks the same and judges by the same data (exercises.js), without a kernel.
 """
 
-from . import notes
+from . import applied, beyond, notes
 from .kinds import Choice, Exercise, Formula, Number, Verdict
 from .notation import NotationError
 
 __all__ = ["EXERCISES", "Choice", "Exercise", "Formula", "NotationError", "Number", "Verdict", "check"]
 
 #: In the order of the chapters; each has a tuple ``EXERCISES``.
-CHAPTERS = (notes,)
+CHAPTERS = (notes, beyond, applied)
 
 #: label -> exercise.
 EXERCISES: dict[str, Exercise] = {one.label: one for chapter in CHAPTERS for one in chapter.EXERCISES}
