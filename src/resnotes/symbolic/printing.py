@@ -212,7 +212,7 @@ def _joined_transposes(factors):
 
 def latex(expression: Expr) -> str:
     """LaTeX of an expression of the book, without delimiters."""
-    return BookPrinter({"fold_short_frac": False, "ln_notation": False}).doprint(expression)
+    return BookPrinter({"fold_short_frac": False, "ln_notation": False, "inv_trig_style": "full"}).doprint(expression)
 
 
 #: A right-hand side longer than this (in LaTeX characters) is broken before its plus signs.
