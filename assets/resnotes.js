@@ -6,6 +6,7 @@ const BOXES = {
   ".bd-article .pst-scrollable-table-container": "Wide table",
   ".bd-article .cell_output .output": "Wide output",
   ".bd-article pre": "Wide code",
+  ".derivation-right": "Wide line",
 };
 
 function mark(box, name) {
@@ -53,14 +54,14 @@ function showFormulasOnceInExcerpts() {
 // search shows its hits without excerpts, and a notebook comes as a script that calls this function.
 function resnotesDownload(name, text) {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type: "application/x-ipynb+json" }));
+  link.href = URL.createObjectURL(new Blob([text], { type: "application/octet-stream" }));
   link.download = name;
   link.click();
 }
 
 function workFromFile() {
   DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
-  for (const link of document.querySelectorAll("a[download][href$='.ipynb']")) {
+  for (const link of document.querySelectorAll("a[download]")) {
     link.addEventListener("click", (event) => {
       event.preventDefault();
       const script = document.createElement("script");
@@ -70,7 +71,66 @@ function workFromFile() {
   }
 }
 
+// A derivation unfolds line by line; it opens whole, so that a search finds everything.
+function unfoldDerivations() {
+  for (const bar of document.querySelectorAll(".derivation-bar")) {
+    const lines = [...bar.nextElementSibling.children];
+    const [next] = bar.querySelectorAll("button");
+    let shown = lines.length;
+    const show = (count) => {
+      shown = Math.min(count, lines.length);
+      lines.forEach((line, k) => (line.hidden = k >= shown));
+      next.setAttribute("aria-disabled", String(shown === lines.length));
+      const all = shown === lines.length ? "All" : `${shown} of`;
+      bar.querySelector("span").textContent = `${all} ${lines.length} lines`;
+    };
+    bar.addEventListener("click", ({ target }) => {
+      const asked = { next: shown + 1, all: lines.length, first: 1 }[target.dataset.lines];
+      if (asked) show(asked);
+    });
+  }
+}
+
+// The equation that a link leads to, shown beside the link while it has the pointer or the focus.
+function previewEquations() {
+  const box = document.createElement("div");
+  box.id = "equation-preview";
+  box.setAttribute("role", "tooltip");
+  box.hidden = true;
+  document.body.append(box);
+  const hide = () => {
+    box.hidden = true;
+    document.querySelector("[aria-describedby='equation-preview']")?.removeAttribute("aria-describedby");
+  };
+  const show = (link) => {
+    const id = link.hash.slice(1);
+    const elsewhere = document.querySelector(`template[data-preview="${id}"]`)?.content;
+    const found = elsewhere ?? document.getElementById(id);
+    const formula = found?.querySelector(".katex-display") ?? found?.querySelector(".katex");
+    if (!formula) return;
+    hide();
+    box.replaceChildren(formula.cloneNode(true));
+    box.hidden = false;
+    link.setAttribute("aria-describedby", box.id);
+    const at = link.getBoundingClientRect();
+    const own = box.getBoundingClientRect();
+    const below = at.bottom + 8 + own.height < innerHeight;
+    const width = document.documentElement.clientWidth;
+    box.style.left = `${Math.max(8, Math.min(at.left, width - own.width - 8)) + scrollX}px`;
+    box.style.top = `${(below ? at.bottom + 8 : Math.max(8, at.top - own.height - 8)) + scrollY}px`;
+  };
+  for (const link of document.querySelectorAll(".bd-article a[href*='#equation-']")) {
+    if (!link.matches(".headerlink")) {
+      for (const event of ["mouseenter", "focus"]) link.addEventListener(event, () => show(link));
+      for (const event of ["mouseleave", "blur"]) link.addEventListener(event, hide);
+    }
+  }
+  addEventListener("keydown", (event) => event.key === "Escape" && hide());
+}
+
 addEventListener("DOMContentLoaded", showFormulasOnceInExcerpts);
+addEventListener("DOMContentLoaded", unfoldDerivations);
+addEventListener("DOMContentLoaded", previewEquations);
 if (location.protocol === "file:") workFromFile();
 
 // After the theme's own pass over code and outputs, which runs on load.

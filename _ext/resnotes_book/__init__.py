@@ -21,12 +21,15 @@ from . import (
     bundle,
     checked,
     citations,
+    derivations,
     exercises,
     explorers,
     folds,
     images,
     notation,
     page,
+    previews,
+    summary,
 )
 
 HERE = Path(__file__).resolve().parent
@@ -75,11 +78,14 @@ def setup(app):
     checked.setup(app)
     notation.setup(app)
     audit.setup(app)
+    summary.setup(app)
     benchmarks.setup(app)
     citations.setup(app)
     folds.setup(app)
     page.setup(app)
     explorers.setup(app)
+    derivations.setup(app)
+    previews.setup(app)
     exercises.setup(app)
     images.setup(app)
     bundle.setup(app)

@@ -245,7 +245,6 @@ if (typeof document !== "undefined") {
   addEventListener("DOMContentLoaded", () => {
     addProgress(total);
     for (const form of document.querySelectorAll("form.answer")) {
-      form.hidden = false;
       form.addEventListener("submit", (event) => {
         event.preventDefault();
         checkForm(form, parser).catch((error) => {

@@ -50,11 +50,11 @@ def row(label, number, ask):
 
 
 def form(exercise):
-    """The form of one exercise, hidden until the script is there."""
+    """The form of one exercise; without a script it is not shown."""
     data = {"asks": [{"kind": ask.kind, **ask.page()} for ask in exercise.asks]}
     rows = "".join(row(exercise.label, number, ask) for number, ask in enumerate(exercise.asks))
     return (
-        f'<form class="answer" hidden data-label="{exercise.label}" data-exercise="{escape(json.dumps(data, ensure_ascii=False))}">'
+        f'<form class="answer needs-script" data-label="{exercise.label}" data-exercise="{escape(json.dumps(data, ensure_ascii=False))}">'
         f'{rows}<p class="answer-foot"><button type="submit">Check</button> '
         f'<span class="answer-done" hidden>✓ answered</span> <span class="answer-level">{LEVELS[exercise.level]}</span> '
         f'<span class="answer-label">In a notebook: <code>check("{exercise.label}", …)</code></span></p></form>'
@@ -84,7 +84,7 @@ def write(app):
 
 def add(app, pagename, templatename, context, doctree):
     """Put the script on a page that holds a form."""
-    if '<form class="answer"' in context.get("body", ""):
+    if '<form class="answer ' in context.get("body", ""):
         static = context["pathto"]("_static", 1)
         app.add_js_file(
             SCRIPT,

@@ -1,9 +1,11 @@
 """What stands in a page's head: nothing that the page does not use, and no script before the first paint."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
+import jupytext
 from docutils import nodes
 
 # A setting of the theme's version switcher, which this book has not. It would run before the script, deferred
@@ -11,6 +13,7 @@ from docutils import nodes
 UNUSED_SCRIPT = "DOCUMENTATION_OPTIONS.pagename"
 # What a front end with a kernel would read; the explorers on a page carry their own state.
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
+VIEWPORT = re.compile(r'<meta[^>]*name="viewport"[^>]*>')
 # Rules for formulas that clip wide ones or make an element scroll that the keyboard cannot reach; ours are in
 # assets/resnotes.css.
 UNUSED_STYLES = {"katex-math.css"}
@@ -57,9 +60,12 @@ def prepare(app, pagename, templatename, context, doctree):
         context["page_description"] = description(doctree)
         formulas = sum(1 for node in doctree.findall() if isinstance(node, (nodes.math, nodes.math_block)))
         app.resnotes_formulas[pagename] = formulas
-    # The notebook itself, as it was stored: with its outputs, ready to run.
+    # The notebook itself, as it was stored: with its outputs, ready to run. And its code as a script.
     source = context.get("sourcename") or ""
     context["notebook"] = f"_sources/{source}" if source.endswith(".ipynb") else None
+    context["script"] = f"_sources/{source[:-6]}.py" if source.endswith(".ipynb") else None
+    # docutils and Sphinx both write it.
+    context["metatags"] = VIEWPORT.sub("", context.get("metatags", ""))
 
 
 def write_formula_counts(app, exception):
@@ -69,14 +75,17 @@ def write_formula_counts(app, exception):
         (Path(app.outdir).parent / "formulas.json").write_text(counts, "utf-8")
 
 
-def write_notebook_scripts(app, exception):
-    """Each notebook once more as a script: a page opened from a file can read nothing else to offer it."""
+def write_downloads(app, exception):
+    """Each notebook as a script beside it; and both once more for pages opened from a file, which can read nothing else."""
     if exception is None and app.builder.name == "html":
-        for notebook in (Path(app.outdir) / "_sources").rglob("*.ipynb"):
-            call = (
-                f"resnotesDownload({json.dumps(notebook.name)}, {json.dumps(notebook.read_text('utf-8'))});\n"
-            )
-            notebook.with_suffix(".ipynb.js").write_text(call, "utf-8")
+        for notebook in sorted((Path(app.outdir) / "_sources").rglob("*.ipynb")):
+            content = jupytext.read(notebook)
+            content.metadata = {"kernelspec": content.metadata.get("kernelspec", {})}
+            script = notebook.with_suffix(".py")
+            script.write_text(jupytext.writes(content, fmt="py:percent"), "utf-8")
+            for path in (notebook, script):
+                call = f"resnotesDownload({json.dumps(path.name)}, {json.dumps(path.read_text('utf-8'))});\n"
+                path.with_suffix(f"{path.suffix}.js").write_text(call, "utf-8")
 
 
 def remove_unused_files(app, exception):
@@ -91,5 +100,5 @@ def setup(app):
     app.resnotes_formulas = {}
     app.connect("html-page-context", prepare, priority=900)
     app.connect("build-finished", write_formula_counts)
-    app.connect("build-finished", write_notebook_scripts)
+    app.connect("build-finished", write_downloads)
     app.connect("build-finished", remove_unused_files, priority=900)

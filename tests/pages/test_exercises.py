@@ -31,7 +31,7 @@ def form(page, label):
 
 def test_every_exercise_that_is_registered_can_be_answered(book):
     pages = "".join(path.read_text("utf-8") for path in (book / "chapters").glob("*.html"))
-    assert sorted(re.findall(r'<form class="answer"[^>]* data-label="([^"]*)"', pages)) == sorted(EXERCISES)
+    assert sorted(re.findall(r'<form class="answer [^>]* data-label="([^"]*)"', pages)) == sorted(EXERCISES)
 
 
 def test_a_mistake_is_named_and_the_right_answer_kept(page):

@@ -1,6 +1,9 @@
 """Every page of the built book, in a browser that cannot reach any other host."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import urljoin
 
@@ -111,11 +114,30 @@ def test_notebook_download(book, book_url, watched, notebook, origin):
     home = book_url if origin == "http" else book.as_uri() + "/"
     watched.page.goto(home + notebook.replace(".ipynb", ".html"))
     with watched.page.expect_download() as download:
-        watched.page.click("a[download]")
+        watched.page.click("a[download][href$='.ipynb']")
     content = Path(download.value.path()).read_bytes()
     assert download.value.suggested_filename == Path(notebook).name
     assert content == (ROOT / notebook).read_bytes()
     nbformat.validate(nbformat.reads(content.decode("utf-8"), as_version=4))
+
+
+@pytest.mark.parametrize("origin", ["http", "file"])
+def test_script_download(book, book_url, watched, origin, tmp_path):
+    """The code of a chapter as a script that runs."""
+    notebook = NOTEBOOKS[1]
+    home = book_url if origin == "http" else book.as_uri() + "/"
+    watched.page.goto(home + notebook.replace(".ipynb", ".html"))
+    with watched.page.expect_download() as download:
+        watched.page.click("a[download][href$='.py']")
+    assert download.value.suggested_filename == Path(notebook).name.replace(".ipynb", ".py")
+    script = Path(download.value.path()).read_text("utf-8")
+    cells = nbformat.read(ROOT / notebook, as_version=4).cells
+    for cell in cells:
+        assert cell.cell_type != "code" or cell.source in script
+    if origin == "http":
+        headless = {**os.environ, "MPLBACKEND": "agg"}
+        done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=headless, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
 
 
 def test_colours_follow_the_button(book, watched):

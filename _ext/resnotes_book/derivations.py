@@ -1,0 +1,105 @@
+"""A derivation as a list of lines, each with its rule: narrow pages put the rule under the line, a script unfolds them.
+
+In a notebook a derivation is one aligned formula (`Derivation.latex`); here the same rows are told apart again.
+"""
+
+import re
+
+from docutils import nodes
+from sphinx.transforms.post_transforms import SphinxPostTransform
+
+BLOCK = re.compile(r"\A\\begin\{aligned\}\n(?P<rows>.*)\n\\end\{aligned\}\Z", re.DOTALL)
+END = re.compile(r" \\\\(?:\[[\d.]+em\])?\n")
+ROW = re.compile(r"\A(?P<left>.*?) ?&= (?P<right>.*) && \\text\{(?P<rule>.*)\}\Z", re.DOTALL)
+INLINE = re.compile(r"\$([^$]+)\$")
+
+
+class derivation(nodes.General, nodes.Element):
+    """An ordered list of lines."""
+
+
+class line(nodes.General, nodes.Element):
+    """One line: what stands on the left, if anything, what it equals, and the rule."""
+
+
+class cell(nodes.General, nodes.Element):
+    """One of the three parts, named by its class."""
+
+
+def rows(latex):
+    """(left, right, rule) of each row of a derivation's LaTeX; None for any other formula."""
+    block = BLOCK.match(latex.strip())
+    if block is None:
+        return None
+    found = [ROW.match(row) for row in END.split(block["rows"])]
+    if len(found) < 2 or not all(found):
+        return None
+    return [(match["left"].strip(), match["right"].strip(), match["rule"]) for match in found]
+
+
+def formula(latex):
+    return nodes.math(latex, "", nodes.Text(rf"\displaystyle {latex}"))
+
+
+def words(rule):
+    """The rule's text, with its formulas."""
+    parts = []
+    for position, part in enumerate(INLINE.split(rule)):
+        if part:
+            parts.append(nodes.math(part, "", nodes.Text(part)) if position % 2 else nodes.Text(part))
+    return parts
+
+
+def as_list(found):
+    items = []
+    for left, right, rule in found:
+        cells = [
+            cell("", *([formula(left)] if left else []), classes=["derivation-left"]),
+            cell("", formula(rf"= {right}"), classes=["derivation-right"]),
+            cell("", *words(rule), classes=["derivation-rule"]),
+        ]
+        items.append(line("", *cells))
+    return derivation("", *items)
+
+
+class SplitDerivations(SphinxPostTransform):
+    """Outputs of cells that are derivations, and only those."""
+
+    default_priority = 900
+    formats = ("html",)
+
+    def run(self, **kwargs):
+        for node in list(self.document.findall(nodes.math_block)):
+            if "text_latex" in node["classes"]:
+                found = rows(node.astext())
+                if found:
+                    node.parent.replace(node, as_list(found))
+
+
+# Written with the page and not by the script, so that nothing moves when the script comes.
+BAR = (
+    '<div class="derivation-bar needs-script" role="group" aria-label="Lines of this derivation">'
+    '<button type="button" data-lines="next" aria-disabled="true">Next line</button>'
+    '<button type="button" data-lines="all">All</button>'
+    '<button type="button" data-lines="first">First line only</button>'
+    '<span role="status"></span></div>\n'
+)
+
+
+def visit_derivation(self, node):
+    self.body.append(BAR + self.starttag(node, "ol", CLASS="derivation"))
+
+
+def visit_line(self, node):
+    self.body.append(self.starttag(node, "li"))
+
+
+def visit_cell(self, node):
+    self.body.append(self.starttag(node, "span", ""))
+
+
+def setup(app):
+    app.add_node(derivation, html=(visit_derivation, lambda self, node: self.body.append("</ol>\n")))
+    app.add_node(line, html=(visit_line, lambda self, node: self.body.append("</li>\n")))
+    app.add_node(cell, html=(visit_cell, lambda self, node: self.body.append("</span>\n")))
+    app.add_post_transform(SplitDerivations)
