@@ -18,11 +18,11 @@ class derivation(nodes.General, nodes.Element):
     """An ordered list of lines."""
 
 
-class line(nodes.General, nodes.Element):
+class derivation_line(nodes.General, nodes.Element):
     """One line: what stands on the left, if anything, what it equals, and the rule."""
 
 
-class cell(nodes.General, nodes.Element):
+class derivation_cell(nodes.General, nodes.Element):
     """One of the three parts, named by its class."""
 
 
@@ -54,11 +54,11 @@ def as_list(found):
     items = []
     for left, right, rule in found:
         cells = [
-            cell("", *([formula(left)] if left else []), classes=["derivation-left"]),
-            cell("", formula(rf"= {right}"), classes=["derivation-right"]),
-            cell("", *words(rule), classes=["derivation-rule"]),
+            derivation_cell("", *([formula(left)] if left else []), classes=["derivation-left"]),
+            derivation_cell("", formula(rf"= {right}"), classes=["derivation-right"]),
+            derivation_cell("", *words(rule), classes=["derivation-rule"]),
         ]
-        items.append(line("", *cells))
+        items.append(derivation_line("", *cells))
     return derivation("", *items)
 
 
@@ -100,6 +100,6 @@ def visit_cell(self, node):
 
 def setup(app):
     app.add_node(derivation, html=(visit_derivation, lambda self, node: self.body.append("</ol>\n")))
-    app.add_node(line, html=(visit_line, lambda self, node: self.body.append("</li>\n")))
-    app.add_node(cell, html=(visit_cell, lambda self, node: self.body.append("</span>\n")))
+    app.add_node(derivation_line, html=(visit_line, lambda self, node: self.body.append("</li>\n")))
+    app.add_node(derivation_cell, html=(visit_cell, lambda self, node: self.body.append("</span>\n")))
     app.add_post_transform(SplitDerivations)

@@ -63,7 +63,7 @@ def prepare(app, pagename, templatename, context, doctree):
     # The notebook itself, as it was stored: with its outputs, ready to run. And its code as a script.
     source = context.get("sourcename") or ""
     context["notebook"] = f"_sources/{source}" if source.endswith(".ipynb") else None
-    context["script"] = f"_sources/{source[:-6]}.py" if source.endswith(".ipynb") else None
+    context["program"] = f"_sources/{source[:-6]}.py" if source.endswith(".ipynb") else None
     # docutils and Sphinx both write it.
     context["metatags"] = VIEWPORT.sub("", context.get("metatags", ""))
 
