@@ -214,7 +214,7 @@ EXERCISES = (
         1,
         (
             Number(
-                "the length changes by the factor",
+                "factor of the length =",
                 lambda: 10 ** _with_gains(GAINS).total,
                 mistakes=(
                     (-4, "That is its logarithm."),
@@ -223,7 +223,7 @@ EXERCISES = (
                 ),
             ),
             Number(
-                "share of the blame:",
+                "share of the blame =",
                 lambda: _with_gains(GAINS).blame,
                 mistakes=(
                     (0.6, "Gains add up with their signs, and 0.5 counts the other way."),

@@ -271,7 +271,7 @@ EXERCISES = (
         3,
         (
             Formula(
-                "mean square of g_L, as a multiple of that of ḡ =",
+                "E‖g_L‖² / ‖ḡ‖² =",
                 "1/(1 + L)",
                 ("L",),
                 (),
@@ -283,7 +283,7 @@ EXERCISES = (
                 ),
             ),
             Number(
-                "and of g_0:",
+                "E‖g_0‖² / ‖ḡ‖² =",
                 # At a depth at which the sum of the law can be taken: it is the same at every one.
                 lambda: expected_gain(30, beta=(1.0 + np.arange(30)) ** -0.5) / (1 + 30),
                 mistakes=(
