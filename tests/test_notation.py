@@ -74,7 +74,7 @@ def test_every_symbol_of_every_equation_has_an_entry():
 def test_every_quantity_name_is_among_the_symbols_looked_for():
     """Another walk over the expressions: names as text, whatever kind of node holds them."""
     names = {node.name for entry in EQUATIONS.values() for node in entry.expression.atoms(Factor, Map)}
-    unprinted = {"Jhat"}  # the Jacobian that belongs to the map F-hat; no equation prints it
+    unprinted = {"Jhat", "Jscaled"}  # the Jacobians of the maps F-hat and F-tilde; no equation prints them
     assert names - unprinted == {
         entry.key[1] for entry in NOTATION if entry.key[0] in ("map", "matrix", "number")
     }

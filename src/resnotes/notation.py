@@ -14,6 +14,7 @@ from .equations import EQUATIONS
 from .symbolic import (
     activation,
     bounds,
+    depths,
     forward,
     initialisation,
     merge,
@@ -40,6 +41,7 @@ from resnotes.magnitudes import FORMATS, shortcut_product
 from resnotes.normalisation import BatchNormTraining, LayerNorm
 from resnotes.paths import gradient_by_shortcut, jacobian_by_length
 from resnotes.precision import round_to, stall
+from resnotes.recipes import streams_network
 from resnotes.report import report
 from resnotes.shattered import angles, coactive_correlation, next_angle
 from resnotes.shortcuts import Gate, Projection, Scale, StopGradient, Subsample, ZeroPad
@@ -95,6 +97,12 @@ scaled = Network([Unit([Affine(up), relu, Affine(down), Scale(0.5)]) for _ in ra
 seen = scaled.forward(draw(n))
 felt = scaled.backward(seen, draw(n))
 norm = LayerNorm(epsilon=0)
+
+# Two streams of n numbers, mixed by the same matrix in every unit.
+mixing, reads, writes = np.array([[0.7, 0.3], [0.3, 0.7]]), np.full(2, 0.5), np.ones(2)
+parallel = streams_network(rng.standard_normal((L, 2, n, n)), mixing, reads, writes)
+flow = parallel.forward(draw(2 * n))
+back = parallel.backward(flow, draw(2 * n))
 """
 
 
@@ -723,6 +731,39 @@ _ENTRIES = (
         "np.linalg.qr(factors[l] @ np.linalg.qr(factors[l - 1])[0])[1][k - 1, k - 1]",
         (),
         "precision-qr-sum",
+    ),
+    # 13. From here to thousands of layers
+    Entry(
+        depths.fixup_branch,
+        "a branch with all its weights but the last divided by a root of $L$",
+        "scaled.units[l].branch",
+        None,
+        "depths-fixup",
+    ),
+    Entry(
+        depths.streams(l),
+        "streams that enter unit $l$, one a row",
+        "flow.states[l].reshape(2, n)",
+        (2, "n"),
+        "depths-streams",
+        "In chapter 7 the same letter is the state on a diagonal.",
+    ),
+    Entry(depths.write(l), "how much the branch of unit $l$ writes into each stream, a column", "writes", (2,), "depths-streams"),
+    Entry(depths.read(l), "how much it reads of each stream, a row", "reads", (2,), "depths-streams"),
+    Entry(
+        depths.gradients(l),
+        "gradient of the loss at $X_l$, in its shape",
+        "back.states[l].reshape(2, n)",
+        (2, "n"),
+        "depths-streams-moment",
+        "In chapter 7 the same letter is the Jacobian of a gate's opening.",
+    ),
+    Entry(
+        depths.inner(l),
+        "mean inner products of the streams' gradients over the weights of the units from $l$ on",
+        "back.states[l].reshape(2, n) @ back.states[l].reshape(2, n).T",
+        (2, 2),
+        "depths-streams-moment",
     ),
     # 14. Your own network
     Entry(

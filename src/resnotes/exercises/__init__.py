@@ -8,14 +8,14 @@ In a notebook::
 The built page asks the same and judges by the same data (exercises.js), without a kernel.
 """
 
-from . import applied, beyond, notes
+from . import applied, beyond, depths, notes
 from .kinds import Choice, Exercise, Formula, Number, Verdict
 from .notation import NotationError
 
 __all__ = ["EXERCISES", "Choice", "Exercise", "Formula", "NotationError", "Number", "Verdict", "check"]
 
 #: In the order of the chapters; each has a tuple ``EXERCISES``.
-CHAPTERS = (notes, beyond, applied)
+CHAPTERS = (notes, beyond, applied, depths)
 
 #: label -> exercise.
 EXERCISES: dict[str, Exercise] = {one.label: one for chapter in CHAPTERS for one in chapter.EXERCISES}

@@ -26,12 +26,12 @@ LATEX_NAMES = {
     "gskip": r"g^{\text{skip}}", "gamma": r"\gamma", "beta": r"\beta", "mu": r"\mu",
     "epsilon": r"\varepsilon", "that": r"\hat t", "one": r"\mathbf{1}",
     "sigmalow": r"\underline{\sigma}", "sigmahigh": r"\overline{\sigma}", "sigmasecond": r"\tilde\sigma",
-    "Phi": r"\Phi",
+    "Phi": r"\Phi", "Gamma": r"\Gamma", "Fscaled": r"\tilde F",
 }
 #: Traces of a quantity with indices: its name.
 TRACES = {"trA": "A", "trS": "S"}
 #: Quantities that mark a term as passing through a branch, or as coming last by habit (a bias).
-BRANCH_NAMES = {"J", "F", "Fhat", "M", "b", "beta"}
+BRANCH_NAMES = {"J", "F", "Fhat", "Fscaled", "M", "b", "beta"}
 
 
 def branches(term: Expr) -> int:

@@ -25,6 +25,7 @@ from .core import (
     same,
     worlds,
 )
+from .depths import FixupBranch, ScaledSum, Streams
 from .initialisation import (
     AllNetworks,
     Ensemble,

@@ -1,0 +1,318 @@
+"""Recipes for deep residual networks, each as shortcut factor, branch factor and normalisation.
+
+What a recipe predicts comes from the laws of chapter 9: ``init-law``, ``init-pre-law`` and
+``depths-post-sum``. `first_checks` looks at a network of your own.
+"""
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from resnotes import _validate
+from resnotes.initialisation import residual_network
+from resnotes.magnitudes import FORMATS
+from resnotes.network import Affine, Network, Unit, relu
+from resnotes.normalisation import LayerNorm
+from resnotes.report import DECADES, report
+from resnotes.shortcuts import Projection
+
+#: One unit or more to blame for this share of the change, on a log scale, counts as one unit alone.
+ALONE = 0.5
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One way to build a deep network from units x' = λ x + β F(x), as it starts training.
+
+    Attributes
+    ----------
+    name : str
+    shortcut, branch : callable
+        Depth -> λ, and depth -> β.
+    norm : str, optional
+        "pre": layer normalisation in front of every branch. "post": behind every addition. None: neither.
+    reference : str
+        Citation key.
+    """
+
+    name: str
+    shortcut: Callable
+    branch: Callable
+    norm: str | None = None
+    reference: str = ""
+
+    def log10_gain(self, depth, strength=1.0):
+        """log10 of the mean of ‖g_0‖² / ‖g_L‖².
+
+        Parameters
+        ----------
+        depth : int
+            L, the number of units. A transformer layer is two.
+        strength : float
+            κ of a branch; see `initialisation.branch_strength`.
+
+        Returns
+        -------
+        float
+            Exact where nothing is normalised; for wide networks with layer normalisation.
+        """
+        depth, lam, beta, kappa = self._numbers(depth, strength)
+        if self.norm == "pre":
+            return math.log10(1 + kappa * beta**2 * depth)
+        if self.norm == "post":
+            return 0.0
+        return depth * math.log10(lam**2 + kappa * beta**2)
+
+    def log10_share(self, depth, strength=1.0):
+        """log10 of the share of that mean which comes by the path through no branch; -inf without shortcuts."""
+        depth, lam, beta, kappa = self._numbers(depth, strength)
+        if lam == 0:
+            return -math.inf
+        if self.norm == "pre":
+            return -self.log10_gain(depth, strength)
+        return 0.0 - depth * math.log10(1 + kappa * (beta / lam) ** 2)
+
+    def keeps_size(self, depth, strength=1.0):
+        """Whether the root of the gain stays within the two powers of ten that `report` allows."""
+        return abs(self.log10_gain(depth, strength)) / 2 <= DECADES
+
+    def network(self, weights):
+        """A network of this recipe; see `initialisation.residual_network`."""
+        depth = len(weights)
+        return residual_network(weights, self.shortcut(depth), self.branch(depth), norm=self.norm)
+
+    def _numbers(self, depth, strength):
+        depth = _validate.whole_number(depth, "depth", 1)
+        strength = _validate.finite_number(strength, "strength")
+        if strength < 0:
+            _validate.refuse("strength", strength, "a number of at least 0")
+        return depth, float(self.shortcut(depth)), float(self.branch(depth)), strength
+
+
+def _one(depth):
+    return 1.0
+
+
+def _zero(depth):
+    return 0.0
+
+
+def highway(bias, name=None):
+    """A highway network whose gates have weight 0 and this bias: λ = 1 - σ(b), β = σ(b).
+
+    Parameters
+    ----------
+    bias : float or callable
+        b, or depth -> b.
+    name : str, optional
+
+    Returns
+    -------
+    Recipe
+    """
+    at = bias if callable(bias) else lambda depth, b=_validate.finite_number(bias, "bias"): b
+    return Recipe(
+        name or f"Highway, b = {bias:g}",
+        lambda depth: 1 / (1 + math.exp(at(depth))),
+        lambda depth: 1 / (1 + math.exp(-at(depth))),
+        None,
+        "srivastava2015",
+    )
+
+
+_ALL = (
+    Recipe("no shortcuts", _zero, _one),
+    Recipe("identity shortcuts", _one, _one, None, "he2016"),
+    highway(-1.0),
+    highway(-3.0),
+    highway(lambda depth: -math.log(depth), "Highway, b = -log L"),
+    Recipe("Fixup", _one, _zero, None, "zhang2019"),
+    Recipe("SkipInit", _one, _zero, None, "de2020"),
+    Recipe("ReZero", _one, _zero, None, "bachlechner2020"),
+    Recipe("Stable ResNet", _one, lambda depth: depth**-0.5, None, "hayou2021"),
+    Recipe("pre-LN", _one, _one, "pre", "xiong2020"),
+    Recipe("post-LN", _one, _one, "post", "xiong2020"),
+    # Of a transformer with N layers, L = 2N sublayers: alpha = (2N)^(1/4); two weights a branch, each times (8N)^(-1/4).
+    Recipe("DeepNorm", lambda depth: depth**0.25, lambda depth: (4 * depth) ** -0.5, "post", "wang2022"),
+    # All streams are equal at the start, and the sum over them is a pre-LN network.
+    Recipe("Hyper-Connections", _one, _one, "pre", "zhu2024"),
+    Recipe("mHC", _one, _one, "pre", "xie2025"),
+)
+#: name -> recipe.
+RECIPES = {recipe.name: recipe for recipe in _ALL}
+
+
+def streams_network(weights, mixing, read=None, write=None, norm="pre"):
+    """Units with several streams: X' = H X + c F(r X), equation ``depths-streams``.
+
+    A state is the streams one after the other, s times n numbers.
+
+    Parameters
+    ----------
+    weights : array_like, shape (L, k, n, n)
+        As from `initialisation.draw_weights`.
+    mixing : array_like, shape (s, s) or (L, s, s)
+        H, the same for all units or one for each.
+    read, write : array_like, shape (s,), optional
+        r and c. By default r reads the mean of the streams and c writes the same into each.
+    norm : str, optional
+        "pre": layer normalisation in front of every branch. None: none.
+
+    Returns
+    -------
+    Network
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit or something is not finite.
+    """
+    weights = _validate.finite_array(weights, "weights", "a real array of shape (L, k, n, n)", (4,))
+    wanted = f"a real array of shape (s, s) or ({len(weights)}, s, s)"
+    mixing = _validate.finite_array(mixing, "mixing", wanted, (2, 3))
+    s = mixing.shape[-1]
+    if mixing.shape[-2] != s or (mixing.ndim == 3 and len(mixing) != len(weights)):
+        _validate.refuse("mixing", _validate.describe(mixing), wanted)
+    if norm not in (None, "pre"):
+        _validate.refuse("norm", _validate.describe(norm), "one of (None, 'pre')")
+    read, write = (
+        _vector(value, name, s, default)
+        for value, name, default in ((read, "read", 1 / s), (write, "write", 1.0))
+    )
+    one = np.eye(weights.shape[-1])
+    front = [Affine(np.kron(read, one)), *([LayerNorm()] if norm == "pre" else [])]
+    units = []
+    for matrices, H in zip(weights, np.broadcast_to(mixing, (len(weights), s, s)), strict=True):
+        layers = [layer for W in matrices for layer in (Affine(W), relu)][:-1]
+        units.append(Unit([*front, *layers, Affine(np.kron(write[:, None], one))], Projection(np.kron(H, one))))
+    return Network(units)
+
+
+def _vector(value, name, size, default):
+    wanted = f"a real vector of shape ({size},)"
+    value = np.full(size, default) if value is None else _validate.finite_array(value, name, wanted, (1,))
+    if len(value) != size:
+        _validate.refuse(name, _validate.describe(value), wanted)
+    return value[np.newaxis] if name == "read" else value
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing to look at.
+
+    Attributes
+    ----------
+    question : str
+    found : str
+        The answer, in words and numbers.
+    passed : bool
+    where : str
+        What of `report` says more.
+    """
+
+    question: str
+    found: str
+    passed: bool
+    where: str
+
+
+@dataclass(frozen=True, repr=False)
+class Checks:
+    """What `first_checks` found, in the order in which to look. Shows itself as a table."""
+
+    checks: tuple
+
+    def __iter__(self):
+        return iter(self.checks)
+
+    def __len__(self):
+        return len(self.checks)
+
+    @property
+    def first(self):
+        """The first check that did not pass; None where all did."""
+        return next((check for check in self.checks if not check.passed), None)
+
+    def __str__(self):
+        return "\n".join(f"{'ok  ' if c.passed else 'LOOK'}  {c.question} {c.found} ({c.where})" for c in self.checks)
+
+    __repr__ = __str__
+
+    def _repr_markdown_(self):
+        rows = ["| | question | found | look at |", "|---|---|---|---|"]
+        rows += [f"| {'ok' if c.passed else '**look**'} | {c.question} | {c.found} | `{c.where}` |" for c in self.checks]
+        return re.sub(r"10\^(-?[\d.]+)", r"$10^{\1}$", "\n".join(rows))
+
+
+def first_checks(source, x=None, g=None, precision="bfloat16"):
+    """What to check first in a network of your own, in order. The numbers are those of `report`.
+
+    Parameters
+    ----------
+    source, x, g
+        As in `report`.
+    precision : str
+        The format that the network is to train in.
+
+    Returns
+    -------
+    Checks
+        Whether the path through shortcuts alone survives; whether the branches are small enough for their
+        number (``init-bounded``); whether the gradient arrives; whether one unit spoils it; whether the
+        format can hold it.
+
+    Raises
+    ------
+    ValueError
+        As `report`, and for a format it does not know.
+    """
+    if precision not in FORMATS:
+        _validate.refuse("precision", _validate.describe(precision), f"one of {tuple(FORMATS)}")
+    found = report(source, x, g)
+    limits = found.limits[precision]
+    largest = float(np.max(found.shortcut_product, initial=-math.inf))
+    load = _load(found.branch - found.shortcut)
+    top = 2 * DECADES * math.log(10)
+    alone = found.to_blame is not None and found.depth > 1 and found.blame >= ALONE
+    fits = limits.zero is None and limits.overflow is None and limits.states is None and limits.lost_units == 0
+    return Checks((
+        Check("Does the path through shortcuts alone survive?",
+              f"largest singular value {_power(largest)}", abs(largest) <= DECADES, "shortcut_product"),
+        Check("Are the branches small enough for their number?",
+              f"squared branch factors add up to {load:.1f}, at most {top:.1f} wanted", load <= top, "branch"),
+        Check("Does the gradient arrive?",
+              f"its length changes by {_power(found.total)}", found.verdict == "keeps its size", "total"),
+        Check("Does one unit spoil it?",
+              f"unit {found.to_blame} does {100 * found.blame:.0f} % of the change" if alone else "no", not alone,
+              "to_blame"),
+        Check(f"Does {precision} hold it?",
+              _limits_in_words(limits), fits, f"limits['{precision}']"),
+    ))  # fmt: skip
+
+
+def _load(logs):
+    """Sum of squares of the branches' factors beside their shortcuts'; infinite where a unit has no shortcut."""
+    logs = logs[~np.isnan(logs)]
+    with np.errstate(over="ignore"):
+        return float(np.sum(10.0 ** (2 * logs)))
+
+
+def _power(log):
+    if log == -math.inf:
+        return "0"
+    return f"{10.0**log:.3g}" if abs(log) < 3 else f"10^{log:.1f}"
+
+
+def _limits_in_words(limits):
+    said = [
+        f"{what} at state {state}"
+        for what, state in (("gradient is 0", limits.zero), ("gradient overflows", limits.overflow),
+                            ("states overflow", limits.states))
+        if state is not None
+    ]  # fmt: skip
+    if limits.lost_units:
+        said.append(f"{limits.lost_units} branches lost in the addition")
+    return "; ".join(said) or "yes"

@@ -1,0 +1,126 @@
+"""Chapter 13: recipes for great depth, as shortcut, branch scale and normalisation."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from sympy import Limit, Rational, S, exp, expand, log, oo, simplify, symbols
+
+from .algebra import Factor, L, Map, Mean, Norm, Rule, Transpose, l
+from .derivation import Derivation, Step
+from .initialisation import kappa, state, whole_branch
+from .operators import Cancels
+from .quantities import F, H
+from .scaling import lam0
+
+# A gate that closes a little less with every unit: (1 + e^b)^{-L} at b = -log L.
+
+gate_bias = (Limit((1 + 1 / L) ** (-L), L, oo), exp(S.NegativeOne))
+
+
+def check_gate_bias(pairs=(gate_bias,)) -> int:
+    """The limit, by SymPy.
+
+    Raises
+    ------
+    ValueError
+        With the limit found and the right side.
+    """
+    for left, right in pairs:
+        found = left.doit()
+        if simplify(found - right) != 0:
+            raise ValueError(f"limit of {left.args[0]}: got {right}, want {found}")
+    return len(pairs)
+
+
+# Fixup: the first m - 1 of m weights shrink by L^{-1/(2m-2)}.
+
+fixup_branch = Map("Fscaled", Factor("Jscaled"))
+fixup = (fixup_branch(state), L ** Rational(-1, 2) * whole_branch(state))
+
+# Normalisation behind the addition, with a factor on the shortcut.
+
+post_sum = (Mean(Norm(lam0 * state + whole_branch(state)) ** 2), (lam0**2 + kappa) * Norm(state) ** 2)
+
+#: What the shortcuts alone bring, plain post-LN and DeepNorm (lambda = L^(1/4), strength kappa / (4 L)).
+post_limits = (
+    (Limit((1 + kappa) ** (-L), L, oo), S.Zero),
+    (Limit((1 + kappa / (4 * L) / (L ** Rational(1, 4)) ** 2) ** (-L), L, oo), S.One),
+)
+
+
+def check_post_limits(pairs=post_limits) -> int:
+    """Both limits by SymPy, kappa positive.
+
+    Raises
+    ------
+    ValueError
+        With the limit found and the right side.
+    """
+    positive, depth = symbols("kappa depth", positive=True)
+    for left, right in pairs:
+        inside = left.args[0].subs({kappa: positive, L: depth})
+        # (1 + c)^(-L) = exp(-L log(1 + c)): SymPy is quick with the exponent.
+        base, power = inside.as_base_exp()
+        exponent = simplify(Limit(power * log(base), depth, oo).doit())
+        found = S.Zero if exponent is S.NegativeInfinity else exp(exponent)
+        if simplify(found - right.subs(kappa, positive)) != 0:
+            raise ValueError(f"limit of {left.args[0]}: got {right}, want {found}")
+    return len(pairs)
+
+
+# Streams: X holds one stream a row. Each unit mixes them, reads one row, and writes what its branch makes of it.
+
+ones = Factor("one")
+
+
+def streams(k) -> Factor:
+    """X_k, one row a stream."""
+    return Factor("X", k)
+
+
+def gradients(k) -> Factor:
+    """G_k, the gradient at X_k, in its shape."""
+    return Factor("G", k)
+
+
+def read(k) -> Factor:
+    """r_k, a row: how much of each stream the branch reads."""
+    return Factor("r", k)
+
+
+def write(k) -> Factor:
+    """c_k, a column: how much it writes into each stream."""
+    return Factor("c", k)
+
+
+def inner(k) -> Factor:
+    """Gamma_k: mean inner products of the streams' gradients."""
+    return Factor("Gamma", k)
+
+
+stream_unit = (
+    streams(l + 1),
+    H(l) * streams(l) + write(l) * Transpose(F(l)(Transpose(streams(l)) * Transpose(read(l)))),
+)
+inner_definition = Mean(gradients(l) * Transpose(gradients(l)))
+_route = Transpose(read(l)) * Transpose(write(l)) * inner(l + 1) * write(l) * read(l)
+inner_step = Transpose(H(l)) * inner(l + 1) * H(l) + kappa * _route
+stream_sum = (
+    Transpose(ones) * inner(l) * ones,
+    Transpose(ones) * inner(l + 1) * ones + kappa * Transpose(ones) * _route * ones,
+)
+#: H 1 = 1, from either side.
+rows_add_up = (Cancels(H(l), ones, ones), Cancels(Transpose(ones), Transpose(H(l)), Transpose(ones)))
+
+
+@lru_cache
+def stream_sum_derivation() -> Derivation:
+    """The sum of all inner products, one unit further down."""
+    one_unit = expand(Transpose(ones) * inner_step * ones)
+    return Derivation(
+        stream_sum[0],
+        (Step(one_unit, "one unit", (Rule(inner(l), inner_step),)),
+         Step(stream_sum[1], r"$H_l \mathbf{1} = \mathbf{1}$", rows_add_up)),
+        name="depths-streams-sum", cases=({},), rests_on=("depths-streams-moment",),
+    )

@@ -1,0 +1,128 @@
+"""Worlds of chapter 13. As in chapter 9, means over weights are over every network of a finite ensemble."""
+
+import numpy as np
+from sympy import Integer
+
+from ..network import relu
+from ..recipes import streams_network
+from ..shortcuts import sinkhorn
+from ..symbolic.algebra import L, l
+from .core import STEP, World, column, same
+from .initialisation import OneBranch
+
+
+class ScaledSum(OneBranch):
+    """One branch beside a shortcut with a factor."""
+
+    def __init__(self, rng):
+        super().__init__(rng)
+        self.factor = float(rng.uniform(-2, 2))
+
+    def value_lambda(self):
+        return self.factor
+
+
+class FixupBranch(World):
+    """A branch of m = 2..4 weights with ReLUs between them, and the same with all but the last one scaled."""
+
+    def __init__(self, rng):
+        depth, layers, n = int(rng.integers(1, 200)), int(rng.integers(2, 5)), int(rng.integers(1, 5))
+        self.values = {L: Integer(depth)}
+        self.weights = rng.normal(size=(layers, n, n))
+        self.scale = depth ** (-1 / (2 * layers - 2))
+        while True:
+            self.x = rng.normal(size=n)
+            if np.any(self._branch(self.x, 1.0)):  # 0 = 0 could not be damaged
+                break
+            self.weights = rng.normal(size=(layers, n, n))
+
+    def _branch(self, x, scale):
+        for weight in self.weights[:-1]:
+            x = relu.forward(scale * weight @ x)
+        return self.weights[-1] @ x
+
+    def value_x(self):
+        return column(self.x)
+
+    def apply_F(self, function, x):
+        return self._branch(x, 1.0)
+
+    def apply_Fscaled(self, function, x):
+        return self._branch(x, self.scale)
+
+
+class Streams(OneBranch):
+    """One unit with s = 1..4 streams, all signs of the branch's weights, a given gradient above it.
+
+    Parameters
+    ----------
+    rng : numpy Generator
+    stochastic : bool
+        Whether the mixing is doubly stochastic; else it is any matrix.
+    """
+
+    def __init__(self, rng, stochastic=False):
+        super().__init__(rng)
+        s = int(rng.integers(2, 4)) if stochastic else int(rng.integers(1, 5))
+        self.values = {**self.values, l: Integer(0)}
+        self.H = sinkhorn(rng.uniform(0.05, 1, size=(s, s))) if stochastic else rng.normal(size=(s, s))
+        self.r, self.c = rng.normal(size=(1, s)), rng.normal(size=(s, 1))
+        self.X, self.above = rng.normal(size=(s, self.n)), rng.normal(size=(s, self.n))
+        self._check_package()
+
+    def _unit(self, X):
+        """X_{l+1} of every network, (N, s, n)."""
+        inputs = (self.r @ X).ravel()[:, np.newaxis]
+        return self.H @ X + self.c @ self.branch(inputs).mT
+
+    def _check_package(self):
+        if self.W1.shape != self.W2.shape:  # the package draws square weights alone
+            return
+        net = streams_network(np.stack([self.W1[0], self.W2[0]])[np.newaxis], self.H, self.r[0], self.c[:, 0],
+                              norm=None)
+        trace = net.forward(self.X.ravel())
+        same(trace.states[-1].reshape(self.X.shape), self._unit(self.X)[0], "streams_network, forward")
+        sent = net.backward(trace, self.above.ravel()).states[0]
+        same(sent.reshape(self.X.shape), self.value_G(0)[0], "streams_network, backward")
+
+    def value_X(self, k):
+        return {0: self.X, 1: self._unit(self.X)}[int(k)]
+
+    def value_G(self, k):
+        """By complex steps, one entry of X at a time."""
+        if int(k) == 1:
+            return self.above
+        if int(k) != 0:
+            raise KeyError(f"G_{k}: there is one unit")
+        found = np.empty((len(self.W1), *self.X.shape))
+        for place in np.ndindex(*self.X.shape):
+            moved = self.X.astype(complex)
+            moved[place] += 1j * STEP
+            found[(slice(None), *place)] = np.sum(self.above * np.imag(self._unit(moved)), axis=(1, 2)) / STEP
+        return found
+
+    def value_Gamma(self, k):
+        rows = self.value_G(k)
+        return np.mean(rows @ rows.mT, axis=0) if rows.ndim == 3 else rows @ rows.T
+
+    def _only_unit(self, value, k):
+        if int(k) != 0:
+            raise KeyError(f"unit {k}: there is one unit")
+        return value
+
+    def value_H(self, k):
+        return self._only_unit(self.H, k)
+
+    def value_r(self, k):
+        return self._only_unit(self.r, k)
+
+    def value_c(self, k):
+        return self._only_unit(self.c, k)
+
+    def value_one(self):
+        return np.ones((len(self.H), 1))
+
+    def apply(self, function, argument):
+        if function.name != "F" or function.indices != (0,):
+            raise KeyError(f"there is one unit, and its branch is F_0; got {function}")
+        return self.branch(np.asarray(argument))

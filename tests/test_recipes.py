@@ -1,0 +1,132 @@
+"""Recipes: their laws against random networks, streams against one stream, and what the checks notice."""
+
+import math
+import re
+
+import numpy as np
+import pytest
+
+from resnotes import Affine, Network, Unit
+from resnotes.initialisation import draw_weights, expected_gain, gains, mean_and_error, residual_network
+from resnotes.paths import gradient_by_shortcut
+from resnotes.recipes import RECIPES, first_checks, highway, streams_network
+from resnotes.shortcuts import Scale, sinkhorn
+
+FREE = [recipe for recipe in RECIPES.values() if recipe.norm is None]
+NORMED = [recipe for recipe in RECIPES.values() if recipe.norm]
+
+
+def name(recipe):
+    return recipe.name
+
+
+@pytest.mark.parametrize("recipe", FREE, ids=name)
+@pytest.mark.parametrize("strength", [0.5, 1.0, 2.0])
+def test_the_logarithm_is_that_of_the_law(recipe, strength):
+    for depth in (1, 10, 100):
+        law = expected_gain(depth, recipe.shortcut(depth), recipe.branch(depth), strength)
+        np.testing.assert_allclose(recipe.log10_gain(depth, strength), math.log10(law), atol=1e-12)
+        if recipe.shortcut(depth):
+            alone = 2 * depth * math.log10(recipe.shortcut(depth)) - math.log10(law)
+            np.testing.assert_allclose(recipe.log10_share(depth, strength), alone, atol=1e-12)
+    assert RECIPES["no shortcuts"].log10_share(3) == -math.inf
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=name)
+def test_random_networks_have_the_gain_predicted(recipe):
+    rng, depth = np.random.default_rng(1), 16
+    sample = []
+    for _ in range(60):
+        net = recipe.network(draw_weights(rng, depth, 160))
+        sample.append(gains(net, *rng.standard_normal((2, 8, 160))).mean())
+    mean, error = mean_and_error(sample)
+    law = 10 ** recipe.log10_gain(depth)
+    room = 4 * error + (0.12 * law if recipe.norm else 1e-9 * law)
+    assert abs(mean - law) < room
+    assert abs(mean - 2 * law) > room, "twice the law would be seen"
+
+
+@pytest.mark.parametrize("label", ["pre-LN", "post-LN", "DeepNorm"])
+def test_the_shortcuts_bring_the_share_predicted(label):
+    rng, depth, recipe = np.random.default_rng(2), 6, RECIPES[label]
+    shares = []
+    for _ in range(60):
+        net = recipe.network(draw_weights(rng, depth, 192))
+        x, g = rng.standard_normal((2, 192))
+        sent = gradient_by_shortcut(net, net.forward(x), g)[0]
+        shares.append(sent @ sent / (g @ g))
+    found = np.mean(shares) / 10 ** recipe.log10_gain(depth)
+    assert abs(np.log10(found) - recipe.log10_share(depth)) < 0.12, "a strength of 0.8 would be 0.27 off"
+
+
+def test_deepnorm_has_the_published_numbers():
+    recipe = RECIPES["DeepNorm"]
+    for layers, alpha, beta in ((6, 1.861, 0.380), (100, 3.761, 0.188), (500, 5.623, 0.126)):
+        assert round(recipe.shortcut(2 * layers), 3) == alpha
+        assert round(math.sqrt(recipe.branch(2 * layers)), 3) == beta
+    assert round(10 ** recipe.log10_share(200), 3) == 0.982 and round(10 ** recipe.log10_share(1000), 3) == 0.992
+
+
+def test_a_highway_gate_is_a_partition():
+    recipe = highway(-2.0)
+    assert recipe.shortcut(7) + recipe.branch(7) == pytest.approx(1)
+    assert recipe.branch(7) == pytest.approx(1 / (1 + math.exp(2)))
+    assert RECIPES["Highway, b = -log L"].shortcut(9) == pytest.approx(0.9)
+
+
+def test_mixed_streams_are_one_stream_in_the_mean():
+    rng = np.random.default_rng(3)
+    weights, (x, g) = draw_weights(rng, 5, 6), rng.standard_normal((2, 6))
+    mixing = np.stack([sinkhorn(rng.uniform(0.1, 1, (3, 3))) for _ in range(5)])
+
+    def gain(mixing):
+        net = streams_network(weights, mixing)
+        sent = net.backward(net.forward(np.tile(x, 3)), np.tile(g / 3, 3)).states[0].reshape(3, 6).sum(axis=0)
+        return sent @ sent / (g @ g)
+
+    wanted = gains(residual_network(weights, norm="pre"), x, g)
+    assert gain(mixing) == pytest.approx(wanted, rel=1e-9)
+    assert abs(gain(1.05 * mixing) / wanted - 1) > 0.01
+    mixing[2] = rng.uniform(0.1, 1, (3, 3))
+    assert abs(gain(mixing) / wanted - 1) > 0.01
+
+
+def test_the_first_check_names_what_is_wrong():
+    weights, x = draw_weights(np.random.default_rng(4), 100, 16), np.random.default_rng(5).normal(size=(4, 16))
+    said = {label: first_checks(recipe.network(weights), x).first for label, recipe in RECIPES.items()}
+    for label in ("no shortcuts", "Highway, b = -1", "post-LN"):
+        assert said[label].where == "shortcut_product"
+    assert said["identity shortcuts"].where == "branch"
+    for label in ("Highway, b = -log L", "Fixup", "SkipInit", "ReZero", "Stable ResNet", "pre-LN", "DeepNorm"):
+        assert said[label] is None
+
+
+def test_one_unit_and_the_format_are_noticed():
+    small = [Unit([Affine(np.eye(4) * 1e-2)]) for _ in range(9)]
+    bad = Unit([Affine(-0.9999 * np.eye(4))])
+    checks = first_checks(Network([*small, bad]))
+    assert [check.passed for check in checks] == [True, True, False, False, True]
+    assert "unit 9" in str(checks) and "**look**" in checks._repr_markdown_() and len(checks) == 5
+    lost = first_checks([Unit([Affine(np.eye(4) * 1e-6)]) for _ in range(3)])
+    assert lost.first.where == "limits['bfloat16']" and "3 branches lost" in lost.first.found
+    assert first_checks([Unit([Affine(np.eye(4) * 1e-6)])], precision="float64").first is None
+    gone = first_checks([Unit([Affine(np.eye(4))], Scale(0.0))] * 2)
+    assert gone.first.where == "shortcut_product" and gone.first.found == "largest singular value 0"
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda w: streams_network(w, np.ones((2, 3))), "mixing: got"),
+        (lambda w: streams_network(w, np.ones((3, 2, 2))), "mixing: got"),
+        (lambda w: streams_network(w, np.eye(2), read=[1.0]), "read: got"),
+        (lambda w: streams_network(w, np.eye(2), norm="post"), "norm: got"),
+        (lambda w: first_checks(residual_network(w), precision="float8"), "precision: got"),
+        (lambda w: RECIPES["pre-LN"].log10_gain(0), "depth: got"),
+        (lambda w: RECIPES["pre-LN"].log10_share(1, -1.0), "strength: got"),
+        (lambda w: highway(math.nan), "bias: got"),
+    ],
+)
+def test_bad_input_is_named(call, said):
+    with pytest.raises(ValueError, match=re.escape(said)):
+        call(np.ones((2, 2, 3, 3)))
