@@ -36,12 +36,12 @@ def test_the_logarithm_is_that_of_the_law(recipe, strength):
 def test_random_networks_have_the_gain_predicted(recipe):
     rng, depth = np.random.default_rng(1), 16
     sample = []
-    for _ in range(60):
-        net = recipe.network(draw_weights(rng, depth, 160))
-        sample.append(gains(net, *rng.standard_normal((2, 8, 160))).mean())
+    for _ in range(40):
+        net = recipe.network(draw_weights(rng, depth, 128))
+        sample.append(gains(net, *rng.standard_normal((2, 8, 128))).mean())
     mean, error = mean_and_error(sample)
     law = 10 ** recipe.log10_gain(depth)
-    room = 4 * error + (0.12 * law if recipe.norm else 1e-9 * law)
+    room = 4 * error + (0.15 * law if recipe.norm else 1e-9 * law)
     assert abs(mean - law) < room
     assert abs(mean - 2 * law) > room, "twice the law would be seen"
 
@@ -50,9 +50,9 @@ def test_random_networks_have_the_gain_predicted(recipe):
 def test_the_shortcuts_bring_the_share_predicted(label):
     rng, depth, recipe = np.random.default_rng(2), 6, RECIPES[label]
     shares = []
-    for _ in range(60):
-        net = recipe.network(draw_weights(rng, depth, 192))
-        x, g = rng.standard_normal((2, 192))
+    for _ in range(50):
+        net = recipe.network(draw_weights(rng, depth, 160))
+        x, g = rng.standard_normal((2, 160))
         sent = gradient_by_shortcut(net, net.forward(x), g)[0]
         shares.append(sent @ sent / (g @ g))
     found = np.mean(shares) / 10 ** recipe.log10_gain(depth)
@@ -125,6 +125,7 @@ def test_one_unit_and_the_format_are_noticed():
         (lambda w: RECIPES["pre-LN"].log10_gain(0), "depth: got"),
         (lambda w: RECIPES["pre-LN"].log10_share(1, -1.0), "strength: got"),
         (lambda w: highway(math.nan), "bias: got"),
+        (lambda w: highway(lambda depth: -1.0), "name: got"),
     ],
 )
 def test_bad_input_is_named(call, said):

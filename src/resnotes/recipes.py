@@ -112,10 +112,23 @@ def highway(bias, name=None):
     Returns
     -------
     Recipe
+
+    Raises
+    ------
+    ValueError
+        If the bias is no finite number and no function, or a function comes without a name.
     """
-    at = bias if callable(bias) else lambda depth, b=_validate.finite_number(bias, "bias"): b
+    if not callable(bias):
+        bias = _validate.finite_number(bias, "bias")
+        name = name or f"Highway, b = {bias:g}"
+    elif not name:
+        _validate.refuse("name", _validate.describe(name), "a name, where the bias depends on the depth")
+
+    def at(depth):
+        return bias(depth) if callable(bias) else bias
+
     return Recipe(
-        name or f"Highway, b = {bias:g}",
+        name,
         lambda depth: 1 / (1 + math.exp(at(depth))),
         lambda depth: 1 / (1 + math.exp(-at(depth))),
         None,
