@@ -255,7 +255,7 @@ class Checks:
     __repr__ = __str__
 
     def _repr_markdown_(self):
-        rows = ["| | question | found | look at |", "|---|---|---|---|"]
+        rows = ["| answer | question | found | look at |", "|---|---|---|---|"]
         rows += [f"| {'ok' if c.passed else '**look**'} | {c.question} | {c.found} | `{c.where}` |" for c in self.checks]
         return re.sub(r"10\^(-?[\d.]+)", r"$10^{\1}$", "\n".join(rows))
 

@@ -268,7 +268,7 @@ class Report:
         limits = self.limits.values()
         yield (
             "Formats",
-            ["", *self.limits],
+            ["what", *self.limits],
             [
                 ["gradient subnormal", *(_state(limit.subnormal) for limit in limits)],
                 ["gradient rounds to 0", *(_state(limit.zero) for limit in limits)],
