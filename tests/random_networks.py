@@ -186,3 +186,13 @@ def assert_near(got, wanted, tolerance):
     scale = np.max(np.abs(wanted), initial=0.0)
     error = np.max(np.abs(got - wanted), initial=0.0)
     assert error <= tolerance * scale or error <= 1e-300, f"error {error:.3g} of {scale:.3g}\n{got}\n{wanted}"
+
+
+def flattened(function, x):
+    """Jacobian of a batch function on the flattened batch, by the complex step."""
+    columns = []
+    for k in range(x.size):
+        moved = x.astype(complex)
+        moved.flat[k] += 1e-30j
+        columns.append(np.imag(function(moved)).ravel() / 1e-30)
+    return np.stack(columns, axis=-1)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from random_networks import assert_near
+from random_networks import assert_near, flattened
 
 from resnotes import Affine, Network, Unit, identity, relu, tanh
 from resnotes.normalisation import BatchNorm, BatchNormTraining, Sequence
@@ -11,16 +11,6 @@ from resnotes.shortcuts import Absent, Projection, layer_jacobian
 
 MEAN, VARIANCE = np.array([1.0, -2.0, 0.5]), np.array([4.0, 0.25, 1.0])
 WEIGHT, BIAS = np.array([2.0, -1.0, 0.0]), np.array([0.5, 0.0, 3.0])
-
-
-def flattened(function, x):
-    """Jacobian of a batch function on the flattened batch, by the complex step."""
-    columns = []
-    for k in range(x.size):
-        moved = x.astype(complex)
-        moved.flat[k] += 1e-30j
-        columns.append(np.imag(function(moved)).ravel() / 1e-30)
-    return np.stack(columns, axis=-1)
 
 
 def batch(m=5, n=3, seed=0):

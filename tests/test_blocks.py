@@ -2,21 +2,11 @@
 
 import numpy as np
 import pytest
-from random_networks import assert_near
+from random_networks import assert_near, flattened
 
 from resnotes import BatchNorm, BatchNormTraining, blocks, identity, relu
 from resnotes.normalisation import Sequence
 from resnotes.paths import gradient_by_shortcut
-
-
-def flattened(function, x):
-    """Jacobian of a batch function on the flattened batch, by the complex step."""
-    columns = []
-    for k in range(x.size):
-        moved = x.astype(complex)
-        moved.flat[k] += 1e-30j
-        columns.append(np.imag(function(moved)).ravel() / 1e-30)
-    return np.stack(columns, axis=-1)
 
 
 @pytest.mark.parametrize("kind", blocks.ORDERS)

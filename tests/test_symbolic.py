@@ -66,6 +66,10 @@ def test_inductions_hold(induction):
     assert induction.check() == 2
 
 
+def test_an_empty_product_of_matrices_prints_as_the_identity():
+    assert r"I &= \prod_{i=-1}^{0} J_{i}" in merge.distance_induction().latex()
+
+
 @pytest.mark.parametrize("induction", INDUCTIONS, ids=name_of)
 def test_a_claim_that_is_off_by_a_factor_has_no_base_case(induction):
     with pytest.raises(DerivationError, match="base case"):

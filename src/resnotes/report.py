@@ -329,15 +329,8 @@ def report(source, x=None, g=None):
         inputs,
         tuple(state.shape[-1] for state in trace.states),
         len(trace.states[0]),
-        sent.gradient,
-        sent.gain,
-        sent.after,
-        sent.shortcut,
-        sent.branch,
-        sent.share,
-        sent.cancellation,
-        sent.shortcut_product,
-        limits,
+        **sent.reported,
+        limits=limits,
     )
 
 
@@ -574,18 +567,11 @@ def _upstream(g, trace, one):
 
 @dataclass(frozen=True, eq=False)
 class _Sent:
-    """What the backward pass found; see `Report`. ``typical`` and ``largest`` are log10 of entries."""
+    """What the backward pass found: log10 of entries by state, and what `Report` shows, by its attributes' names."""
 
-    gradient: np.ndarray
     typical: np.ndarray
     largest: np.ndarray
-    gain: np.ndarray
-    after: np.ndarray
-    shortcut: np.ndarray
-    branch: np.ndarray
-    share: np.ndarray
-    cancellation: float
-    shortcut_product: np.ndarray
+    reported: dict
 
 
 class _Scaled:
@@ -652,9 +638,11 @@ def _backward(net, trace, g):
     share, cancellation = _shares(rows, parts)
     with np.errstate(invalid="ignore"):  # -inf - -inf: nothing arrived there
         gain = gradient[:-1] - gradient[1:]
-    return _Sent(
-        gradient, typical, largest, gain, after, shortcut, branch, share, cancellation, _path_spectrum(paths)
-    )
+    reported = {
+        "gradient": gradient, "gain": gain, "after": after, "shortcut": shortcut, "branch": branch, "share": share,
+        "cancellation": cancellation, "shortcut_product": _path_spectrum(paths),
+    }  # fmt: skip
+    return _Sent(typical, largest, reported)
 
 
 def _ratio(new, old):

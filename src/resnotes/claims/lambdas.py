@@ -203,6 +203,17 @@ RESNET_34 = (
 )
 ERROR_110 = "test error in %, CIFAR-10, 110 layers"
 ERROR_34 = "top-1 error in %, ImageNet, 34 layers"
+PROJECTIONS_34 = Published(
+    "34 layers",
+    ERROR_34,
+    RESNET_34,
+    "A: zero-padding",
+    "C: projections everywhere",
+    Gt,
+    False,
+    "he2015",
+    "The identity was the worst of the three.",
+)
 
 
 CLAIMS = (
@@ -614,17 +625,7 @@ CLAIMS = (
                 "he2016",
                 "The difference is 0.30.",
             ),
-            Published(
-                "34 layers",
-                ERROR_34,
-                RESNET_34,
-                "A: zero-padding",
-                "C: projections everywhere",
-                Gt,
-                False,
-                "he2015",
-                "The identity was the worst of the three.",
-            ),
+            PROJECTIONS_34,
         ),
         reference="he2016",
     ),
@@ -640,16 +641,7 @@ CLAIMS = (
         truths=(Truth(rotations, eq(Norm(g(l)), Norm(g(L))), where=orthogonal),),
         evidence=(
             Published("110 layers", ERROR_110, HE_TABLE, "identity", "1x1 convolution", Gt, True, "he2016"),
-            Published(
-                "34 layers",
-                ERROR_34,
-                RESNET_34,
-                "A: zero-padding",
-                "C: projections everywhere",
-                Gt,
-                False,
-                "he2015",
-            ),
+            PROJECTIONS_34,
             Example(
                 "a transformation that keeps every length",
                 SAME_LENGTH,

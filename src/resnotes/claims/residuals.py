@@ -314,6 +314,15 @@ def _one(name, says, outcome, where=anywhere, space=None, text="", nonzero=False
     return Example(name, says, space, outcome, where, text)
 
 
+A_MATRIX_OF_ONES = _one(
+    "a matrix of ones in place of the identity",
+    eq(Total(y(l + 2), x(l)), ONES + Total(F(l + 1)(x(l + 1)), x(l))),
+    False,
+    space=_pair({g(3): [1, 1]}),
+    text="For vectors, 1 has to be I.",
+)
+
+
 def _nonnegative(world) -> bool:
     return all(entry >= 0 for entry in world.entries())
 
@@ -816,13 +825,7 @@ CLAIMS = (
                 nonzero=True,
             ),
             _one("the state after the ReLU", eq(Total(x(l + 2), x(l)), BLOCK_TOTAL), False, nonzero=True),
-            _one(
-                "a matrix of ones in place of the identity",
-                eq(Total(y(l + 2), x(l)), ONES + Total(F(l + 1)(x(l + 1)), x(l))),
-                False,
-                space=_pair({g(3): [1, 1]}),
-                text="For vectors, 1 has to be I.",
-            ),
+            A_MATRIX_OF_ONES,
         ),
     ),
     _mathematics(
@@ -873,13 +876,7 @@ CLAIMS = (
                 False,
                 nonzero=True,
             ),
-            _one(
-                "a matrix of ones in place of the identity",
-                eq(Total(y(l + 2), x(l)), ONES + Total(F(l + 1)(x(l + 1)), x(l))),
-                False,
-                space=_pair({g(3): [1, 1]}),
-                text="For vectors, 1 has to be I.",
-            ),
+            A_MATRIX_OF_ONES,
         ),
     ),
     _mathematics(

@@ -8,7 +8,7 @@ from ..symbolic import activation as chapter
 from ..symbolic.algebra import L, Rule
 from ..symbolic.quantities import D, g
 from ..verify import activation as worlds
-from .entry import Equation, eq, together
+from .entry import Equation, derived, eq, together
 from .notes import DEPTHS
 
 AFTER = "08_before_or_after"
@@ -24,7 +24,7 @@ def build() -> list[Equation]:
                  assumptions=(chapter.IDENTITY_SHORTCUT,), world=worlds.SkipOnly, rules=chapter.direct_rules(),
                  index_values=DEPTHS, proofs=(chapter.direct(),)),
         Equation("after-pre-unit", AFTER, eq(*chapter.pre_unit), "definition", world=worlds.PreActivated),
-        Equation("after-pre-gradient", AFTER, eq(pre_gradient.quantity, pre_gradient.result), "symbolic",
+        Equation("after-pre-gradient", AFTER, derived(pre_gradient), "symbolic",
                  assumptions=(chapter.IDENTITY_SHORTCUT,), world=worlds.PreActivated,
                  rules=(Rule(pre_gradient.quantity, pre_gradient.result),), proofs=(pre_gradient,)),
         Equation("after-pre-skip", AFTER, eq(*chapter.pre_skip), "symbolic",

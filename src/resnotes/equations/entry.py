@@ -200,6 +200,11 @@ def eq(left, right) -> Eq:
     return Eq(left, right, evaluate=False)
 
 
+def derived(derivation) -> Eq:
+    """What a derivation arrives at: its quantity = its last line."""
+    return eq(derivation.quantity, derivation.result)
+
+
 def chain(left, *rights) -> Expr:
     """left = right = right ..."""
     return eq(left, rights[0]) if len(rights) == 1 else Tuple(*(eq(left, right) for right in rights))

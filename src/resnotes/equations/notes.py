@@ -12,7 +12,7 @@ from ..symbolic.algebra import Factor, L, OrderedSum, Partial, Rule, Scalar, i, 
 from ..symbolic.derivation import DEEPEST, compare
 from ..symbolic.quantities import E, F, H, J, g, loss_gradient, x
 from ..verify import CheckError
-from .entry import Equation, chain, eq, together
+from .entry import Equation, chain, derived, eq, together
 
 # Index values for the symbolic checks.
 
@@ -148,10 +148,10 @@ def build() -> list[Equation]:
              rests_on=("backward-g2", "backward-g3", "backward-local")),
         four("backward-four-paths", expression=eq(g(1), backward.four_paths().result), proofs=(backward.four_paths(),),
              rests_on=("backward-g1",)),
-        four("backward-double-count", expression=eq(backward.double_count().quantity, backward.double_count().result),
+        four("backward-double-count", expression=derived(backward.double_count()),
              proofs=(backward.double_count(),), rests_on=("backward-g3",),
              rules=(*_four_layer_rules(), Rule(Factor("gprinted", 3), backward.double_count().steps[0].expression + g(3)))),
-        four("backward-lost-skip", expression=eq(backward.lost_skip().quantity, backward.lost_skip().result),
+        four("backward-lost-skip", expression=derived(backward.lost_skip()),
              proofs=(backward.lost_skip(),), rests_on=("backward-g2",),
              rules=(*_four_layer_rules(), Rule(Factor("gprinted", 2), g(2) - backward.lost_skip().steps[0].expression))),
         Equation("backward-weights", BACKWARD, together(backward.parameter_gradients()), "symbolic",
@@ -171,7 +171,7 @@ def build() -> list[Equation]:
                  world=_any_units, rests_on=("backward-unit",), index_values=({},),
                  rules=(Rule(backward.own_block[0], backward.own_block_by_differentials()),),
                  assumptions=("theta_l occurs in the branch of unit l alone",)),
-        Equation("backward-stop", BACKWARD, eq(backward.stopped().quantity, backward.stopped().result), "symbolic",
+        Equation("backward-stop", BACKWARD, derived(backward.stopped()), "symbolic",
                  world=_any_units, proofs=(backward.stopped(),), rests_on=("backward-unit",),
                  rules=(*_unit_graph_rules(), Rule(Factor("gstop", l), g(l + 1) * Factor("D", l) * J(l)))),
         # 3. Merge point
@@ -187,10 +187,10 @@ def build() -> list[Equation]:
         Equation("merge-weight", MERGE, eq(*merge.own_weight()), "symbolic", world=_apart,
                  exact=merge.check_by_components, assumptions=("W occurs in x = W u alone",),
                  rests_on=("merge-question", "merge-copies")),
-        Equation("merge-inverse", MERGE, eq(merge.as_asked().quantity, merge.as_asked().result), "symbolic",
+        Equation("merge-inverse", MERGE, derived(merge.as_asked()), "symbolic",
                  world=_square, rules=_merge_rules(), proofs=(merge.as_asked(),), tolerance=1e-7,
                  assumptions=merge.as_asked().assumptions, rests_on=("merge-fan-out",)),
-        Equation("merge-constant", MERGE, eq(merge.constant().quantity, merge.constant().result), "symbolic",
+        Equation("merge-constant", MERGE, derived(merge.constant()), "symbolic",
                  world=verify.Merge, rules=_merge_rules(), proofs=(merge.constant(),), rests_on=("merge-fan-out",)),
         Equation("merge-distance", MERGE, eq(*merge.distance), "induction", world=verify.Distance,
                  proofs=(merge.distance_induction(), merge.check_graphs), rests_on=("merge-copies",),
@@ -241,7 +241,7 @@ def build() -> list[Equation]:
         Equation("unrolled-forward", UNROLLED, eq(*unrolled.state), "induction", (unrolled.IDENTITY,),
                  world=_identity, rules=(unrolled.state_rule(),), index_values=DEPTHS, proofs=(unrolled.forward(),),
                  rests_on=("forward-unit",)),
-        Equation("unrolled-lower-limit", UNROLLED, eq(lower_limit.quantity, lower_limit.result), "exhaustive",
+        Equation("unrolled-lower-limit", UNROLLED, derived(lower_limit), "exhaustive",
                  (unrolled.IDENTITY,), world=_identity, proofs=(lower_limit,), rests_on=("unrolled-forward",),
                  rules=(Rule(x(i + 1), x(i) + F(i)(x(i)), index=i, low=S.Zero, high=L - 1),),
                  index_values=DEPTHS),

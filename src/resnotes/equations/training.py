@@ -6,7 +6,7 @@ from functools import partial
 
 from .. import verify
 from ..symbolic import training
-from .entry import Equation, eq, together
+from .entry import Equation, derived, eq, together
 
 TRAINING = "12_training"
 
@@ -20,7 +20,7 @@ def build() -> list[Equation]:
         Equation(
             "training-gradient",
             TRAINING,
-            eq(gradient.quantity, gradient.result),
+            derived(gradient),
             "symbolic",
             world=world,
             proofs=(gradient,),
@@ -28,7 +28,7 @@ def build() -> list[Equation]:
         Equation(
             "training-scale",
             TRAINING,
-            eq(scale.quantity, scale.result),
+            derived(scale),
             "symbolic",
             world=world,
             proofs=(scale,),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from sympy import Expr, S, Symbol, simplify
 
 from .algebra import L, Rule, expanded, l, normal, peel, rewrite, unroll
-from .printing import aligned, latex
+from .printing import aligned, latex, side
 
 #: Statements with a symbolic depth are expanded for all 0 <= l < L <= this.
 DEEPEST = 6
@@ -213,7 +213,8 @@ class Induction:
             (None, self.right.subs(k, new), "one range instead of two"),
         ]
         return aligned(
-            f"{'' if left is None else latex(left)} &= {latex(right)} && \\text{{{why}}}" for left, right, why in rows
+            f"{'' if left is None else side(left, self.left)} &= {side(right, self.left)} && \\text{{{why}}}"
+            for left, right, why in rows
         )
 
     def _repr_latex_(self) -> str:

@@ -219,7 +219,7 @@ def latex(expression: Expr) -> str:
 LONGEST_LINE = 110
 
 
-def _side(expression: Expr, of: Expr) -> str:
+def side(expression: Expr, of: Expr) -> str:
     """One side of an equation; a lone 1 that stands for a matrix prints as I."""
     return "I" if expression == 1 and of.is_commutative is False else latex(expression)
 
@@ -238,22 +238,22 @@ SIGNS = {Eq: "=", Ge: r"\ge", Le: r"\le"}
 
 def relation(left: Expr, sign: str, right: Expr) -> str:
     """An inequality on one line."""
-    return f"{_side(left, right)} {sign} {_side(right, left)}"
+    return f"{side(left, right)} {sign} {side(right, left)}"
 
 
 def equation(*sides: Expr) -> str:
     """A chain of equal expressions: on one line for two short sides, else broken at its equal signs."""
     left, *others = sides
     lines = []
-    for number, side in enumerate(others):
-        first, *rest = _broken(side, _side(side, left))
-        lines += [f"{_side(left, others[0]) if number == 0 else ''} &= {first}", *(f"&{line}" for line in rest)]
+    for number, other in enumerate(others):
+        first, *rest = _broken(other, side(other, left))
+        lines += [f"{side(left, others[0]) if number == 0 else ''} &= {first}", *(f"&{line}" for line in rest)]
     return aligned(lines) if len(lines) > 1 else lines[0].replace(" &= ", " = ", 1)
 
 
 def system(equations) -> str:
     """Several equations, one a line, aligned at their equal signs."""
-    return aligned(f"{_side(left, right)} &= {_side(right, left)}" for left, right in equations)
+    return aligned(f"{side(left, right)} &= {side(right, left)}" for left, right in equations)
 
 
 def aligned(lines) -> str:
