@@ -13,7 +13,7 @@ export OMP_NUM_THREADS := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help environment book test lab notebooks equations verify bench clean
+.PHONY: help environment book pdf test lab notebooks equations verify bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1@/p' $(MAKEFILE_LIST) | tr '@' '\t' | expand -t 20
@@ -23,6 +23,9 @@ environment: ## make or update .venv (PYTHON=... names the Python to use)
 
 book: environment ## build the book into _build/html
 	@$(PYTHON_IN_VENV) tools/book.py
+
+pdf: book ## write the whole book as one PDF, _build/pdf/resnotes.pdf
+	@$(PYTHON_IN_VENV) tools/pdf.py
 
 test: book ## run every test: package, equations, notebooks, pages
 	@$(PYTHON_IN_VENV) tools/run_tests.py

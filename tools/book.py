@@ -31,8 +31,8 @@ def sources(root=ROOT):
 
 
 def fingerprint(root=ROOT):
-    """SHA-256 over the names and contents of `sources(root)`."""
-    digest = hashlib.sha256()
+    """SHA-256 over the names and contents of `sources(root)`, and the address the book is built for, if any."""
+    digest = hashlib.sha256(os.environ.get("BOOK_URL", "").encode())
     for file in sources(root):
         content = (root / file).read_bytes()
         digest.update(f"{file.as_posix()}\0{len(content)}\0".encode())

@@ -29,6 +29,7 @@ from . import (
     notation,
     page,
     previews,
+    sitemap,
     summary,
 )
 
@@ -88,5 +89,6 @@ def setup(app):
     previews.setup(app)
     exercises.setup(app)
     images.setup(app)
+    sitemap.setup(app)
     bundle.setup(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": False}

@@ -18,7 +18,7 @@ def shape(entry):
     if entry.shape == ():
         return "a number"
     sizes = ", ".join(map(str, entry.shape))
-    end = r"\mathord{,}" if len(entry.shape) == 1 else ""  # a closing comma, without the space after one
+    end = r"\text{,}" if len(entry.shape) == 1 else ""  # a closing comma, without the space after one
     return f"$({sizes}{end})$"
 
 

@@ -56,8 +56,9 @@ def prepare(app, pagename, templatename, context, doctree):
         for style in context["css_files"]
         if Path(str(style.filename)).name.split("?")[0] not in UNUSED_STYLES
     ]
+    # The search page has no text of its own.
+    context["page_description"] = f"Search the book: {context['docstitle']}." if doctree is None else description(doctree)
     if doctree is not None:
-        context["page_description"] = description(doctree)
         formulas = sum(1 for node in doctree.findall() if isinstance(node, (nodes.math, nodes.math_block)))
         app.resnotes_formulas[pagename] = formulas
     # The notebook itself, as it was stored: with its outputs, ready to run. And its code as a script.
