@@ -71,6 +71,29 @@ function workFromFile() {
   }
 }
 
+// In the page's contents the section that is being read is marked, with those that it belongs to.
+function followReading() {
+  const entries = [...document.querySelectorAll(".bd-toc-nav a[href^='#']")]
+    .map((link) => ({ link, section: document.getElementById(decodeURIComponent(link.hash.slice(1))) }))
+    .filter(({ section }) => section);
+  const visible = new Set();
+  const observer = new IntersectionObserver(
+    (changes) => {
+      for (const { target, isIntersecting } of changes) visible[isIntersecting ? "add" : "delete"](target);
+      const current = entries.findLast(({ section }) => visible.has(section));
+      for (const entry of entries) {
+        const read = Boolean(current && entry.section.contains(current.section));
+        for (const element of [entry.link, entry.link.parentElement]) element.classList.toggle("active", read);
+        if (entry === current) entry.link.setAttribute("aria-current", "true");
+        else entry.link.removeAttribute("aria-current");
+      }
+    },
+    // The last one that has come into the upper part of the window.
+    { rootMargin: "0px 0px -60%" },
+  );
+  for (const { section } of entries) observer.observe(section);
+}
+
 // A derivation unfolds line by line; it opens whole, so that a search finds everything.
 function unfoldDerivations() {
   for (const bar of document.querySelectorAll(".derivation-bar")) {
@@ -129,6 +152,7 @@ function previewEquations() {
 }
 
 addEventListener("DOMContentLoaded", showFormulasOnceInExcerpts);
+addEventListener("DOMContentLoaded", followReading);
 addEventListener("DOMContentLoaded", unfoldDerivations);
 addEventListener("DOMContentLoaded", previewEquations);
 if (location.protocol === "file:") workFromFile();

@@ -25,6 +25,7 @@ from . import (
     exercises,
     explorers,
     folds,
+    fonts,
     images,
     notation,
     page,
@@ -90,5 +91,6 @@ def setup(app):
     exercises.setup(app)
     images.setup(app)
     sitemap.setup(app)
+    fonts.setup(app)
     bundle.setup(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": False}

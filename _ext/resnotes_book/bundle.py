@@ -19,9 +19,6 @@ NAME = re.compile(r"[.#](-?[A-Za-z_][\w-]*)")
 # What stands in such brackets need not occur for the rest to match.
 OPTIONAL = re.compile(r"\[[^\]]*\]|:(?:not|is|where|has)\([^()]*(?:\([^()]*\)[^()]*)*\)")
 URL = re.compile(r"url\((['\"]?)(?!data:|https?:|/|#)([^)'\"]+)\1\)")
-# Bootstrap knows every component by name; what it can set on elements of this book is little.
-SILENT = "bootstrap.js"
-SET_BY_BOOTSTRAP = {"active", "collapse", "collapsed", "collapsing", "fade", "hide", "show", "showing"}
 
 
 def shared(pages, pattern):
@@ -38,13 +35,12 @@ def posixish(folder, path):
 
 def vocabulary(pages, scripts):
     """All classes and ids of the pages, and all words of the scripts."""
-    words = set(SET_BY_BOOTSTRAP)
+    words = set()
     for page in pages:
         for value in ATTRIBUTE.findall(page.read_text("utf-8")):
             words.update(value.split())
     for script in scripts:
-        if script.name != SILENT:
-            words.update(WORD.findall(script.read_text("utf-8")))
+        words.update(WORD.findall(script.read_text("utf-8")))
     return words
 
 

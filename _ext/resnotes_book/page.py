@@ -20,6 +20,7 @@ UNUSED_STYLES = {"katex-math.css"}
 # What the theme copies beside the pages and no page asks for: templates, icon fonts, source maps, logos.
 UNUSED_FILES = (
     "*-macros.html",
+    "scripts/bootstrap.js*",
     "vendor",
     "locales",
     "images",

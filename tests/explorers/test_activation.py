@@ -1,5 +1,6 @@
 """What is special about "before or after": measured arrays, the law, the reader's own network."""
 
+import gzip
 import json
 import re
 from fractions import Fraction
@@ -19,6 +20,13 @@ from resnotes.paths import jacobian_by_length
 from resnotes.shortcuts import Absent, Scale
 
 from .cases.activation import CASE
+from .conftest import MODULES
+
+SEEN_BY_NODE = """
+import {{ numbers }} from "{}";
+import {{ readFileSync }} from "node:fs";
+console.log(JSON.stringify(numbers(JSON.parse(readFileSync(0, "utf8")))));
+"""
 
 
 @pytest.mark.parametrize("unit", activation.UNITS)
@@ -77,9 +85,25 @@ def test_the_networks_follow_the_law():
     assert np.all(np.abs(shares.mean(axis=0) - 10 ** np.array(activation.law(54))) < 4 * error + 0.01)
 
 
-def test_the_page_carries_less_than_200_kilobytes():
-    assert len(activation.STORED) < 160_000
-    assert len(BeforeOrAfter().static().encode()) < 200_000
+def test_the_page_carries_less_than_70_kilobytes():
+    assert len(gzip.compress(BeforeOrAfter().static().encode())) < 70_000
+
+
+def test_what_the_page_carries_is_what_is_stored():
+    ends = np.array([0, 32767, -32768, -32768, 32767, -1, 1, 0] * (58400 // 8), "<i2")
+    for held in (ends, np.frombuffer(activation.FILES.joinpath("activation.bin").read_bytes(), "<i2")):
+        np.testing.assert_array_equal(activation._decoded(activation.packed(held)).ravel(), held)
+
+
+def test_both_read_the_same_whatever_is_stored(node):
+    """The ends of the range, the sign of nothing: more than the stored networks hold."""
+    ends = np.resize(np.array([0, 32767, -32768, -32768, 32767, -1, 1, 0, 5, -5], "<i2"), (5, 4, 8, activation.ROW))
+    state = {"unit": "norm", "depth": 13, "width": 16, "seed": 2, "layer": 3, "arrays": activation.packed(ends)}
+    found = node(SEEN_BY_NODE.format((MODULES / "activation.js").as_uri()), state)
+    for way in ("shortcut", "whole"):
+        want = activation.line(state["arrays"], "norm", way, 13, 16, 2)
+        assert [None if value == -np.inf else value for value in want] == found[way]
+    assert None in found["whole"] and 32767 / activation.STEPS in found["whole"]
 
 
 def test_rounding_refuses_what_does_not_fit():

@@ -174,6 +174,25 @@ def test_contents_open_on_a_phone(book, watched):
     link.wait_for(state="hidden")
 
 
+def test_contents_follow_the_reading(book, watched):
+    """The section read, with the one it belongs to, is marked, whichever way the page was scrolled."""
+    watched.page.set_viewport_size({"width": 1280, "height": 800})
+    watched.page.goto((book / "chapters/02_backward_pass.html").as_uri())
+    parent = watched.page.locator(".bd-toc-nav li:has(li)").first
+    inside = [link.get_attribute("href") for link in parent.locator("a").all()]
+    outside = watched.page.locator(".bd-toc-nav > ul > li > a").last.get_attribute("href")
+
+    def marked(href):
+        watched.page.evaluate("id => document.getElementById(id).scrollIntoView({ behavior: 'instant' })", href[1:])
+        watched.page.wait_for_selector(f".bd-toc-nav a.active[aria-current='true'][href='{href}']")
+        return [link.get_attribute("href") for link in watched.page.locator(".bd-toc-nav li.active > a.active").all()]
+
+    for _ in range(2):
+        assert marked(inside[1]) == inside[:2]
+        assert watched.page.locator(f".bd-toc-nav a[href='{inside[-1]}']").is_visible()
+        assert marked(outside) == [outside]
+
+
 def test_wide_formula_scrolls_by_keyboard(book, watched):
     """Somewhere in the book a formula is wider than a phone; the arrow keys move it."""
     for page in CONTENT:

@@ -15,15 +15,6 @@ from _ext.resnotes_book import bundle, images
 from .test_pages import CONTENT
 
 LIMIT, HEAVIEST = 250_000, 400_000
-# Not light enough yet, and not to grow: chapter 8 carries the arrays of its explorer, the ledger a formula for every
-# equation of the book, chapter 12 five pictures, and 7 and 9 need many of KaTeX's fonts.
-HEAVIER = {
-    "chapters/07_shortcuts_as_operators.html": 275_000,
-    "chapters/08_before_or_after.html": 345_000,
-    "chapters/09_at_initialisation.html": 260_000,
-    "chapters/12_training.html": 260_000,
-    "chapters/ledger.html": 330_000,
-}
 COMPRESSED = {".woff2", ".png", ".ico"}
 
 
@@ -43,7 +34,7 @@ def test_a_page_is_light(book, book_url, watched, page):
     watched.open(book_url + page)
     files = {unquote(urlsplit(url).path) for url in watched.requests if url.startswith(book_url)}
     weights = {file: weight(book / file.lstrip("/")) for file in files}
-    limit = HEAVIEST if page == most_formulas(book) else HEAVIER.get(page, LIMIT)
+    limit = HEAVIEST if page == most_formulas(book) else LIMIT
     assert sum(weights.values()) < limit, sorted(weights.items(), key=lambda item: -item[1])
     kinds = [Path(file).name for file in files]
     assert kinds.count(bundle.STYLE) == kinds.count(bundle.SCRIPT) == 1

@@ -17,6 +17,7 @@ const PARTS = ["relu shortcut", "relu whole", "norm shortcut", "norm whole", "pr
 const ROW = DEPTHS.reduce((total, depth) => total + depth + 1, 0);
 const STEPS = 800,
   NOTHING = -32768;
+const DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const LOG10_2 = Math.log10(2);
 
 /** What is wrong with a state, in words; "" where nothing is. */
@@ -32,20 +33,26 @@ export function check({ unit, depth, width, seed, layer, log }) {
   return "";
 }
 
-let held = { text: null, view: null };
-/** The 16-bit integers in base64, read once. */
+let held = { text: null, values: null };
+/** The 16-bit integers, read once from the text that `packed` in activation.py writes. */
 function decoded(text) {
   if (held.text !== text) {
-    const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-    held = { text, view: new DataView(bytes.buffer) };
+    const digits = Uint8Array.from(text, (letter) => DIGITS.indexOf(letter));
+    const size = digits.length / 3;
+    let value = 0;
+    const values = Int16Array.from({ length: size }, (_, k) => {
+      const counted = (digits[k] << 12) | (digits[size + k] << 6) | digits[2 * size + k];
+      return (value += counted % 2 ? -(counted + 1) / 2 : counted / 2);
+    });
+    held = { text, values };
   }
-  return held.view;
+  return held.values;
 }
 
 /** log10 of the squared length at x_0 … x_depth, -Infinity for 0. */
 function line(arrays, unit, way, depth, width, seed) {
   if (unit === "pre" && way === "shortcut") return Array(depth + 1).fill(0);
-  const view = decoded(arrays);
+  const values = decoded(arrays);
   const network =
     (PARTS.indexOf(`${unit} ${way}`) * WIDTHS.length + WIDTHS.indexOf(width)) * SEEDS + seed;
   let start = network * ROW;
@@ -53,10 +60,9 @@ function line(arrays, unit, way, depth, width, seed) {
     if (other === depth) break;
     start += other + 1;
   }
-  return Array.from({ length: depth + 1 }, (_, l) => {
-    const value = view.getInt16(2 * (start + l), true);
-    return value === NOTHING ? -Infinity : value / STEPS;
-  });
+  return Array.from(values.subarray(start, start + depth + 1), (value) =>
+    value === NOTHING ? -Infinity : value / STEPS,
+  );
 }
 
 /** log10 of what ReLUs after the additions leave in the mean. */

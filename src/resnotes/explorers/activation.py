@@ -6,7 +6,6 @@ them as activation.js does.
 """
 
 import math
-from base64 import b64decode, b64encode
 from functools import lru_cache
 
 import numpy as np
@@ -31,6 +30,7 @@ PARTS = (("relu", "shortcut"), ("relu", "whole"), ("norm", "shortcut"), ("norm",
 ROW = sum(depth + 1 for depth in DEPTHS)
 #: Held are 800 times log10, as 16-bit integers: sizes to 0.15 %, up to 10^40. The last stands for a part that is 0.
 STEPS, NOTHING = 800, -32768
+DIGITS = np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", np.uint8)
 LOG10_2 = math.log10(2)
 
 
@@ -89,12 +89,28 @@ def arrays():
     return held
 
 
-STORED = b64encode(FILES.joinpath("activation.bin").read_bytes()).decode()
+def packed(held):
+    """The integers as the text that a page carries, which compresses to two thirds of what they would in base64.
+
+    Held are the differences of neighbours, 0, -1, 1, -2, ... counted as 0, 1, 2, 3, ..., with three digits to base 64:
+    the first digits of all of them, which are mostly 0, then the second ones, then the last. Nothing is lost.
+    """
+    steps = np.diff(np.ravel(held).astype(int), prepend=0)
+    counted = np.where(steps < 0, -2 * steps - 1, 2 * steps)
+    return DIGITS[np.concatenate([counted >> 12, counted >> 6 & 63, counted & 63])].tobytes().decode("ascii")
+
+
+STORED = packed(np.frombuffer(FILES.joinpath("activation.bin").read_bytes(), "<i2"))
 
 
 @lru_cache(maxsize=4)
 def _decoded(text):
-    return np.frombuffer(b64decode(text, validate=True), "<i2").reshape(len(PARTS), len(WIDTHS), SEEDS, ROW)
+    place = np.zeros(128, int)
+    place[DIGITS] = np.arange(64)
+    first, second, last = np.split(place[np.frombuffer(text.encode("ascii"), np.uint8)], 3)
+    counted = first << 12 | second << 6 | last
+    steps = np.where(counted % 2, -(counted + 1) // 2, counted // 2)
+    return np.cumsum(steps).astype("<i2").reshape(len(PARTS), len(WIDTHS), SEEDS, ROW)
 
 
 def line(arrays, unit, way, depth, width, seed):

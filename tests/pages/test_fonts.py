@@ -1,0 +1,120 @@
+"""KaTeX's fonts hold what the book displays in them, character by character as the whole font has it."""
+
+import re
+import shutil
+
+import pytest
+from fontTools import ttLib
+from fontTools.pens.recordingPen import DecomposingRecordingPen
+
+from _ext.resnotes_book import fonts
+from tools.book import ROOT
+
+from .test_pages import CONTENT, no
+
+WHOLE = ROOT / "assets" / "katex"
+FACES, RULES = fonts.read_sheet((WHOLE / "katex.min.css").read_text("utf-8"))
+
+# Every text that stands in one of KaTeX's fonts, wherever on the page: the browser's own word for it.
+ASKED = """() => {
+  const found = {};
+  const walker = document.createTreeWalker(document.documentElement, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const { fontFamily, fontStyle, fontWeight } = getComputedStyle(walker.currentNode.parentElement);
+    if (!fontFamily.includes("KaTeX_") || walker.currentNode.parentElement.closest(".katex-mathml")) continue;
+    const key = [fontFamily.split(",")[0].replaceAll('"', ""), fontStyle, fontWeight].join("|");
+    found[key] = (found[key] ?? "") + walker.currentNode.data;
+  }
+  return Object.fromEntries(Object.entries(found).map(([key, text]) => [key, [...new Set(text)].join("")]));
+}"""
+
+
+def glyph(font, character):
+    """A character's drawing with its width, or None where the font has it not."""
+    name = font.getBestCmap().get(ord(character))
+    if name is None:
+        return None
+    pen = DecomposingRecordingPen(font.getGlyphSet())
+    font.getGlyphSet()[name].draw(pen)
+    return pen.value, font["hmtx"][name]
+
+
+def missing(asked, folder):
+    """Characters that a page displays, that KaTeX's font has, and that the font in `folder` has not or has otherwise."""
+    findings = []
+    for key, text in asked.items():
+        path = FACES[fonts.Font(*key.split("|"))]
+        whole = ttLib.TTFont(WHOLE / path)
+        cut = ttLib.TTFont(folder / path) if (folder / path).is_file() else None
+        for character in text:
+            wanted = glyph(whole, character)
+            if wanted is not None and (cut is None or glyph(cut, character) != wanted):
+                findings.append(f"{path}: {character!r}")
+    return findings
+
+
+def asked_by(watched, url):
+    watched.page.goto(url)
+    return watched.page.evaluate(ASKED)
+
+
+@pytest.mark.parametrize("page", CONTENT)
+def test_fonts_hold_what_a_page_displays(book, watched, page):
+    asked = asked_by(watched, (book / page).as_uri())
+    if 'class="katex-html"' in (book / page).read_text("utf-8"):
+        assert "KaTeX_Main|normal|400" in asked
+    no(missing(asked, book / "_static" / "katex"))
+
+
+@pytest.mark.parametrize("damage", ["a font that is not there", "a font without a letter", "a letter drawn otherwise"])
+def test_a_missing_character_is_noticed(book, watched, tmp_path, damage):
+    shutil.copytree(book / "_static" / "katex", tmp_path / "katex")
+    path = tmp_path / "katex" / "fonts" / "KaTeX_Math-Italic.woff2"
+    characters = set(map(chr, ttLib.TTFont(path).getBestCmap()))
+    if damage == "a font that is not there":
+        path.unlink()
+    elif damage == "a font without a letter":
+        fonts.cut(path, characters - {"x"})
+    else:
+        font = ttLib.TTFont(path)
+        font["hmtx"][font.getBestCmap()[ord("x")]] = (1000, 0)
+        font.save(path)
+    asked = asked_by(watched, (book / "chapters/02_backward_pass.html").as_uri())
+    assert "fonts/KaTeX_Math-Italic.woff2: 'x'" in missing(asked, tmp_path / "katex")
+
+
+def test_every_font_that_is_kept_is_cut(book):
+    kept = sorted((book / "_static" / "katex" / "fonts").iterdir())
+    assert 5 < len(kept) < len(FACES)
+    for path in kept:
+        whole = ttLib.TTFont(WHOLE / "fonts" / path.name)
+        assert len(ttLib.TTFont(path).getBestCmap()) < len(whole.getBestCmap()), path.name
+        # What is drawn for a character depends on these as well.
+        for table in ("head", "hhea", "OS/2"):
+            same = ("unitsPerEm", "ascent", "descent", "lineGap", "sTypoAscender", "usWinAscent", "usWinDescent")
+            cut = ttLib.TTFont(path)[table]
+            assert all(getattr(cut, name, None) == getattr(whole[table], name, None) for name in same), path.name
+    sheet = (book / "_static" / "book.css").read_text("utf-8")
+    assert set(re.findall(r"KaTeX_[\w-]+\.woff2", sheet)) == {path.name for path in kept}
+
+
+PAGE = (
+    '<p>x <span class="katex"><span class="katex-mathml">z</span><span class="katex-html" aria-hidden="true">'
+    '<span class="mord mathnormal">a<span class="mord mathbf">b</span></span><span class="delimsizing mult">'
+    '<span class="delimsizinginner delim-size4"><span>&#40;</span></span></span><svg><path d="M0"/></svg>'
+    "c</span></span> y</p>"
+)
+
+
+def test_fonts_are_read_from_a_page():
+    assert fonts.displayed(PAGE, RULES) == {
+        fonts.Font("KaTeX_Math", "italic"): {"a"},
+        fonts.Font("KaTeX_Main", "italic", "700"): {"b"},
+        fonts.Font("KaTeX_Size4"): {"("},
+        fonts.Font(): {"c"},
+    }
+
+
+def test_a_selector_that_is_not_understood_is_named():
+    with pytest.raises(ValueError, match=r"got the selector '.a \[x\]'"):
+        fonts.read_sheet(".a [x]{font-weight:700}")
