@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from resnotes import _validate
-from resnotes.shortcuts import Identity, Layer, input_gradients, layer_jacobian, matrix_product
+from resnotes.shortcuts import Identity, Layer, input_gradients, layer_jacobian, matrix_gradient, matrix_product
 
 
 class Affine(Layer):
@@ -66,7 +66,7 @@ class Affine(Layer):
         return matrix_product(g, self.weight, out)
 
     def parameter_gradient(self, x, g, out=(None, None)):
-        weight = np.matmul(g.swapaxes(-1, -2), x, out=out[0])
+        weight = matrix_gradient(x, g, out[0])
         return weight, None if self.bias is None else np.sum(g, axis=-2, out=out[1])
 
 

@@ -135,6 +135,11 @@ def matrix_product(x, matrix, out=None):
     return out
 
 
+def matrix_gradient(x, g, out=None):
+    """The gradient gᵀ x of the matrix of ``x @ matrix.T``, summed over the batch, (..., batch, n) -> (..., m, n)."""
+    return np.matmul(g.swapaxes(-1, -2), x, out=out)
+
+
 def has_output(layer):
     """Whether a layer's ``forward`` is its checked ``output``, so that this may be called in its place."""
     return getattr(type(layer), "forward", None) is Layer.forward
@@ -281,7 +286,7 @@ class Projection(Layer):
         return matrix_product(g, self.weight, out)
 
     def parameter_gradient(self, x, g, out=None):
-        return np.matmul(g.swapaxes(-1, -2), x, out=out)
+        return matrix_gradient(x, g, out)
 
 
 class ZeroPad(Layer):

@@ -8,6 +8,10 @@ formulas, in the order in which `Unit.forward` and `Unit.backward` asked for the
 The way back is walked in stretches of a few units. Layers in the same place of their units keep their inputs
 side by side, so that what does not depend on the chain is done for the whole stretch at once: the slopes of
 activations before it, the gradients of parameters after it.
+
+Biases ride in the matrix products: W x + b = [W b] (x; 1). Every array of a batch has a row of ones behind it,
+the matrices [W b] of a stretch are gathered before it, and the product of the gradients with (x; 1) holds those
+of weight and bias in one.
 """
 
 from collections import Counter
@@ -18,8 +22,8 @@ from itertools import pairwise
 import numpy as np
 
 from resnotes import _validate
-from resnotes.network import PLAIN, Elementwise, LayerGradient, Plain
-from resnotes.shortcuts import Identity, has_gradients, has_output
+from resnotes.network import PLAIN, Affine, Elementwise, LayerGradient, Plain
+from resnotes.shortcuts import Identity, has_gradients, has_output, matrix_gradient
 
 # Units in a stretch: enough to share the cost of a call, few enough to find its arrays in the cache.
 STRETCH = 32
@@ -76,7 +80,10 @@ class Workspace:
         before = [_grouped(calls, _slope_kind, partial(_slope_steps, buffers)) for calls in stretches]
         kept = trace.states + gradients.states + out.handed_on + back.handed_on
         _pass_through_scratch(buffers, out.calls + back.calls, kept)
-        self._way_out = [call.step(buffers) for call in out.calls]
+        self._way_out = []
+        for calls in out.stretches():
+            self._way_out += _grouped(calls, _matrix_kind, partial(_matrix_steps, buffers))
+            self._way_out += [call.step(buffers) for call in calls]
         chain = [[call.step(buffers) for call in calls] for calls in stretches]
         parts = zip(before, chain, after, strict=True)
         self._way_back = [step for stretch in parts for part in stretch for step in part]
@@ -153,8 +160,12 @@ class _Call:
 
 
 class _Forward(_Call):
+    matrix = None  # [W b] where the bias rides in the product
+
     def step(self, buffers):
         x, out = buffers.of(self.inputs[0]), buffers.of(self.output)
+        if self.matrix is not None:
+            return partial(np.dot, self.matrix, buffers.with_ones(self.inputs[0]).T, out.T)
         if has_output(self.layer):
             return partial(self.layer.output, x, out)
         return lambda: _put(out, PLAIN.forward(self.layer, x, "layer"))
@@ -270,7 +281,7 @@ class _Buffers:
     """Where each array of the recorded passes lies from now on."""
 
     def __init__(self):
-        self._places, self._blocks = {}, {}
+        self._places, self._with_ones, self._blocks, self._matrices = {}, {}, {}, {}
         self._lent = set()
         self._kept = []  # an id is good while its object lives
 
@@ -280,6 +291,11 @@ class _Buffers:
     def assign(self, array, place):
         self._places[id(array)] = place
         self._kept.append(array)
+
+    def assign_with_ones(self, array, place):
+        """Give a batch of rows a place with a 1 behind each row."""
+        self._with_ones[id(array)] = place
+        self.assign(array, place[:, :-1])
 
     def lend(self, array, place):
         """Give an array a place that others use after it."""
@@ -291,11 +307,16 @@ class _Buffers:
         if not isinstance(array, np.ndarray):
             return array
         if array not in self:
-            self.assign(array, _empty(*_shapes(array)))
+            self.blocks([array])
         return self._places[id(array)]
 
-    def blocks(self, arrays):
-        """Lay arrays of one shape side by side in a block, (count, ...).
+    def with_ones(self, array):
+        """The buffer of a batch (batch, n) with the ones behind it, (batch, n + 1)."""
+        self.of(array)
+        return self._with_ones[id(array)]
+
+    def blocks(self, arrays, ones=False):
+        """Lay arrays of one shape side by side in a block, (count, ...), each batch with its ones or without.
 
         Returns a list with that block alone. Where an array lies elsewhere already, each stays by
         itself, and the list holds as many blocks of one.
@@ -303,15 +324,45 @@ class _Buffers:
         names = tuple(map(id, arrays))
         if names not in self._blocks:
             if len(set(names) - self._places.keys()) < len(names):
-                return [self.of(array)[None] for array in arrays]
-            self._blocks[names] = _empty(*_shapes(arrays[0]), count=(len(arrays),))
-            self._assign_rows(arrays, self._blocks[names])
-        return [self._blocks[names]]
+                return [(self.with_ones(array) if ones else self.of(array))[None] for array in arrays]
+            self._blocks[names] = self._block(arrays)
+        block = self._blocks[names]
+        return [block if ones or arrays[0].ndim != 2 else block[..., :-1]]
 
-    def parameters(self, gradients, count):
-        """Rows for gradients of parameters of one shape, in `count` blocks; of pairs, pairs of blocks."""
+    def _block(self, arrays):
+        shape, dtype = _shapes(arrays[0])
+        if len(shape) != 2:
+            block = np.empty((len(arrays), *shape), dtype)
+            self._assign_rows(arrays, block)
+            return block
+        batch, n = shape
+        block = np.ones((len(arrays), n + 1, batch), dtype).swapaxes(1, 2)
+        for array, place in zip(arrays, block, strict=True):
+            self.assign_with_ones(array, place)
+        return block
+
+    def matrices(self, count, shape, dtype):
+        """Scratch for [W b] of as many layers, used again by every stretch."""
+        m, n = shape
+        kept = self._matrices.get((shape, dtype), ())
+        if len(kept) < count:
+            kept = self._matrices[shape, dtype] = np.empty((count, m, n + 1), dtype)
+        return kept[:count]
+
+    def parameters(self, gradients, count, ride):
+        """Rows for gradients of parameters of one shape, in `count` blocks; of pairs, pairs of blocks.
+
+        Where biases ride, the pair (weight, bias) lies in one block, the bias as its last column.
+        """
+        if ride:
+            m, n = gradients[0][0].shape
+            block = np.empty((len(gradients), m, n + 1), gradients[0][0].dtype)
+            for (weight, bias), place in zip(gradients, block, strict=True):
+                self.assign(weight, place[:, :-1])
+                self.assign(bias, place[:, -1])
+            return np.split(block, count)
         if isinstance(gradients[0], tuple):
-            return list(zip(*(self.parameters(part, count) for part in zip(*gradients, strict=True))))
+            return list(zip(*(self.parameters(part, count, False) for part in zip(*gradients, strict=True))))
         if gradients[0] is None:
             return [None] * count
         block = np.empty((len(gradients),) + gradients[0].shape, gradients[0].dtype)
@@ -335,24 +386,49 @@ class _Buffers:
         return value
 
 
-def _empty(shape, dtype, count=()):
-    """New arrays (n,) or (batch, n), the latter with the batch innermost in memory; `count` of them in a block."""
-    block = np.empty(count + shape[::-1], dtype)
-    return block.swapaxes(-1, -2) if len(shape) == 2 else block
+def _empty(shape, dtype):
+    """A new array (n,) or (batch, n), the latter with the batch innermost in memory."""
+    block = np.empty(shape[::-1], dtype)
+    return block.T
 
 
 def _grouped(calls, kind, make):
-    """The steps that `make` gives for the backward calls of each kind; None is no kind."""
+    """The steps that `make` gives for the calls of each kind; None is no kind."""
     groups = {}
     for call in calls:
-        if isinstance(call, _Backward) and kind(call) is not None:
+        if kind(call) is not None:
             groups.setdefault(kind(call), []).append(call)
     return [step for group in groups.values() for step in make(group)]
 
 
+def _matrix_kind(call):
+    """What calls W x + b on a batch must share for their [W b] to be gathered together."""
+    layer, x = call.layer, call.inputs[0]
+    if not isinstance(call, _Forward) or not has_output(layer) or getattr(type(layer), "output", None) is not Affine.output:
+        return None
+    if layer.bias is None or x.ndim != 2 or not x.dtype == layer.weight.dtype == layer.bias.dtype:
+        return None
+    return layer.weight.shape, layer.weight.dtype
+
+
+def _matrix_steps(buffers, calls):
+    """Gather [W b] of the layers of a stretch."""
+    layers = [call.layer for call in calls]
+    block = buffers.matrices(len(calls), *_shapes(layers[0].weight))
+    for call, matrix in zip(calls, block, strict=True):
+        call.matrix = matrix
+    return [partial(_gather, layers, block)]
+
+
+def _gather(layers, block):
+    rows = block.reshape(-1, block.shape[-1])
+    np.concatenate([layer.weight for layer in layers], out=rows[:, :-1])
+    np.concatenate([layer.bias for layer in layers], out=rows[:, -1])
+
+
 def _parameter_kind(call):
     """What calls must share for their parameters' gradients to be computed together."""
-    if not has_gradients(call.layer) or call.parameter is None:
+    if not isinstance(call, _Backward) or not has_gradients(call.layer) or call.parameter is None:
         return None
     kind = type(call.layer) if call.layer.stackable else id(call)
     return kind, call.place, _shapes(call.inputs), _shapes(call.parameter)
@@ -360,20 +436,32 @@ def _parameter_kind(call):
 
 def _parameter_steps(buffers, calls):
     """Compute the gradients of the parameters of layers of one kind: one product for all where it can be."""
-    blocks = [buffers.blocks(arrays) for arrays in zip(*(call.inputs for call in calls))]
+    x, g = zip(*(call.inputs for call in calls))
+    ride = _rides_back(calls[0])
+    blocks = [buffers.blocks(x, ones=ride), buffers.blocks(g)]
     if len(blocks[0]) != len(blocks[1]):
         blocks = [[row[None] for block in one for row in block] for one in blocks]
-    if calls[0].output.ndim == 1:  # a single sample is a batch of one
+    if x[0].ndim == 1:  # a single sample is a batch of one
         blocks = [[block[:, None, :] for block in one] for one in blocks]
-    outs = buffers.parameters([call.parameter for call in calls], len(blocks[0]))
+    outs = buffers.parameters([call.parameter for call in calls], len(blocks[0]), ride)
+    if ride:
+        return [partial(matrix_gradient, *step) for step in zip(*blocks, outs)]
     gradients = [call.layer.parameter_gradient for call in calls]
     return [partial(*step) for step in zip(gradients, *blocks, outs)]
+
+
+def _rides_back(call):
+    """Whether the gradients of weight and bias come from one product."""
+    x, g = call.inputs
+    if type(call.layer).parameter_gradient is not Affine.parameter_gradient or x.ndim != 2:
+        return False
+    return call.parameter[1] is not None and x.dtype == g.dtype
 
 
 def _slope_kind(call):
     """What calls must share for their slopes to be computed together: the activation and the shape."""
     layer = call.layer
-    if not isinstance(layer, Elementwise) or not has_gradients(layer):
+    if not (isinstance(call, _Backward) and isinstance(layer, Elementwise) and has_gradients(layer)):
         return None
     if type(layer).input_gradient is not Elementwise.input_gradient:
         return None
