@@ -11,8 +11,8 @@ import resnotes.workspace
 from resnotes import Affine, Network, Unit, identity, relu, tanh
 from resnotes.network import Elementwise
 from resnotes.paths import jacobian_by_length
-from resnotes.shortcuts import Diagonal, Identity, Layer, Projection, Scale, StopGradient
-from resnotes.workspace import STRETCH, Workspace
+from resnotes.shortcuts import Absent, Diagonal, Identity, Layer, Projection, Scale, StopGradient
+from resnotes.workspace import STRETCH, TURNED, Workspace
 
 
 def parts(value, path=""):
@@ -96,6 +96,67 @@ def test_one_unit_in_several_places():
     rng = np.random.default_rng(0)
     unit = Unit([Affine(rng.normal(size=(3, 3)) / 4, np.ones(3)), tanh], after=tanh)
     assert_repeats(Network([unit] * 5), rng.normal(size=(2, 3)), rng)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_matrices_large_enough_to_turn_their_inputs(dtype):
+    rng = np.random.default_rng(4)
+    W1, W2 = (rng.normal(size=(2, 40, 40)) / 40).astype(dtype)
+    assert W1.size > TURNED
+    b = rng.normal(size=(2, 40)).astype(dtype)
+    units = [Unit([Affine(W1, b[0]), relu, Affine(W2, b[1])]), Unit([Affine(W2), tanh, Affine(W1, b[1])])] * 3
+    work = assert_repeats(Network(units), rng.normal(size=(5, 40)).astype(dtype), rng)
+    weight = work.gradients.units[0].branch[0].weight
+    assert weight.shape == (40, 40) and weight.dtype == dtype
+
+
+def test_biases_of_another_float_format_do_not_ride():
+    rng = np.random.default_rng(5)
+    W, b = rng.normal(size=(3, 3)).astype(np.float32), rng.normal(size=3)
+    units = [Unit([Affine(W, b)], shortcut=Absent()), Unit([Affine(b * W, b)])]
+    assert_repeats(Network(units), rng.normal(size=(4, 3)).astype(np.float32), rng)
+
+
+@pytest.mark.parametrize("name", ["weight", "bias"])
+def test_a_parameter_put_in_place_in_another_format_is_refused(name):
+    layer = Affine(np.eye(2, dtype=np.float32), np.ones(2, np.float32))
+    work = Workspace(Network([Unit([layer])]), np.ones((3, 2), np.float32))
+    setattr(layer, name, getattr(layer, name) * np.float32(2))
+    assert np.isfinite(work.forward(np.ones((3, 2), np.float32)).states[-1]).all()
+    setattr(layer, name, getattr(layer, name).astype(np.float64))
+    with pytest.raises(ValueError, match="weight or bias.*float32"):
+        work.forward(np.ones((3, 2), np.float32))
+
+
+class Doubled(Affine):
+    """2 (W x + b): what the workspace knows of W x + b does not hold for it."""
+
+    def output(self, x, out=None):
+        return np.multiply(2, super().output(x), out=out)
+
+    def input_gradient(self, x, g, out=None):
+        return np.multiply(2, super().input_gradient(x, g), out=out)
+
+    def parameter_gradient(self, x, g, out=(None, None)):
+        parts = super().parameter_gradient(x, g)
+        return tuple(np.multiply(2, part, out=place) for part, place in zip(parts, out, strict=True))
+
+
+class Ceiling(type(relu)):
+    """min(x, 0): a relu whose formula is another one."""
+
+    def output(self, x, out=None):
+        return np.minimum(x, 0, out=out)
+
+    def slope(self, x, out=None):
+        return np.less(x, 0, out=np.empty_like(x) if out is None else out)
+
+
+def test_layers_that_say_otherwise_than_the_ones_they_derive_from():
+    rng = np.random.default_rng(6)
+    W, b = rng.normal(size=(3, 3)) / 4, rng.normal(size=3)
+    units = [Unit([Doubled(W, b), Ceiling(), Affine(W, b)]), Unit([Doubled(W, b)]), Unit([Affine(W, b), relu])]
+    assert_repeats(Network(units), rng.normal(size=(4, 3)), rng)
 
 
 def test_several_affine_layers_in_a_row():

@@ -285,6 +285,15 @@ class Rows(Plain):
             raise _validate.placed(error, *place, layer) from error
 
 
+ROWS = Rows()
+
+
+def identity_rows(state):
+    """The rows of the identity at a state (..., n), shape (..., n, n); not to be written to."""
+    n = state.shape[-1]
+    return np.broadcast_to(np.eye(n, dtype=state.dtype), state.shape + (n,))
+
+
 def _jacobian(layer, x, n_out, *place):
     """The layer's Jacobian, shape (..., n_out, n_in)."""
     with _validate.located(*place, layer):
@@ -515,13 +524,11 @@ class Network:
             sample.
         """
         start, stop = self.span(trace, start, stop)
-        last = trace.states[stop]
-        n = last.shape[-1]
-        rows, run = np.broadcast_to(np.eye(n, dtype=last.dtype), last.shape + (n,)), Rows()
+        rows = identity_rows(trace.states[stop])
         try:
             for index in reversed(range(start, stop)):
                 self.units[index].samples_apart()
-                rows = self.units[index].backward(trace.units[index], rows, run).input
+                rows = self.units[index].backward(trace.units[index], rows, ROWS).input
         except ValueError as error:
             raise _validate.placed(error, "unit", index) from error
         return rows.copy() if start == stop else rows

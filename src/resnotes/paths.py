@@ -8,7 +8,7 @@ obeys a recursion over the units, so it costs n²/2 small products rather than 2
 import numpy as np
 
 from resnotes import _validate
-from resnotes.network import Rows
+from resnotes.network import ROWS, identity_rows
 
 
 def jacobian_by_length(net, trace, start=0, stop=None):
@@ -45,12 +45,16 @@ def jacobian_by_length(net, trace, start=0, stop=None):
     batch, n = first.shape[:-1], first.shape[-1]
     # Axes: batch, row, then k and column in one, so that one matrix product serves all k. Two arrays take
     # turns, each as large as will be needed; the third holds what comes by the branch.
-    rows = max(state.shape[-1] for state in trace.states[start : stop + 1])
-    old, new, spare = np.zeros((3, *batch, rows, (stop - start + 1) * n), trace.states[stop].dtype)
+    width = max(state.shape[-1] for state in trace.states[start : stop + 1])
+    old, new, spare = np.zeros((3, *batch, width, (stop - start + 1) * n), trace.states[stop].dtype)
     old[..., :n, :n] = np.eye(n)
+    rows = None
     for index in range(start, stop):
+        output = trace.states[index + 1]
+        if rows is None or rows.shape[-1] != output.shape[-1] or rows.dtype != output.dtype:
+            rows = identity_rows(output)
         try:
-            by_shortcut, by_branch = _two_ways(net.units[index], trace.units[index])
+            by_shortcut, by_branch = _two_ways(net.units[index], trace.units[index], rows)
         except ValueError as error:
             raise _validate.placed(error, "unit", index) from error
         m, width = by_branch.shape[-2:]
@@ -63,12 +67,10 @@ def jacobian_by_length(net, trace, start=0, stop=None):
     return np.ascontiguousarray(np.moveaxis(parts, -2, -3))
 
 
-def _two_ways(unit, trace):
+def _two_ways(unit, trace, rows):
     """D_l H_l and D_l J_l of one unit: the rows of the identity sent back to both inputs of its addition."""
     unit.samples_apart()
-    output = trace.output
-    rows = np.broadcast_to(np.eye(output.shape[-1], dtype=output.dtype), output.shape + output.shape[-1:])
-    sent = unit.backward(trace, rows, Rows())
+    sent = unit.backward(trace, rows, ROWS)
     return sent.shortcut.input, sent.branch[0].input
 
 

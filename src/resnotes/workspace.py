@@ -22,11 +22,14 @@ from itertools import pairwise
 import numpy as np
 
 from resnotes import _validate
-from resnotes.network import PLAIN, Affine, Elementwise, LayerGradient, Plain
-from resnotes.shortcuts import Identity, has_gradients, has_output, matrix_gradient
+from resnotes.network import PLAIN, Affine, Elementwise, LayerGradient, Plain, ReLU
+from resnotes.shortcuts import Identity, Projection, has_gradients, has_output, matrix_gradient
 
-# Units in a stretch: enough to share the cost of a call, few enough to find its arrays in the cache.
-STRETCH = 32
+# Units in a stretch, at most and at least: enough to share the cost of a call, few enough to find its arrays in the
+# cache. In between, what one state of each takes together, in bytes.
+STRETCH, SHORTEST, STATES = 32, 8, 2**18
+# Entries of a matrix from which on its gradient gᵀ x is faster with x row by row in memory, the copying included.
+TURNED = 1200
 
 
 class Workspace:
@@ -158,6 +161,10 @@ class _Call:
     def __init__(self, layer, inputs, output):
         self.layer, self.inputs, self.output = layer, inputs, output
 
+    def direct(self, has_formula):
+        """Whether the layer's formulas may write into the arrays kept: it has them, and all is of one float format."""
+        return has_formula(self.layer) and len({array.dtype for array in (*self.inputs, self.output)}) == 1
+
 
 class _Forward(_Call):
     matrix = None  # [W b] where the bias rides in the product
@@ -166,9 +173,11 @@ class _Forward(_Call):
         x, out = buffers.of(self.inputs[0]), buffers.of(self.output)
         if self.matrix is not None:
             return partial(np.dot, self.matrix, buffers.with_ones(self.inputs[0]).T, out.T)
-        if has_output(self.layer):
-            return partial(self.layer.output, x, out)
-        return lambda: _put(out, PLAIN.forward(self.layer, x, "layer"))
+        if not self.direct(has_output):
+            return lambda: _put(out, PLAIN.forward(self.layer, x, "layer"))
+        if type(self.layer).output is ReLU.output:
+            return partial(np.fmax, x, buffers.zeros(self.output), out)  # quicker than with the number 0
+        return partial(self.layer.output, x, out)
 
 
 class _Shortcut(_Call):
@@ -196,10 +205,21 @@ class _Backward(_Call):
         out, layer = buffers.of(self.output), self.layer
         if _slope_kind(self) is not None:
             return partial(np.multiply, g, out, out)  # where a slope step has written f'(x)
-        if has_gradients(layer):
-            return partial(layer.input_gradient, x, g, out)
-        kept = out, buffers.moved(self.parameter)
-        return lambda: _put(kept, _validate.sent_back(layer.backward(x, g), x))
+        if not self.direct(has_gradients):
+            kept = out, buffers.moved(self.parameter)
+            return lambda: _put(kept, _validate.sent_back(layer.backward(x, g), x))
+        if type(layer).input_gradient in MATRIX_PRODUCTS:
+            return _product(layer, g.T, out.T)
+        return partial(layer.input_gradient, x, g, out)
+
+
+# Gradients at the input that are `matrix_product(g, self.weight, out)`.
+MATRIX_PRODUCTS = (Affine.input_gradient, Projection.input_gradient)
+
+
+def _product(layer, g, out):
+    """That product for arrays already turned, as `np.dot` takes them: turning takes as long as a small product."""
+    return lambda: np.dot(layer.weight.T, g, out)
 
 
 class _Record(Plain):
@@ -242,7 +262,8 @@ class _Record(Plain):
     def stretches(self):
         """The calls of a few units at a time; a unit ends with its addition on the way back."""
         ends = [index + 1 for index, call in enumerate(self.calls) if isinstance(call, _Add)]
-        ends = [0, *ends[STRETCH - 1 : -1 : STRETCH], len(self.calls)]
+        units = min(STRETCH, max(SHORTEST, STATES // max(1, self.calls[0].inputs[0].nbytes)))
+        ends = [0, *ends[units - 1 : -1 : units], len(self.calls)]
         return (self.calls[start:end] for start, end in pairwise(ends))
 
 
@@ -281,7 +302,7 @@ class _Buffers:
     """Where each array of the recorded passes lies from now on."""
 
     def __init__(self):
-        self._places, self._with_ones, self._blocks, self._matrices = {}, {}, {}, {}
+        self._places, self._with_ones, self._blocks, self._scratch = {}, {}, {}, {}
         self._lent = set()
         self._kept = []  # an id is good while its object lives
 
@@ -341,13 +362,29 @@ class _Buffers:
             self.assign_with_ones(array, place)
         return block
 
-    def matrices(self, count, shape, dtype):
-        """Scratch for [W b] of as many layers, used again by every stretch."""
-        m, n = shape
-        kept = self._matrices.get((shape, dtype), ())
-        if len(kept) < count:
-            kept = self._matrices[shape, dtype] = np.empty((count, m, n + 1), dtype)
-        return kept[:count]
+    def matrices(self, count, weight):
+        """Scratch for [W b] of `count` layers with weights like this one."""
+        m, n = weight.shape
+        return self._shared("matrices", (count, m, n + 1), weight.dtype)
+
+    def turned(self, block):
+        """Scratch for a block (count, batch, n) with the rows one after the other in memory."""
+        return self._shared("turned", block.shape, block.dtype)
+
+    def _shared(self, purpose, shape, dtype):
+        """An array that every stretch uses anew."""
+        count, *rest = shape
+        name = purpose, *rest, dtype
+        if len(self._scratch.get(name, ())) < count:
+            self._scratch[name] = np.empty(shape, dtype)
+        return self._scratch[name][:count]
+
+    def zeros(self, array):
+        """Zeros, laid out like the array's buffer."""
+        name = "zeros", *_shapes(array)
+        if name not in self._scratch:
+            self._scratch[name] = np.zeros_like(self.of(array))
+        return self._scratch[name]
 
     def parameters(self, gradients, count, ride):
         """Rows for gradients of parameters of one shape, in `count` blocks; of pairs, pairs of blocks.
@@ -388,8 +425,7 @@ class _Buffers:
 
 def _empty(shape, dtype):
     """A new array (n,) or (batch, n), the latter with the batch innermost in memory."""
-    block = np.empty(shape[::-1], dtype)
-    return block.T
+    return np.empty(shape[::-1], dtype).T
 
 
 def _grouped(calls, kind, make):
@@ -404,7 +440,7 @@ def _grouped(calls, kind, make):
 def _matrix_kind(call):
     """What calls W x + b on a batch must share for their [W b] to be gathered together."""
     layer, x = call.layer, call.inputs[0]
-    if not isinstance(call, _Forward) or not has_output(layer) or getattr(type(layer), "output", None) is not Affine.output:
+    if not (isinstance(call, _Forward) and call.direct(has_output) and type(layer).output is Affine.output):
         return None
     if layer.bias is None or x.ndim != 2 or not x.dtype == layer.weight.dtype == layer.bias.dtype:
         return None
@@ -414,21 +450,25 @@ def _matrix_kind(call):
 def _matrix_steps(buffers, calls):
     """Gather [W b] of the layers of a stretch."""
     layers = [call.layer for call in calls]
-    block = buffers.matrices(len(calls), *_shapes(layers[0].weight))
+    block = buffers.matrices(len(calls), layers[0].weight)
     for call, matrix in zip(calls, block, strict=True):
         call.matrix = matrix
     return [partial(_gather, layers, block)]
 
 
 def _gather(layers, block):
+    """Write [W b] of each layer into its matrix."""
     rows = block.reshape(-1, block.shape[-1])
-    np.concatenate([layer.weight for layer in layers], out=rows[:, :-1])
-    np.concatenate([layer.bias for layer in layers], out=rows[:, -1])
+    try:
+        np.concatenate([layer.weight for layer in layers], out=rows[:, :-1], casting="no")
+        np.concatenate([layer.bias for layer in layers], out=rows[:, -1], casting="no")
+    except TypeError as error:
+        _validate.refuse("weight or bias", error, f"{block.dtype}, as when the workspace was made")
 
 
 def _parameter_kind(call):
     """What calls must share for their parameters' gradients to be computed together."""
-    if not isinstance(call, _Backward) or not has_gradients(call.layer) or call.parameter is None:
+    if not isinstance(call, _Backward) or not call.direct(has_gradients) or call.parameter is None:
         return None
     kind = type(call.layer) if call.layer.stackable else id(call)
     return kind, call.place, _shapes(call.inputs), _shapes(call.parameter)
@@ -445,23 +485,30 @@ def _parameter_steps(buffers, calls):
         blocks = [[block[:, None, :] for block in one] for one in blocks]
     outs = buffers.parameters([call.parameter for call in calls], len(blocks[0]), ride)
     if ride:
-        return [partial(matrix_gradient, *step) for step in zip(*blocks, outs)]
+        return [step for place in zip(*blocks, outs) for step in _matrix_gradient_steps(buffers, *place)]
     gradients = [call.layer.parameter_gradient for call in calls]
     return [partial(*step) for step in zip(gradients, *blocks, outs)]
 
 
+def _matrix_gradient_steps(buffers, x, g, out):
+    """gᵀ x for a stretch; OpenBLAS multiplies large matrices faster where the second has its rows in memory."""
+    if out[0].size <= TURNED:
+        return [partial(matrix_gradient, x, g, out)]
+    turned = buffers.turned(x)
+    return [partial(np.copyto, turned, x), partial(matrix_gradient, turned, g, out)]
+
+
 def _rides_back(call):
     """Whether the gradients of weight and bias come from one product."""
-    x, g = call.inputs
-    if type(call.layer).parameter_gradient is not Affine.parameter_gradient or x.ndim != 2:
+    if type(call.layer).parameter_gradient is not Affine.parameter_gradient:
         return False
-    return call.parameter[1] is not None and x.dtype == g.dtype
+    return call.inputs[0].ndim == 2 and call.parameter[1] is not None
 
 
 def _slope_kind(call):
     """What calls must share for their slopes to be computed together: the activation and the shape."""
     layer = call.layer
-    if not (isinstance(call, _Backward) and isinstance(layer, Elementwise) and has_gradients(layer)):
+    if not (isinstance(call, _Backward) and isinstance(layer, Elementwise) and call.direct(has_gradients)):
         return None
     if type(layer).input_gradient is not Elementwise.input_gradient:
         return None
