@@ -9,7 +9,8 @@ from sympy import Eq, Symbol, Tuple
 
 from resnotes import verify
 from resnotes.__main__ import main
-from resnotes.equations import EQUATIONS, METHODS, equalities
+from resnotes.claims import CLAIMS
+from resnotes.equations import EQUATIONS, METHODS, Equation, equalities
 from resnotes.symbolic.algebra import map_tree
 from resnotes.symbolic.quantities import D, J, g
 
@@ -155,6 +156,22 @@ def test_verify_names_what_fails_with_both_values(monkeypatch, capsys):
     assert "backward-g3  FAILED" in printed and "got" in printed and "want" in printed
     assert "failed: backward-g3" in printed
     assert "backward-g4  symbolic" in printed
+
+
+def test_verify_checks_an_equation_once_however_many_claims_rest_on_it(monkeypatch, capsys):
+    counted = []
+    check = Equation.check
+
+    def counting(self, expression=None):
+        counted.append(self.label)
+        return check(self, expression)
+
+    monkeypatch.setattr(Equation, "check", counting)
+    claim = next(name for name, claim in CLAIMS.items() if any(t.equation == "backward-g3" for t in claim.truths))
+    for _ in range(2):  # a second run checks anew
+        counted.clear()
+        assert main(["verify", "backward-g3", claim]) == 0
+        assert counted.count("backward-g3") == 1
 
 
 def test_verify_as_json(monkeypatch, capsys):

@@ -131,3 +131,33 @@ def test_which_reading_has_the_gradient_x_minus_p():
     np.testing.assert_array_equal(half_squared_error(x, p)[1], x - p)
     assert np.abs(softmax_cross_entropy(x, p)[1] - (x - p)).max() > 0.1
     assert np.abs(cross_entropy(x, p)[1] - (x - p)).max() > 0.1
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=lambda f: f.__name__)
+@pytest.mark.parametrize("x", [[1e30, 1.0], [3e38, 1.0], [1e-30, 1.0], [3e38, 3e38]])
+@pytest.mark.parametrize("p", [[1.0, 1e30], [3e38, 3e38], [3e38, 1.0]])
+def test_what_is_too_large_becomes_infinite_without_a_warning(loss, x, p):
+    x, p = np.array(x, np.float32), np.array(p, np.float32)
+    wide = loss(x.astype(np.float64), p.astype(np.float64))
+    with np.errstate(over="ignore"):
+        wanted = [np.float32(part) for part in wide]
+    try:
+        found = loss(x, p)
+    except ValueError as error:
+        assert "p: got entries too large" in str(error) and p.sum(dtype=np.float64) > np.finfo(np.float32).max
+        return
+    for got, want in zip(found, wanted, strict=True):
+        # A sum on its way may leave the format, whose terms cancel again: then infinite for a number.
+        close = np.isclose(got, want, rtol=1e-5) | np.isinf(got)
+        assert np.all(close) and not np.any(np.isnan(got))
+
+
+def test_the_squared_error_overflows_where_it_says():
+    x = np.array([1.8e19, 1.9e19], np.float32)
+    assert np.isfinite(half_squared_error(x[:1], [0.0])[0]) and half_squared_error(x[1:], [0.0])[0] == np.inf
+    assert half_squared_error(np.array([3e38], np.float32), [-3e38])[1][0] == np.inf
+
+
+def test_infinite_terms_of_both_signs_are_refused():
+    with pytest.raises(ValueError, match="p: got entries too large"):
+        cross_entropy(np.array([1e-30, 1e-30], np.float32), [3e38, -3e38])

@@ -5,12 +5,16 @@ read the loss; each function returns the loss beside its own gradient.
 
 All of them take a state of shape (n,) with a target of the same shape and return (float, (n,)), or a
 batch of shape (batch, n) and return ((batch,), (batch, n)). The gradient has the state's float format:
-float32 for float32, else float64.
+float32 for float32, else float64. What is too large for the format becomes infinite, without a warning;
+where that leaves no number at all (∞ - ∞, 0 · ∞), it is a `ValueError`.
 """
 
 import numpy as np
 
 from resnotes import _validate
+
+# Infinite results are results here, see above.
+OVERFLOWS = np.errstate(over="ignore", invalid="ignore")
 
 
 def _pair(x, p, name):
@@ -24,9 +28,13 @@ def _pair(x, p, name):
 
 
 def _result(loss, gradient):
+    if np.isnan(loss).any() or np.isnan(gradient).any():
+        wanted = f"targets whose sum and whose products with the terms of the loss fit {gradient.dtype}"
+        _validate.refuse("p", "entries too large for that", wanted)
     return (float(loss) if gradient.ndim == 1 else loss), gradient
 
 
+@OVERFLOWS
 def softmax_cross_entropy(logits, p):
     """Cross-entropy of softmax(logits) against p, E = -Σ_i p_i log softmax(x)_i.
 
@@ -54,8 +62,7 @@ def softmax_cross_entropy(logits, p):
     top = np.argmax(x, axis=-1, keepdims=True)
     # Half of max(x) - x: the whole may overflow, the half cannot.
     half_gap = np.take_along_axis(x, top, axis=-1) / 2 - x / 2
-    with np.errstate(over="ignore"):
-        e = np.exp(-2 * half_gap)
+    e = np.exp(-2 * half_gap)
     # With the largest entry's 1 kept apart, neither log nor 1 - softmax cancels.
     others = e.copy()
     np.put_along_axis(others, top, 0, axis=-1)
@@ -68,6 +75,7 @@ def softmax_cross_entropy(logits, p):
     return _result(loss, (p.sum(axis=-1, keepdims=True) - p) * softmax - p * complement)
 
 
+@OVERFLOWS
 def half_squared_error(x, p):
     """E = ½ ‖x - p‖², the reading whose gradient is x - p word for word.
 
@@ -78,6 +86,7 @@ def half_squared_error(x, p):
     Returns
     -------
     loss : float or ndarray, shape (batch,)
+        In float32 infinite from differences of about 1.8e19 on.
     gradient : ndarray, the shape of x
 
     Raises
@@ -90,6 +99,7 @@ def half_squared_error(x, p):
     return _result(np.sum(gradient**2, axis=-1) / 2, gradient)
 
 
+@OVERFLOWS
 def cross_entropy(x, p):
     """E = -Σ_i p_i log x_i, the notes' line taken literally; its gradient is -p / x.
 

@@ -714,7 +714,7 @@ class Claim:
         for truth in self.truths:
             comparisons += truth.check(relations(truth.stated), worlds)
             if truth.equation:
-                result = _registered(truth.equation)
+                result = registered(truth.equation)
                 worst, comparisons = max(worst, result.worst_error), comparisons + result.cases
         return CheckResult(worst, comparisons)
 
@@ -779,12 +779,17 @@ def _found_once(claim) -> list:
 _PASSED: dict = {}
 
 
-def _registered(label) -> CheckResult:
+def registered(label) -> CheckResult:
     """The registered equation's own check; several claims may rest on one, and it is run once."""
     entry = equations.EQUATIONS[label]
     if label not in _PASSED or _PASSED[label][0] is not entry:
         _PASSED[label] = (entry, entry.check())
     return _PASSED[label][1]
+
+
+def forget_passed() -> None:
+    """Let `registered` run each check anew."""
+    _PASSED.clear()
 
 
 def _gathered(parts) -> list[str]:
