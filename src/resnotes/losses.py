@@ -70,7 +70,7 @@ def softmax_cross_entropy(logits, p):
     softmax = e / (1 + rest)
     complement = 1 - softmax
     np.put_along_axis(complement, top, rest / (1 + rest), axis=-1)
-    loss = np.sum(2 * p * half_gap + p * np.log1p(rest), axis=-1)
+    loss = np.sum(2 * (p * half_gap) + p * np.log1p(rest), axis=-1)
     # (Σp) softmax - p, the two parts of p's own entry taken together.
     return _result(loss, (p.sum(axis=-1, keepdims=True) - p) * softmax - p * complement)
 
