@@ -1,6 +1,7 @@
 """Timing several ways of computing one thing in turns, after comparing their results."""
 
 import gc
+import math
 import statistics
 import time
 from collections.abc import Callable
@@ -26,6 +27,10 @@ class Case:
         entry: in float32 a ReLU's input close to 0 may fall on either side of it.)
     unchecked : tuple of str
         Ways whose results are of another kind (a limit that computes less).
+    seconds, rounds : float, int
+        At most so many rounds; none begins after so many seconds, but five are run in any case.
+    notes : dict
+        What else is known about the case.
     """
 
     size: dict
@@ -58,20 +63,38 @@ def differences(case):
     return found
 
 
+# A turn of a short way is many calls of it: at least this long, after one call that is not timed.
+TURN = 0.02
+
+
+def turn(way):
+    """Seconds of one call: of the first where that is long, else the mean of as many as a turn holds."""
+    began = time.perf_counter()
+    way()
+    first = time.perf_counter() - began
+    if first > TURN:
+        return first
+    calls = math.ceil(TURN / first)
+    began = time.perf_counter()
+    for _ in range(calls):
+        way()
+    return (time.perf_counter() - began) / calls
+
+
 def timed(case):
     """Seconds of each way in rounds that run all of them, the order turned by one each time."""
     names = list(case.ways)
     seconds = {name: [] for name in names}
     end = time.perf_counter() + case.seconds
+    gc.collect()
+    gc.freeze()  # what the libraries hold is not searched again in the turn of whoever allocates most
     for number in range(case.rounds):
-        turn = number % len(names)
-        for name in names[turn:] + names[:turn]:
-            gc.collect()
-            began = time.perf_counter()
-            case.ways[name]()
-            seconds[name].append(time.perf_counter() - began)
+        first = number % len(names)
+        for name in names[first:] + names[:first]:
+            seconds[name].append(turn(case.ways[name]))
         if time.perf_counter() > end and number >= 4:
             break
+    gc.unfreeze()
     return seconds
 
 

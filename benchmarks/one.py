@@ -45,20 +45,22 @@ def kernel():
     return sorted({f"{info['architecture']} (OpenBLAS {info['version']})" for info in libraries})
 
 
-MEMORY = {"chain": (16, 1000, "float64")}
+MEMORY_SIZES = ((16, 1000, "float64"), (64, 1000, "float64"))
 
 
 def memory_table(name):
     """Peak memory of each way, each in a fresh process, beyond what the libraries and the inputs take."""
     import subprocess  # noqa: PLC0415
 
-    size = MEMORY[name]
-    table = {}
-    for way in ("workspace", "network", "jax", "torch", "limit"):
-        command = [sys.executable, __file__, name, "--memory-of", way, *map(str, size)]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-        table[way] = json.loads(done.stdout.splitlines()[-1])
-    return {"size": dict(zip(("width", "depth", "dtype"), size, strict=True)), "bytes": table}
+    tables = []
+    for size in MEMORY_SIZES:
+        table = {}
+        for way in ("workspace", "network", "jax", "torch", "limit"):
+            command = [sys.executable, __file__, name, "--memory-of", way, *map(str, size)]
+            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+            table[way] = json.loads(done.stdout.splitlines()[-1])
+        tables.append({"size": dict(zip(("width", "depth", "dtype"), size, strict=True)), "bytes": table})
+    return tables
 
 
 def peak(module, way, width, depth, dtype):

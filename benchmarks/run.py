@@ -13,7 +13,9 @@ import json
 import os
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from machine import described
@@ -23,6 +25,7 @@ HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results.json"
 OLD_KERNEL = "Haswell"
 ON_BLAS = ("chain", "jacobian")
+MEMORY = ("chain",)
 
 
 def environment(threads, kernel):
@@ -42,7 +45,11 @@ def child(arguments, threads, kernel):
     with subprocess.Popen(command, env=environment(threads, kernel), stdout=subprocess.PIPE, text=True, cwd=HERE) as run:
         yield from map(json.loads, run.stdout)
     if run.returncode:
-        raise SystemExit(f"{' '.join(arguments)}: ended with status {run.returncode}")
+        raise ChildFailed(f"{' '.join(arguments)}, {threads} thread(s), {kernel or 'free'}: status {run.returncode}")
+
+
+class ChildFailed(RuntimeError):
+    """A workload that came to no end."""
 
 
 def configurations(name):
@@ -52,21 +59,42 @@ def configurations(name):
     return [*free, (1, OLD_KERNEL)] if name in ON_BLAS else free
 
 
-def merge(name, run, case):
-    """Put one case beside what is known; the same size in the same configuration is replaced."""
+def merge(name, **found):
+    """Put a run, which replaces the one of the same configuration, or peak memory beside what is known."""
     results = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {"workloads": {}}
     results["machine"] = described()
-    runs = results["workloads"].setdefault(name, {"runs": []})["runs"]
-    same = [old for old in runs if (old["threads"], old["pinned"]) == (run["threads"], run["pinned"])]
-    cases = [old for one in same for old in one.get("cases", ()) if case and old["size"] != case["size"]]
-    runs[:] = [old for old in runs if old not in same] + [run | ({"cases": [*cases, case]} if case else {})]
-    runs.sort(key=lambda one: (one["pinned"] or "", one["threads"]))
+    entry = results["workloads"].setdefault(name, {"runs": []})
+    if "run" in found:
+        run = found.pop("run")
+        others = [old for old in entry["runs"] if (old["threads"], old["pinned"]) != (run["threads"], run["pinned"])]
+        entry["runs"] = sorted([*others, run], key=lambda one: (one["pinned"] or "", one["threads"]))
+    entry |= found
     write(results)
 
 
 def write(results):
     results["workloads"] = {key: results["workloads"][key] for key in NAMES if key in results["workloads"]}
     RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n", "utf-8")
+
+
+def measure(name, threads, kernel):
+    """One configuration of a workload; it is stored when it is complete."""
+    print(f"{name}: {threads} thread(s), kernel {kernel or 'free'}", flush=True)
+    began = datetime.now(UTC)
+    run = {"threads": threads, "pinned": kernel, "load_before": round(os.getloadavg()[0], 2)}
+    run["when"] = began.strftime("%Y-%m-%d %H:%M")
+    for found in child([name], threads, kernel):
+        case = found.pop("case", None)
+        run |= found
+        if case:
+            run.setdefault("cases", []).append(case)
+    run["took"] = round((datetime.now(UTC) - began).total_seconds())
+    merge(name, run=run)
+
+
+def measure_memory(name):
+    print(f"{name}: peak memory", flush=True)
+    merge(name, memory=next(child([name, "--memory"], 1, None))["memory"])
 
 
 def main():
@@ -77,27 +105,28 @@ def main():
     parser.add_argument("--pinned", action="store_true", help="only the pinned kernel")
     parser.add_argument("--memory", action="store_true", help="peak memory alone")
     options = parser.parse_args()
-    for name in options.names or NAMES:
+    for name in options.names:
         if name not in NAMES:
             parser.error(f"{name}: want one of {', '.join(NAMES)}")
-        for threads, kernel in configurations(name):
-            skip = (options.free and kernel) or (options.pinned and not kernel)
-            if skip or (options.threads and threads != options.threads):
-                continue
-            load = os.getloadavg()[0]
-            print(f"{name}: {threads} thread(s), kernel {kernel or 'free'}", flush=True)
-            run = {"threads": threads, "pinned": kernel, "load_before": round(load, 2)}
-            for found in child([name] + ["--memory"] * options.memory, threads, kernel):
-                if options.memory:
-                    results = json.loads(RESULTS.read_text("utf-8"))
-                    results["workloads"][name]["memory"] = found["memory"]
-                    write(results)
-                else:
-                    run["when"] = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
-                    case = found.pop("case", None)
-                    merge(name, run | found, case)
-            if options.memory:
-                break
+    failed, began = [], time.monotonic()
+    for name in options.names or NAMES:
+        tasks = [] if options.memory else [
+            partial(measure, name, threads, kernel)
+            for threads, kernel in configurations(name)
+            if not (options.free and kernel) and not (options.pinned and not kernel)
+            and options.threads in (None, threads)
+        ]
+        if name in MEMORY and not (options.free or options.pinned or options.threads):
+            tasks.append(partial(measure_memory, name))
+        for task in tasks:
+            try:
+                task()
+            except ChildFailed as error:
+                print(error, file=sys.stderr)
+                failed.append(str(error))
+    print(f"took {(time.monotonic() - began) / 60:.1f} minutes")
+    if failed:
+        raise SystemExit("\n".join(["these failed, and their old figures stay:", *failed]))
 
 
 if __name__ == "__main__":

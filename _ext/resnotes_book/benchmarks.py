@@ -20,15 +20,16 @@ TITLES = {
 TEXTS = {
     "chain": "Units x + W₂ relu(W₁ x + b₁) + b₂, a batch of 64, the gradients of all states and all parameters. "
              "`workspace` is `resnotes.workspace.Workspace`, `network` is `Network.forward` and `Network.backward` in "
-             "new arrays. `jax` is compiled, `torch` eager. The limit is the six matrix products of each unit.",
+             "new arrays. `jax` is compiled, `torch` eager. The limit is the six matrix products of each unit, their "
+             "results kept, laid out so that none has to turn a matrix.",
     "jacobian": "At one input, of units x + W₂ tanh(W₁ x + b₁) + b₂. The limit is two matrix products a unit.",
     "paths": "Width 4. All paths one by one end where 2ⁿ does. `jax` is the same recursion, compiled, on arrays of full "
              "length; it includes the forward pass. No transform is used: the sums are exact to rounding, part by part.",
     "sweeps": "The scalar chain at 1000 depths, and the norm of the gradient at every unit of a chain of width 16.",
-    "symbolic": "The gradient of a chain in SymPy, by the package's ordered product and by `sympy.diff` of the composed "
-                "expression. Multiplied out, both have 2ⁿ terms; the package stops at 16 units and says why.",
-    "training": "An epoch of plain gradient descent, 22 batches of 64, width 32, the losses' gradients included. "
-                "One network; 25 networks one after the other take 25 times as long.",
+    "symbolic": "The gradient of a chain in SymPy, by the form that each chapter derives and by `sympy.diff` of the composed "
+                "expression. Both are compared with numbers in them first.",
+    "training": "An epoch of plain gradient descent of all networks, 22 batches of 64, width 32, the losses' gradients "
+                "included, one network after the other. `jax, vmap` takes all networks in one compiled step.",
 }
 # What was aimed at on one thread with OpenBLAS's own kernel: text, workload, way, sizes, and the ratio wanted.
 TARGETS = (
@@ -74,7 +75,7 @@ def quietness(run):
 
 
 def size_text(size):
-    return ", ".join(f"{key} {value}" if key not in ("dtype", "workload") else str(value) for key, value in size.items())
+    return ", ".join(f"{key} {value}" if key not in ("dtype", "workload", "chapter") else str(value) for key, value in size.items())
 
 
 def plain_run(entry):
@@ -110,7 +111,7 @@ def slower(workloads):
 
 
 # Ways of ours beside the first.
-OWN = ("network", "forward and jacobian", "forward and by length")
+OWN = ("network", "forward and jacobian", "forward and by length", "ours, multiplied out")
 
 
 def targets(workloads):
@@ -128,7 +129,8 @@ def targets(workloads):
         if run:
             median = max(case["ways"][way]["seconds"]["median"] for case in matching(run, sizes))
             rows.append(f"| {text} | {seconds(median)} | {'met' if median <= wanted else '**not met**'} |")
-    return ["| Aim, on one thread | Measured | Verdict |", "| --- | --- | --- |", *rows]
+    kernels = sorted({name for entry in workloads.values() if plain_run(entry) for name in plain_run(entry).get("kernel", ())})
+    return [f"| Aim, on one thread, {' and '.join(kernels)} | Measured | Verdict |", "| --- | --- | --- |", *rows]
 
 
 def table(run):
@@ -169,7 +171,8 @@ def picture(draw, title, alt):
 
 
 STYLES = {"workspace": "o-", "network": "v:", "jax": "s--", "torch": "^-.", "limit": "k:", "by length": "o-",
-          "one by one": "^-.", "ours, not multiplied out": "o-", "sympy.diff": "^-.", "autograd": "D:"}
+          "one by one": "^-.", "ours, not multiplied out": "o-", "sympy.diff": "^-.", "ours, multiplied out": "v:",
+          "autograd": "D:"}
 
 
 def growth(run, over, sizes, title, xlabel, ways):
@@ -212,16 +215,33 @@ def plots(name, run):
     if name == "paths":
         return growth(run, "depth", {}, "Jacobian by path length", "units", ("by length", "jax", "one by one"))
     if name == "symbolic":
-        return growth(run, "depth", {}, "Gradient of a chain in SymPy", "units", ("ours, not multiplied out", "sympy.diff"))
+        return growth(run, "depth", {"chapter": "unrolled"}, "Gradient of a chain in SymPy", "units",
+                      ("ours, not multiplied out", "ours, multiplied out", "sympy.diff")) + counted(run)
     return []
 
 
+def counted(run):
+    """How the derivations grow, in operations, and what is said where one is not written out."""
+    lines = ["| Derivation | operations, ours | `sympy.diff` |", "| --- | --- | --- |"]
+    for chapter in dict.fromkeys(case["size"]["chapter"] for case in run["cases"]):
+        cases = matching(run, {"chapter": chapter})
+        columns = []
+        for way in ("ours, not multiplied out", "sympy.diff"):
+            grown = [case for case in cases if way in case["operations"]]
+            columns.append(", ".join(f"{case['operations'][way]} at {case['size']['depth']}" for case in (*grown[2:9:3], *grown[9:][-1:])))
+        lines.append(f"| {chapter} | {' | '.join(columns)} |")
+    return [*lines, "", "Multiplied out, a form has 2ⁿ terms. Beyond 16 units the package refuses: "
+            f"`{run['cases'][0]['refusal']}`.", ""]
+
+
 def memory(entry):
-    if "memory" not in entry:
-        return []
-    size, used = entry["memory"]["size"], entry["memory"]["bytes"]
-    amounts = ", ".join(f"{way} {value / 2**20:.0f} MiB" for way, value in sorted(used.items(), key=lambda item: item[1]))
-    return ["", f"Peak memory at {size_text(size)}, each way in a fresh process, setting up and compiling included: {amounts}."]
+    lines = []
+    for table in entry.get("memory", ()):
+        used = sorted(table["bytes"].items(), key=lambda item: item[1])
+        amounts = ", ".join(f"{way} {value / 2**20:.0f} MiB" for way, value in used)
+        lines += ["", f"Peak memory at {size_text(table['size'])}, one thread, each way in a process of its own, setting up "
+                  f"and compiling included: {amounts}."]
+    return lines
 
 
 def verify_section(run):
@@ -251,7 +271,7 @@ def with_order(results):
             for case in run.get("cases", ()):
                 first = [way for way in ("workspace", "jacobian", "by length", "power_sweep", "gradient_norms",
                                          "ours, not multiplied out") if way in case["ways"]]
-                case["order"] = first + [way for way in (*OWN, "jax", "torch", "autograd", "one by one", "sympy.diff",
+                case["order"] = first + [way for way in (*OWN, "jax", "jax, vmap", "torch", "autograd", "one by one", "sympy.diff",
                                                          "exact, a 200th", "limit") if way in case["ways"]]
     return results
 

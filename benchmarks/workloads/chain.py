@@ -51,23 +51,26 @@ def with_torch(units, x, g):
 
 
 def limit(units, x, g):
-    """The same matrix products with their results kept, in the fastest way NumPy has; nothing else."""
+    """The same matrix products with their results kept, in the fastest way NumPy has; nothing else.
+
+    States lie with the batch innermost and gradients with it outermost, so that no product has to turn a matrix.
+    """
     depth, (batch, n) = len(units), x.shape
-    r, F, sent_r, sent_x = (np.zeros((depth, n, batch), x.dtype) for _ in range(4))
+    r, F = np.zeros((2, depth, n, batch), x.dtype)
+    sent_r, sent_x = np.zeros((2, depth, batch, n), x.dtype)
     weights = np.empty((2, depth, n, n), x.dtype)
-    x, g = np.ascontiguousarray(x.T), np.ascontiguousarray(g.T)
-    ways = [(W1, W2, W1.T, W2.T) for W1, _, W2, _ in units]
-    places = list(zip(r, F, sent_r, sent_x, strict=True))
+    x = np.ascontiguousarray(x.T)
+    places = list(zip(units, r, F, sent_r, sent_x, strict=True))
 
     def run():
-        for (W1, W2, _, _), (a, b, _, _) in zip(ways, places, strict=True):
+        for (W1, _, W2, _), a, b, _, _ in places:
             np.dot(W1, x, out=a)
             np.dot(W2, a, out=b)
-        for (_, _, W1, W2), (_, _, a, b) in zip(reversed(ways), reversed(places), strict=True):
-            np.dot(W2, g, out=a)
-            np.dot(W1, a, out=b)
-        np.matmul(sent_r, r.swapaxes(1, 2), out=weights[0])
-        np.matmul(sent_x, F.swapaxes(1, 2), out=weights[1])
+        for (W1, _, W2, _), _, _, a, b in reversed(places):
+            np.dot(g, W2, out=a)
+            np.dot(a, W1, out=b)
+        np.matmul(sent_r.swapaxes(1, 2), r.swapaxes(1, 2), out=weights[0])
+        np.matmul(sent_x.swapaxes(1, 2), F.swapaxes(1, 2), out=weights[1])
 
     return run
 

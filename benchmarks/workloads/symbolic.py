@@ -1,41 +1,91 @@
-"""The gradient of a chain of units: derived line by line, and by SymPy's `diff` of the composed expression."""
+"""Gradients of a chain of units: each chapter's derived form, and SymPy's `diff` of the composed expression."""
 
+import numpy as np
 import sympy
 from measure import Case
 
-from resnotes.symbolic.algebra import L, l, unroll
-from resnotes.symbolic.backward import jacobian_product
+from resnotes.symbolic import backward, merge, scaling, unrolled
+from resnotes.symbolic.algebra import LARGEST_EXPANSION, L, evaluate, expanded, l, unroll
 
-COMPOSED = 9
+COMPOSED, IN_A_NOTEBOOK = 9, 12
+NAMES = {"J": "F", "H": "H", "D": "f", "lambda": "lambda"}
+
+# Chapter -> what it derives, from unit l to unit L, and the step x -> x_{i+1} that SymPy composes instead.
+FORMS = {
+    "backward pass": (backward.jacobian_product(), lambda x, H, F, f, scale: f(H(x) + F(x))),
+    "unrolled": (1 + unrolled.term, lambda x, H, F, f, scale: x + F(x)),
+    "unrolled, any shortcut": (unrolled.direct + unrolled.others, lambda x, H, F, f, scale: f(H(x) + F(x))),
+    "scaled": (scaling.two_terms(), lambda x, H, F, f, scale: scale * x + F(x)),
+    "merge": (merge.chain_jacobian(L - 1), lambda x, H, F, f, scale: F(x)),
+}
+X = sympy.Symbol("x")
 
 
-def composed(depth):
-    """d x_L / d x_0 for x_{l+1} = x_l + F_l(x_l), composed and differentiated."""
-    x = sympy.Symbol("x")
-    state = x
+def composed(step, depth):
+    """d x_L / d x_0, by SymPy."""
+    state = X
     for index in range(depth):
-        state = state + sympy.Function(f"F_{index}")(state)
-    return sympy.diff(state, x)
+        functions = (sympy.Function(f"{name}_{index}") for name in "HFf")
+        state = step(state, *functions, sympy.Symbol(f"lambda_{index}"))
+    return sympy.diff(state, X)
+
+
+def value_of_ours(expression):
+    """With a number for every factor."""
+    return float(evaluate(expression, lambda node: number(node.name, int(node.indices[0])) if node.args else float(node), np.eye))
+
+
+def value_of_composed(step, depth):
+    """The same, by maps that multiply by those numbers."""
+    state = X
+    for index in range(depth):
+        maps = (lambda y, name=name, index=index: number(name, index) * y for name in "HJD")
+        state = step(state, *maps, number("lambda", index))
+    return float(sympy.diff(state, X))
+
+
+def number(name, index):
+    return 1 + ("HJD".find(name) + 2) / (10 + index)
+
+
+def refusal():
+    """What is said where an expansion would grow beyond all use."""
+    try:
+        expanded(unroll(unrolled.product(), {l: 0, L: LARGEST_EXPANSION + 1}))
+    except ValueError as error:
+        return str(error)
+    raise ValueError(f"depth: {LARGEST_EXPANSION + 1} units were multiplied out, wanted a refusal")
+
+
+def case(chapter, depth):
+    form, step = FORMS[chapter]
+
+    def ours():
+        sympy.core.cache.clear_cache()
+        return unroll(form, {l: 0, L: depth})
+
+    def theirs():
+        sympy.core.cache.clear_cache()
+        return composed(step, depth)
+
+    def multiplied_out():
+        sympy.core.cache.clear_cache()
+        return expanded(unroll(unrolled.product(), {l: 0, L: depth}))
+
+    got, want = value_of_ours(ours()), value_of_composed(step, depth)
+    if not abs(got - want) <= 1e-9 * abs(want):
+        raise ValueError(f"{chapter}: got {got} at depth {depth}, SymPy's composed chain has {want}")
+    ways = {"ours, not multiplied out": ours}
+    if depth <= COMPOSED:
+        ways["sympy.diff"] = theirs
+    if chapter == "unrolled" and depth <= IN_A_NOTEBOOK:
+        ways["ours, multiplied out"] = multiplied_out
+    counted = {name: int(way().count_ops()) for name, way in ways.items()}
+    return Case({"chapter": chapter, "depth": depth}, ways, unchecked=tuple(ways), values=lambda name, r: [], rounds=5,
+                seconds=0.4, notes={"operations": counted, "refusal": refusal()})
 
 
 def cases(threads):
-    for depth in (*range(1, COMPOSED + 1), 16, 32, 64):
-        def ours(depth=depth):
-            sympy.core.cache.clear_cache()
-            return unroll(jacobian_product(), {l: 0, L: depth})
-
-        def theirs(depth=depth):
-            sympy.core.cache.clear_cache()
-            return composed(depth)
-
-        ways = {"ours, not multiplied out": ours}
-        if depth <= COMPOSED:
-            ways["sympy.diff"] = theirs
-        counted = {name: int(way().count_ops()) for name, way in ways.items()}
-        # At depth 3 and below both are multiplied out and have as many terms as there are paths.
-        if depth <= 3:
-            terms = [len(sympy.Add.make_args(sympy.expand(way()))) for way in ways.values()]
-            if len(set(terms)) != 1 or terms[0] != 2**depth:
-                raise ValueError(f"terms: got {terms} at depth {depth}, wanted {2**depth} from both")
-        yield Case({"depth": depth}, ways, unchecked=tuple(ways), values=lambda name, r: [], rounds=5,
-                   seconds=20, notes={"operations": counted})
+    for chapter in FORMS:
+        for depth in (*range(1, COMPOSED + 1), IN_A_NOTEBOOK, 16, 32, 64):
+            yield case(chapter, depth)

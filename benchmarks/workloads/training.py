@@ -1,4 +1,4 @@
-"""An epoch of plain gradient descent: the public API in a loop, against PyTorch and JAX."""
+"""An epoch of plain gradient descent of several networks: the public API in a loop, against PyTorch and JAX."""
 
 import jax
 import numpy as np
@@ -12,6 +12,7 @@ from resnotes.workspace import Workspace
 from .common import network, parameters, stacked, tensors
 
 WIDTH, BATCH, STEPS, RATE = 32, 64, 22, 1e-3  # 22 batches of 64: as many images as scikit-learn's digits
+NETWORKS = {1: 25, 2: 5}  # by number of threads
 
 
 def batches():
@@ -64,8 +65,8 @@ def with_torch(units, xs, ps):
     return epoch
 
 
-def with_jax(units, xs, ps):
-    start = stacked(units)
+def jax_functions():
+    """One step of the parameters, and the network's output."""
 
     def run(parts, x):
         def unit(state, part):
@@ -74,26 +75,49 @@ def with_jax(units, xs, ps):
 
         return jax.lax.scan(unit, x, parts)[0]
 
-    @jax.jit
     def step(parts, x, p):
         gradients = jax.grad(lambda parts: -(p * jax.nn.log_softmax(run(parts, x))).sum())(parts)
         return tuple(a - RATE * g for a, g in zip(parts, gradients, strict=True))
 
-    run_once = jax.jit(run)
+    return step, run
 
+
+def jax_epoch(step, run, start, xs, ps):
     def epoch():
         parts = start
         for x, p in zip(xs, ps, strict=True):
             parts = step(parts, x, p)
-        return jax.block_until_ready(run_once(parts, xs[0]))
+        return jax.block_until_ready(run(parts, xs[0]))
 
     return epoch
+
+
+def with_jax(networks, xs, ps):
+    """One network after the other, compiled once."""
+    step, run = map(jax.jit, jax_functions())
+    return one_by_one([jax_epoch(step, run, stacked(units), xs, ps) for units in networks])
+
+
+def with_vmap(networks, xs, ps):
+    """All networks in one compiled step."""
+    step, run = (jax.jit(jax.vmap(f, in_axes=(0, *rest))) for f, rest in zip(jax_functions(), ((None, None), (None,))))
+    start = tuple(jax.numpy.stack(parts) for parts in zip(*map(stacked, networks), strict=True))
+    return jax_epoch(step, run, start, xs, ps)
+
+
+def one_by_one(epochs):
+    return lambda: np.stack([epoch() for epoch in epochs])
 
 
 def cases(threads):
     xs, ps = batches()
     for depth in (16, 54, 100):
-        units = parameters(WIDTH, depth, "float64")
-        ways = {"workspace": ours(units, xs, ps), "torch": with_torch(units, xs, ps), "jax": with_jax(units, xs, ps)}
-        size = {"width": WIDTH, "depth": depth, "batch": BATCH, "steps": STEPS, "dtype": "float64"}
-        yield Case(size, ways, tolerance=1e-7, seconds=8, rounds=7)
+        networks = [parameters(WIDTH, depth, "float64", seed) for seed in range(NETWORKS[threads])]
+        ways = {
+            "workspace": one_by_one([ours(units, xs, ps) for units in networks]),
+            "torch": one_by_one([with_torch(units, xs, ps) for units in networks]),
+            "jax": with_jax(networks, xs, ps),
+            "jax, vmap": with_vmap(networks, xs, ps),
+        }
+        size = {"width": WIDTH, "depth": depth, "networks": len(networks), "batch": BATCH, "steps": STEPS, "dtype": "float64"}
+        yield Case(size, ways, tolerance=1e-7, seconds=8, rounds=5)
