@@ -136,6 +136,37 @@ def test_every_exercise_has_a_worked_solution_that_says_the_answer():
                     assert words in solved[label], (label, words)
 
 
+# Written in words: "half", "as large as the one at the top".
+IN_WORDS = {("ex-forward-contraction", 0.5), ("ex-init-top", 1.0)}
+PART = r"(?:\{(\d+)\}|(\d))"
+FRACTION = re.compile(rf"\\frac{PART}{PART}")
+NUMBERS = re.compile(r"([-−]?)(\d+(?:\.\d+)?)(?:([/^])\{?(-?\d+)\}?)?")
+
+
+def numbers_in(latex):
+    """The numbers written in a piece of a solution: decimals, fractions, powers."""
+    plain = FRACTION.sub(lambda match: "/".join(filter(None, match.groups())), latex.replace("{,}", ""))
+    found = []
+    for sign, first, operation, second in NUMBERS.findall(plain):
+        size = float(first) / float(second) if operation == "/" else float(first) ** int(second or 1)
+        found.append(-size if sign else size)
+    return found
+
+
+def test_numbers_are_read_as_they_are_written():
+    assert numbers_in(r"$-2 < r$, \frac{1188}{65}, \frac5{16}, \frac12") == [-2, 1188 / 65, 5 / 16, 1 / 2]
+    assert numbers_in(r"10^{-4}, 2^{25}, 13{,}800 and 0.75.") == [1e-4, 2**25, 13800, 0.75]
+
+
+@pytest.mark.parametrize(("label", "ask"), [pair for pair in ASKS if isinstance(pair[1], Number)])
+def test_the_numbers_of_worked_solutions_are_the_computed_ones(label, ask):
+    """To three digits, or as many as the solution gives."""
+    if (label, round(ask.truth, 12)) in IN_WORDS:
+        return
+    written = [one for words in EXERCISES[label].solution for one in numbers_in(words)]
+    assert any(abs(one - ask.truth) <= 5e-3 * abs(ask.truth) for one in written), (written, ask.truth)
+
+
 @pytest.mark.parametrize(("label", "ask"), ASKS, ids=[label for label, _ in ASKS])
 def test_right_answers_mistakes_and_nonsense(label, ask):
     if isinstance(ask, Choice):
