@@ -11,6 +11,9 @@ from matplotlib.ticker import MaxNLocator
 
 #: Okabe and Ito's palette: told apart by colour-blind readers, and dark enough on white.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#007a5a", "#595959"
+PURPLE, OCHRE = "#8a2be2", "#b8860b"
+#: All colours of lines; on a dark page they are turned over, and the tests ask that they stay apart.
+LINES = (BLUE, ORANGE, GREEN, GREY, PURPLE, OCHRE)
 
 
 def _axes(width=7.0, height=3.2):
@@ -222,8 +225,8 @@ def spreads(series, xlabel, ylabel, log=False, marks=()):
     """
     # Narrow on purpose: on a telephone the numbers must still be read.
     figure, axes = _axes(width=5.4, height=4.2)
-    styles = [(BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", ":"), (GREY, "D", "-."), ("#8a2be2", "v", "-"),
-              ("#b8860b", "P", "--")]
+    styles = [(BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", ":"), (GREY, "D", "-."), (PURPLE, "v", "-"),
+              (OCHRE, "P", "--")]
     for (name, (x, low, middle, high)), (colour, marker, line) in zip(series.items(), styles, strict=False):
         axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
         axes.plot(x, middle, color=colour, marker=marker, linestyle=line, markersize=5,

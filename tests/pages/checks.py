@@ -88,6 +88,12 @@ def formulas(watched, expected):
             count: shown.length,
             errors: [...article.querySelectorAll(".katex-error")].map((element) => element.textContent),
             silent: [...shown].filter((formula) => !formula.querySelector(".katex-mathml math")).length,
+            hidden: [...shown].filter((formula) => {
+              const math = formula.querySelector("math");
+              const style = math && getComputedStyle(math);
+              return math && (math.closest("[aria-hidden='true'], [hidden]") ||
+                style.display === "none" || style.visibility === "hidden");
+            }).length,
             unset: [...shown].filter((formula) => !formula.querySelector(".katex-html")?.textContent).length,
             fonts: [...document.fonts].filter((font) => font.status === "error").map((font) => font.family),
             text: text.textContent,
@@ -101,12 +107,14 @@ def formulas(watched, expected):
     found += [f"font did not load: {family}" for family in seen["fonts"]]
     if seen["silent"] or seen["unset"]:
         found.append(f"{seen['silent']} formulas without MathML, {seen['unset']} without a drawn form")
+    if seen["hidden"]:
+        found.append(f"{seen['hidden']} formulas whose MathML is hidden from screen readers")
     found += [f"shows raw TeX or a raw role: {match}" for match in RAW_TEX.findall(seen["text"])]
     return found
 
 
 def overflow(watched):
-    """A page that scrolls sideways; boxes that do out of the keyboard's reach, or take focus in vain."""
+    """A page that scrolls sideways; boxes that scroll out of the keyboard's reach, or take focus in vain."""
     seen = watched.page.evaluate(
         """() => {
           const name = (element) =>
@@ -114,7 +122,12 @@ def overflow(watched):
           const scrolls = (element) =>
             ["auto", "scroll"].includes(getComputedStyle(element).overflowX) &&
             element.scrollWidth > element.clientWidth + 1 && element.checkVisibility();
+          const scrollsDown = (element) =>
+            ["auto", "scroll"].includes(getComputedStyle(element).overflowY) &&
+            element.scrollHeight > element.clientHeight + 1 && element.checkVisibility();
           const boxes = [...document.body.querySelectorAll("*")].filter(scrolls);
+          const columns = [...document.body.querySelectorAll("*")].filter(scrollsDown);
+          const outOfReach = (box) => box.tabIndex < 0 && !box.querySelector("a, button, input, [tabindex='0']");
           const width = document.documentElement.clientWidth;
           return {
             page: document.documentElement.scrollWidth - width,
@@ -122,9 +135,8 @@ def overflow(watched):
               .filter((element) => element.getBoundingClientRect().right > width + 1)
               .filter((element) => !boxes.some((box) => box.contains(element)))
               .slice(0, 3).map(name),
-            unreachable: boxes
-              .filter((box) => box.tabIndex < 0 && !box.querySelector("a, button, input, [tabindex='0']"))
-              .map(name),
+            unreachable: boxes.filter(outOfReach).map(name),
+            low: columns.filter(outOfReach).map(name),
             needless: [...document.querySelectorAll(".katex-display[tabindex='0']")]
               .filter((box) => box.checkVisibility() && !scrolls(box)).map(name),
           };
@@ -134,8 +146,19 @@ def overflow(watched):
     if seen["page"] > 0:
         found.append(f"scrolls sideways by {seen['page']} px; wide: {', '.join(seen['wide'])}")
     found += [f"scrolls sideways, out of the keyboard's reach: {box}" for box in seen["unreachable"]]
+    found += [f"scrolls down, out of the keyboard's reach: {box}" for box in seen["low"]]
     found += [f"takes the focus without scrolling: {box}" for box in seen["needless"]]
     return found
+
+
+def wide_tables(watched):
+    """Tables that scroll sideways: on a wide screen none need to."""
+    seen = watched.page.evaluate(
+        """() => [...document.querySelectorAll("article table")]
+          .filter((table) => table.parentElement.scrollWidth > table.parentElement.clientWidth + 1)
+          .map((table) => table.textContent.replace(/\\s+/g, " ").trim().slice(0, 60))"""
+    )
+    return [f"a table that scrolls sideways: {table}" for table in seen]
 
 
 def images(watched):

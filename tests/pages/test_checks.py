@@ -66,6 +66,8 @@ def test_a_complaint_is_seen(watched, site, body, said):
     [
         (GOOD_FORMULA, 2, "its source has 2"),
         (GOOD_FORMULA.replace("<math><mi>x</mi></math>", ""), 1, "without MathML"),
+        (GOOD_FORMULA.replace('class="katex-mathml"', 'class="katex-mathml" aria-hidden="true"'), 1, "hidden from screen"),
+        (GOOD_FORMULA.replace("<math>", '<math style="display: none">'), 1, "hidden from screen"),
         (GOOD_FORMULA.replace('aria-hidden="true">x', 'aria-hidden="true">'), 1, "without a drawn form"),
         ('<span class="katex-error">\\fraq</span>', 0, "formula not set"),
         ("<p>let $x_1 + y$ be</p>", 0, "raw TeX"),
@@ -90,7 +92,8 @@ def test_a_font_that_does_not_load_is_seen(watched, site):
     ("body", "said"),
     [
         (WIDE, "scrolls sideways by"),
-        (f'<div style="overflow-x: auto">{WIDE}</div>', "out of the keyboard's reach"),
+        (f'<div style="overflow-x: auto">{WIDE}</div>', "sideways, out of the keyboard's reach"),
+        (f'<div style="overflow-y: auto; height: 2em">{"<p>line</p>" * 9}</div>', "down, out of the keyboard's reach"),
         (
             GOOD_FORMULA.replace('"katex-display"', '"katex-display" tabindex="0"'),
             "takes the focus without scrolling",
@@ -100,6 +103,13 @@ def test_a_font_that_does_not_load_is_seen(watched, site):
 def test_an_overflow_is_seen(watched, site, body, said):
     show(watched, site, body, width=375)
     assert any(said in finding for finding in checks.overflow(watched))
+
+
+@pytest.mark.parametrize(("columns", "found"), [(5, []), (99, ["a table that scrolls sideways: " + "number" * 10])])
+def test_a_table_that_scrolls_is_seen(watched, site, columns, found):
+    cells = "<td>number</td>" * columns
+    show(watched, site, f'<div style="overflow-x: auto" tabindex="0"><table><tr>{cells}</tr></table></div>')
+    assert checks.wide_tables(watched) == found
 
 
 def test_a_box_that_scrolls_by_keyboard_passes(watched, site):

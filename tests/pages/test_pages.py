@@ -1,16 +1,21 @@
 """Every page of the built book, in a browser that cannot reach any other host."""
 
+import colorsys
+import io
 import json
 import os
 import subprocess
 import sys
+from itertools import combinations
 from pathlib import Path
 from urllib.parse import urljoin
 
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
+from PIL import Image
 
+from resnotes import figures
 from tools.book import ROOT
 
 from . import checks
@@ -49,6 +54,8 @@ def test_page_on_http(book, book_url, watched, page):
         for width, scheme in LOOKS:
             watched.look(width, scheme)
             findings += [f"{width} px, {scheme}: {finding}" for finding in check(watched)]
+            if width == 1280 and check is checks.overflow:
+                findings += checks.wide_tables(watched)
     no(findings + checks.outside_requests(watched, book_url) + checks.complaints(watched))
 
 
@@ -223,6 +230,54 @@ def test_outputs_have_no_light_box_in_dark_mode(book, watched):
     watched.open((book / page).as_uri(), scheme="dark")
     ground = "getComputedStyle(document.querySelector('.cell_output .text_html')).backgroundColor"
     assert watched.page.evaluate(ground) == "rgba(0, 0, 0, 0)"
+
+
+SWATCHES = """(colours) => {
+  const canvas = Object.assign(document.createElement("canvas"), { width: 20 * colours.length, height: 20 });
+  const pen = canvas.getContext("2d");
+  colours.forEach((colour, k) => { pen.fillStyle = colour; pen.fillRect(20 * k, 0, 20, 20); });
+  const image = new Image();
+  image.id = "swatches";
+  image.src = canvas.toDataURL();
+  document.querySelector(".cell_output .output").replaceChildren(image);
+  return image.decode();
+}"""
+
+
+def luminance(colour):
+    """Relative luminance, as WCAG has it."""
+    linear = [one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in (part / 255 for part in colour)]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one, other):
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def hue(colour):
+    return 360 * colorsys.rgb_to_hls(*(one / 255 for one in colour))[0]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_colours_of_figures_belong_to_the_page(book, watched, scheme):
+    """In the dark they are turned over: each keeps its hue, stands out from the page, and differs from the others."""
+    drawn = [tuple(int(one[k : k + 2], 16) for k in (1, 3, 5)) for one in figures.LINES]
+    page = next(page for page in CONTENT if "cell_output" in (book / page).read_text("utf-8"))
+    watched.open((book / page).as_uri(), scheme=scheme)
+    watched.page.evaluate(SWATCHES, ["#000000", "#ffffff", *figures.LINES])
+    shot = Image.open(io.BytesIO(watched.page.locator("#swatches").screenshot())).convert("RGB")
+    step = shot.width / (len(drawn) + 2)
+    text, ground, *shown = (shot.getpixel((int((k + 0.5) * step), shot.height // 2)) for k in range(len(drawn) + 2))
+    assert contrast(text, ground) > 7
+    assert (luminance(ground) < 0.05) is (scheme == "dark")
+    for before, after in zip(drawn, shown, strict=True):
+        assert contrast(after, ground) >= 3, (before, after)
+        if max(before) - min(before) > 30:
+            turn = abs(hue(before) - hue(after)) % 360
+            assert min(turn, 360 - turn) < 20, (before, after)
+    for one, other in combinations(shown, 2):
+        assert sum(abs(a - b) for a, b in zip(one, other, strict=True)) > 60, (one, other)
 
 
 def test_without_script_the_page_is_whole(book, browser, book_url):
