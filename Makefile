@@ -13,10 +13,10 @@ export OMP_NUM_THREADS := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help environment book pdf test lab notebooks equations verify bench clean
+.PHONY: help environment book pdf test lab notebooks equations verify bench pages-cost clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1@/p' $(MAKEFILE_LIST) | tr '@' '\t' | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1@/p' $(MAKEFILE_LIST) | tr '@' '\t' | expand -t 20
 
 environment: ## make or update .venv (PYTHON=... names the Python to use)
 	@python="$$(sh tools/find_python.sh)" && "$$python" tools/environment.py
@@ -47,6 +47,9 @@ bench: ## measure what things cost, beside the alternatives (WORKLOADS=... names
 	@cd benchmarks && .venv/bin/python -m pip --disable-pip-version-check install -qq -r requirements.txt
 	@cd benchmarks && .venv/bin/python -m pip --disable-pip-version-check install -qq --no-deps --no-build-isolation -e ..
 	@benchmarks/.venv/bin/python benchmarks/run.py $(WORKLOADS)
+
+pages-cost: book ## measure what the pages and the build cost, beside stock settings (PARTS=... names some)
+	@$(PYTHON_IN_VENV) -m benchmarks.pages $(PARTS)
 
 clean: ## delete what was built (not .venv)
 	rm -rf _build .pytest_cache .hypothesis

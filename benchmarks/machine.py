@@ -8,14 +8,14 @@ from pathlib import Path
 PACKAGES = ("numpy", "torch", "jax", "autograd", "sympy")
 
 
-def described():
+def described(packages=PACKAGES):
     return {
         "processor": processor(),
         "cores": os.cpu_count(),
         "memory_GiB": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
+        "packages": {name: importlib.metadata.version(name) for name in packages},
     }
 
 

@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 INPUTS = (
     "src", "chapters", "assets", "_ext", "_config.yml", "_toc.yml",
     "pyproject.toml", "requirements.txt", "tools/book.py",
+    "benchmarks/results.json", "benchmarks/pages.json",
 )  # fmt: skip
 
 

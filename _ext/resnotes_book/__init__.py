@@ -29,6 +29,7 @@ from . import (
     images,
     notation,
     page,
+    pages_cost,
     previews,
     sitemap,
     summary,
@@ -82,6 +83,7 @@ def setup(app):
     audit.setup(app)
     summary.setup(app)
     benchmarks.setup(app)
+    pages_cost.setup(app)
     citations.setup(app)
     folds.setup(app)
     page.setup(app)

@@ -40,6 +40,9 @@ class Rule(NamedTuple):
     changes: dict
 
 
+EARLY = (Font(), Font("KaTeX_Math", "italic"))
+
+
 def declarations(content):
     """Names and values as text."""
     found = tinycss2.parse_declaration_list(content, skip_comments=True, skip_whitespace=True)
@@ -115,6 +118,19 @@ def cut(path, characters):
     font.save(path)
 
 
+def ask_early(app, pagename, templatename, context, doctree):
+    """Name the fonts that hold a page's lines together, so that it asks for them before its style sheet is there.
+
+    A formula in another font first has another width, and the lines around it would break anew.
+    """
+    if "faces" not in app.resnotes_fonts:
+        sheet = Path(app.srcdir) / "assets" / "katex" / "katex.min.css"
+        app.resnotes_fonts["faces"], app.resnotes_fonts["rules"] = read_sheet(sheet.read_text("utf-8"))
+    found = displayed(context.get("body", ""), app.resnotes_fonts["rules"])
+    paths = [app.resnotes_fonts["faces"][font] for font in EARLY if font in found]
+    context["early_fonts"] = [f"_static/katex/{path}" for path in paths]
+
+
 def without_faces(text, paths):
     """A style sheet without the @font-face rules that name these paths."""
     faces = re.compile(r"@font-face\{[^}]*url\((?P<path>[^)]*)\)[^}]*\}")
@@ -145,5 +161,7 @@ def cut_fonts(app, exception):
 
 
 def setup(app):
+    app.resnotes_fonts = {}
+    app.connect("html-page-context", ask_early)
     # After all that writes pages, before the style sheets become one.
     app.connect("build-finished", cut_fonts, priority=950)

@@ -77,6 +77,14 @@ def write_formula_counts(app, exception):
         (Path(app.outdir).parent / "formulas.json").write_text(counts, "utf-8")
 
 
+def write_times(app, exception):
+    """Leave beside the pages the seconds that each notebook took; benchmarks/pages stores them."""
+    if exception is None and app.builder.name == "html":
+        done = {name: data["exec_data"]["runtime"] for name, data in app.env.nb_metadata.items() if "exec_data" in data}
+        times = json.dumps({name: round(runtime, 2) for name, runtime in done.items()}, indent=1, sort_keys=True)
+        (Path(app.outdir).parent / "times.json").write_text(times, "utf-8")
+
+
 def write_downloads(app, exception):
     """Each notebook as a script beside it; and both once more for pages opened from a file, which can read nothing else."""
     if exception is None and app.builder.name == "html":
@@ -102,5 +110,6 @@ def setup(app):
     app.resnotes_formulas = {}
     app.connect("html-page-context", prepare, priority=900)
     app.connect("build-finished", write_formula_counts)
+    app.connect("build-finished", write_times)
     app.connect("build-finished", write_downloads)
     app.connect("build-finished", remove_unused_files, priority=900)

@@ -1,0 +1,142 @@
+"""Measure the built book and write pages.json, from which the book's appendix and docs/access.md are written.
+
+    python -m benchmarks.pages                    the build, the pages, Lighthouse
+    python -m benchmarks.pages pages lighthouse   these alone; the rest of pages.json stays
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from benchmarks import machine
+from tools import book, chromium
+
+from . import access, audits, observe, server, stock
+
+RESULTS = Path(__file__).resolve().parents[1] / "pages.json"
+PARTS = ("build", "pages", "lighthouse")
+#: The chapter that is built with stock settings too: 235 formulas and an explorer.
+CHAPTER = "05_unrolled_sum"
+FRONT = "chapters/00_introduction.html"
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def content_pages(html):
+    """Addresses of the book's pages; index.html only leads to the first."""
+    return sorted(path.relative_to(html).as_posix() for path in html.rglob("*.html") if path.name != "index.html")
+
+
+def timed(command):
+    began = time.perf_counter()
+    subprocess.run(command, cwd=book.ROOT, check=True, stdout=subprocess.DEVNULL)
+    return round(time.perf_counter() - began, 2)
+
+
+def measure_build():
+    """Seconds of the book's build, with nothing built before and with nothing to do, and of each notebook."""
+    command = [sys.executable, "tools/book.py"]
+    # What is fresh would not be built.
+    book.stamp().unlink(missing_ok=True)
+    cold = timed(command)
+    warm = timed(command)
+    return {"cold": cold, "warm": warm, "notebooks": json.loads((book.ROOT / "_build" / "times.json").read_text("utf-8"))}
+
+
+def measure_pages(browser, html, url, stock_url, runs, program):
+    """Every page of the book, and the stock chapter between them."""
+    found = {"runs": runs, "pages": {}}
+    for page in content_pages(html):
+        say(f"  {page}")
+        found["pages"][page] = observe.page(browser, url + page, runs)
+        if CHAPTER in page:
+            say("  the same with stock settings")
+            found["stock"] = {"chapter": page, **observe.page(browser, stock_url + page, runs)}
+    return found
+
+
+def heaviest_chapter(pages):
+    """The numbered chapter with the most bytes."""
+    chapters = [page for page in pages if page.partition("/")[2][:2].isdigit()]
+    return max(chapters, key=lambda page: sum(pages[page]["bytes"].values()))
+
+
+def measure_lighthouse(html, url, stock_url, program, heaviest, runs):
+    """Categories of every page; performance of the front page, the heaviest chapter, and the compared one both ways."""
+    found = {"qualities": {}, "performance": {}}
+    compared = f"chapters/{CHAPTER}.html"
+    for page in dict.fromkeys((FRONT, heaviest, compared)):
+        say(f"  performance: {page}")
+        found["performance"][page] = audits.performance(url + page, program, runs)
+    say("  performance: the stock chapter")
+    found["stock"] = audits.performance(stock_url + compared, program, runs)
+    found["stock_qualities"] = audits.qualities(stock_url + compared, program)
+    for page in content_pages(html):
+        say(f"  qualities: {page}")
+        found["qualities"][page] = audits.qualities(url + page, program)
+    return found
+
+
+def described(browser):
+    return {**machine.described(()), "chromium": browser.version, "lighthouse": audits.version()}
+
+
+def stamped(found, load):
+    """What was found, with when, and how busy the machine was before."""
+    return {**found, "when": datetime.now(UTC).strftime("%Y-%m-%d %H:%M"), "load_before": round(load, 2)}
+
+
+def main(arguments):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}")
+    parser.add_argument("--runs", type=int, default=5, help="visits, of which the median counts")
+    asked = parser.parse_args(arguments)
+    if unknown := set(asked.parts) - set(PARTS):
+        parser.error(f"parts: got {', '.join(unknown)}, wanted some of {', '.join(PARTS)}")
+    parts = asked.parts or PARTS
+    audits.install()
+    program = chromium.find_or_fetch()
+    results = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
+    if "build" in parts:
+        say("Building the book")
+        load = os.getloadavg()[0]
+        results["build"] = stamped(measure_build(), load)
+    if not book.is_fresh():
+        sys.exit("The built book is older than its sources: run `make book` first.")
+    html = book.ROOT / "_build" / "html"
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        say(f"Building {CHAPTER} with stock settings")
+        stock_html, stock_seconds = stock.build(CHAPTER, Path(folder))
+        browser = playwright.chromium.launch(executable_path=program, args=chromium.arguments())
+        results["machine"] = described(browser)
+        with server.serving(html) as url, server.serving(stock_html, audits.HERE / "node_modules") as stock_url:
+            if "pages" in parts:
+                say("Pages")
+                load = os.getloadavg()[0]
+                found = measure_pages(browser, html, url, stock_url, asked.runs, program)
+                found["stock"]["build"] = round(stock_seconds, 2)
+                results["pages"] = stamped(found, load)
+            browser.close()
+            if "lighthouse" in parts:
+                say("Lighthouse")
+                load = os.getloadavg()[0]
+                heaviest = heaviest_chapter(results["pages"]["pages"])
+                found = measure_lighthouse(html, url, stock_url, program, heaviest, asked.runs)
+                results["lighthouse"] = stamped(found, load)
+    RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n", "utf-8")
+    (book.ROOT / "docs" / "access.md").write_text(access.text(results), "utf-8")
+    say(f"{RESULTS.relative_to(book.ROOT)} and docs/access.md are written; `make book` puts them into the appendix.")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
