@@ -2,7 +2,7 @@
 // The upper half are pure functions of the state {unit, depth, width, seed, layer, log} and of the carried {arrays, own},
 // held against activation.py by the tests; the lower half draws them. Nothing is simulated here: `arrays` holds what
 // Python measured.
-import { linear, make, path, share, superscript, svg, text, ticks, words } from "./draw.js";
+import { ground, linear, make, marks, path, picture, power, shape, share, svg, ticks, words, write } from "./draw.js";
 import { frame } from "./frame.js";
 
 export const UNITS = {
@@ -165,35 +165,9 @@ function decades(found) {
   ];
 }
 
-/** Axes and grid of a chart: `marks` below the axis, `rungs` as [place, label] beside it. */
-function axes({ left, right, top, bottom }, x, y, marks, rungs, below) {
-  const parts = [];
-  for (const [at, label] of rungs) {
-    parts.push(
-      svg("path", { class: "rx-grid", d: `M${left} ${y(at)}H${right}` }),
-      text(left - 6, y(at) + 4, label, { class: "rx-end" }),
-    );
-  }
-  for (const at of marks) {
-    parts.push(
-      svg("path", { class: "rx-axis", d: `M${x(at)} ${bottom}v5` }),
-      text(x(at), bottom + 18, String(at), { class: "rx-middle" }),
-    );
-  }
-  parts.push(
-    svg("path", { class: "rx-axis", d: `M${left} ${top}V${bottom}H${right}` }),
-    text((left + right) / 2, bottom + 34, below, { class: "rx-middle" }),
-  );
-  return parts;
-}
-
-const powers = (low, high) => ticks(low, high, 7).map((k) => [k, k === 0 ? "1" : `10${superscript(k)}`]);
-
-function show(root, width, height, parts) {
-  root.setAttribute("viewBox", `0 0 ${width} ${height}`);
-  root.setAttribute("height", height);
-  root.replaceChildren(...parts);
-}
+const powers = (low, high) => ticks(low, high, 7).map((k) => [k, power(k)]);
+const placed = (pairs, scale) => pairs.map(([at, said]) => [scale(at), said]);
+const numbered = (list) => list.map((at) => [at, String(at)]);
 
 const box = (width) => ({ left: 44, right: width - 12, top: 12, bottom: 270 });
 
@@ -204,14 +178,13 @@ function drawStates(root, width, state, found, others) {
   const y = linear([low, high], [area.bottom, area.top]);
   const place = (log10) => (state.log ? log10 : 10 ** log10);
   const down = (log10) => y(Math.min(Math.max(place(log10 ?? -Infinity), low), high));
-  const marks = ticks(0, state.depth, width < 480 ? 4 : 6).filter((at) => at <= state.depth * 0.88);
-  const rungs = state.log ? powers(low, high) : SHARES.map((part) => [part, `${100 * part} %`]);
+  const places = numbered(marks(state.depth, width < 480 ? 4 : 6));
+  const levels = state.log ? powers(low, high) : SHARES.map((part) => [part, `${100 * part} %`]);
   const below = "state l, from the input (0) to the loss";
-  const parts = axes(area, x, y, [...marks, state.depth], rungs, below);
-  for (const other of others)
-    parts.push(
-      svg("path", { class: "rx-line rx-other", d: path(other.map((value, l) => [x(l), down(value)])) }),
-    );
+  const { lines, labels } = ground(area, placed(levels, y), placed(places, x), below);
+  // One path for all the other networks: fewer elements are faster.
+  const rest = others.map((other) => path(other.map((value, l) => [x(l), down(value)]))).join("");
+  const parts = [shape("path", { class: "rx-line rx-other", d: rest })];
   for (const [name] of LINES) {
     const values = name === "own" ? (found.own[0] ?? []) : found[name];
     if (values.length === 0 || (name === "whole" && !state.log)) continue;
@@ -219,18 +192,18 @@ function drawStates(root, width, state, found, others) {
     const stretch = state.depth / (values.length - 1);
     const points = values.map((value, l) => [x(l * stretch), down(value), value]);
     const kept = name === "coins" && state.log ? points.filter(([, , value]) => value >= low) : points;
-    parts.push(svg("path", { class: `rx-line ${style(name)}`, d: path(kept) }));
+    parts.push(shape("path", { class: `rx-line ${style(name)}`, d: path(kept) }));
   }
   parts.push(
-    svg("path", { class: "rx-axis", d: `M${x(state.layer)} ${area.top}V${area.bottom}` }),
-    svg("circle", {
+    shape("path", { class: "rx-axis", d: `M${x(state.layer)} ${area.top}V${area.bottom}` }),
+    shape("circle", {
       class: "rx-dot rx-dot-shortcut",
       cx: x(state.layer),
       cy: down(found.shortcut[state.layer]),
       r: 5,
     }),
   );
-  show(root, width, 310, parts);
+  picture(root, width, 310, [...lines, ...parts, ...labels]);
 }
 
 function drawDepths(root, width, state, found) {
@@ -238,16 +211,17 @@ function drawDepths(root, width, state, found) {
   const x = linear([0, DEPTHS.at(-1)], [area.left, area.right]);
   const y = linear([LOWEST, 0.5], [area.bottom, area.top]);
   const down = (log10) => y(Math.max(log10, LOWEST));
-  const parts = axes(area, x, y, [0, 25, 50, 75, 100], powers(LOWEST, 0.5), "depth L, in units");
+  const places = placed(numbered([0, 25, 50, 75, 100]), x);
+  const { lines: parts, labels } = ground(area, placed(powers(LOWEST, 0.5), y), places, "depth L, in units");
   for (const [name, values] of Object.entries(found.by_depth)) {
     const points = DEPTHS.map((depth, k) => [x(depth), down(values[k])]);
     const [px, py] = points[DEPTHS.indexOf(state.depth)];
     parts.push(
-      svg("path", { class: `rx-line rx-unit-${name}`, d: path(points) }),
-      svg("circle", { class: `rx-dot rx-dot-${name}`, cx: px, cy: py, r: name === state.unit ? 5.5 : 3.5 }),
+      shape("path", { class: `rx-line rx-unit-${name}`, d: path(points) }),
+      shape("circle", { class: `rx-dot rx-dot-${name}`, cx: px, cy: py, r: name === state.unit ? 5.5 : 3.5 }),
     );
   }
-  show(root, width, 310, parts);
+  picture(root, width, 310, [...parts, ...labels]);
 }
 
 function key(cls, said) {
@@ -344,7 +318,7 @@ function render({ model, el, share: sharing }) {
     LINES.forEach(([name], k) => {
       const values = name === "own" ? found.own[0] : found[name];
       entries[k].item.hidden = !values?.length || (name === "whole" && !now.log);
-      entries[k].value.textContent = values?.length ? said(values[name === "own" ? 0 : now.layer]) : "";
+      write(entries[k].value, values?.length ? said(values[name === "own" ? 0 : now.layer]) : "");
     });
     others.item.hidden = now.unit === "pre";
     const rest = [];
@@ -353,7 +327,7 @@ function render({ model, el, share: sharing }) {
     drawStates(states, inside, now, found, rest);
     drawDepths(depths, beside, now, found);
     for (const [name, { value }] of kinds)
-      value.textContent = said(found.by_depth[name][DEPTHS.indexOf(now.depth)]);
+      write(value, said(found.by_depth[name][DEPTHS.indexOf(now.depth)]));
     ui.list(() => table(now, found));
   }
 

@@ -1,7 +1,7 @@
 // When is it at least? What a unit with the identity as shortcut and a 2 × 2 Jacobian J = [[a, b], [c, d]] does to a
 // gradient's length. The upper half are pure functions of the state {a, b, c, d}, held against at_least.py by the
 // tests; the lower half draws them.
-import { make, number, path, point, share, svg, tabulate, text } from "./draw.js";
+import { label, make, number, path, point, shape, share, show, svg, tabulate, text } from "./draw.js";
 import { frame } from "./frame.js";
 
 const KEYS = ["a", "b", "c", "d"];
@@ -230,11 +230,11 @@ function cross(half) {
   }
   const last = Math.floor(half / step) * step;
   return [
-    svg("path", {
+    shape("path", {
       class: "rx-axis",
       d: `M${MIDDLE - SIDE} ${MIDDLE}h${2 * SIDE}M${MIDDLE} ${MIDDLE - SIDE}v${2 * SIDE}${marks}`,
     }),
-    text(place(half, [last, 0])[0] + 9, MIDDLE + 17, number(last), { class: "rx-middle rx-halo" }),
+    label(place(half, [last, 0])[0] + 9, MIDDLE + 17, number(last), { class: "rx-middle rx-halo" }),
   ];
 }
 
@@ -264,21 +264,21 @@ function drawImage(root, state, found) {
     const points = Array.from({ length: 61 }, (_, k) => image(state, from + ((end - from) * k) / 60));
     const kind = shrinks ? "rx-shrinks" : "rx-grows";
     parts.push(
-      svg("path", { class: `rx-circle ${kind}`, d: path(points.map(([g]) => place(half, g))) }),
-      svg("path", { class: `rx-image ${kind}`, d: path(points.map(([, sent]) => place(half, sent))) }),
+      shape("path", { class: `rx-circle ${kind}`, d: path(points.map(([g]) => place(half, g))) }),
+      shape("path", { class: `rx-image ${kind}`, d: path(points.map(([, sent]) => place(half, sent))) }),
     );
   }
   if (found.shrinking > 0) {
     const [g, sent] = image(state, found.worst ?? 0);
     const [x, y] = place(half, g);
     parts.push(
-      svg("path", { class: "rx-fall", d: `M${to(half, g)}L${to(half, sent)}` }),
-      svg("circle", { class: "rx-dot", cx: x, cy: y, r: 4 }),
-      svg("circle", { class: "rx-dot", cx: place(half, sent)[0], cy: place(half, sent)[1], r: 4 }),
-      text(x, y + (g[1] >= 0 ? -9 : 17), `1 → ${number(found.shortest)}`, { class: "rx-middle rx-halo" }),
+      shape("path", { class: "rx-fall", d: `M${to(half, g)}L${to(half, sent)}` }),
+      shape("circle", { class: "rx-dot", cx: x, cy: y, r: 4 }),
+      shape("circle", { class: "rx-dot", cx: place(half, sent)[0], cy: place(half, sent)[1], r: 4 }),
+      label(x, y + (g[1] >= 0 ? -9 : 17), `1 → ${number(found.shortest)}`, { class: "rx-middle rx-halo" }),
     );
   }
-  root.replaceChildren(...parts);
+  show(root, parts);
 }
 
 function valuesTable(state) {
@@ -383,15 +383,16 @@ function render({ model, el, share: sharing }) {
     const needed = planeFor(Math.max(reach, ...KEYS.map((key) => Math.abs(now[key]))));
     if (needed !== reach || !ground.firstChild) {
       reach = needed;
-      ground.replaceChildren(...cross(reach));
+      show(ground, cross(reach));
       sliders.forEach(({ input }, k) => {
         [input.min, input.max, input.value] = [-reach, reach, now[KEYS[k]]];
       });
     }
     const tips = COLUMNS.map(([x, y]) => [now[x], now[y]]);
-    arrows.replaceChildren(
-      ...tips.map((tip, k) =>
-        svg("path", { class: `rx-column rx-column-${k + 1}`, d: `M${MIDDLE} ${MIDDLE}L${to(reach, tip)}` }),
+    show(
+      arrows,
+      tips.map((tip, k) =>
+        shape("path", { class: `rx-column rx-column-${k + 1}`, d: `M${MIDDLE} ${MIDDLE}L${to(reach, tip)}` }),
       ),
     );
     apart(tips.map((tip) => place(reach, tip))).forEach(([x, y], k) => {

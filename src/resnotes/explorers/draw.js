@@ -84,31 +84,104 @@ export function text(x, y, content, attributes = {}) {
   return svg("text", { x, y, ...attributes }, content);
 }
 
+/** Let an element hold one text and nothing else; written only where it differs, since layout follows every writing. */
+export function write(element, said) {
+  const held = element.firstChild;
+  if (!held) element.append(said);
+  else if (held.data !== said) held.data = said;
+}
+
+/** What `show` draws: an element of a picture, as plain data. */
+export const shape = (tag, attributes, said = "") => ({ tag, attributes, said });
+export const label = (x, y, said, attributes = {}) => shape("text", { x, y, ...attributes }, said);
+
+/**
+ * The ground of a chart, which its `lines` go under and its `labels` may follow: a grid line with what is said beside it
+ * at each of `levels`, axes with a mark and what is said below it at each of `places` ([where, said] pairs), and what is
+ * said of all places. The line across lies at `floor`, where that is not the bottom.
+ */
+export function ground({ left, right, top, bottom, floor = bottom }, levels, places, below) {
+  const corner = floor === bottom ? "" : `M${left} ${floor}`,
+    ticked = places.map(([x]) => `M${x} ${bottom}v5`).join("");
+  return {
+    lines: [
+      shape("path", { class: "rx-grid", d: levels.map(([y]) => `M${left} ${y}H${right}`).join("") }),
+      shape("path", { class: "rx-axis", d: `M${left} ${top}V${bottom}${corner}H${right}${ticked}` }),
+    ],
+    labels: [
+      ...levels.map(([y, said]) => label(left - 6, y + 4, said, { class: "rx-end" })),
+      ...[...places.map(([x, said]) => [x, 18, said]), [(left + right) / 2, 34, below]].map(([x, down, said]) =>
+        label(x, bottom + down, said, { class: "rx-middle" }),
+      ),
+    ],
+  };
+}
+
+/** Marks for 0 … last: round steps, at most about `most` of them, and the last one, with room beside it. */
+export const marks = (last, most) => [...ticks(0, last, most).filter((k) => k <= 0.88 * last), last];
+
+/** A power of ten as an axis names it. */
+export const power = (k) => (k === 0 ? "1" : `10${superscript(k)}`);
+
+const drawn = new WeakMap();
+/**
+ * Let an SVG element show these shapes and nothing else. Elements that stand there are written over, in their order,
+ * and only in what differs: making a picture anew costs several times as much.
+ */
+export function show(root, shapes) {
+  let element = root.firstChild;
+  for (const next of shapes) {
+    if (element?.localName !== next.tag) {
+      const fresh = svg(next.tag);
+      if (element) element.replaceWith(fresh);
+      else root.append(fresh);
+      element = fresh;
+    }
+    const before = drawn.get(element) ?? shape(next.tag, {});
+    for (const [key, value] of Object.entries(next.attributes)) {
+      if (before.attributes[key] !== value) element.setAttribute(key, value);
+    }
+    for (const key in before.attributes) if (!(key in next.attributes)) element.removeAttribute(key);
+    if (before.said !== next.said) write(element, next.said);
+    drawn.set(element, next);
+    element = element.nextSibling;
+  }
+  while (element) {
+    const after = element.nextSibling;
+    element.remove();
+    element = after;
+  }
+}
+
+/** The same for a picture of its own, `width` by `height` in its own units. */
+export function picture(root, width, height, shapes) {
+  root.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  root.setAttribute("height", height);
+  show(root, shapes);
+}
+
+/** As many children as wanted: those that are missing are made, those beyond removed. */
+function provide(parent, count, make) {
+  while (parent.childElementCount > count) parent.lastElementChild.remove();
+  while (parent.childElementCount < count) parent.append(make(parent.childElementCount));
+}
+
 /** Fill `holder` with a table: a caption, headings, and rows whose first cell is a heading too. */
 export function tabulate(holder, caption, headings, rows) {
-  const wanted = [caption, ...headings, ...rows.flat()];
-  const cells = holder.querySelectorAll("caption, th, td");
-  if (cells.length !== wanted.length) {
-    const cell = (tag, scope) => (content) => make(tag, scope ? { scope } : {}, content);
-    holder.replaceChildren(
-      make(
-        "table",
-        {},
-        make("caption", {}, caption),
-        make("thead", {}, make("tr", {}, ...headings.map(cell("th", "col")))),
-        make(
-          "tbody",
-          {},
-          ...rows.map(([first, ...rest]) =>
-            make("tr", {}, cell("th", "row")(first), ...rest.map(cell("td"))),
-          ),
-        ),
-      ),
-    );
-  } else {
-    // The same shape: only what differs is written, which is much faster.
-    cells.forEach((cell, k) => {
-      if (cell.textContent !== wanted[k]) cell.textContent = wanted[k];
-    });
+  if (!holder.firstChild) {
+    const head = make("thead", {}, make("tr"));
+    holder.append(make("table", {}, make("caption"), head, make("tbody")));
   }
+  // What stands there is written over, cell by cell and only where it differs, which is much faster than anew.
+  const { caption: above, tHead, tBodies } = holder.firstChild;
+  write(above, caption);
+  const lay = (row, said, cell) => {
+    provide(row, said.length, cell);
+    said.forEach((content, k) => write(row.children[k], content));
+  };
+  lay(tHead.rows[0], headings, () => make("th", { scope: "col" }));
+  provide(tBodies[0], rows.length, () => make("tr"));
+  rows.forEach((said, k) =>
+    lay(tBodies[0].children[k], said, (at) => (at ? make("td") : make("th", { scope: "row" }))),
+  );
 }

@@ -1,7 +1,7 @@
 // The four layers: every local derivative on its edge, every path with its product, and what the notes' formulas give.
 // The upper half are pure functions of the state {w1 … w4, b1 … b4, x1, g5, skip_13, skip_35, after, at}, held against
 // four_layers.py by the tests; the lower half draws them.
-import { make, number, svg, tabulate, text } from "./draw.js";
+import { label, make, number, shape, show, svg, tabulate, text, write } from "./draw.js";
 import { frame } from "./frame.js";
 
 const LARGEST = 10;
@@ -350,14 +350,14 @@ function drawEdges(state, found, place, lit) {
     const drawn = (b - a === 1 ? place.straight : place.skip)(place.at(a), place.at(b));
     const gone = b - a === 2 && skipInto(state, b) === "off";
     const kind = `rx-fl-edge${on ? " rx-fl-lit" : ""}${gone ? " rx-fl-gone" : value ? "" : " rx-fl-zero"}`;
-    parts.push(svg("path", { class: kind, d: drawn.d }));
-    if (!gone) parts.push(svg("path", { class: `rx-fl-tip${on ? " rx-fl-lit" : ""}`, d: drawn.tip }));
-    const label = ([x, y, anchor], said) =>
-      parts.push(text(x, y, said, { class: `${anchor} rx-halo${on ? " rx-fl-bold" : ""}` }));
+    parts.push(shape("path", { class: kind, d: drawn.d }));
+    if (!gone) parts.push(shape("path", { class: `rx-fl-tip${on ? " rx-fl-lit" : ""}`, d: drawn.tip }));
+    const written = ([x, y, anchor], said) =>
+      parts.push(label(x, y, said, { class: `${anchor} rx-halo${on ? " rx-fl-bold" : ""}` }));
     const named = symbol(state, a, b);
     // Two lines above and below a short arrow, one line elsewhere.
-    label(drawn.symbol, gone || drawn.value || named === "1" ? named : `${named} = ${number(value)}`);
-    if (drawn.value) label(drawn.value, number(value));
+    written(drawn.symbol, gone || drawn.value || named === "1" ? named : `${named} = ${number(value)}`);
+    if (drawn.value) written(drawn.value, number(value));
   }
   return parts;
 }
@@ -489,7 +489,7 @@ function render({ model, el, share }) {
     ui.say(readout(now, found));
     diagram.setAttribute("viewBox", `0 0 ${width} ${place.height}`);
     diagram.setAttribute("height", place.height);
-    edges.replaceChildren(...drawEdges(now, found, place, lit));
+    show(edges, drawEdges(now, found, place, lit));
     for (const { k, element, value, gradientText } of nodes) {
       const [x, y] = place.at(k);
       const [state, g] = [number(found.x[k - 1]), number(found.g[k - 1])];
@@ -497,14 +497,16 @@ function render({ model, el, share }) {
       element.setAttribute("aria-checked", String(k === now.at));
       element.setAttribute("tabindex", k === now.at ? 0 : -1);
       element.setAttribute("aria-label", `x${SUB[k]} = ${state}, gradient g${SUB[k]} = ${g}`);
-      value.textContent = state;
-      gradientText.textContent = `g${SUB[k]} = ${g}`;
+      write(value, state);
+      write(gradientText, `g${SUB[k]} = ${g}`);
       for (const key of ["x", "y"]) gradientText.setAttribute(key, place.gradient[key]);
       gradientText.setAttribute("class", `${place.gradient.class} rx-halo rx-fl-bold`);
     }
     const name = `g${SUB[now.at]}`;
-    listTitle.textContent =
-      now.at === 5 ? "g₅ is given" : `Every path back to x${SUB[now.at]}; together ${name} = ${number(found.g[now.at - 1])}`;
+    write(
+      listTitle,
+      now.at === 5 ? "g₅ is given" : `Every path back to x${SUB[now.at]}; together ${name} = ${number(found.g[now.at - 1])}`,
+    );
     list.replaceChildren(...found.paths.map((path) => entry(now, found, path)));
     notes.hidden = now.at === 5;
     tabulate(notes, ...notesTable(now, found));

@@ -7,7 +7,7 @@
 //   render({ model, el, share })   default export { render }: builds `frame(…)`, its controls, and calls `start`
 //
 // The model is anywidget's in JupyterLab, and hydrate.js's stand-in on a page of the book; `share` exists on a page only.
-import { make, tabulate } from "./draw.js";
+import { make, tabulate, write } from "./draw.js";
 
 /**
  * keys: the traits that are the state. carried: traits that hold data and are in no link. presets: [label, patch]
@@ -65,7 +65,7 @@ export function frame({ model, el, share, keys, carried = [], label, caption, pr
     });
     shown.push((now) => {
       input.value = place(now[key]);
-      output.textContent = words(now[key]);
+      write(output, words(now[key]));
       input.setAttribute("aria-valuetext", spoken(now[key]));
     });
     const head = make("label", { for: input.id }, title);
@@ -120,9 +120,7 @@ export function frame({ model, el, share, keys, carried = [], label, caption, pr
   tools.append(message);
 
   const said = make("p", { class: "rx-readout", id: `${id}-said`, "aria-live": "polite" });
-  const say = (sentence) => {
-    if (said.textContent !== sentence) said.textContent = sentence;
-  };
+  const say = (sentence) => write(said, sentence);
 
   const holder = make("div", {
     class: "rx-table rx-scroll",

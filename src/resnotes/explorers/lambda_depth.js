@@ -2,19 +2,25 @@
 // The upper half are pure functions of the state {lam, depth, r, schedule, factors}, held against
 // lambda_depth.py by the tests; the lower half draws them.
 import {
+  ground,
+  label,
   linear,
   make,
+  marks,
   number,
   path,
+  picture,
   point,
+  power,
+  shape,
   share,
+  show,
   spread,
-  superscript,
   svg,
   tabulate,
-  text,
   ticks,
   words,
+  write,
 } from "./draw.js";
 import { frame } from "./frame.js";
 
@@ -78,14 +84,19 @@ export function shortcuts({ lam, schedule, factors }, n) {
 }
 
 // A number as [m, e] for m · 2**e, so that nothing overflows: e is a multiple of 512, and m stays near 1.
+const LARGE = 2 ** 256,
+  SMALL = 2 ** -256;
 function scaled(m, e = 0) {
   if (m === 0) return [0, 0];
-  while (Math.abs(m) >= 2 ** 256) [m, e] = [m * 2 ** -512, e + 512];
-  while (Math.abs(m) < 2 ** -256) [m, e] = [m * 2 ** 512, e - 512];
+  while (Math.abs(m) >= LARGE) [m, e] = [m * 2 ** -512, e + 512];
+  while (Math.abs(m) < SMALL) [m, e] = [m * 2 ** 512, e - 512];
   return [m, e];
 }
 
 function times([m, e], factor) {
+  const product = m * factor,
+    size = Math.abs(product);
+  if (size >= SMALL && size < LARGE) return [product, e];
   const [n, d] = scaled(factor);
   return scaled(m * n, e + d);
 }
@@ -99,15 +110,16 @@ function plus(a, b) {
   return Math.abs(sum) < NOISE * Math.max(Math.abs(m), Math.abs(smaller)) ? [0, 0] : scaled(sum, e);
 }
 
-// The mantissa is first brought between 0.5 and 1, as Python has it: the same rounding, the same digits.
+// The mantissa is first brought between 0.5 and 1, as Python has it: the same rounding, the same digits. That is done
+// in the float's own bits, since a logarithm and a power for each of 3000 numbers took most of the time.
+const float = new DataView(new ArrayBuffer(8));
 function measured([m, e]) {
   if (m === 0) return { sign: 0, log10: -Infinity };
-  let size = Math.abs(m),
-    shift = Math.floor(Math.log2(size)) + 1;
-  size *= 2 ** -shift;
-  if (size >= 1) [size, shift] = [size / 2, shift + 1];
-  if (size < 0.5) [size, shift] = [size * 2, shift - 1];
-  return { sign: Math.sign(m), log10: Math.log10(size) + (e + shift) * LOG10_2 };
+  float.setFloat64(0, Math.abs(m));
+  const high = float.getUint32(0),
+    shift = (high >> 20) - 1022;
+  float.setUint32(0, (high & 0xfffff) | (1022 << 20));
+  return { sign: Math.sign(m), log10: Math.log10(float.getFloat64(0)) + (e + shift) * LOG10_2 };
 }
 
 /** g_l / g_L at every layer l = 0 … depth, going back from the loss: the shortcut term, the rest, the whole. */
@@ -144,58 +156,85 @@ const BOUNDS = FORMATS.map(([, , precision, lowest, highest]) => ({
   overflow: [1 - 2 ** -(precision + 1), highest + 1],
 }));
 
-function verdict([m, e], { zero, subnormal, overflow }) {
-  const size = (k) => Math.abs(m) * 2 ** (e - k);
-  if (m === 0 || size(zero[1]) <= zero[0]) return "zero";
-  if (size(subnormal[1]) < subnormal[0]) return "subnormal";
-  return size(overflow[1]) >= overflow[0] ? "overflow" : "held";
+const scaledBounds = new Map();
+/** The bounds of each format for the m of m · 2**e; there are few different e, so they are kept. */
+function boundsAt(e) {
+  let found = scaledBounds.get(e);
+  if (!found) {
+    const at = ([t, k]) => t * 2 ** (k - e);
+    found = BOUNDS.map(({ zero, subnormal, overflow }) => ({
+      zero: at(zero),
+      subnormal: at(subnormal),
+      overflow: at(overflow),
+    }));
+    scaledBounds.set(e, found);
+  }
+  return found;
 }
 
-const boundsAt = (e) =>
-  BOUNDS.map((bounds) =>
-    Object.fromEntries(Object.entries(bounds).map(([name, [t, k]]) => [name, t * 2 ** (k - e)])),
-  );
+/** What format number k makes of m · 2**e, rounded once. */
+function verdict([m, e], k) {
+  const { zero, subnormal, overflow } = boundsAt(e)[k],
+    size = Math.abs(m);
+  if (size <= zero) return "zero";
+  if (size < subnormal) return "subnormal";
+  return size >= overflow ? "overflow" : "held";
+}
+
+/** Note in `first` what a product of n factors is to each format; returned is the open range in which nothing is new. */
+function meet(first, n, size, bounds) {
+  let low = SMALL,
+    high = LARGE;
+  for (let k = 0; k < FORMATS.length; k++) {
+    const { zero, subnormal, overflow } = bounds[k],
+      met = first[k];
+    if (size <= zero) met.zero ??= n;
+    else if (size < subnormal) met.subnormal ??= n;
+    else if (size >= overflow) met.overflow ??= n;
+    if (met.zero === null) low = Math.max(low, zero);
+    if (met.subnormal === null) low = Math.max(low, subnormal);
+    if (met.overflow === null) high = Math.min(high, overflow);
+  }
+  return [low, high];
+}
 
 /**
- * Walk the products of n factors[i] + r, i from 0: `visit(k, m, e)` sees that of n = stops[k] as m · 2**e.
+ * Walk the products of the first n factors: `visit(k, m, e)` sees that of n = stops[k] as m · 2**e.
  * Returned are, for each format, the first n at which the product is subnormal, zero, overflowing, or null.
  */
-function walk(factors, r, stops, visit) {
+function walk(factors, stops, visit) {
   const first = FORMATS.map(() => ({ subnormal: null, zero: null, overflow: null }));
   let m = 1,
     e = 0,
-    stop = 0;
-  // The formats' bounds at the present exponent, and the nearest of those not yet met: most steps meet none.
-  let bounds = boundsAt(0),
+    n = 0,
     low = Infinity,
     high = 0;
-  for (let n = 1; n <= factors.length; n++) {
-    const factor = factors[n - 1] + r;
-    const next = Math.abs(m * factor);
-    if (next < 2 ** 256 && next >= 2 ** -256) m *= factor;
-    else {
-      const before = e;
-      [m, e] = times([m, e], factor);
-      if (e !== before) [bounds, low, high] = [boundsAt(e), Infinity, 0];
-    }
-    const size = Math.abs(m);
-    if (size <= low || size >= high) {
-      [low, high] = [0, Infinity];
-      for (let k = 0; k < FORMATS.length; k++) {
-        const { zero, subnormal, overflow } = bounds[k],
-          met = first[k];
-        if (size <= zero) met.zero ??= n;
-        else if (size < subnormal) met.subnormal ??= n;
-        else if (size >= overflow) met.overflow ??= n;
-        if (met.zero === null) low = Math.max(low, zero);
-        if (met.subnormal === null) low = Math.max(low, subnormal);
-        if (met.overflow === null) high = Math.min(high, overflow);
+  for (let stop = 0; ; stop++) {
+    const until = stop < stops.length ? stops[stop] : factors.length;
+    while (n < until && m !== 0) {
+      const factor = factors[n++],
+        next = m * factor,
+        size = Math.abs(next);
+      // Most steps meet no bound and need no new exponent: this is what the heat map's time goes into.
+      if (size > low && size < high) m = next;
+      else {
+        [m, e] = times([m, e], factor);
+        [low, high] = meet(first, n, Math.abs(m), boundsAt(e));
       }
     }
-    for (; stops[stop] === n; stop++) visit(stop, m, e);
+    if (stop === stops.length) return first;
+    visit(stop, m, e);
   }
-  return first;
 }
+
+/** λ_0 + r, λ_1 + r, … up to the largest depth, written to `list`; `base` holds the λ_i of a schedule at λ = 1. */
+function steps({ lam, r, schedule }, base, list = new Float64Array(MAX_DEPTH)) {
+  for (let l = 0; l < MAX_DEPTH; l++) list[l] = lam * base[l] + r;
+  if (schedule === "alternating") for (let l = 1; l < MAX_DEPTH; l += 2) list[l] = 1 / lam + r;
+  return list;
+}
+
+const atOne = (state) => shortcuts({ ...state, lam: 1 }, MAX_DEPTH);
 
 /**
  * For each format: what it makes of g_0 (`here`), the layer at which it loses the gradient on the way
@@ -203,14 +242,12 @@ function walk(factors, r, stops, visit) {
  * subnormal, zero, infinite (or null).
  */
 export function formats(state, { whole } = chain(state)) {
-  const first = walk(shortcuts(state, MAX_DEPTH), state.r, []);
+  const first = walk(steps(state, atOne(state)), []);
   return FORMATS.map(([name], k) => {
-    const here = verdict(whole[0], BOUNDS[k]);
+    const here = verdict(whole[0], k);
     let lost = null;
     if (here === "held" || here === "subnormal") {
-      const gone = whole.findLastIndex(
-        (g) => g[0] !== 0 && ["zero", "overflow"].includes(verdict(g, BOUNDS[k])),
-      );
+      const gone = whole.findLastIndex((g) => g[0] !== 0 && ["zero", "overflow"].includes(verdict(g, k)));
       if (gone > 0) lost = gone;
     }
     return { name, here, lost, ...first[k] };
@@ -227,10 +264,11 @@ export const HEAT_DEPTH = Array.from({ length: 61 }, (_, k) => Math.round(10 ** 
 export function heat(state) {
   const log10 = HEAT_LAM.map(() => new Float64Array(HEAT_DEPTH.length).fill(NaN));
   const gone = FORMATS.map(() => ({ zero: HEAT_LAM.map(() => null), overflow: HEAT_LAM.map(() => null) }));
+  const base = atOne(state),
+    factors = new Float64Array(MAX_DEPTH);
   HEAT_LAM.forEach((lam, column) => {
     if (state.schedule === "alternating" && lam < ALTERNATING_FROM) return;
-    const factors = shortcuts({ ...state, lam }, MAX_DEPTH);
-    const first = walk(factors, state.r, HEAT_DEPTH, (row, m, e) => {
+    const first = walk(steps({ ...state, lam }, base, factors), HEAT_DEPTH, (row, m, e) => {
       log10[column][row] = Math.log10(Math.abs(m)) + e * LOG10_2;
     });
     first.forEach(({ zero, overflow }, k) => {
@@ -374,6 +412,8 @@ function range(lines) {
   };
 }
 
+const SAID = { largest: "max", normal: "min", subnormal: "sub" };
+
 /** The lines of the formats between two decades, from the top down; equal ones are merged. */
 function formatLines(low, high) {
   const lines = new Map();
@@ -395,53 +435,28 @@ function formatLines(low, high) {
 
 function drawChart(root, width, state, lines) {
   const height = 310,
-    left = 44,
-    right = width - 92,
-    top = 12,
-    bottom = height - 40;
+    area = { left: 44, right: width - 92, top: 12, bottom: height - 40 };
+  const { left, right, top, bottom } = area;
   const drawn = shown(lines);
   const { low, high, zero } = range(Object.values(drawn));
   const x = linear([0, state.depth], [left, right]);
   const y = linear([low, high], [bottom, top]);
-  const parts = [];
-  for (const k of ticks(zero ? low + 0.06 * (high - low) : low, high, 7)) {
-    parts.push(
-      svg("path", { class: "rx-grid", d: `M${left} ${y(k)}H${right}` }),
-      text(left - 6, y(k) + 4, k === 0 ? "1" : `10${superscript(k)}`, { class: "rx-end" }),
-    );
-  }
-  if (zero) parts.push(text(left - 6, bottom + 4, "0", { class: "rx-end" }));
-  const marks = ticks(0, state.depth, width < 480 ? 4 : 6).filter((l) => l <= state.depth * 0.88);
-  for (const l of [...marks, state.depth]) {
-    parts.push(
-      svg("path", { class: "rx-axis", d: `M${x(l)} ${bottom}v5` }),
-      text(x(l), bottom + 18, String(l), { class: "rx-middle" }),
-    );
-  }
-  parts.push(
-    svg("path", { class: "rx-axis", d: `M${left} ${top}V${bottom}H${right}` }),
-    text((left + right) / 2, bottom + 34, "layer l, from the input (0) to the loss", { class: "rx-middle" }),
-  );
+  const decades = ticks(zero ? low + 0.06 * (high - low) : low, high, 7);
   const limits = formatLines(low, high);
-  const labels = spread(
+  const places = spread(
     limits.map(({ log10 }) => y(log10)),
     12.5,
     top,
     bottom,
   );
-  limits.forEach(({ kind, log10, names }, k) => {
-    parts.push(
-      svg("path", {
-        class: `rx-limit rx-${kind}`,
-        d: `M${left} ${y(log10)}H${right}L${right + 8} ${labels[k]}`,
-      }),
-      text(
-        right + 10,
-        labels[k] + 4,
-        `${names.join(", ")} ${kind === "largest" ? "max" : kind === "normal" ? "min" : "sub"}`,
-      ),
+  // One path for each kind of line: fewer elements are faster.
+  const limitsOf = (kind) =>
+    limits.map((limit, k) =>
+      limit.kind === kind ? `M${left} ${y(limit.log10)}H${right}L${right + 8} ${places[k]}` : "",
     );
-  });
+  const parts = ["largest", "normal", "subnormal"].map((kind) =>
+    shape("path", { class: `rx-limit rx-${kind}`, d: limitsOf(kind).join("") }),
+  );
   for (const [name] of SERIES) {
     if (drawn[name].length === 0) continue;
     const points = thinned(drawn[name].length).map((l) => {
@@ -449,13 +464,25 @@ function drawChart(root, width, state, lines) {
       return [x(l), sign ? y(log10) : bottom];
     });
     parts.push(
-      svg("path", { class: `rx-line rx-${name}`, d: path(points) }),
-      svg("circle", { class: `rx-dot rx-dot-${name}`, cx: x(0), cy: points[0][1], r: 4.5 }),
+      shape("path", { class: `rx-line rx-${name}`, d: path(points) }),
+      shape("circle", { class: `rx-dot rx-dot-${name}`, cx: x(0), cy: points[0][1], r: 4.5 }),
     );
   }
-  root.setAttribute("viewBox", `0 0 ${width} ${height}`);
-  root.setAttribute("height", height);
-  root.replaceChildren(...parts);
+  const { lines: under, labels } = ground(
+    area,
+    decades.map((k) => [y(k), power(k)]),
+    marks(state.depth, width < 480 ? 4 : 6).map((l) => [x(l), String(l)]),
+    "layer l, from the input (0) to the loss",
+  );
+  picture(root, width, height, [
+    ...under,
+    ...parts,
+    ...labels,
+    ...(zero ? [label(left - 6, bottom + 4, "0", { class: "rx-end" })] : []),
+    ...limits.map(({ kind, names }, k) =>
+      label(right + 10, places[k] + 4, `${names.join(", ")} ${SAID[kind]}`),
+    ),
+  ]);
 }
 
 const HEAT = { width: 300, height: 310, left: 44, right: 290, top: 12, bottom: 270 };
@@ -468,40 +495,41 @@ const SMALLER = [0, 114, 178],
 function paintHeat(canvas, { log10 }) {
   const context = canvas.getContext("2d");
   const image = context.createImageData(HEAT_LAM.length, HEAT_DEPTH.length);
+  const whole = Math.log1p(300);
   for (let k = 0; k < HEAT_LAM.length; k++) {
     for (let row = 0; row < HEAT_DEPTH.length; row++) {
       const value = log10[k][row];
       const at = 4 * ((HEAT_DEPTH.length - 1 - row) * HEAT_LAM.length + k);
       // Hue for the direction, opacity for the size, so that one picture serves light and dark pages.
-      const [red, green, blue] = value < 0 ? SMALLER : LARGER;
-      image.data[at] = red;
-      image.data[at + 1] = green;
-      image.data[at + 2] = blue;
-      image.data[at + 3] = Number.isNaN(value) ? 0 : (255 * Math.log1p(Math.abs(value))) / Math.log1p(300);
+      const hue = value < 0 ? SMALLER : LARGER;
+      for (let channel = 0; channel < 3; channel++) image.data[at + channel] = hue[channel];
+      image.data[at + 3] = Number.isNaN(value) ? 0 : (255 * Math.log1p(Math.abs(value))) / whole;
     }
   }
   context.putImageData(image, 0, 0);
 }
 
+/** What stands around the heat map, whatever it shows. */
+function heatAxes() {
+  const lams = [0, 0.5, 1, 1.5, 2].map((lam) => [heatX(lam), String(lam)]);
+  const { lines, labels } = ground(HEAT, [], lams, "λ");
+  const turned = `translate(11 ${(HEAT.top + HEAT.bottom) / 2}) rotate(-90)`;
+  return [
+    ...lines,
+    ...labels,
+    ...[1, 10, 100, 1000].map((d) =>
+      label(HEAT.left - 6, heatY(Math.log10(d)) + 4, String(d), { class: "rx-end" }),
+    ),
+    label(0, 0, "depth", { class: "rx-middle", transform: turned }),
+  ];
+}
+
+const COLUMN_AT = HEAT_LAM.map((lam) => Math.round(10 * heatX(lam)) / 10);
+const DEPTH_AT = Array.from({ length: MAX_DEPTH + 1 }, (_, n) => Math.round(10 * heatY(Math.log10(n))) / 10);
+
 function heatLines({ gone }) {
-  const parts = [];
-  for (const d of [1, 10, 100, 1000]) {
-    parts.push(text(HEAT.left - 6, heatY(Math.log10(d)) + 4, String(d), { class: "rx-end" }));
-  }
-  for (const lam of [0, 0.5, 1, 1.5, 2]) {
-    parts.push(
-      svg("path", { class: "rx-axis", d: `M${heatX(lam)} ${HEAT.bottom}v5` }),
-      text(heatX(lam), HEAT.bottom + 18, String(lam), { class: "rx-middle" }),
-    );
-  }
-  parts.push(
-    svg("path", { class: "rx-axis", d: `M${HEAT.left} ${HEAT.top}V${HEAT.bottom}H${HEAT.right}` }),
-    text((HEAT.left + HEAT.right) / 2, HEAT.bottom + 34, "λ", { class: "rx-middle" }),
-    text(0, 0, "depth", {
-      class: "rx-middle",
-      transform: `translate(11 ${(HEAT.top + HEAT.bottom) / 2}) rotate(-90)`,
-    }),
-  );
+  const lines = [],
+    labels = [];
   for (const [side, column] of [
     ["zero", 15],
     ["overflow", 88],
@@ -511,25 +539,25 @@ function heatLines({ gone }) {
       let d = "",
         broken = true;
       ends[side].forEach((depth, at) => {
-        if (depth !== null) d += (broken ? "M" : "L") + point(heatX(HEAT_LAM[at]), heatY(Math.log10(depth)));
+        if (depth !== null) d += `${broken ? "M" : "L"}${COLUMN_AT[at]} ${DEPTH_AT[depth]}`;
         broken = depth === null;
       });
-      parts.push(svg("path", { class: `rx-limit rx-edge-${k}`, d }));
+      lines.push(shape("path", { class: `rx-limit rx-edge-${k}`, d }));
       const depth = ends[side][column];
       if (depth === null) return;
-      const at = heatY(Math.log10(depth));
+      const at = DEPTH_AT[depth];
       if (named.length && named.at(-1).at - at < 12) named.at(-1).names.push(FORMATS[k][1]);
       else named.push({ at, names: [FORMATS[k][1]] });
     });
     for (const { at, names } of named) {
-      parts.push(
-        text(heatX(HEAT_LAM[column]), Math.max(at - 5, HEAT.top + 10), names.join(", "), {
+      labels.push(
+        label(COLUMN_AT[column], Math.max(at - 5, HEAT.top + 10), names.join(", "), {
           class: "rx-middle rx-halo",
         }),
       );
     }
   }
-  return parts;
+  return [...lines, ...labels];
 }
 
 function nextDepth(depth, key) {
@@ -560,7 +588,8 @@ function render({ model, el, share: sharing }) {
       next.schedule === "alternating" ? { ...next, lam: Math.max(next.lam, ALTERNATING_FROM) } : next,
   });
   const { update } = ui;
-  let seen = "",
+  let heated = {},
+    agreed = {},
     width = 600;
 
   const lam = ui.slider(
@@ -633,7 +662,9 @@ function render({ model, el, share: sharing }) {
   );
   const legend = make("ul", { class: "rx-legend" }, ...entries);
   const canvas = make("canvas", { width: HEAT_LAM.length, height: HEAT_DEPTH.length, "aria-hidden": "true" });
-  const edges = svg("g");
+  const around = svg("g"),
+    edges = svg("g");
+  show(around, heatAxes());
   const marker = svg("g", { class: "rx-marker" }, svg("circle", { r: 7 }), svg("circle", { r: 7 }));
   const map = make(
     "div",
@@ -649,7 +680,7 @@ function render({ model, el, share: sharing }) {
       onpointermove: (event) => event.buttons === 1 && moveTo(event),
     },
     canvas,
-    svg("svg", { viewBox: `0 0 ${HEAT.width} ${HEAT.height}`, "aria-hidden": "true" }, edges, marker),
+    svg("svg", { viewBox: `0 0 ${HEAT.width} ${HEAT.height}`, "aria-hidden": "true" }, around, edges, marker),
   );
   const limits = make("div", { class: "rx-table" });
 
@@ -694,26 +725,28 @@ function render({ model, el, share: sharing }) {
     lam.input.min = now.schedule === "alternating" ? ALTERNATING_FROM : 0;
     ownRow.hidden = now.schedule !== "own";
     // Rewrite the text only where it does not already say the same, so that typing is not disturbed.
-    if (
-      JSON.stringify(parse(own.value).list) !== JSON.stringify(now.factors) &&
-      document.activeElement !== own
-    ) {
-      own.value = now.factors.join(", ");
-      problem.textContent = "";
-      own.removeAttribute("aria-invalid");
+    if (own.value !== agreed.typed || now.factors !== agreed.factors) {
+      const same = JSON.stringify(parse(own.value).list) === JSON.stringify(now.factors);
+      if (!same && document.activeElement !== own) {
+        own.value = now.factors.join(", ");
+        problem.textContent = "";
+        own.removeAttribute("aria-invalid");
+      }
+      if (same || document.activeElement !== own) agreed = { typed: own.value, factors: now.factors };
     }
     ui.say(readout(now, lines, ends));
     SERIES.forEach(([name], k) => {
       entries[k].hidden = lines[name].length === 0;
-      values[k].textContent = entries[k].hidden ? "" : share(lines[name][0]);
+      write(values[k], entries[k].hidden ? "" : share(lines[name][0]));
     });
     drawChart(chart, width, now, lines);
-    const key = JSON.stringify([now.r, now.schedule, now.schedule === "own" ? now.factors : 0]);
-    if (key !== seen) {
-      const heated = heat(now);
-      paintHeat(canvas, heated);
-      edges.replaceChildren(...heatLines(heated));
-      seen = key;
+    // The heat map shows every λ and depth, so these two do not change it.
+    const keys = ["r", "schedule", ...(now.schedule === "own" ? ["factors"] : [])];
+    if (keys.some((key) => now[key] !== heated[key])) {
+      const found = heat(now);
+      paintHeat(canvas, found);
+      show(edges, heatLines(found));
+      heated = now;
     }
     marker.setAttribute("transform", `translate(${heatX(now.lam)} ${heatY(Math.log10(now.depth))})`);
     tabulate(limits, ...limitsTable(now, ends));

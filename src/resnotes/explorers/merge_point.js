@@ -1,7 +1,7 @@
 // The merge point: y = F(x) + H o with x = W o and F = ReLU, numbers forward and backward through the addition.
 // The upper half are pure functions of the state {n_in, n_out, shortcut, stop, o1, g1, s11, w} and of the arrays
 // {own_o, own_g, own_W, own_Ws}, held against merge_point.py by the tests; the lower half draws them.
-import { make, number, path, svg, tabulate, text } from "./draw.js";
+import { label, make, number, path, shape, show, svg, tabulate, write } from "./draw.js";
 import { frame } from "./frame.js";
 
 const WIDEST = 5;
@@ -305,82 +305,99 @@ function tip(points) {
   return `${path([[x, y], [base[0] - 4 * dy, base[1] + 4 * dx], [base[0] + 4 * dy, base[1] - 4 * dx]])}Z`;
 }
 
-function wire(points, stopped) {
-  const forward = shifted(points, -4);
-  let backward = shifted(points, 4).reverse();
-  const parts = [
-    svg("path", { class: "rx-mp-forward", d: path(forward) }),
-    svg("path", { class: "rx-mp-tip", d: tip(forward) }),
+/** All wires, the values' way and the gradients' way beside one another; a stopped one ends half-way at a bar. */
+function wiring(wires, stopped) {
+  const bars = [],
+    tips = [];
+  const back = wires.map((points, k) => {
+    const way = shifted(points, 4).reverse();
+    if (k > 0 || !stopped) {
+      tips.push(tip(way));
+      return way;
+    }
+    const [[a, b], [c, d]] = way.slice(-2);
+    const [x, y] = [(a + c) / 2, (b + d) / 2],
+      [across, down] = a === c ? [8, 0] : [0, 8];
+    bars.push(path([[x - across, y - down], [x + across, y + down]]));
+    return [...way.slice(0, -1), [x, y]];
+  });
+  const forward = wires.map((points) => shifted(points, -4));
+  const drawn = (name, pieces) => shape("path", { class: `rx-mp-${name}`, d: pieces.join("") });
+  return [
+    drawn("forward", forward.map(path)),
+    drawn("tip", forward.map(tip)),
+    drawn("back-tip", tips),
+    drawn("backward", back.map(path)),
+    ...(stopped ? [drawn("bar", bars)] : []),
   ];
-  if (stopped) {
-    // It ends at a bar half-way down its last piece.
-    const [[a, b], [c, d]] = backward.slice(-2);
-    const [x, y] = [(a + c) / 2, (b + d) / 2];
-    backward = [...backward.slice(0, -1), [x, y]];
-    const [across, down] = a === c ? [8, 0] : [0, 8];
-    parts.push(svg("path", { class: "rx-mp-bar", d: path([[x - across, y - down], [x + across, y + down]]) }));
-  } else parts.push(svg("path", { class: "rx-mp-back-tip", d: tip(backward) }));
-  return [...parts, svg("path", { class: "rx-mp-backward", d: path(backward) })];
 }
 
 /** A vector's frame: values in the left column; its gradient, a row, written downwards in the right one. */
-function stack([left, top], title, n, padded = () => false) {
+function stack(title, values, gradients, padded = () => false) {
+  const n = values.length;
   const parts = [
-    text(left + CELL, top + 11, title, { class: "rx-middle rx-mp-bold" }),
-    text(left + CELL / 2, top + 26, `→ ${n}×1`, { class: "rx-middle" }),
-    text(left + 1.5 * CELL, top + 26, `← 1×${n}`, { class: "rx-middle" }),
+    label(CELL, 11, title, { class: "rx-middle rx-mp-bold" }),
+    label(CELL / 2, 26, `→ ${n}×1`, { class: "rx-middle" }),
+    label(1.5 * CELL, 26, `← 1×${n}`, { class: "rx-middle" }),
   ];
-  const entries = [[], []];
   for (let r = 0; r < n; r++) {
-    const pad = padded(r) ? " rx-mp-pad" : "";
-    ["value", "gradient"].forEach((kind, k) => {
-      const x = left + CELL * k,
-        y = top + HEAD + ROW * r;
-      const entry = text(x + CELL / 2, y + 14, "", { class: `rx-middle${pad && k ? " rx-mp-struck" : ""}` });
-      entries[k].push(entry);
-      parts.push(svg("rect", { class: `rx-mp-${kind}${pad}`, x, y, width: CELL, height: ROW }), entry);
-    });
+    const pad = padded(r) ? " rx-mp-pad" : "",
+      y = HEAD + ROW * r;
+    parts.push(
+      shape("rect", { class: `rx-mp-value${pad}`, x: 0, y, width: CELL, height: ROW }),
+      entry(CELL / 2, y + 14, values[r], ""),
+      shape("rect", { class: `rx-mp-gradient${pad}`, x: CELL, y, width: CELL, height: ROW }),
+      entry(1.5 * CELL, y + 14, gradients[r], pad && " rx-mp-struck"),
+    );
   }
-  return { parts, entries: entries.flat() };
+  return parts;
 }
 
-/** Write a number into a cell; a long one is set smaller, and squeezed if need be. */
-function write(entry, value) {
+/** A number in a cell; a long one is set smaller, and squeezed if need be. */
+function entry(x, y, value, struck) {
   const said = number(value);
-  if (entry.textContent === said) return;
-  entry.textContent = said;
-  entry.classList.toggle("rx-mp-small", said.length > 7);
-  if (said.length > 9) {
-    entry.setAttribute("textLength", CELL - 4);
-    entry.setAttribute("lengthAdjust", "spacingAndGlyphs");
-  } else for (const name of ["textLength", "lengthAdjust"]) entry.removeAttribute(name);
+  const small = said.length > 7 ? " rx-mp-small" : "";
+  const squeezed = said.length > 9 ? { textLength: CELL - 4, lengthAdjust: "spacingAndGlyphs" } : {};
+  return label(x, y, said, { class: `rx-middle${struck}${small}`, ...squeezed });
 }
 
-/** Everything but the numbers, and the cells that take them. */
-function draw(state, width) {
+/** What `draw` writes into: the wires with their labels, and each vector in a group that moves as a whole. */
+const groups = () => Array.from({ length: 6 }, () => svg("g"));
+
+function draw(figure, [ground, ...stacks], state, found, width) {
   const place = arrangement(width, state),
     notes = { ...edgeLabels(state), first: ["← g"], second: ["← g"] };
   const [plusX, plusY] = place.plus;
-  const { n_in, n_out, shortcut, stop } = state;
+  const { n_in, shortcut, stop } = state;
   const sent = SENT[shortcut];
   const padded = (r) => shortcut === "zeros" && r >= n_in;
-  const stacks = [
-    stack(place.stacks[0], "o", n_in),
-    stack(place.stacks[1], "x = W o", n_out),
-    stack(place.stacks[2], "F(x)", n_out),
-    stack(place.stacks[3], sent, n_out, padded),
-    stack(place.stacks[4], `y = F(x) + ${sent}`, n_out),
-  ];
-  const parts = [
-    ...place.wires.flatMap((points, k) => wire(points, k === 0 && stop)),
-    svg("circle", { class: "rx-mp-plus", cx: plusX, cy: plusY, r: 12 }),
-    text(plusX, plusY + 5, "+", { class: "rx-middle rx-mp-bold" }),
+  figure.setAttribute("viewBox", `0 0 ${width} ${place.height}`);
+  figure.setAttribute("height", place.height);
+  const [forward, tips, backTips, backward, ...bar] = wiring(place.wires, stop);
+  show(ground, [
+    forward,
+    tips,
+    backTips,
+    backward,
+    shape("circle", { class: "rx-mp-plus", cx: plusX, cy: plusY, r: 12 }),
+    label(plusX, plusY + 5, "+", { class: "rx-middle rx-mp-bold" }),
     ...Object.entries(place.labels).flatMap(([key, [x, y, anchor]]) =>
-      notes[key].map((line, k) => text(x, y + 14 * k, line, { class: anchor })),
+      notes[key].map((line, k) => label(x, y + 14 * k, line, { class: anchor })),
     ),
-    ...stacks.flatMap((one) => one.parts),
+    ...bar,
+  ]);
+  const { o, at_o, x, at_x, F, g, carried, y } = found;
+  const vectors = [
+    ["o", o, at_o],
+    ["x = W o", x, at_x],
+    ["F(x)", F, g],
+    [sent, carried, g, padded],
+    [`y = F(x) + ${sent}`, y, g],
   ];
-  return { parts, height: place.height, cells: stacks.flatMap((one) => one.entries) };
+  vectors.forEach((vector, k) => {
+    stacks[k].setAttribute("transform", `translate(${place.stacks[k].join(" ")})`);
+    show(stacks[k], stack(...vector));
+  });
 }
 
 function render({ model, el, share }) {
@@ -395,19 +412,16 @@ function render({ model, el, share }) {
     presets: PRESETS,
     settle,
   });
-  let width = 600,
-    shape = "",
-    drawn = "",
-    cells = [];
+  let width = 600;
   const widths = { min: 1, max: WIDEST, step: 1 };
   const spoken = (value) => number(value).replace("−", "minus ");
-  const entry = (key, title, range) => ({ ...ui.slider(key, title, range, { words: number, spoken }), key, range });
+  const mover = (key, title, range) => ({ ...ui.slider(key, title, range, { words: number, spoken }), key, range });
   const wide = { min: -9, max: 9, step: 1 };
-  const first = entry("s11", "Wₛ, first entry", wide);
+  const first = mover("s11", "Wₛ, first entry", wide);
   const movers = [
-    entry("o1", "o, first entry", wide),
-    entry("g1", "g, first entry", wide),
-    entry("w", "branch, times", { min: -2, max: 2, step: 0.5 }),
+    mover("o1", "o, first entry", wide),
+    mover("g1", "g, first entry", wide),
+    mover("w", "branch, times", { min: -2, max: 2, step: 0.5 }),
     first,
   ];
   const controls = make(
@@ -423,6 +437,8 @@ function render({ model, el, share }) {
     role: "img",
     "aria-label": "The merge point: at every place the value on its way forward and the gradient on its way back",
   });
+  const parts = groups();
+  figure.append(...parts);
   const matrix = make("div", { class: "rx-table" }),
     own = make("div", { class: "rx-table" }),
     flow = make("div", { class: "rx-table rx-mp-flow" });
@@ -439,21 +455,7 @@ function render({ model, el, share }) {
       input.value = now[key];
     }
     ui.say(readout(all, found));
-    // The drawing is made anew only where more than its numbers changes: that is what costs time.
-    const outline = [now.n_in, now.n_out, now.shortcut, now.stop, width].join();
-    if (outline !== drawn) {
-      const { parts, height, cells: made } = draw(now, width);
-      figure.setAttribute("viewBox", `0 0 ${width} ${height}`);
-      figure.setAttribute("height", height);
-      figure.replaceChildren(...parts);
-      [drawn, cells] = [outline, made];
-    }
-    const { o, at_o, x, at_x, F, g, carried, y } = found;
-    [o, at_o, x, at_x, F, g, carried, g, y, g].flat().forEach((value, k) => write(cells[k], value));
-    // A table of another shape is made anew: with as many cells as before it would keep the old one.
-    const next = `${now.n_out} ${now.n_in}`;
-    if (next !== shape) for (const holder of [matrix, own]) holder.replaceChildren();
-    shape = next;
+    draw(figure, parts, now, found, width);
     const by = `${now.n_out}×${now.n_in}`;
     const name = { identity: "I", zeros: "P", projection: "Wₛ" }[now.shortcut];
     tabulate(
@@ -465,7 +467,10 @@ function render({ model, el, share }) {
     const learned = now.shortcut === "projection";
     own.hidden = !learned;
     without.hidden = learned;
-    without.textContent = `${name} has no parameters, so it has no gradient of its own. Choose the projection to see one.`;
+    write(
+      without,
+      `${name} has no parameters, so it has no gradient of its own. Choose the projection to see one.`,
+    );
     if (learned) {
       tabulate(
         own,

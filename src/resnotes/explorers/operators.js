@@ -2,7 +2,7 @@
 // The spectra come from the package with the page: {operator: [for each depth, log10 of the singular values, falling,
 // null for 0]}. The upper half are pure functions of the state {operator, depth, spectra}, held against operators.py by
 // the tests; the lower half draws them.
-import { linear, make, path, share, superscript, svg, text, ticks, words } from "./draw.js";
+import { ground, label, linear, make, marks, path, power, shape, share, show, svg, ticks, words, write } from "./draw.js";
 import { frame } from "./frame.js";
 
 // A direction counts as kept if its singular value is within this power of ten of the largest.
@@ -109,13 +109,12 @@ function span(curves) {
   return { low: low - (high - low) * (zero ? 0.1 : 0.03), high, zero };
 }
 
-function levels({ low, high, zero }, y, left, right) {
-  const parts = ticks(low + (high - low) * (zero ? 0.07 : 0), high, 7).flatMap((k) => [
-    svg("path", { class: k === 0 ? "rx-axis" : "rx-grid", d: `M${left} ${y(k)}H${right}` }),
-    text(left - 6, y(k) + 4, k === 0 ? "1" : `10${superscript(k)}`, { class: "rx-end" }),
-  ]);
-  if (zero) parts.push(text(left - 6, BOTTOM + 4, "0", { class: "rx-end" }));
-  return parts;
+/** The ground of one of the two charts: the same decades in both, a darker line at 1. */
+function levels({ low, high, zero }, y, [left, right], places, below) {
+  const decades = ticks(low + (high - low) * (zero ? 0.07 : 0), high, 7).map((k) => [y(k), power(k)]);
+  const { lines, labels } = ground({ left, right, top: TOP, bottom: BOTTOM }, decades, places, below);
+  if (zero) labels.push(label(left - 6, BOTTOM + 4, "0", { class: "rx-end" }));
+  return { lines: [...lines, shape("path", { class: "rx-axis", d: `M${left} ${y(0)}H${right}` })], labels };
 }
 
 function fan(curves, width) {
@@ -125,24 +124,14 @@ function fan(curves, width) {
   const x = linear([0, curves.length], [left, right]);
   const scale = linear([shown.low, shown.high], [BOTTOM, TOP]);
   const y = (log) => (log === null ? BOTTOM : scale(log));
-  const parts = levels(shown, scale, left, right);
-  const few = ticks(0, curves.length, width < 480 ? 4 : 6).filter((k) => k <= 0.88 * curves.length);
-  for (const k of [...few, curves.length]) {
-    parts.push(
-      svg("path", { class: "rx-axis", d: `M${x(k)} ${BOTTOM}v5` }),
-      text(x(k), BOTTOM + 18, String(k), { class: "rx-middle" }),
-    );
-  }
-  parts.push(
-    svg("path", { class: "rx-axis", d: `M${left} ${TOP}V${BOTTOM}H${right}` }),
-    text((left + right) / 2, BOTTOM + 34, "units", { class: "rx-middle" }),
-  );
+  const places = marks(curves.length, width < 480 ? 4 : 6).map((k) => [x(k), String(k)]);
+  const { lines: parts, labels } = levels(shown, scale, [left, right], places, "units");
   const most = Math.max(...curves.map((values) => values.length));
   for (let k = 0; k < most; k++) {
     const points = curves.flatMap((values, unit) => (k < values.length ? [[x(unit + 1), y(values[k])]] : []));
-    parts.push(svg("path", { class: "rx-fan", d: path(points) }));
+    parts.push(shape("path", { class: "rx-fan", d: path(points) }));
   }
-  return { parts, shown, x, y };
+  return { parts: [...parts, ...labels], shown, x, y };
 }
 
 function render({ model, el, share: sharing }) {
@@ -197,7 +186,7 @@ function render({ model, el, share: sharing }) {
       depth.input.value = state.depth;
       chart.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
       chart.setAttribute("height", HEIGHT);
-      drawn.replaceChildren(...seen.parts);
+      show(drawn, seen.parts);
     }
     const whole = { ...state, spectra };
     const found = numbers(whole);
@@ -205,22 +194,23 @@ function render({ model, el, share: sharing }) {
     const { shown, x, y } = seen;
     now.setAttribute("d", `M${x(state.depth)} ${TOP}V${BOTTOM}`);
     const values = curves[state.depth - 1];
-    here.replaceChildren(
-      ...values.map((log) => svg("circle", { class: "rx-dot-now", cx: x(state.depth), cy: y(log), r: 3.5 })),
+    show(
+      here,
+      values.map((log) => shape("circle", { class: "rx-dot-now", cx: x(state.depth), cy: y(log), r: 3.5 })),
     );
     const place = linear([0, values.length], [SIDE.left, SIDE.right]);
     const radius = values.length > 24 ? 2 : 5;
     const scale = linear([shown.low, shown.high], [BOTTOM, TOP]);
-    side.replaceChildren(
-      ...levels(shown, scale, SIDE.left, SIDE.right),
-      svg("path", { class: "rx-axis", d: `M${SIDE.left} ${TOP}V${BOTTOM}H${SIDE.right}` }),
-      text((SIDE.left + SIDE.right) / 2, BOTTOM + 18, "largest first", { class: "rx-middle" }),
-      ...values.flatMap((log, k) => [
-        svg("path", { class: "rx-stem", d: `M${place(k + 0.5)} ${scale(0)}V${y(log)}` }),
-        svg("circle", { class: "rx-dot-now", cx: place(k + 0.5), cy: y(log), r: radius }),
-      ]),
-    );
-    title.textContent = `after ${state.depth === 1 ? "1 unit" : `${state.depth} units`}`;
+    // One path for all stems: fewer elements are faster.
+    const stems = values.map((log, k) => `M${place(k + 0.5)} ${scale(0)}V${y(log)}`);
+    const { lines, labels } = levels(shown, scale, [SIDE.left, SIDE.right], [], "largest first");
+    show(side, [
+      ...lines,
+      shape("path", { class: "rx-stem", d: stems.join("") }),
+      ...values.map((log, k) => shape("circle", { class: "rx-dot-now", cx: place(k + 0.5), cy: y(log), r: radius })),
+      ...labels,
+    ]);
+    write(title, `after ${state.depth === 1 ? "1 unit" : `${state.depth} units`}`);
     ui.list(() => table(state, found));
   }
 

@@ -2,7 +2,24 @@
 // The upper half are pure functions of the state {n, lam, r}, held against paths.py by the tests; the lower half
 // draws them. What decides which lengths are the heaviest is made of sums, products and quotients alone, so it is
 // the same as Python's to the last bit.
-import { linear, make, number, path, point, share, superscript, svg, text, ticks, words } from "./draw.js";
+import {
+  ground,
+  label,
+  linear,
+  make,
+  marks,
+  number,
+  path,
+  picture,
+  point,
+  power,
+  shape,
+  share,
+  svg,
+  ticks,
+  words,
+  write,
+} from "./draw.js";
 import { frame } from "./frame.js";
 
 const MAX_UNITS = 1000;
@@ -184,18 +201,13 @@ function thinned(n) {
   return lengthsOf(n).filter((k) => k % step === 0 || k === n);
 }
 
-function lengthAxis(n, x, bottom, most) {
-  return [...ticks(0, n, most).filter((k) => k <= 0.88 * n), n].flatMap((k) => [
-    svg("path", { class: "rx-axis", d: `M${x(k)} ${bottom}v5` }),
-    text(x(k), bottom + 18, String(k), { class: "rx-middle" }),
-  ]);
-}
+const lengthMarks = (n, x, most) => marks(n, most).map((k) => [x(k), String(k)]);
 
-function bracket(at, first, last, label, width) {
+function bracket(at, first, last, said, width) {
   // A bracket of a single length is still seen.
   [first, last] = [first - 3, last + 3];
   // Beside the bracket where there is room, or else in a gap of it.
-  const long = 8 + 6.3 * label.length,
+  const long = 8 + 6.3 * said.length,
     middle = (first + last) / 2;
   const beside = last + long <= width || first >= long;
   const gap = beside ? "" : `H${middle - long / 2}M${middle + long / 2} ${at}`;
@@ -205,10 +217,13 @@ function bracket(at, first, last, label, width) {
       ? [last + 6, ""]
       : [first - 6, "rx-end"];
   return [
-    svg("path", { class: "rx-span", d: `M${point(first, at - 4)}v8m0 -4${gap}H${last}m0 -4v8` }),
-    text(place, at + 4, label, { class: anchor }),
+    shape("path", { class: "rx-span", d: `M${point(first, at - 4)}v8m0 -4${gap}H${last}m0 -4v8` }),
+    label(place, at + 4, said, { class: anchor }),
   ];
 }
+
+const dots = (name, places) =>
+  places.map(([cx, cy]) => shape("circle", { class: `rx-dot-${name}`, cx, cy, r: 3 }));
 
 function drawShares(root, width, { n }, entries, number, measured, found) {
   const [left, right, top, bottom] = [50, width - 8, 46, HEIGHT - 40];
@@ -217,13 +232,16 @@ function drawShares(root, width, { n }, entries, number, measured, found) {
   const low = 108 * Math.min(0, ...entries, ...measured);
   const x = linear([0, n], [left + 8, right - 8]);
   const y = linear([low / 100, high / 100], [bottom, top]);
-  const parts = ticks(low, high, 6).flatMap((percent) => [
-    svg("path", { class: "rx-grid", d: `M${left} ${y(percent / 100)}H${right}` }),
-    text(left - 6, y(percent / 100) + 4, `${percent < 0 ? "−" : ""}${Math.abs(percent)}\u00a0%`, { class: "rx-end" }),
-  ]);
-  parts.push(
-    ...lengthAxis(n, x, bottom, width < 480 ? 5 : 8),
-    text((left + right) / 2, bottom + 34, "length of a path: the branches on it", { class: "rx-middle" }),
+  const said = (percent) => `${percent < 0 ? "−" : ""}${Math.abs(percent)}\u00a0%`;
+  const area = { left, right, top, bottom, floor: y(0) };
+  const {
+    lines: [grid, axis],
+    labels,
+  } = ground(
+    area,
+    ticks(low, high, 6).map((percent) => [y(percent / 100), said(percent)]),
+    lengthMarks(n, x, width < 480 ? 5 : 8),
+    "length of a path: the branches on it",
   );
   const stems = entries
     .map((entry, k) => (Math.abs(entry) * 100 > (high - low) / 500 ? `M${point(x(k), y(0))}L${point(x(k), y(entry))}` : ""))
@@ -231,12 +249,15 @@ function drawShares(root, width, { n }, entries, number, measured, found) {
   const shown = lengthsOf(n).filter((k) => many[k] * 100 > (high - low) / 1000);
   const line = (lengths, list) => path(lengths.map((k) => [x(k), y(list[k])]));
   const stem = Math.max(1.2, Math.min(10, (0.6 * (right - left - 16)) / n));
-  parts.push(svg("path", { class: "rx-stems", d: stems, style: `stroke-width: ${stem}px` }));
-  parts.push(svg("path", { class: "rx-count", d: line(shown, many) }));
-  // Few lengths are marked one by one: a line alone would hide that there is nothing between them.
-  if (n <= FEW) parts.push(...shown.map((k) => svg("circle", { class: "rx-dot-count", cx: x(k), cy: y(many[k]), r: 3 })));
-  if (measured.length) parts.push(svg("path", { class: "rx-line rx-measured", d: line(thinned(n), measured) }));
-  parts.push(svg("path", { class: "rx-axis", d: `M${left} ${top}V${bottom}M${left} ${y(0)}H${right}` }));
+  const parts = [
+    grid,
+    shape("path", { class: "rx-stems", d: stems, style: `stroke-width: ${stem}px` }),
+    shape("path", { class: "rx-count", d: line(shown, many) }),
+    // Few lengths are marked one by one: a line alone would hide that there is nothing between them.
+    ...dots("count", n <= FEW ? shown.map((k) => [x(k), y(many[k])]) : []),
+  ];
+  if (measured.length) parts.push(shape("path", { class: "rx-line rx-measured", d: line(thinned(n), measured) }));
+  parts.push(axis);
   if (found.count) {
     const span = found.count > 1 ? `${found.low} to ${found.high}` : `length ${found.low}`;
     parts.push(...bracket(12, x(found.low), x(found.high), `${shareOf(Math.log10(found.part))}: ${span}`, width));
@@ -245,9 +266,7 @@ function drawShares(root, width, { n }, entries, number, measured, found) {
     const [, low, high] = PUBLISHED;
     parts.push(...bracket(32, x(low), x(high), `${low} to ${high}: Veit et al. 2016`, width));
   }
-  root.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
-  root.setAttribute("height", HEIGHT);
-  root.replaceChildren(...parts);
+  picture(root, width, HEIGHT, [...parts, ...labels]);
 }
 
 /** On a log axis: how many paths, and what they carry together. */
@@ -260,29 +279,18 @@ function drawLogs(root, { n }, number, sizes) {
   const low = Math.max(Math.min(-1, ...finite), -2 * Math.max(6, high)) * 1.04;
   const x = linear([0, n], [left + 6, right - 8]);
   const y = linear([low, high], [bottom, top]);
-  const parts = ticks(low, high, 7).flatMap((k) => [
-    svg("path", { class: "rx-grid", d: `M${left} ${y(k)}H${right}` }),
-    text(left - 6, y(k) + 4, k === 0 ? "1" : `10${superscript(k)}`, { class: "rx-end" }),
-  ]);
-  parts.push(
-    ...lengthAxis(n, x, bottom, 5),
-    text((left + right) / 2, bottom + 34, "length of a path", { class: "rx-middle" }),
-    svg("path", { class: "rx-axis", d: `M${left} ${top}V${bottom}H${right}` }),
-  );
+  const powers = ticks(low, high, 7).map((k) => [y(k), power(k)]);
+  const area = { left, right, top, bottom };
+  const { lines: parts, labels } = ground(area, powers, lengthMarks(n, x, 5), "length of a path");
   const lengths = thinned(n);
   // The dashed line last: where the two are one, both are still seen.
   ["carried", "count"].forEach((name) => {
     const list = lists[name];
     const points = lengths.filter((k) => list[k] >= low).map((k) => [x(k), y(list[k])]);
     if (points.length === 0) return;
-    parts.push(svg("path", { class: `rx-${name}`, d: path(points) }));
-    if (n <= FEW) {
-      const dots = points.map(([cx, cy]) => svg("circle", { class: `rx-dot-${name}`, cx, cy, r: 3 }));
-      parts.push(...dots);
-    }
+    parts.push(shape("path", { class: `rx-${name}`, d: path(points) }), ...dots(name, n <= FEW ? points : []));
   });
-  root.setAttribute("viewBox", `0 0 300 ${HEIGHT}`);
-  root.replaceChildren(...parts);
+  picture(root, 300, HEIGHT, [...parts, ...labels]);
 }
 
 function valuesTable({ n }, { entries, paths, sizes, measured, found }) {
@@ -357,7 +365,7 @@ function render({ model, el, share: sharing }) {
     const found = summary(now, entries, paths);
     const given = model.get("measured") ?? [];
     const measured = given.length === now.n + 1 ? given : [];
-    names[1].textContent = found.kind === "signed" ? "signed weights" : "gradient";
+    write(names[1], found.kind === "signed" ? "signed weights" : "gradient");
     entriesOf[2].hidden = measured.length === 0;
     ui.say(readout(now, measured, found));
     drawShares(shares, width, now, entries, paths, measured, found);
