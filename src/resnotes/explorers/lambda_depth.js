@@ -236,6 +236,19 @@ function steps({ lam, r, schedule }, base, list = new Float64Array(MAX_DEPTH)) {
 
 const atOne = (state) => shortcuts({ ...state, lam: 1 }, MAX_DEPTH);
 
+/** The last layer at which format number k makes 0 or infinity of what is not 0; -1 where there is none. */
+function lastGone(line, k) {
+  let at = null,
+    bounds;
+  for (let l = line.length - 1; l >= 0; l--) {
+    const [m, e] = line[l],
+      size = Math.abs(m);
+    if (e !== at) bounds = boundsAt((at = e))[k];
+    if (size !== 0 && (size <= bounds.zero || size >= bounds.overflow)) return l;
+  }
+  return -1;
+}
+
 /**
  * For each format: what it makes of g_0 (`here`), the layer at which it loses the gradient on the way
  * although it could hold g_0 (`lost`, or null), and the first depths, up to 1000, at which g_0 becomes
@@ -247,7 +260,7 @@ export function formats(state, { whole } = chain(state)) {
     const here = verdict(whole[0], k);
     let lost = null;
     if (here === "held" || here === "subnormal") {
-      const gone = whole.findLastIndex((g) => g[0] !== 0 && ["zero", "overflow"].includes(verdict(g, k)));
+      const gone = lastGone(whole, k);
       if (gone > 0) lost = gone;
     }
     return { name, here, lost, ...first[k] };
@@ -294,9 +307,9 @@ const listed = (names) =>
   names.length < 2 ? names[0] : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
 
 /** The state in words. */
-export function readout(state, { shortcut, rest, whole } = series(state), ends = formats(state)) {
+export function readout(state, lines = series(state), ends = formats(state)) {
   const after = `After ${units(state.depth)}`;
-  const g = whole[0];
+  const [g, shortcut, rest] = ["whole", "shortcut", "rest"].map((name) => lines[name].at(0));
   const size = { ...g, sign: Math.abs(g.sign) };
   const parts = [];
   if (g.sign === 0) parts.push(`${after} nothing is left of the gradient: it is exactly 0.`);
@@ -309,7 +322,7 @@ export function readout(state, { shortcut, rest, whole } = series(state), ends =
   if (state.r === 0) parts.push("There is no branch, so the shortcuts carry all of it.");
   else
     parts.push(
-      `The shortcuts alone carry ${share(shortcut[0])}, the paths through branches ${share(rest[0])}.`,
+      `The shortcuts alone carry ${share(shortcut)}, the paths through branches ${share(rest)}.`,
     );
   if (g.sign !== 0) parts.push(held(ends));
   return parts.join(" ");
@@ -386,11 +399,17 @@ function thinned(count) {
   return [...kept, last];
 }
 
-/** What is drawn: the paths through branches begin one unit before the loss, if there are any. */
-const shown = (lines) => ({
-  ...lines,
-  rest: lines.rest.some(({ sign }) => sign) ? lines.rest.slice(0, -1) : [],
-});
+/** The series for the view: a line has a length and tells what it is `at` a layer, as lists do; most are never asked. */
+const viewed = (links, depth) =>
+  Object.fromEntries(
+    Object.entries(links).map(([name, line]) => [name, { length: depth + 1, at: (l) => measured(line[l]) }]),
+  );
+
+/** The points of a line, [layer, {sign, log10}]; the paths through branches begin one unit before the loss, if any. */
+function pointsOf(name, line, { r, depth }) {
+  if (line.length === 0 || (name === "rest" && r === 0)) return [];
+  return thinned(name === "rest" ? depth : depth + 1).map((l) => [l, line.at(l)]);
+}
 
 /** The lowest and highest decade shown: float16's range always, everything finite, room below for zeros. */
 function range(lines) {
@@ -398,7 +417,7 @@ function range(lines) {
     high = 6,
     zero = false;
   for (const line of lines) {
-    for (const { sign, log10 } of line) {
+    for (const [, { sign, log10 }] of line) {
       if (sign === 0) zero = true;
       else if (log10 < low) low = log10;
       else if (log10 > high) high = log10;
@@ -437,8 +456,8 @@ function drawChart(root, width, state, lines) {
   const height = 310,
     area = { left: 44, right: width - 92, top: 12, bottom: height - 40 };
   const { left, right, top, bottom } = area;
-  const drawn = shown(lines);
-  const { low, high, zero } = range(Object.values(drawn));
+  const drawn = SERIES.map(([name]) => [name, pointsOf(name, lines[name], state)]);
+  const { low, high, zero } = range(drawn.map(([, points]) => points));
   const x = linear([0, state.depth], [left, right]);
   const y = linear([low, high], [bottom, top]);
   const decades = ticks(zero ? low + 0.06 * (high - low) : low, high, 7);
@@ -457,12 +476,9 @@ function drawChart(root, width, state, lines) {
   const parts = ["largest", "normal", "subnormal"].map((kind) =>
     shape("path", { class: `rx-limit rx-${kind}`, d: limitsOf(kind).join("") }),
   );
-  for (const [name] of SERIES) {
-    if (drawn[name].length === 0) continue;
-    const points = thinned(drawn[name].length).map((l) => {
-      const { sign, log10 } = drawn[name][l];
-      return [x(l), sign ? y(log10) : bottom];
-    });
+  for (const [name, values] of drawn) {
+    if (values.length === 0) continue;
+    const points = values.map(([l, { sign, log10 }]) => [x(l), sign ? y(log10) : bottom]);
     parts.push(
       shape("path", { class: `rx-line rx-${name}`, d: path(points) }),
       shape("circle", { class: `rx-dot rx-dot-${name}`, cx: x(0), cy: points[0][1], r: 4.5 }),
@@ -720,7 +736,7 @@ function render({ model, el, share: sharing }) {
 
   function paint(now) {
     const links = chain(now);
-    const lines = { ...series(now, links), measured: measuredLine(model.get("measured") ?? [], now.depth) };
+    const lines = { ...viewed(links, now.depth), measured: measuredLine(model.get("measured") ?? [], now.depth) };
     const ends = formats(now, links);
     lam.input.min = now.schedule === "alternating" ? ALTERNATING_FROM : 0;
     ownRow.hidden = now.schedule !== "own";
@@ -737,7 +753,7 @@ function render({ model, el, share: sharing }) {
     ui.say(readout(now, lines, ends));
     SERIES.forEach(([name], k) => {
       entries[k].hidden = lines[name].length === 0;
-      write(values[k], entries[k].hidden ? "" : share(lines[name][0]));
+      write(values[k], entries[k].hidden ? "" : share(lines[name].at(0)));
     });
     drawChart(chart, width, now, lines);
     // The heat map shows every λ and depth, so these two do not change it.
@@ -809,7 +825,7 @@ function valuesTable({ depth }, lines) {
     ["layer l", "whole", "shortcut", "branches", ...(own ? ["your network"] : [])],
     [...layers, depth].map((l) => [
       String(l),
-      ...["whole", "shortcut", "rest", ...(own ? ["measured"] : [])].map((name) => words(lines[name][l])),
+      ...["whole", "shortcut", "rest", ...(own ? ["measured"] : [])].map((name) => words(lines[name].at(l))),
     ]),
   ];
 }
