@@ -9,14 +9,19 @@ const BOXES = {
   ".derivation-right": "Wide line",
 };
 
-function mark(box, name) {
-  if (box.scrollWidth > box.clientWidth + 1) {
-    box.tabIndex = 0;
-    box.setAttribute("role", "group");
-    box.setAttribute("aria-label", `${name}, scrolls sideways`);
-  } else {
-    for (const attribute of ["tabindex", "role", "aria-label"]) box.removeAttribute(attribute);
-  }
+// All boxes are measured before any is written to: the browser would otherwise lay the page out anew for each of them.
+function mark(boxes, names) {
+  const wide = boxes.map((box) => box.scrollWidth > box.clientWidth + 1);
+  boxes.forEach((box, k) => {
+    if (wide[k] === (box.tabIndex === 0)) return;
+    if (wide[k]) {
+      box.tabIndex = 0;
+      box.setAttribute("role", "group");
+      box.setAttribute("aria-label", `${names.get(box)}, scrolls sideways`);
+    } else {
+      for (const attribute of ["tabindex", "role", "aria-label"]) box.removeAttribute(attribute);
+    }
+  });
 }
 
 function watchBoxes() {
@@ -24,12 +29,15 @@ function watchBoxes() {
   for (const [selector, name] of Object.entries(BOXES)) {
     for (const box of document.querySelectorAll(selector)) names.set(box, name);
   }
-  const observer = new ResizeObserver((entries) => {
-    for (const { target } of entries) mark(target, names.get(target));
-  });
-  for (const box of names.keys()) observer.observe(box);
+  const all = [...names.keys()];
+  // Sections far from the window are not laid out (content-visibility), and are measured when they come near it.
+  const observer = new ResizeObserver((entries) => mark(entries.map(({ target }) => target), names));
+  for (const box of all) observer.observe(box);
   // A font that comes late widens the content and not the box.
-  document.fonts.addEventListener("loadingdone", () => names.forEach((name, box) => mark(box, name)));
+  const laidOut = (box) => box.checkVisibility?.({ contentVisibilityAuto: true }) ?? true;
+  document.fonts.addEventListener("loadingdone", () => mark(all.filter(laidOut), names));
+  // Tab may lead to a box in such a section.
+  addEventListener("keydown", ({ key }) => key === "Tab" && mark(all, names), { capture: true });
 }
 
 // Paper cannot be unfolded: what is folded prints open, and is folded again afterwards.
@@ -157,6 +165,6 @@ addEventListener("DOMContentLoaded", unfoldDerivations);
 addEventListener("DOMContentLoaded", previewEquations);
 if (location.protocol === "file:") workFromFile();
 
-// After the theme's own pass over code and outputs, which runs on load.
+// Before the page is laid out there is nothing to measure.
 addEventListener("load", watchBoxes);
 unfoldForPrint();

@@ -18,6 +18,12 @@ WORD = re.compile(r"[A-Za-z_][\w-]*")
 NAME = re.compile(r"[.#](-?[A-Za-z_][\w-]*)")
 # What stands in such brackets need not occur for the rest to match.
 OPTIONAL = re.compile(r"\[[^\]]*\]|:(?:not|is|where|has)\([^()]*(?:\([^()]*\)[^()]*)*\)")
+# The theme measures every box of code or output and writes to it, box by box, at the start and after every change of
+# the page, which each time lays out the whole page. assets/resnotes.js does the same for all boxes at once.
+TAB_STOPS = re.compile(
+    r'function (?P<name>\w+)\(\)\{const e=\(\)=>\{document\.querySelectorAll\("pre, \.nboutput[^"]*"\)(?:(?!function).)*?'
+    r"\.scrollWidth.{1,400}?new MutationObserver\(t\)\.observe\(.{1,80}?\{subtree:!0,childList:!0\}\),e\(\)\}"
+)
 URL = re.compile(r"url\((['\"]?)(?!data:|https?:|/|#)([^)'\"]+)\1\)")
 
 
@@ -96,6 +102,14 @@ def relative_urls(text, style, folder):
     return URL.sub(moved, text)
 
 
+def without_tab_stops(script):
+    """The theme's script without its own pass over what scrolls."""
+    text, count = TAB_STOPS.subn(r"function \g<name>(){}", script)
+    if count != 1:
+        raise ValueError(f"scripts: the theme's function that makes boxes reachable: got {count} of them, wanted 1")
+    return text
+
+
 def replace(page, pattern, paths, tag):
     """Take the tags of `paths` out of a page and put one in the first one's place."""
     first = True
@@ -123,7 +137,8 @@ def bundle(app, exception):
         used_rules(rules(relative_urls(path.read_text("utf-8"), path, static)), words) for path in styles
     )
     (static / STYLE).write_text(style, "utf-8")
-    (static / SCRIPT).write_text(";\n".join(path.read_text("utf-8") for path in scripts), "utf-8")
+    script = ";\n".join(path.read_text("utf-8") for path in scripts)
+    (static / SCRIPT).write_text(without_tab_stops(script), "utf-8")
     for page in pages:
         up = "../" * (len(page.relative_to(root).parts) - 1)
         replace(page, LINK, styles, f'    <link rel="stylesheet" href="{up}_static/{STYLE}">\n')

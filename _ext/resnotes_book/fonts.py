@@ -4,6 +4,7 @@ The fonts come with 20 to 28 kB each; a book needs a few dozen of their characte
 is read from KaTeX's own style sheet and from the pages as they are written. A test asks a browser for the same.
 """
 
+import logging
 import re
 from html import unescape
 from pathlib import Path
@@ -19,6 +20,8 @@ CLASS = re.compile(r'\bclass="([^"]*)"')
 COMPOUND = re.compile(r"(?P<tag>[a-z]*)(?P<classes>(?:\.[\w-]+)*)$")
 # FreeType measures a font's heights at these and shapes all others by them: without them what is left looks different.
 MEASURED = set("THEZOCQSLUfijkdbhuvxzroescpqgjy0123456789ΓΒΕΖΘΟΩΔΗβθδζλξαειοπστωηρμχψφγ")
+# It tells of every table of every font, in the middle of the build's own lines.
+logging.getLogger("fontTools.subset").setLevel(logging.WARNING)
 VOID = {"img", "br", "path", "line"}
 BOLD = {"bold": "700", "normal": "400"}
 

@@ -114,9 +114,13 @@ def formulas(watched, expected):
 
 
 def overflow(watched):
-    """A page that scrolls sideways; boxes that scroll out of the keyboard's reach, or take focus in vain."""
+    """A page that scrolls sideways; boxes that scroll out of the keyboard's reach, or take focus in vain.
+
+    The keyboard is being used: before its first Tab the page leaves alone what is far from the window.
+    """
     seen = watched.page.evaluate(
         """() => {
+          document.dispatchEvent(new KeyboardEvent("keydown", { key: "Tab" }));
           const name = (element) =>
             `<${element.tagName.toLowerCase()} id="${element.id}" class="${element.getAttribute("class")}">`;
           const scrolls = (element) =>

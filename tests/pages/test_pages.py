@@ -213,6 +213,29 @@ def test_wide_formula_scrolls_by_keyboard(book, watched):
     pytest.fail("no formula of the book is wider than 375 px: this test has nothing to test")
 
 
+def test_tab_reaches_a_wide_formula_far_below(book, watched):
+    """Sections far from the window are not laid out until Tab is pressed, which may lead there."""
+    boxes = """() => [...document.querySelectorAll(".katex-display")]
+      .filter((box) => !box.checkVisibility({ contentVisibilityAuto: true }) && box.scrollWidth > box.clientWidth + 1)
+      .map((box) => box.tabIndex)"""
+    watched.open((book / "chapters/05_unrolled_sum.html").as_uri(), width=375)
+    before = watched.page.evaluate(boxes)
+    assert before and set(before) == {-1}
+    watched.page.keyboard.press("Tab")
+    assert set(watched.page.evaluate(boxes)) == {0}
+
+
+@pytest.mark.parametrize("width", [1280, 375])
+@pytest.mark.parametrize("notebook", NOTEBOOKS[1:])
+def test_a_link_into_a_page_lands_where_it_leads(book, watched, notebook, width):
+    """Also where nothing above the target has been laid out yet: its last equation stands still in the window."""
+    address = (book / notebook).with_suffix(".html")
+    name = BeautifulSoup(address.read_text("utf-8"), "html.parser").select("[id^=equation-]")[-1]["id"]
+    watched.open(f"{address.as_uri()}#{name}", width=width)
+    top = "id => document.getElementById(id).getBoundingClientRect().top"
+    assert 0 <= watched.page.evaluate(top, name) <= 200
+
+
 def test_folds_print_open(book, watched):
     """Every fold is open while the page is printed; those that were closed are closed afterwards."""
     page = next(page for page in CONTENT if "<details" in (book / page).read_text("utf-8"))
