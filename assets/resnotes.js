@@ -30,14 +30,20 @@ function watchBoxes() {
     for (const box of document.querySelectorAll(selector)) names.set(box, name);
   }
   const all = [...names.keys()];
-  // Sections far from the window are not laid out (content-visibility), and are measured when they come near it.
-  const observer = new ResizeObserver((entries) => mark(entries.map(({ target }) => target), names));
+  // Sections far from the window are not laid out (content-visibility): they are measured when they come near it, and
+  // when Tab is pressed, which may lead anywhere.
+  let counts = (box) => box.checkVisibility?.({ contentVisibilityAuto: true }) ?? true;
+  const measure = () => mark(all.filter((box) => counts(box)), names);
+  const observer = new ResizeObserver(measure);
   for (const box of all) observer.observe(box);
   // A font that comes late widens the content and not the box.
-  const laidOut = (box) => box.checkVisibility?.({ contentVisibilityAuto: true }) ?? true;
-  document.fonts.addEventListener("loadingdone", () => mark(all.filter(laidOut), names));
-  // Tab may lead to a box in such a section.
-  addEventListener("keydown", ({ key }) => key === "Tab" && mark(all, names), { capture: true });
+  document.fonts.addEventListener("loadingdone", measure);
+  const pressed = ({ key }) => {
+    if (key !== "Tab") return;
+    counts = () => true;
+    measure();
+  };
+  addEventListener("keydown", pressed, { capture: true });
 }
 
 // Paper cannot be unfolded: what is folded prints open, and is folded again afterwards.

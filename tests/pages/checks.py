@@ -59,6 +59,9 @@ class Watched:
               const frame = () => new Promise(requestAnimationFrame);
               await document.fonts.ready;
               await frame();
+              // Far from the window nothing is laid out, and a transition stands still.
+              const still = ({ effect }) => !effect.target.checkVisibility({ contentVisibilityAuto: true });
+              document.getAnimations().filter(still).forEach((animation) => animation.finish());
               await Promise.allSettled(document.getAnimations().map((animation) => animation.finished));
               await frame();
               await frame();
@@ -118,9 +121,10 @@ def overflow(watched):
 
     The keyboard is being used: before its first Tab the page leaves alone what is far from the window.
     """
+    watched.page.evaluate("document.dispatchEvent(new KeyboardEvent('keydown', { key: 'Tab' }))")
+    watched.settle()
     seen = watched.page.evaluate(
         """() => {
-          document.dispatchEvent(new KeyboardEvent("keydown", { key: "Tab" }));
           const name = (element) =>
             `<${element.tagName.toLowerCase()} id="${element.id}" class="${element.getAttribute("class")}">`;
           const scrolls = (element) =>

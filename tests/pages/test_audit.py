@@ -38,12 +38,12 @@ def visible(page):
 
 
 def count_text(page):
-    return page.locator("#audit-count").inner_text()
+    return page.locator("#audit-count").text_content()
 
 
 CARDS = """() => Object.fromEntries([...document.querySelectorAll("section.claim")].map((card) => [card.id, {
   text: card.querySelector("h3").textContent + card.querySelector(".claim-facts").textContent,
-  verdict: card.querySelector(".verdict").innerText,
+  verdict: card.querySelector(".verdict").textContent,
   links: [...card.querySelectorAll("a")].map((link) => link.getAttribute("href")),
   cases: card.querySelectorAll(".case").length,
 }]))"""
@@ -79,7 +79,7 @@ def test_outcomes_are_those_of_the_witness(page):
         page.evaluate("document.querySelectorAll('details').forEach((fold) => { fold.open = true; })")
         found = [
             text.split(maxsplit=1)[1].rstrip(".") == "agrees"
-            for text in page.locator(f"[id='claim-{name}'] .outcome").all_inner_texts()
+            for text in page.locator(f"[id='claim-{name}'] .outcome").all_text_contents()
         ]
         assert Counter(found) == Counter(case.agrees for case in CLAIMS[name].witness().cases)
 

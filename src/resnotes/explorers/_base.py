@@ -87,6 +87,24 @@ def number_between(low, high):
     return check
 
 
+def one_of(choices):
+    """A check for one of a few values of one type."""
+
+    def check(value, name):
+        if isinstance(value, bool) or not isinstance(value, type(choices[0])) or value not in choices:
+            _validate.refuse(name, _validate.describe(value), f"one of {', '.join(map(str, choices))}")
+        return value
+
+    return check
+
+
+def switch(value, name):
+    """A check for True or False."""
+    if not isinstance(value, bool):
+        _validate.refuse(name, _validate.describe(value), "True or False")
+    return value
+
+
 def _compact(data):
     return json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
 

@@ -17,6 +17,11 @@ def superscript(n):
     return str(n).translate(SUPERSCRIPTS)
 
 
+def power(k):
+    """A power of ten as an axis names it."""
+    return "1" if k == 0 else f"10{superscript(k)}"
+
+
 def words(sign, log10):
     """The number sign · 10**log10 at three significant digits: "0.00515", "−3.67", "7.06 × 10⁻¹⁰"."""
     if sign == 0:
@@ -67,6 +72,29 @@ def element(tag, *children, **attributes):
         for key, value in attributes.items()
     )
     return f"<{tag}{named}>{''.join(children)}</{tag}>"
+
+
+def stroke(d, name, **style):
+    """A path that is not filled, of the class rx-`name`."""
+    return element("path", d=d, class_=f"rx-{name}", fill="none", **style)
+
+
+def svg(parts, width, height, label, **style):
+    """A picture of its own, `width` by `height` pixels where there is room; `label` tells a screen reader what it is."""
+    return element(
+        "svg",
+        *parts,
+        xmlns="http://www.w3.org/2000/svg",
+        viewBox=f"0 0 {fixed(width)} {fixed(height)}",
+        width=width,
+        height=height,
+        style="max-width:100%;height:auto",
+        font_family="system-ui, sans-serif",
+        font_size="12",
+        **style,
+        role="img",
+        aria_label=label,
+    )
 
 
 def text(x, y, content, **attributes):

@@ -13,7 +13,7 @@ import traitlets
 
 from resnotes import _validate, blocks
 from resnotes.explorers import _draw
-from resnotes.explorers._base import FILES, Checked, Explorer, bundle, refusing, style
+from resnotes.explorers._base import FILES, Checked, Explorer, bundle, one_of, refusing, style, switch
 from resnotes.explorers.lambda_depth import log10_norm
 from resnotes.network import Network
 from resnotes.paths import gradient_by_shortcut
@@ -251,29 +251,12 @@ def of_network(network, x, g=None):
 MOST = 1000
 
 
-def one_of(values):
-    """A check for one of a few values of one type."""
-
-    def check(value, name):
-        if type(value) is not type(values[0]) or value not in values:
-            _validate.refuse(name, _validate.describe(value), f"one of {', '.join(map(str, values))}")
-        return value
-
-    return check
-
-
 def _seed(value, name):
     return _validate.whole_number(value, name, 0, SEEDS - 1)
 
 
 def _layer(value, name):
     return _validate.whole_number(value, name, 0, max(DEPTHS))
-
-
-def _truth(value, name):
-    if not isinstance(value, bool):
-        _validate.refuse(name, _validate.describe(value), "true or false")
-    return value
 
 
 def _arrays(value, name):
@@ -348,7 +331,7 @@ class BeforeOrAfter(Explorer):
     width = Checked(one_of(WIDTHS), 64)
     seed = Checked(_seed, 0)
     layer = Checked(_layer, 0)
-    log = Checked(_truth, False)
+    log = Checked(switch, False)
     arrays = Checked(_arrays, STORED)
     own = Checked(_own, [])
 
@@ -409,45 +392,30 @@ def _picture(depth, layer, log, found):
         place = log10 if log else 10**log10
         return BOTTOM - (BOTTOM - TOP) * (min(max(place, low), high) - low) / (high - low)
 
-    def stroke(d, name, **style):
-        return _draw.element("path", d=d, class_=f"rx-{name}", fill="none", **style)
-
     parts = []
     shares = [(-math.inf, "0 %"), *((math.log10(part / 100), f"{part} %") for part in (25, 50, 75, 100))]
-    powers = [(k, "1" if k == 0 else f"10{_draw.superscript(k)}") for k in _draw.ticks(low, high, 7)]
+    powers = [(k, _draw.power(k)) for k in _draw.ticks(low, high, 7)]
     for at, label in powers if log else shares:
-        parts.append(stroke(f"M{LEFT} {_draw.fixed(y(at))}H{RIGHT}", "grid", stroke="#e4e7ea"))
+        parts.append(_draw.stroke(f"M{LEFT} {_draw.fixed(y(at))}H{RIGHT}", "grid", stroke="#e4e7ea"))
         parts.append(_draw.text(LEFT - 6, y(at) + 4, label, text_anchor="end"))
     marks = [at for at in _draw.ticks(0, depth, 6) if at <= 0.88 * depth]
     for at in [*marks, depth]:
-        parts.append(stroke(f"M{_draw.fixed(x(at))} {BOTTOM}v5", "axis", stroke="#8c959f"))
+        parts.append(_draw.stroke(f"M{_draw.fixed(x(at))} {BOTTOM}v5", "axis", stroke="#8c959f"))
         parts.append(_draw.text(x(at), BOTTOM + 18, str(at), text_anchor="middle"))
-    parts.append(stroke(f"M{LEFT} {TOP}V{BOTTOM}H{RIGHT}", "axis", stroke="#8c959f"))
+    parts.append(_draw.stroke(f"M{LEFT} {TOP}V{BOTTOM}H{RIGHT}", "axis", stroke="#8c959f"))
     below = "state l, from the input (0) to the loss; up: squared length, where 1 enters at the loss"
     parts.append(_draw.text((LEFT + RIGHT) / 2, BOTTOM + 36, below, text_anchor="middle"))
     start = LEFT
     for name, (title, style) in STYLES.items():
         if not found[name] or (name == "whole" and not log):
             continue
-        parts.append(stroke(f"M{start} 16h28", f"line rx-{name}", **style))
+        parts.append(_draw.stroke(f"M{start} 16h28", f"line rx-{name}", **style))
         parts.append(_draw.text(start + 34, 20, title))
         start += 34 + 7 * len(title) + 20
         points = [(at, value) for at, value in enumerate(found[name])]
         if name == "coins" and log:
             points = [(at, value) for at, value in points if value >= low]
         d = "M" + "L".join(f"{_draw.fixed(x(at))} {_draw.fixed(y(value))}" for at, value in points)
-        parts.append(stroke(d, f"line rx-{name}", **style))
+        parts.append(_draw.stroke(d, f"line rx-{name}", **style))
     parts.append(_draw.element("circle", cx=x(layer), cy=y(found["shortcut"][layer]), r="4.5", fill="#0072b2"))
-    return _draw.element(
-        "svg",
-        *parts,
-        xmlns="http://www.w3.org/2000/svg",
-        viewBox=f"0 0 {WIDE} {HIGH}",
-        width=str(WIDE),
-        height=str(HIGH),
-        style="max-width:100%;height:auto",
-        font_family="system-ui, sans-serif",
-        font_size="12",
-        role="img",
-        aria_label="Squared length of the gradient at every state",
-    )
+    return _draw.svg(parts, WIDE, HIGH, "Squared length of the gradient at every state")

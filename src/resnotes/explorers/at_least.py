@@ -368,15 +368,12 @@ def _picture(a, b, c, d):
         x, y = left + MIDDLE + SIDE * point[0] / half, MIDDLE + 18 - SIDE * point[1] / half
         return f"{_draw.fixed(x)} {_draw.fixed(y)}"
 
-    def stroke(d, name, **look):
-        return _draw.element("path", d=d, class_=f"rx-{name}", fill="none", **look)
-
     parts = [plane(0, reach, "the columns of J"), plane(310, wide, "every g of length 1, and g(I + J)")]
     for k, column in enumerate([(a, c), (b, d)], start=1):
         tip = at(0, reach, column)
         dashes = {"stroke_dasharray": "none" if k == 1 else "6 4"}
         parts.append(
-            stroke(
+            _draw.stroke(
                 f"M{at(0, reach, (0, 0))}L{tip}",
                 f"column rx-column-{k}",
                 stroke="#57606a",
@@ -396,20 +393,13 @@ def _picture(a, b, c, d):
             line = "M" + "L".join(at(310, wide, point) for point in points)
             dashes = {"stroke_dasharray": "4 3"} if name == "circle" else {}
             kind = "shrinks" if shrinks else "grows"
-            parts.append(stroke(line, f"{name} rx-{kind}", **styles[shrinks], **dashes))
+            parts.append(_draw.stroke(line, f"{name} rx-{kind}", **styles[shrinks], **dashes))
     parts.append(_draw.text(310, 318, "dashed: g; solid: g(I + J); thick: the part that shrinks"))
     matrix = f"J = [{_draw.number(a)}, {_draw.number(b)}; {_draw.number(c)}, {_draw.number(d)}]"
     parts.append(_draw.text(4, 318, matrix))
-    return _draw.element(
-        "svg",
-        *parts,
-        xmlns="http://www.w3.org/2000/svg",
-        viewBox="0 0 620 328",
-        width="620",
-        height="328",
-        style="max-width:100%;height:auto",
-        font_family="system-ui, sans-serif",
-        font_size="12",
-        role="img",
-        aria_label="The columns of J; the circle of all gradients of length 1, and its image, which parts of it shrink",
+    return _draw.svg(
+        parts,
+        620,
+        328,
+        "The columns of J; the circle of all gradients of length 1, and its image, which parts of it shrink",
     )

@@ -14,7 +14,7 @@ from itertools import pairwise
 
 from resnotes import _validate
 from resnotes.explorers import _draw
-from resnotes.explorers._base import Checked, Explorer, bundle, number_between, style
+from resnotes.explorers._base import Checked, Explorer, bundle, number_between, one_of, style, switch
 from resnotes.network import Affine, Network, identity, relu
 from resnotes.shortcuts import Absent, Identity, StopGradient
 
@@ -330,18 +330,6 @@ def _blocked(state, found):
     return ""
 
 
-def _skip(value, name):
-    if not isinstance(value, str) or value not in SKIPS:
-        _validate.refuse(name, _validate.describe(value), f"one of {', '.join(SKIPS)}")
-    return value
-
-
-def _switch(value, name):
-    if not isinstance(value, bool):
-        _validate.refuse(name, _validate.describe(value), "True or False")
-    return value
-
-
 def _index(value, name):
     return _validate.whole_number(value, name, 1, 5)
 
@@ -461,9 +449,9 @@ class FourLayers(Explorer):
     b4 = Checked(_number, 1.0)
     x1 = Checked(_number, 1.0)
     g5 = Checked(_number, 1.0)
-    skip_13 = Checked(_skip, "on")
-    skip_35 = Checked(_skip, "on")
-    after = Checked(_switch, True)
+    skip_13 = Checked(one_of(SKIPS), "on")
+    skip_35 = Checked(one_of(SKIPS), "on")
+    after = Checked(switch, True)
     at = Checked(_index, 1)
 
     def __init__(self, *, weights=None, biases=None, network=None, **state):
@@ -588,17 +576,10 @@ def _picture(state):
         below += 20
     parts.append(_draw.text(8, below, "sum", **BOLD))
     parts.append(_draw.text(190, below, f"g{SUB[at]} = {_draw.number(found['g'][at - 1])}", **BOLD))
-    return _draw.element(
-        "svg",
-        *parts,
-        xmlns="http://www.w3.org/2000/svg",
-        viewBox=f"0 0 {WIDTH} {below + 10}",
-        width=str(WIDTH),
-        height=str(below + 10),
-        style="max-width:100%;height:auto",
-        font_family="system-ui, sans-serif",
-        font_size="12",
+    return _draw.svg(
+        parts,
+        WIDTH,
+        below + 10,
+        "The four layers with the local derivative on every edge and the gradient below every state",
         fill=PLAIN,
-        role="img",
-        aria_label="The four layers with the local derivative on every edge and the gradient below every state",
     )

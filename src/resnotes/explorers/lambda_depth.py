@@ -11,7 +11,7 @@ import traitlets
 
 from resnotes import _validate
 from resnotes.explorers import _draw
-from resnotes.explorers._base import Checked, Explorer, bundle, number_between, refusing, style
+from resnotes.explorers._base import Checked, Explorer, bundle, number_between, one_of, refusing, style
 from resnotes.magnitudes import FORMATS
 from resnotes.network import Network
 from resnotes.shortcuts import Identity, Scale
@@ -63,7 +63,7 @@ def shortcuts(lam, depth, schedule="constant", factors=()):
 
 def _agree(lam, schedule, factors):
     """Refuse values that are good one by one but not together."""
-    _schedule(schedule, "schedule")
+    one_of(SCHEDULES)(schedule, "schedule")
     if schedule == "alternating" and lam < ALTERNATING_FROM:
         wanted = f"at least {ALTERNATING_FROM} in the alternating schedule, which divides by it"
         _validate.refuse("lam", lam, wanted)
@@ -317,12 +317,6 @@ def _whole_depth(value, name):
     return _validate.whole_number(value, name, 1, MAX_DEPTH)
 
 
-def _schedule(value, name):
-    if not isinstance(value, str) or value not in SCHEDULES:
-        _validate.refuse(name, _validate.describe(value), f"one of {', '.join(SCHEDULES)}")
-    return value
-
-
 def _factors(value, name):
     wanted = f"a list of at most {MAX_DEPTH} finite numbers"
     array = _validate.finite_array(value, name, wanted, (1,), allow_empty=True).astype(np.float64)
@@ -390,7 +384,7 @@ class LambdaDepth(Explorer):
     lam = Checked(number_between(0, 2), 0.9)
     depth = Checked(_whole_depth, 50)
     r = Checked(number_between(-2, 2), 0.1)
-    schedule = Checked(_schedule, "constant")
+    schedule = Checked(one_of(SCHEDULES), "constant")
     factors = Checked(_factors, [])
     measured = Checked(_measured, [])
 
@@ -484,48 +478,33 @@ def _picture(depth, lines):
     def y(log10):
         return BOTTOM - (BOTTOM - TOP) * (log10 - low) / (high - low)
 
-    def stroke(d, name, **style):
-        return _draw.element("path", d=d, class_=f"rx-{name}", fill="none", **style)
-
     parts = []
     for k in _draw.ticks(low + zero * 0.06 * (high - low), high, 7):
-        parts.append(stroke(f"M{LEFT} {_draw.fixed(y(k))}H{RIGHT}", "grid", stroke="#e4e7ea"))
-        label = "1" if k == 0 else f"10{_draw.superscript(k)}"
+        parts.append(_draw.stroke(f"M{LEFT} {_draw.fixed(y(k))}H{RIGHT}", "grid", stroke="#e4e7ea"))
+        label = _draw.power(k)
         parts.append(_draw.text(LEFT - 6, y(k) + 4, label, text_anchor="end"))
     if zero:
         parts.append(_draw.text(LEFT - 6, BOTTOM + 4, "0", text_anchor="end"))
     marks = [layer for layer in _draw.ticks(0, depth, 6) if layer <= 0.88 * depth]
     for layer in [*marks, depth]:
-        parts.append(stroke(f"M{_draw.fixed(x(layer))} {BOTTOM}v5", "axis", stroke="#8c959f"))
+        parts.append(_draw.stroke(f"M{_draw.fixed(x(layer))} {BOTTOM}v5", "axis", stroke="#8c959f"))
         parts.append(_draw.text(x(layer), BOTTOM + 18, str(layer), text_anchor="middle"))
-    parts.append(stroke(f"M{LEFT} {TOP}V{BOTTOM}H{RIGHT}", "axis", stroke="#8c959f"))
+    parts.append(_draw.stroke(f"M{LEFT} {TOP}V{BOTTOM}H{RIGHT}", "axis", stroke="#8c959f"))
     below = "layer l, from the input (0) to the loss; up: |gₗ|, where 1 enters at the loss"
     parts.append(_draw.text((LEFT + RIGHT) / 2, BOTTOM + 36, below, text_anchor="middle"))
     limits = _format_lines(low, high)
     labels = _draw.spread([y(at) for at, _, _ in limits], 13, TOP, BOTTOM)
     for (at, kind, names), label in zip(limits, labels, strict=True):
         d = f"M{LEFT} {_draw.fixed(y(at))}H{RIGHT}L{RIGHT + 8} {_draw.fixed(label)}"
-        parts.append(stroke(d, "limit", stroke="#57606a", stroke_dasharray=DASHES[kind]))
+        parts.append(_draw.stroke(d, "limit", stroke="#57606a", stroke_dasharray=DASHES[kind]))
         parts.append(_draw.text(RIGHT + 11, label + 4, f"{', '.join(names)} {KINDS[kind]}"))
     for k, (name, (title, style)) in enumerate(STYLES.items()):
         start = LEFT + (0, 160, 320)[k]
-        parts.append(stroke(f"M{start} 16h28", f"line rx-{name}", **style))
+        parts.append(_draw.stroke(f"M{start} 16h28", f"line rx-{name}", **style))
         parts.append(_draw.text(start + 34, 20, title))
         if drawn[name]:
-            parts.append(stroke(_points(drawn[name], x, y), f"line rx-{name}", **style))
-    return _draw.element(
-        "svg",
-        *parts,
-        xmlns="http://www.w3.org/2000/svg",
-        viewBox=f"0 0 {WIDTH} {HEIGHT}",
-        width=str(WIDTH),
-        height=str(HEIGHT),
-        style="max-width:100%;height:auto",
-        font_family="system-ui, sans-serif",
-        font_size="12",
-        role="img",
-        aria_label="Size of the gradient at every layer, on a log scale",
-    )
+            parts.append(_draw.stroke(_points(drawn[name], x, y), f"line rx-{name}", **style))
+    return _draw.svg(parts, WIDTH, HEIGHT, "Size of the gradient at every layer, on a log scale")
 
 
 def _points(points, x, y):

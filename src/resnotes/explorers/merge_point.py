@@ -10,7 +10,16 @@ import traitlets
 
 from resnotes import _validate
 from resnotes.explorers import _draw
-from resnotes.explorers._base import Checked, Explorer, bundle, number_between, refusing, style
+from resnotes.explorers._base import (
+    Checked,
+    Explorer,
+    bundle,
+    number_between,
+    one_of,
+    refusing,
+    style,
+    switch,
+)
 from resnotes.shortcuts import Identity, Projection, StopGradient, ZeroPad
 
 WIDEST = 5
@@ -182,18 +191,6 @@ def _width(value, name):
     return _validate.whole_number(value, name, 1, WIDEST)
 
 
-def _shortcut(value, name):
-    if not isinstance(value, str) or value not in SHORTCUTS:
-        _validate.refuse(name, _validate.describe(value), f"one of {', '.join(SHORTCUTS)}")
-    return value
-
-
-def _switch(value, name):
-    if not isinstance(value, bool):
-        _validate.refuse(name, _validate.describe(value), "True or False")
-    return value
-
-
 def _own(axes):
     """A check for a vector or a matrix of at most 5 entries each way, or an empty list."""
 
@@ -345,8 +342,8 @@ class MergePoint(Explorer):
 
     n_in = Checked(_width, 2)
     n_out = Checked(_width, 4)
-    shortcut = Checked(_shortcut, "zeros")
-    stop = Checked(_switch, False)
+    shortcut = Checked(one_of(SHORTCUTS), "zeros")
+    stop = Checked(switch, False)
     o1 = Checked(_number, 3.0)
     g1 = Checked(_number, 1.0)
     s11 = Checked(_number, 1.0)
@@ -466,19 +463,12 @@ def _picture(state):
     for x, y, title, values, gradients, pad in stacks:
         parts += _stack(x, y - (HEAD + ROW * len(values)) / 2, title, values, gradients, pad)
     height = middle + away + max(lane / 2, 62) + 4
-    return _draw.element(
-        "svg",
-        *parts,
-        xmlns="http://www.w3.org/2000/svg",
-        viewBox=f"0 0 {WIDTH} {_draw.fixed(height)}",
-        width=str(WIDTH),
-        height=_draw.fixed(height),
-        style="max-width:100%;height:auto",
-        font_family="system-ui, sans-serif",
-        font_size="12",
+    return _draw.svg(
+        parts,
+        WIDTH,
+        height,
+        "The merge point: at every place the value on its way forward and the gradient on its way back",
         fill=PLAIN,
-        role="img",
-        aria_label="The merge point: at every place the value on its way forward and the gradient on its way back",
     )
 
 

@@ -12,7 +12,7 @@ import traitlets
 
 from resnotes import _validate
 from resnotes.explorers import _draw
-from resnotes.explorers._base import Checked, Explorer, bundle, refusing, style
+from resnotes.explorers._base import Checked, Explorer, bundle, one_of, refusing, style
 from resnotes.network import Network
 from resnotes.shortcuts import Dropout, Gate, Subsample, sinkhorn
 from resnotes.spectrum import singular_values_by_depth
@@ -207,12 +207,6 @@ def readout(operator, depth, spectra):
     return " ".join(parts)
 
 
-def _operator(value, name):
-    if not isinstance(value, str) or value not in (*OPERATORS, "own"):
-        _validate.refuse(name, _validate.describe(value), f"one of {', '.join(OPERATORS)} or own")
-    return value
-
-
 def _depth(value, name):
     return _validate.whole_number(value, name, 1, MOST_UNITS)
 
@@ -278,7 +272,7 @@ class Operators(Explorer):
     _esm = bundle("operators")
     _css = style("operators")
 
-    operator = Checked(_operator, "convolution")
+    operator = Checked(one_of((*OPERATORS, "own")), "convolution")
     depth = Checked(_depth, 54)
     spectra = Checked(_spectra, {})
 
@@ -348,44 +342,34 @@ def _picture(operator, depth, spectra):
     def y(log):
         return BOTTOM if log is None else BOTTOM - (BOTTOM - TOP) * (log - low) / (high - low)
 
-    def stroke(d, name, **style):
-        return _draw.element("path", d=d, class_=f"rx-{name}", fill="none", **style)
-
     parts = []
     for k in _draw.ticks(low + (high - low) * (0.07 if zero else 0), high, 7):
         across = f"M{LEFT} {_draw.fixed(y(k))}H{RIGHT}M{SIDE[0]} {_draw.fixed(y(k))}H{SIDE[1]}"
-        parts.append(stroke(across, "grid", stroke="#8c959f" if k == 0 else "#e4e7ea"))
-        label = "1" if k == 0 else f"10{_draw.superscript(k)}"
+        parts.append(_draw.stroke(across, "grid", stroke="#8c959f" if k == 0 else "#e4e7ea"))
+        label = _draw.power(k)
         parts.append(_draw.text(LEFT - 6, y(k) + 4, label, text_anchor="end"))
     if zero:
         parts.append(_draw.text(LEFT - 6, BOTTOM + 4, "0", text_anchor="end"))
     for unit in [k for k in _draw.ticks(0, len(curves), 6) if k <= 0.88 * len(curves)] + [len(curves)]:
-        parts.append(stroke(f"M{_draw.fixed(x(unit))} {BOTTOM}v5", "axis", stroke="#8c959f"))
+        parts.append(_draw.stroke(f"M{_draw.fixed(x(unit))} {BOTTOM}v5", "axis", stroke="#8c959f"))
         parts.append(_draw.text(x(unit), BOTTOM + 18, str(unit), text_anchor="middle"))
     axes = f"M{LEFT} {TOP}V{BOTTOM}H{RIGHT}M{SIDE[0]} {TOP}V{BOTTOM}H{SIDE[1]}"
-    parts.append(stroke(axes, "axis", stroke="#8c959f"))
+    parts.append(_draw.stroke(axes, "axis", stroke="#8c959f"))
     parts.append(_draw.text((LEFT + RIGHT) / 2, BOTTOM + 36, "units", text_anchor="middle"))
     parts.append(_draw.text(sum(SIDE) / 2, BOTTOM + 36, f"after {depth}, largest first", text_anchor="middle"))
     for k in range(max(map(len, curves))):
         points = [(unit, values[k]) for unit, values in enumerate(curves, start=1) if k < len(values)]
         path = "L".join(f"{_draw.fixed(x(unit))} {_draw.fixed(y(log))}" for unit, log in points)
-        parts.append(stroke(f"M{path}", "fan", stroke="#0072b2", stroke_width="1.5"))
+        parts.append(_draw.stroke(f"M{path}", "fan", stroke="#0072b2", stroke_width="1.5"))
     at = _draw.fixed(x(depth))
-    parts.append(stroke(f"M{at} {TOP}V{BOTTOM}", "now", stroke="#b54a00", stroke_width="2", stroke_dasharray="5 4"))
+    parts.append(_draw.stroke(f"M{at} {TOP}V{BOTTOM}", "now", stroke="#b54a00", stroke_width="2", stroke_dasharray="5 4"))
     values = curves[depth - 1]
     for k, log in enumerate(values):
         place = SIDE[0] + (SIDE[1] - SIDE[0]) * (k + 0.5) / len(values)
         parts.append(_draw.element("circle", cx=place, cy=y(log), r=4, fill="#b54a00"))
-    return _draw.element(
-        "svg",
-        *parts,
-        xmlns="http://www.w3.org/2000/svg",
-        viewBox=f"0 0 {WIDE} {HEIGHT}",
-        width=str(WIDE),
-        height=str(HEIGHT),
-        style="max-width:100%;height:auto",
-        font_family="system-ui, sans-serif",
-        font_size="12",
-        role="img",
-        aria_label="Singular values of the product over the number of units, on a log scale",
+    return _draw.svg(
+        parts,
+        WIDE,
+        HEIGHT,
+        "Singular values of the product over the number of units, on a log scale",
     )

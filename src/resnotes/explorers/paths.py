@@ -378,17 +378,14 @@ def _picture(n, lam, r, measured):
     def y(share):
         return BOTTOM - (BOTTOM - TOP) * (100 * share - low) / (high - low)
 
-    def stroke(d, name, **style):
-        return _draw.element("path", d=d, class_=f"rx-{name}", fill="none", **style)
-
     parts = []
     for percent in _draw.ticks(low, high, 6):
         at = y(percent / 100)
-        parts.append(stroke(f"M{LEFT} {_draw.fixed(at)}H{RIGHT}", "grid", stroke="#e4e7ea"))
+        parts.append(_draw.stroke(f"M{LEFT} {_draw.fixed(at)}H{RIGHT}", "grid", stroke="#e4e7ea"))
         label = f"{'−' if percent < 0 else ''}{abs(percent)}{_draw.SPACE}%"
         parts.append(_draw.text(LEFT - 6, at + 4, label, text_anchor="end"))
     for k in [*(mark for mark in _draw.ticks(0, n, 8) if mark <= 0.93 * n), n]:
-        parts.append(stroke(f"M{_draw.fixed(x(k))} {BOTTOM}v5", "axis", stroke="#8c959f"))
+        parts.append(_draw.stroke(f"M{_draw.fixed(x(k))} {BOTTOM}v5", "axis", stroke="#8c959f"))
         parts.append(_draw.text(x(k), BOTTOM + 18, str(k), text_anchor="middle"))
     parts.append(
         _draw.text(
@@ -402,13 +399,13 @@ def _picture(n, lam, r, measured):
     count = {"stroke": "#0072b2", "stroke_width": "2.5", "stroke_dasharray": "7 4"}
     own = {"stroke": "#8a4a83", "stroke_width": "2.5"}
     if stems:
-        parts.append(stroke(stems, "stems", **gradient))
+        parts.append(_draw.stroke(stems, "stems", **gradient))
     shown = [k for k, share in enumerate(number) if share * 100 > (high - low) / 1000]
-    parts.append(stroke(_line(shown, number, x, y), "count", **count))
+    parts.append(_draw.stroke(_line(shown, number, x, y), "count", **count))
     if yours:
-        parts.append(stroke(_line(_thinned(n), yours, x, y), "measured", **own))
+        parts.append(_draw.stroke(_line(_thinned(n), yours, x, y), "measured", **own))
     axis = f"M{LEFT} {TOP}V{BOTTOM}M{LEFT} {_draw.fixed(y(0))}H{RIGHT}"
-    parts.append(stroke(axis, "axis", stroke="#8c959f"))
+    parts.append(_draw.stroke(axis, "axis", stroke="#8c959f"))
     signed = found["kind"] == "signed"
     titles = [
         ("count", count, "paths"),
@@ -416,23 +413,11 @@ def _picture(n, lam, r, measured):
     ]
     for k, (name, look, title) in enumerate(titles + [("measured", own, "your network")] * bool(yours)):
         start = LEFT + 170 * k
-        parts.append(stroke(f"M{start} 12h26", name, **look))
+        parts.append(_draw.stroke(f"M{start} 12h26", name, **look))
         parts.append(_draw.text(start + 32, 16, title))
     for at, span, said in _spans(n, found):
         parts.append(_bracket(at, *map(x, span), said))
-    return _draw.element(
-        "svg",
-        *parts,
-        xmlns="http://www.w3.org/2000/svg",
-        viewBox=f"0 0 {WIDTH} {HEIGHT}",
-        width=str(WIDTH),
-        height=str(HEIGHT),
-        style="max-width:100%;height:auto",
-        font_family="system-ui, sans-serif",
-        font_size="12",
-        role="img",
-        aria_label="Share of the paths, and of the gradient they carry, by length",
-    )
+    return _draw.svg(parts, WIDTH, HEIGHT, "Share of the paths, and of the gradient they carry, by length")
 
 
 def _spans(n, found):
