@@ -17,6 +17,7 @@ from resnotes.magnitudes import (
     FORMATS,
     RangeLimits,
     gradient_norms,
+    log10_norm,
     power_sweep,
     range_limits,
     shortcut_product,
@@ -407,3 +408,12 @@ def test_norms_that_vanish_and_that_grow_beyond_every_format():
 def test_sweeps_refuse_bad_input(call, name):
     with pytest.raises(ValueError, match=f"^{name}: got .*wanted "):
         call()
+
+
+@pytest.mark.parametrize("exponent", [-1060, -400, 0, 400, 1020])
+@pytest.mark.parametrize("shape", [(7,), (3, 4)])
+def test_the_length_of_an_array_whose_squares_leave_the_range_of_floats(exponent, shape):
+    array = np.ldexp(np.random.default_rng(0).integers(-9, 10, shape).astype(float), exponent)
+    whole = mpmath.sqrt(sum(mpmath.mpf(float(entry)) ** 2 for entry in array.flat))
+    assert abs(log10_norm(array) - float(mpmath.log10(whole))) < 1e-12
+    assert log10_norm(0 * array) == -math.inf

@@ -283,6 +283,24 @@ def power_sweep(factors, depths):
     return logs
 
 
+def log10_norm(array):
+    """log10 of an array's length, where its square would leave the range of floats too.
+
+    Parameters
+    ----------
+    array : array_like
+        Of any shape.
+
+    Returns
+    -------
+    float
+        log10 ‖array‖, the root of the sum of all squares; -inf where all entries are 0.
+    """
+    array = np.asarray(array)
+    largest = float(np.abs(array).max(initial=0))
+    return math.log10(largest) + math.log10(np.linalg.norm(array / largest)) if largest else -math.inf
+
+
 def gradient_norms(branches, factors, g):
     """log10 of the gradients' norms down a chain of units λ x + F_l(x), for many λ at once.
 

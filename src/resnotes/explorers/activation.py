@@ -14,7 +14,7 @@ import traitlets
 from resnotes import _validate, blocks
 from resnotes.explorers import _draw
 from resnotes.explorers._base import FILES, Checked, Explorer, bundle, one_of, refusing, style, switch
-from resnotes.explorers.lambda_depth import log10_norm
+from resnotes.magnitudes import log10_norm
 from resnotes.network import Network
 from resnotes.paths import gradient_by_shortcut
 

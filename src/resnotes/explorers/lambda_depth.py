@@ -12,7 +12,7 @@ import traitlets
 from resnotes import _validate
 from resnotes.explorers import _draw
 from resnotes.explorers._base import Checked, Explorer, bundle, number_between, one_of, refusing, style
-from resnotes.magnitudes import FORMATS
+from resnotes.magnitudes import FORMATS, log10_norm
 from resnotes.network import Network
 from resnotes.shortcuts import Identity, Scale
 
@@ -261,12 +261,6 @@ def of_network(network, x, g=None):
     if all(isinstance(shortcut, (Identity, Scale)) for shortcut in shortcuts_):
         found["factors"] = [float(getattr(shortcut, "weight", 1.0)) for shortcut in shortcuts_]
     return found
-
-
-def log10_norm(array):
-    """log10 of an array's length, -inf for 0; no square leaves the range of floats."""
-    largest = float(np.abs(array).max(initial=0))
-    return math.log10(largest) + math.log10(np.linalg.norm(array / largest)) if largest else -math.inf
 
 
 def _listed(names):
