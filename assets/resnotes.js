@@ -33,7 +33,12 @@ function watchBoxes() {
   // Sections far from the window are not laid out (content-visibility): they are measured when they come near it, and
   // when Tab is pressed, which may lead anywhere.
   let counts = (box) => box.checkVisibility?.({ contentVisibilityAuto: true }) ?? true;
-  const measure = () => mark(all.filter((box) => counts(box)), names);
+  const measureNow = () => mark(all.filter((box) => counts(box)), names);
+  // A box that has not been laid out for a while may tell its last width when it is asked for the first time.
+  const measure = () => {
+    measureNow();
+    requestAnimationFrame(measureNow);
+  };
   const observer = new ResizeObserver(measure);
   for (const box of all) observer.observe(box);
   // A font that comes late widens the content and not the box.

@@ -57,7 +57,8 @@ class Watched:
         self.page.evaluate(
             """async () => {
               const frame = () => new Promise(requestAnimationFrame);
-              await document.fonts.ready;
+              // What has just been laid out asks for its fonts a frame later.
+              do { await frame(); await document.fonts.ready; } while (document.fonts.status === "loading");
               await frame();
               // Far from the window nothing is laid out, and a transition stands still.
               const still = ({ effect }) => !effect.target.checkVisibility({ contentVisibilityAuto: true });

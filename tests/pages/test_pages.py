@@ -222,6 +222,7 @@ def test_tab_reaches_a_wide_formula_far_below(book, watched):
     before = watched.page.evaluate(boxes)
     assert before and set(before) == {-1}
     watched.page.keyboard.press("Tab")
+    watched.settle()
     assert set(watched.page.evaluate(boxes)) == {0}
 
 
