@@ -37,7 +37,7 @@ def heaviest_chapter(pages):
 
 def aims(results):
     """Rows: what was aimed at, what was measured, whether it is reached."""
-    pages, lighthouse = results["pages"]["pages"], results["lighthouse"]
+    pages, performance = results["pages"]["pages"], results["performance"]["book"]
     most = most_formulas(pages)
     rest = max((page for page in pages if page != most), key=lambda page: total(pages[page]))
     shift = max(pages, key=lambda page: max(pages[page]["times"]["shift"], pages[page]["slow"]["shift"]))
@@ -48,11 +48,11 @@ def aims(results):
         ("layout shift below 0.01", f"{worst_shift:.4f} at most ({short(shift)})", worst_shift < SHIFT),
     ]
     for text, page, wanted in (("the front page", FRONT, 95), ("the heaviest chapter", heaviest_chapter(pages), 90)):
-        one = lighthouse["performance"][page]
+        one = performance[page]
         measured = f"{one['median']} ({', '.join(map(str, one['runs']))}; {short(page)})"
         rows.append((f"Lighthouse performance of {text} at least {wanted}", measured, one["median"] >= wanted))
     for name, title in QUALITIES.items():
-        below = {page: scores[name] for page, scores in lighthouse["qualities"].items() if scores[name] < 100}
+        below = {page: scores[name] for page, scores in results["qualities"]["book"].items() if scores[name] < 100}
         measured = "100 everywhere" if not below else ", ".join(f"{short(page)} {score}" for page, score in below.items())
         rows.append((f"Lighthouse {title} of every page 100", measured, not below))
     return rows
@@ -102,10 +102,10 @@ def weights_plot(pages, stock):
 
 def compared(results):
     """One chapter built both ways, side by side."""
-    found, lighthouse = results["pages"], results["lighthouse"]
+    found, performance, judged = (results[part] for part in ("pages", "performance", "qualities"))
     stock, page = found["stock"], found["stock"]["chapter"]
     ours = found["pages"][page]
-    one, other = lighthouse["performance"][page], lighthouse["stock"]
+    one, other = performance["book"][page], performance["stock"]
     names = ("First paint", "All formulas shown", "Layout shift", "Blocking", "Explorer, median / 95 %")
     rows = [[kind, kilobytes(ours["bytes"][kind]), kilobytes(stock["bytes"][kind])] for kind in KINDS]
     rows += [["all", kilobytes(total(ours)), kilobytes(total(stock))], ["Requests", str(ours["requests"]), str(stock["requests"])]]
@@ -113,7 +113,7 @@ def compared(results):
         both = zip(names, durations(ours, times, update), durations(stock, times, update), strict=True)
         rows += [[name + where, a, b] for name, a, b in both]
     rows.append(["Lighthouse performance", *(f"{x['median']} ({', '.join(map(str, x['runs']))})" for x in (one, other))])
-    qualities = (lighthouse["qualities"][page], lighthouse["stock_qualities"])
+    qualities = (judged["book"][page], judged["stock"])
     rows += [[f"Lighthouse {title}", *(str(scores[name]) for scores in qualities)] for name, title in QUALITIES.items()]
     return table(["", "this book", "stock settings"], rows)
 
@@ -131,7 +131,7 @@ def build_section(build):
 
 def section(results):
     """The section as MyST text."""
-    found, lighthouse, machine = results["pages"], results["lighthouse"], results["machine"]
+    found, lighthouse, machine = results["pages"], results["performance"], results["machine"]
     pages, stock = found["pages"], found["stock"]
     rows = aims(results)
     losing = missed(rows)

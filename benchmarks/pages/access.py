@@ -9,17 +9,17 @@ def short(page):
 
 def text(results):
     """The page, from what pages.json holds."""
-    found, machine = results["lighthouse"], results["machine"]
+    qualities, performance, machine = results["qualities"], results["performance"], results["machine"]
     lines = [
         "# What Lighthouse says of the pages", "",
         f"Lighthouse {machine['lighthouse']}, mobile profile, Chromium {machine['chromium']}, pages from a local server that "
-        f"compresses, {found['when']} UTC. `make pages-cost` measures anew and writes this page.", "",
+        f"compresses, {qualities['when']} UTC. `make pages-cost` measures anew and writes this page.", "",
         "| Page | " + " | ".join(COLUMNS.values()) + " | What fails |", "| --- |" + " ---: |" * len(COLUMNS) + " --- |",
     ]
-    for page, scores in found["qualities"].items():
+    for page, scores in qualities["book"].items():
         cells = " | ".join(str(scores[name]) for name in COLUMNS)
         lines.append(f"| {short(page)} | {cells} | {', '.join(scores['failing'])} |")
-    lines += ["", "Performance, the median of the runs in brackets:", "", "| Page | Performance |", "| --- | --- |"]
-    rows = [*found["performance"].items(), ("one chapter with stock settings", found["stock"])]
+    lines += ["", f"Performance, {performance['when']} UTC, the median of the runs in brackets:", "", "| Page | Performance |", "| --- | --- |"]
+    rows = [*performance["book"].items(), ("one chapter with stock settings", performance["stock"])]
     lines += [f"| {short(page)} | {one['median']} ({', '.join(map(str, one['runs']))}) |" for page, one in rows]
     return "\n".join(lines) + "\n"

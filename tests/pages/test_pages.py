@@ -213,6 +213,48 @@ def test_wide_formula_scrolls_by_keyboard(book, watched):
     pytest.fail("no formula of the book is wider than 375 px: this test has nothing to test")
 
 
+SHIFTS = """window.shifts = [];
+new PerformanceObserver((list) => shifts.push(...list.getEntries())).observe({ type: "layout-shift", buffered: true });"""
+
+
+@pytest.fixture
+def shifted(browser):
+    """A function that opens a page in a window so wide and tells by how much its layout shifted, and what did."""
+    contexts = []
+
+    def shift(url, width):
+        contexts.append(browser.new_context(viewport={"width": width, "height": 800}))
+        page = contexts[-1].new_page()
+        page.add_init_script(SHIFTS)
+        page.goto(url, wait_until="load")
+        page.wait_for_function(
+            "document.querySelectorAll('[data-resnotes-explorer]').length === document.querySelectorAll('[data-ready]').length"
+        )
+        page.wait_for_timeout(300)
+        return page.evaluate("""[shifts.reduce((sum, { value }) => sum + value, 0),
+          shifts.flatMap(({ sources }) => sources.map(({ node }) => node?.textContent.slice(0, 60)))]""")
+
+    yield shift
+    for context in contexts:
+        context.close()
+
+
+@pytest.mark.parametrize("width", [1280, 375])
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
+def test_nothing_jumps_while_a_page_loads(book, book_url, shifted, notebook, width):
+    moved, what = shifted(f"{book_url}{notebook.removesuffix('.ipynb')}.html", width)
+    assert moved < 0.01, what
+
+
+def test_a_jump_is_seen(site, shifted):
+    folder, url = site
+    (folder / "a.html").write_text(
+        "<div id=a></div><p>Text</p><script>setTimeout(() => { a.style.height = '300px' }, 200)</script>", "utf-8"
+    )
+    moved, what = shifted(url + "a.html", 1280)
+    assert moved > 0.01 and what == ["Text"]
+
+
 def test_tab_reaches_a_wide_formula_far_below(book, watched):
     """Sections far from the window are not laid out until Tab is pressed, which may lead there."""
     boxes = """() => [...document.querySelectorAll(".katex-display")]
