@@ -44,8 +44,8 @@ def test_the_server_compresses_what_can_be_compressed(tmp_path):
 
 
 def test_the_stock_page_asks_this_machine_alone():
-    known = "".join(f'<script src="{there}x/dist/embed-amd.js"></script>' for there, _ in stock.ADDRESSES)
-    assert "https://" not in stock.local(known)
+    known = "".join(f'<script src="{there}x/dist/embed-amd.js" integrity="sha256-x" crossorigin="anonymous"></script>' for there, _ in stock.ADDRESSES)
+    assert "https://" not in stock.local(known) and "integrity" not in stock.local(known)
     with pytest.raises(ValueError, match="https://elsewhere.org/x.js"):
         stock.local('<script src="https://elsewhere.org/x.js"></script>')
 

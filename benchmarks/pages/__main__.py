@@ -61,7 +61,8 @@ def measure_pages(browser, html, url, stock_url, runs):
         found["pages"][page] = observe.page(browser, url + page, runs)
         if CHAPTER in page:
             say("  the same with stock settings")
-            found["stock"] = {"chapter": page, **observe.page(browser, stock_url + page, runs)}
+            # The manager of the widgets looks beside the page first for what it then takes from the packages.
+            found["stock"] = {"chapter": page, **observe.page(browser, stock_url + page, runs, whole=False)}
     return found
 
 

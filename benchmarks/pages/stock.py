@@ -28,6 +28,7 @@ ADDRESSES = (
     ("https://cdn.jsdelivr.net/npm/", "/npm/"),
     ("https://cdnjs.cloudflare.com/ajax/libs/require.js/2.3.4/require.min.js", "/npm/requirejs/require.min.js"),
 )
+INTEGRITY = re.compile(r'\s(?:integrity|crossorigin)="[^"]*"')
 OUTSIDE = re.compile(r'<(?:script|link|img)\b[^>]*\b(?:src|href)="(https?://[^"]*)"')
 
 
@@ -55,6 +56,8 @@ def build(chapter, folder):
 
 def local(text):
     """A page's text with other hosts' addresses led to this machine; raises where one is not known."""
+    # A small form of require.js made here differs in some bytes from the one that the page has the digest of.
+    text = INTEGRITY.sub("", text)
     for there, here in ADDRESSES:
         text = text.replace(there, here)
     # The manager of the widgets asks the same host for the packages of the widgets, unless told otherwise.
