@@ -127,6 +127,7 @@ def test_the_page_shows_every_page_beside_the_stock_one(results):
     assert f"| all | {pages_cost.kilobytes(pages_cost.total(results['pages']['pages'][stocked['chapter']]))} " \
            f"| {pages_cost.kilobytes(pages_cost.total(stocked))} |" in text
     assert "<img " in text and 'alt="' in text
+    assert "|  |" not in text.replace(" ---: ", "---:"), "an empty heading or cell"
 
 
 def test_the_page_of_lighthouses_figures_is_the_stored_ones(results):

@@ -115,7 +115,7 @@ def compared(results):
     rows.append(["Lighthouse performance", *(f"{x['median']} ({', '.join(map(str, x['runs']))})" for x in (one, other))])
     qualities = (judged["book"][page], judged["stock"])
     rows += [[f"Lighthouse {title}", *(str(scores[name]) for scores in qualities)] for name, title in QUALITIES.items()]
-    return table(["", "this book", "stock settings"], rows)
+    return table(["Measured", "this book", "stock settings"], rows)
 
 
 def build_section(build):
