@@ -50,7 +50,7 @@ def test_without_the_variable_the_setting_stays(monkeypatch):
     assert config.html_baseurl == "https://example.org/"
 
 
-@pytest.mark.parametrize("wrong", ["example.org/book", "file:///tmp/book", "https://", "https://example.org/?a=b"])
+@pytest.mark.parametrize("wrong", ["example.org/book", "file:///book", "https://", "https://example.org/?a=b"])
 def test_anything_else_is_refused(wrong):
     with pytest.raises(ValueError, match="BOOK_URL: got .*, wanted an address such as"):
         sitemap.base_address(wrong)

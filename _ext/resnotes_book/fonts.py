@@ -6,6 +6,7 @@ is read from KaTeX's own style sheet and from the pages as they are written. A t
 
 import logging
 import re
+from functools import cache
 from html import unescape
 from pathlib import Path
 from typing import NamedTuple
@@ -61,6 +62,7 @@ def changes(said):
     return found
 
 
+@cache
 def read_sheet(text):
     """Faces (Font -> path of the file, as written) and rules of a style sheet, the rules in order of their weight."""
     faces, rules = {}, []
@@ -126,12 +128,10 @@ def ask_early(app, pagename, templatename, context, doctree):
 
     A formula in another font first has another width, and the lines around it would break anew.
     """
-    if "faces" not in app.resnotes_fonts:
-        sheet = Path(app.srcdir) / "assets" / "katex" / "katex.min.css"
-        app.resnotes_fonts["faces"], app.resnotes_fonts["rules"] = read_sheet(sheet.read_text("utf-8"))
-    found = displayed(context.get("body", ""), app.resnotes_fonts["rules"])
-    paths = [app.resnotes_fonts["faces"][font] for font in EARLY if font in found]
-    context["early_fonts"] = [f"_static/katex/{path}" for path in paths]
+    sheet = Path(app.srcdir) / "assets" / "katex" / "katex.min.css"
+    faces, rules = read_sheet(sheet.read_text("utf-8"))
+    found = displayed(context.get("body", ""), rules)
+    context["early_fonts"] = [f"_static/katex/{faces[font]}" for font in EARLY if font in found]
 
 
 def without_faces(text, paths):
@@ -164,7 +164,6 @@ def cut_fonts(app, exception):
 
 
 def setup(app):
-    app.resnotes_fonts = {}
     app.connect("html-page-context", ask_early)
     # After all that writes pages, before the style sheets become one.
     app.connect("build-finished", cut_fonts, priority=950)

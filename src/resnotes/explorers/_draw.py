@@ -112,6 +112,11 @@ def ticks(low, high, most):
     return range(math.ceil(low / step) * step, math.floor(high / step) * step + 1, step)
 
 
+def marks(last, most):
+    """Marks for 0 to `last`: round steps, at most about `most` of them, and the last one, with room beside it."""
+    return [*(k for k in ticks(0, last, most) if k <= 0.88 * last), last]
+
+
 def spread(positions, gap, low, high):
     """Move sorted positions apart until each is `gap` from the next, inside [low, high]."""
     moved = []

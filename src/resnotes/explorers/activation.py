@@ -398,8 +398,7 @@ def _picture(depth, layer, log, found):
     for at, label in powers if log else shares:
         parts.append(_draw.stroke(f"M{LEFT} {_draw.fixed(y(at))}H{RIGHT}", "grid", stroke="#e4e7ea"))
         parts.append(_draw.text(LEFT - 6, y(at) + 4, label, text_anchor="end"))
-    marks = [at for at in _draw.ticks(0, depth, 6) if at <= 0.88 * depth]
-    for at in [*marks, depth]:
+    for at in _draw.marks(depth, 6):
         parts.append(_draw.stroke(f"M{_draw.fixed(x(at))} {BOTTOM}v5", "axis", stroke="#8c959f"))
         parts.append(_draw.text(x(at), BOTTOM + 18, str(at), text_anchor="middle"))
     parts.append(_draw.stroke(f"M{LEFT} {TOP}V{BOTTOM}H{RIGHT}", "axis", stroke="#8c959f"))

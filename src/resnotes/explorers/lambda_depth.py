@@ -479,8 +479,7 @@ def _picture(depth, lines):
         parts.append(_draw.text(LEFT - 6, y(k) + 4, label, text_anchor="end"))
     if zero:
         parts.append(_draw.text(LEFT - 6, BOTTOM + 4, "0", text_anchor="end"))
-    marks = [layer for layer in _draw.ticks(0, depth, 6) if layer <= 0.88 * depth]
-    for layer in [*marks, depth]:
+    for layer in _draw.marks(depth, 6):
         parts.append(_draw.stroke(f"M{_draw.fixed(x(layer))} {BOTTOM}v5", "axis", stroke="#8c959f"))
         parts.append(_draw.text(x(layer), BOTTOM + 18, str(layer), text_anchor="middle"))
     parts.append(_draw.stroke(f"M{LEFT} {TOP}V{BOTTOM}H{RIGHT}", "axis", stroke="#8c959f"))

@@ -350,7 +350,7 @@ def _picture(operator, depth, spectra):
         parts.append(_draw.text(LEFT - 6, y(k) + 4, label, text_anchor="end"))
     if zero:
         parts.append(_draw.text(LEFT - 6, BOTTOM + 4, "0", text_anchor="end"))
-    for unit in [k for k in _draw.ticks(0, len(curves), 6) if k <= 0.88 * len(curves)] + [len(curves)]:
+    for unit in _draw.marks(len(curves), 6):
         parts.append(_draw.stroke(f"M{_draw.fixed(x(unit))} {BOTTOM}v5", "axis", stroke="#8c959f"))
         parts.append(_draw.text(x(unit), BOTTOM + 18, str(unit), text_anchor="middle"))
     axes = f"M{LEFT} {TOP}V{BOTTOM}H{RIGHT}M{SIDE[0]} {TOP}V{BOTTOM}H{SIDE[1]}"
