@@ -87,7 +87,7 @@ def test_the_page_follows_the_figures(writer, results):
             for case in run["cases"]:
                 case["ways"]["torch"]["ratio"] = {"low": 0.1, "median": 0.12, "high": 0.2}
     text, before = writer.page(changed), writer.page(results)
-    said = "torch was faster than `jacobian`"
+    said = "The Jacobian over 100 units: torch was faster than `workspace`"
     assert said in text and said not in before and "At worst it took 0.12 of the time" in text
     assert re.search(r"PyTorch's Jacobian \| 0.12 times as fast at worst \| \*\*not met\*\*", text)
 

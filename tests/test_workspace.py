@@ -51,6 +51,9 @@ def assert_repeats(net, x, rng, change=lambda: None):
         gradients = net.backward(trace, g)
         again, back = work.forward(x), work.backward(g)
         kept = assert_same(again, trace, tolerance) | assert_same(back, gradients, tolerance)
+        if x.ndim == 1:
+            kept |= {"jacobian": work.jacobian()}
+            assert_near(kept["jacobian"], net.jacobian(trace), tolerance)
         assert arrays is None or all(kept[path] is arrays[path] for path in kept)
         arrays = kept
         change()
@@ -231,6 +234,29 @@ def test_layers_of_ones_own(layers, place):
     assert_repeats(Network(units), rng.normal(size=(2, 3)), rng)
 
 
+@pytest.mark.parametrize("layers", [
+    [Turned(None)], [Turned(np.eye(3)[::-1])], [Leaky(0.1), Leaky(0.7)], [OwnWay(np.eye(3))], [OwnSlope(0.2)],
+    [StopGradient(Turned(None))], [Doubled(np.eye(3), np.ones(3)), Ceiling()], [Projection(np.eye(3)[::-1])], [relu],
+], ids=lambda layers: type(layers[0]).__name__)  # fmt: skip
+@pytest.mark.parametrize("place", ["branch", "shortcut", "after"])
+def test_the_jacobian_through_layers_of_ones_own(layers, place):
+    rng = np.random.default_rng(7)
+    units = [Unit([identity], shortcut=Scale(0.5))]
+    for layer in layers * 2:
+        W = rng.normal(size=(3, 3))
+        chosen = {"branch": [Affine(W), layer, Affine(W.T)]} if place == "branch" else {place: layer}
+        units.append(Unit(**({"branch": [Affine(W), tanh]} | chosen)))
+    assert_repeats(Network(units), rng.normal(size=3), rng)
+
+
+def test_the_jacobian_of_a_network_that_narrows():
+    rng = np.random.default_rng(8)
+    units = [Unit([Affine(rng.normal(size=(m, n))), tanh], Projection(rng.normal(size=(m, n))))
+             for n, m in ((5, 4), (4, 4), (4, 2), (2, 2))]
+    work = assert_repeats(Network(units), rng.normal(size=5), rng)
+    assert work.jacobian().shape == (2, 5)
+
+
 def test_a_layer_that_turns_from_nothing_to_something():
     """What a layer handed on in the first pass is no promise for the next."""
     rng = np.random.default_rng(3)
@@ -262,6 +288,13 @@ def test_a_trace_of_a_workspace_is_a_trace():
     assert_near(jacobian_by_length(net, trace), jacobian_by_length(net, plain), 1e-13)
 
 
+class Together(Turned):
+    couples_batch = True
+
+    def __init__(self):
+        super().__init__(None)
+
+
 NET = Network([Unit([Affine(np.eye(2)), relu]), Unit([Affine(np.eye(2))])])
 
 
@@ -277,6 +310,8 @@ NET = Network([Unit([Affine(np.eye(2)), relu]), Unit([Affine(np.eye(2))])])
     (lambda: Workspace(NET, [1.0, 2.0]).forward("x"), "x"),
     (lambda: Workspace(NET, [1.0, 2.0]).backward([1.0]), "g"),
     (lambda: Workspace(NET, [1.0, 2.0]).backward([np.nan, 1.0]), "g"),
+    (lambda: Workspace(NET, [[1.0, 2.0]]).jacobian(), "x"),
+    (lambda: Workspace(Network([Unit([Together()])]), [1.0, 2.0]).jacobian(), "layer"),
 ])  # fmt: skip
 def test_bad_input(call, name):
     with pytest.raises(ValueError, match=rf"(^|\W){name}: got .*wanted "):
@@ -304,6 +339,13 @@ def test_an_error_says_where():
     work.forward([1.0])
     with pytest.raises(ValueError, match="^unit 1: after .*Picky.*: g: got a negative"):
         work.backward([-1.0])
+    units = [Unit([relu]), Unit([Picky()]), Unit([Affine([[1.0]])])]
+    work = Workspace(Network(units), [1.0])
+    work.forward([1.0])
+    assert work.jacobian() == [[8.0]]
+    units[2].branch[0].weight = np.array([[-3.0]])
+    with pytest.raises(ValueError, match="^unit 1: .*Picky.*: g: got a negative"):
+        work.jacobian()
 
 
 def test_a_parameter_of_another_shape_is_refused():
@@ -312,6 +354,21 @@ def test_a_parameter_of_another_shape_is_refused():
     net.units[0].branch[0].weight = np.eye(3)
     with pytest.raises(ValueError):
         work.forward([1.0, 2.0])
+
+
+@pytest.mark.parametrize("damage", ["row slopes", "rows"])
+def test_the_comparison_sees_damage_to_a_jacobian(monkeypatch, damage):
+    if damage == "rows":
+        shared = np.empty((3, 3))
+        everywhere = lambda buffers, calls: [buffers.assign(call.output, shared) for call in calls]  # noqa: E731
+        monkeypatch.setattr(resnotes.workspace, "_reuse", everywhere)
+    else:
+        real = resnotes.workspace._row_slope_steps
+        monkeypatch.setattr(resnotes.workspace, "_row_slope_steps", lambda *a: real(*a)[1:])
+    rng = np.random.default_rng(5)
+    units = [Unit([Affine(W), tanh, Affine(W)], after=tanh) for W in rng.normal(size=(3, 3, 3))]
+    with pytest.raises(AssertionError), np.errstate(all="ignore"):
+        assert_repeats(Network(units), rng.normal(size=3), rng)
 
 
 @pytest.mark.parametrize("damage", ["slopes", "parameters", "scratch"])

@@ -22,7 +22,9 @@ TEXTS = {
              "`workspace` is `resnotes.workspace.Workspace`, `network` is `Network.forward` and `Network.backward` in "
              "new arrays. `jax` is compiled, `torch` eager. The limit is the six matrix products of each unit, their "
              "results kept, laid out so that none has to turn a matrix.",
-    "jacobian": "At one input, of units x + W₂ tanh(W₁ x + b₁) + b₂. The limit is two matrix products a unit.",
+    "jacobian": "At one input, of units x + W₂ tanh(W₁ x + b₁) + b₂, the forward pass included. `workspace` and `network` are "
+                "as above; `jacobian alone` is what the workspace adds to a forward pass that is there already. The limit "
+                "is two matrix products a unit.",
     "paths": "Width 4. All paths one by one end where 2ⁿ does. `jax` is the same recursion, compiled, on arrays of full "
              "length; it includes the forward pass. No transform is used: the sums are exact to rounding, part by part.",
     "sweeps": "The scalar chain at 1000 depths, and the norm of the gradient at every unit of a chain of width 16.",
@@ -31,7 +33,8 @@ TEXTS = {
     "training": "An epoch of plain gradient descent of all networks, 22 batches of 64, width 32, the losses' gradients "
                 "included, one network after the other. `jax, vmap` takes all networks in one compiled step.",
 }
-# What was aimed at on one thread with OpenBLAS's own kernel: text, workload, way, sizes, and the ratio wanted.
+# What was aimed at on one thread with OpenBLAS's own kernel: text, workload, way, sizes, the ratio wanted, and to which
+# way of ours, where it is not the first.
 TARGETS = (
     ("never slower than compiled JAX, width 16", "chain", "jax", {"width": 16}, 1.0),
     ("never slower than compiled JAX, width 64", "chain", "jax", {"width": 64}, 1.0),
@@ -41,6 +44,7 @@ TARGETS = (
     ("within 1.45 times the limit, width 64", "chain", "limit", {"width": 64}, 1 / 1.45),
     ("4 times as fast as PyTorch's Jacobian", "jacobian", "torch", {}, 4.0),
     ("not slower than compiled JAX's Jacobian, width 64", "jacobian", "jax", {"width": 64}, 1.0),
+    ("the same once the forward pass is there", "jacobian", "jax", {"width": 64}, 1.0, "jacobian alone"),
 )
 # Absolute times: text, workload, sizes, our way, seconds.
 TIMES = (
@@ -111,16 +115,22 @@ def slower(workloads):
 
 
 # Ways of ours beside the first.
-OWN = ("network", "forward and jacobian", "forward and by length", "ours, multiplied out")
+OWN = ("jacobian alone", "network", "forward and by length", "ours, multiplied out")
+
+
+def times_ours(case, way, ours=None):
+    """Another way's time in units of ours: of the first way, or of the one named."""
+    median = lambda name: case["ways"][name]["ratio"]["median"]  # noqa: E731
+    return median(way) / (median(ours) if ours else 1)
 
 
 def targets(workloads):
     """Rows: what was aimed at, what was measured, whether it is met."""
     rows = []
-    for text, name, way, sizes, wanted in TARGETS:
+    for text, name, way, sizes, wanted, *ours in TARGETS:
         run = plain_run(workloads[name]) if name in workloads else None
         if run:
-            worst = min(case["ways"][way]["ratio"]["median"] for case in matching(run, sizes))
+            worst = min(times_ours(case, way, *ours) for case in matching(run, sizes))
             verdict = "met" if worst >= wanted else "**not met**"
             measured = f"{1 / worst:.2f} times the limit" if way == "limit" else f"{worst:.2f} times as fast"
             rows.append(f"| {text} | {measured} at worst | {verdict} |")
@@ -269,7 +279,7 @@ def with_order(results):
     for entry in results["workloads"].values():
         for run in entry["runs"]:
             for case in run.get("cases", ()):
-                first = [way for way in ("workspace", "jacobian", "by length", "power_sweep", "gradient_norms",
+                first = [way for way in ("workspace", "by length", "power_sweep", "gradient_norms",
                                          "ours, not multiplied out") if way in case["ways"]]
                 case["order"] = first + [way for way in (*OWN, "jax", "jax, vmap", "torch", "autograd", "one by one", "sympy.diff",
                                                          "exact, a 200th", "limit") if way in case["ways"]]

@@ -64,11 +64,11 @@ def limit(units, x, g):
 
     def run():
         for (W1, _, W2, _), a, b, _, _ in places:
-            np.dot(W1, x, out=a)
-            np.dot(W2, a, out=b)
+            W1.dot(x, out=a)
+            W2.dot(a, out=b)
         for (W1, _, W2, _), _, _, a, b in reversed(places):
-            np.dot(g, W2, out=a)
-            np.dot(a, W1, out=b)
+            g.dot(W2, out=a)
+            a.dot(W1, out=b)
         np.matmul(sent_r.swapaxes(1, 2), r.swapaxes(1, 2), out=weights[0])
         np.matmul(sent_x.swapaxes(1, 2), F.swapaxes(1, 2), out=weights[1])
 

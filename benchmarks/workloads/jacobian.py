@@ -9,6 +9,7 @@ from measure import Case
 from torch.nn.functional import linear
 
 from resnotes import tanh
+from resnotes.workspace import Workspace
 
 from .common import DTYPES, TOLERANCE, network, parameters, stacked, tensors
 
@@ -54,7 +55,7 @@ def products(units, x):
     def run():
         rows = np.eye(len(x), dtype=x.dtype)
         for W2, W1 in weights:
-            np.dot(np.dot(rows, W2), W1)
+            rows.dot(W2).dot(W1)
         return rows
 
     return run
@@ -66,10 +67,11 @@ def cases(threads):
             units = parameters(width, DEPTH, dtype)
             x = np.random.default_rng(1).normal(size=width).astype(dtype)
             net = network(units, tanh)
-            trace = net.forward(x)
+            work = Workspace(net, x)
             ways = {
-                "jacobian": lambda net=net, trace=trace: net.jacobian(trace),
-                "forward and jacobian": lambda net=net, x=x: net.jacobian(net.forward(x)),
+                "workspace": lambda work=work, x=x: (work.forward(x), work.jacobian())[1],
+                "jacobian alone": work.jacobian,
+                "network": lambda net=net, x=x: net.jacobian(net.forward(x)),
                 "jax": with_jax(units, x),
                 "torch": with_torch(units, x),
                 "autograd": with_autograd(units, x),

@@ -524,14 +524,17 @@ class Network:
             sample.
         """
         start, stop = self.span(trace, start, stop)
-        rows = identity_rows(trace.states[stop])
+        rows = self._rows_back(trace, identity_rows(trace.states[stop]), range(start, stop), ROWS)
+        return rows.copy() if start == stop else rows
+
+    def _rows_back(self, trace, rows, units, run):
         try:
-            for index in reversed(range(start, stop)):
+            for index in reversed(units):
                 self.units[index].samples_apart()
-                rows = self.units[index].backward(trace.units[index], rows, ROWS).input
+                rows = self.units[index].backward(trace.units[index], rows, run).input
         except ValueError as error:
             raise _validate.placed(error, "unit", index) from error
-        return rows.copy() if start == stop else rows
+        return rows
 
     def span(self, trace, start=0, stop=None):
         """Check a trace and a range of states; return (start, stop) with None made L.

@@ -126,12 +126,12 @@ def _rows(x):
 def matrix_product(x, matrix, out=None):
     """x @ matrix for rows x, shape (..., n).
 
-    With `out`, in which the batch must lie innermost, it is (matrixᵀ xᵀ)ᵀ: ``np.dot`` then writes straight
+    With `out`, in which the batch must lie innermost, it is (matrixᵀ xᵀ)ᵀ: ``dot`` then writes straight
     into the array, and for small matrices it starts in half the time that ``np.matmul`` takes.
     """
     if out is None:
         return x @ matrix
-    np.dot(matrix.T, x.T, out=out.T)
+    matrix.T.dot(x.T, out.T)
     return out
 
 

@@ -12,18 +12,21 @@ activations before it, the gradients of parameters after it.
 Biases ride in the matrix products: W x + b = [W b] (x; 1). Every array of a batch has a row of ones behind it,
 the matrices [W b] of a stretch are gathered before it, and the product of the gradients with (x; 1) holds those
 of weight and bias in one.
+
+A Jacobian sends the rows of the identity back by the same rules. Nothing of it is kept but the result, so a few
+arrays pass the rows on.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import fields, is_dataclass
-from functools import partial
+from functools import cached_property, partial
 from itertools import pairwise
 
 import numpy as np
 
 from resnotes import _validate
-from resnotes.network import PLAIN, Affine, Elementwise, LayerGradient, Plain, ReLU
-from resnotes.shortcuts import Identity, Projection, has_gradients, has_output, matrix_gradient
+from resnotes.network import PLAIN, ROWS, Affine, Elementwise, LayerGradient, Plain, ReLU, Tanh
+from resnotes.shortcuts import Identity, Projection, has_gradients, has_output, input_gradients, matrix_gradient
 
 # Units in a stretch, at most and at least: enough to share the cost of a call, few enough to find its arrays in the
 # cache. In between, what one state of each takes together, in bytes.
@@ -33,10 +36,10 @@ TURNED = 1200
 
 
 class Workspace:
-    """Forward and backward passes of a network over inputs of one shape, in arrays of their own.
+    """Forward and backward passes, and Jacobians, of a network at inputs of one shape, in arrays of their own.
 
-    The two methods return the same `Trace` and the same `Gradients` each time, with new numbers in
-    the same arrays: copy what you want to keep. Parameters are read anew in each pass, so they may be
+    The methods return the same `Trace`, the same `Gradients` and the same Jacobian each time, with new
+    numbers in the same arrays: copy what you want to keep. Parameters are read anew in each pass, so they may be
     changed in between, in place or not, as long as their shapes and formats stay.
 
     Kept are all states, what the way back needs, and the gradients of states and parameters. What one
@@ -68,6 +71,9 @@ class Workspace:
     array([ 4., -1.])
     >>> work.backward([1.0, 1.0]).states[0]
     array([2., 1.])
+    >>> work.jacobian()
+    array([[2., 0.],
+           [0., 1.]])
     """
 
     def __init__(self, net, x):
@@ -91,6 +97,7 @@ class Workspace:
         parts = zip(before, chain, after, strict=True)
         self._way_back = [step for stretch in parts for part in stretch for step in part]
         self.trace, self.gradients = buffers.moved(trace), buffers.moved(gradients)
+        self._recorded = (trace, buffers) if trace.states[0].ndim == 1 else None  # a Jacobian starts from them
 
     def forward(self, x):
         """Run the network; see `Network.forward`.
@@ -149,6 +156,46 @@ class Workspace:
             raise
         return self.gradients
 
+    def jacobian(self):
+        """The Jacobian ∂x_L/∂x_0 at the last forward pass; see `Network.jacobian`.
+
+        It is for one input, shape (n,). Its calls are written down when it is first asked for.
+
+        Returns
+        -------
+        ndarray, shape (n_L, n_0)
+            The workspace's own.
+
+        Raises
+        ------
+        ValueError
+            If the workspace was made for a batch, or a layer refuses what comes back.
+        """
+        if self._recorded is None:
+            wanted = "one input of shape (n,); for a batch, Network.jacobian takes the workspace's trace"
+            _validate.refuse("x", _validate.describe(self.trace.states[0]), wanted)
+        steps, rows = self._rows_back
+        try:
+            _walk(steps)
+        except ValueError:
+            self.net.jacobian(self.trace)  # says in which unit
+            raise
+        return rows
+
+    @cached_property
+    def _rows_back(self):
+        """The steps of a Jacobian, and the array in which it stands after them."""
+        trace, buffers = self._recorded
+        record, first = _RowsRecord(), np.eye(len(trace.states[-1]), dtype=trace.states[-1].dtype)
+        buffers.assign(first, first)
+        last = self.net._rows_back(trace, first, range(len(self.net)), record)
+        _reuse(buffers, record.calls)
+        steps = []
+        for calls in record.stretches():
+            steps += _grouped(calls, _slope_kind, partial(_row_slope_steps, buffers))
+            steps += [call.step(buffers) for call in calls]
+        return steps, buffers.of(last)
+
 
 def _walk(steps):
     for step in steps:
@@ -172,12 +219,23 @@ class _Forward(_Call):
     def step(self, buffers):
         x, out = buffers.of(self.inputs[0]), buffers.of(self.output)
         if self.matrix is not None:
-            return partial(np.dot, self.matrix, buffers.with_ones(self.inputs[0]).T, out.T)
+            return partial(self.matrix.dot, buffers.with_ones(self.inputs[0]).T, out.T)
         if not self.direct(has_output):
             return lambda: _put(out, PLAIN.forward(self.layer, x, "layer"))
         if type(self.layer).output is ReLU.output:
             return partial(np.fmax, x, buffers.zeros(self.output), out)  # quicker than with the number 0
+        if type(self.layer).output is Tanh.output:
+            return partial(np.tanh, x, out)
+        if type(self.layer).output is Affine.output and x.ndim == 1:
+            return partial(_affine, self.layer, x, out)
         return partial(self.layer.output, x, out)
+
+
+def _affine(layer, x, out):
+    """`Affine.output` of a single input, where turning matrices back and forth takes as long as the product."""
+    layer.weight.dot(x, out)
+    if layer.bias is not None:
+        np.add(out, layer.bias, out)
 
 
 class _Shortcut(_Call):
@@ -213,13 +271,28 @@ class _Backward(_Call):
         return partial(layer.input_gradient, x, g, out)
 
 
+class _RowsBackward(_Backward):
+    """Rows (k, n) sent back through one input (n,). They lie one after the other in memory."""
+
+    slope = None  # where a slope step writes f'(x)
+
+    def step(self, buffers):
+        x, rows = map(buffers.of, self.inputs)
+        out, layer = buffers.of(self.output), self.layer
+        if self.slope is not None:
+            return partial(np.multiply, rows, self.slope, out)
+        if self.direct(has_gradients) and type(layer).input_gradient in MATRIX_PRODUCTS:
+            return lambda: rows.dot(layer.weight, out)
+        return lambda: _put(out, input_gradients(layer, x, rows))
+
+
 # Gradients at the input that are `matrix_product(g, self.weight, out)`.
 MATRIX_PRODUCTS = (Affine.input_gradient, Projection.input_gradient)
 
 
 def _product(layer, g, out):
-    """That product for arrays already turned, as `np.dot` takes them: turning takes as long as a small product."""
-    return lambda: np.dot(layer.weight.T, g, out)
+    """That product for arrays already turned, as ``dot`` takes them: turning takes as long as a small product."""
+    return lambda: layer.weight.T.dot(g, out)
 
 
 class _Record(Plain):
@@ -265,6 +338,16 @@ class _Record(Plain):
         units = min(STRETCH, max(SHORTEST, STATES // max(1, self.calls[0].inputs[0].nbytes)))
         ends = [0, *ends[units - 1 : -1 : units], len(self.calls)]
         return (self.calls[start:end] for start, end in pairwise(ends))
+
+
+class _RowsRecord(_Record):
+    """Sends rows of gradients back through one input and writes down the calls."""
+
+    def backward(self, layer, x, g, *place):
+        sent = ROWS.backward(layer, x, g, *place)
+        if _passes(layer):
+            return sent
+        return LayerGradient(self._noted(_RowsBackward(layer, (x, g), _own(sent.input), None, place)), None)
 
 
 def _passes(layer):
@@ -523,6 +606,28 @@ def _slope_steps(buffers, calls):
     if len(inputs) != len(outputs):
         inputs, outputs = ([row[None] for block in one for row in block] for one in (inputs, outputs))
     return [partial(calls[0].layer.slope, *pair) for pair in zip(inputs, outputs)]
+
+
+def _row_slope_steps(buffers, calls):
+    """Compute the slopes of one activation at the inputs of a stretch."""
+    inputs = buffers.blocks([call.inputs[0] for call in calls])
+    slopes = [np.empty_like(block) for block in inputs]
+    for call, slope in zip(calls, (row for block in slopes for row in block), strict=True):
+        call.slope = slope
+    return [partial(calls[0].layer.slope, *pair) for pair in zip(inputs, slopes)]
+
+
+def _reuse(buffers, calls):
+    """Let each output lie in an array of its shape that no later call reads, so that few fill the cache."""
+    last_read = {id(array): call for call in calls for array in call.inputs}
+    written, free = {}, defaultdict(list)
+    for call in calls:
+        places = free[_shapes(call.output)]
+        written[id(call.output)] = places.pop() if places else np.empty_like(call.output)
+        buffers.assign(call.output, written[id(call.output)])
+        for array in call.inputs:
+            if id(array) in written and last_read[id(array)] is call:
+                free[_shapes(array)].append(written.pop(id(array)))
 
 
 def _pass_through_scratch(buffers, calls, kept):
