@@ -1,9 +1,12 @@
 """One workload in this process, one line of JSON for each case. Started by run.py, which sets the environment."""
 
+import ctypes
+import gc
 import importlib
 import json
 import os
 import sys
+from pathlib import Path
 
 
 def pin_to_cores(threads):
@@ -23,7 +26,7 @@ def main():
     torch.set_num_threads(threads)
     module = importlib.import_module(f"workloads.{name}")
     if "--memory" in sys.argv:
-        print(json.dumps({"memory": memory_table(name)}))
+        print(json.dumps({"memory": memory_table(name, module)}))
     elif "--memory-of" in sys.argv:
         print(json.dumps(peak(module, *sys.argv[sys.argv.index("--memory-of") + 1 :])))
     else:
@@ -45,31 +48,43 @@ def kernel():
     return sorted({f"{info['architecture']} (OpenBLAS {info['version']})" for info in libraries})
 
 
-MEMORY_SIZES = ((16, 1000, "float64"), (64, 1000, "float64"))
-
-
-def memory_table(name):
-    """Peak memory of each way, each in a fresh process, beyond what the libraries and the inputs take."""
+def memory_table(name, module):
+    """Peak memory of each way, each in a fresh process."""
     import subprocess  # noqa: PLC0415
 
     tables = []
-    for size in MEMORY_SIZES:
-        table = {}
-        for way in ("workspace", "network", "jax", "torch", "limit"):
-            command = [sys.executable, __file__, name, "--memory-of", way, *map(str, size)]
+    for size in module.MEMORY:
+        found = {}
+        for way in chosen(module, size).ways:
+            command = [sys.executable, __file__, name, "--memory-of", way, json.dumps(size)]
             done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-            table[way] = json.loads(done.stdout.splitlines()[-1])
-        tables.append({"size": dict(zip(("width", "depth", "dtype"), size, strict=True)), "bytes": table})
+            found[way] = json.loads(done.stdout.splitlines()[-1])
+        tables.append({"size": size, "bytes": found})
     return tables
 
 
-def peak(module, way, width, depth, dtype):
-    """Most memory in use during three calls, compilation included, minus that before the way was set up."""
+def chosen(module, size):
+    """The case of this size."""
+    return next(case for case in module.cases(1) if size.items() <= case.size.items())
+
+
+def peak(module, way, size):
+    """Most memory in use during three calls, compilation included, minus that before.
+
+    Where a module has `alone`, which sets up one way, what is set up counts too; elsewhere it is there before.
+    """
+    size = json.loads(size)
+    alone = getattr(module, "alone", None)
+    run = None if alone else chosen(module, size).ways[way]
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", lambda _: None)
+    trim(0)  # what is free but not given back would hide what is taken next
     before = resident("VmRSS")
-    run = module.case(int(width), int(depth), dtype, only=way).ways[way]
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    run = alone(way, **size) if alone else run
     for _ in range(3):
         run()
-    return resident("VmHWM") - before
+    return max(0, resident("VmHWM") - before)
 
 
 def resident(field):

@@ -18,14 +18,14 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from machine import described
+from machine import Company, described
 from workloads import NAMES
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results.json"
 OLD_KERNEL = "Haswell"
 ON_BLAS = ("chain", "jacobian")
-MEMORY = ("chain",)
+WITHOUT_MEMORY = ("verify",)
 
 
 def environment(threads, kernel):
@@ -80,15 +80,14 @@ def write(results):
 def measure(name, threads, kernel):
     """One configuration of a workload; it is stored when it is complete."""
     print(f"{name}: {threads} thread(s), kernel {kernel or 'free'}", flush=True)
-    began = datetime.now(UTC)
-    run = {"threads": threads, "pinned": kernel, "load_before": round(os.getloadavg()[0], 2)}
-    run["when"] = began.strftime("%Y-%m-%d %H:%M")
+    began, company = datetime.now(UTC), Company()
+    run = {"threads": threads, "pinned": kernel, "when": began.strftime("%Y-%m-%d %H:%M")}
     for found in child([name], threads, kernel):
         case = found.pop("case", None)
         run |= found
         if case:
             run.setdefault("cases", []).append(case)
-    run["took"] = round((datetime.now(UTC) - began).total_seconds())
+    run["took"], run["others"] = round((datetime.now(UTC) - began).total_seconds()), company.share()
     merge(name, run=run)
 
 
@@ -116,7 +115,7 @@ def main():
             if not (options.free and kernel) and not (options.pinned and not kernel)
             and options.threads in (None, threads)
         ]
-        if name in MEMORY and not (options.free or options.pinned or options.threads):
+        if name not in WITHOUT_MEMORY and not (options.free or options.pinned or options.threads):
             tasks.append(partial(measure_memory, name))
         for task in tasks:
             try:

@@ -2,6 +2,7 @@
 
 import doctest
 import re
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -61,7 +62,7 @@ def assert_repeats(net, x, rng, change=lambda: None):
 
 
 @pytest.mark.parametrize("shortcut", SHORTCUTS)
-@pytest.mark.parametrize("batch", [None, 1, 3])
+@pytest.mark.parametrize("batch", [None, 1, 9])  # none, fewer and more inputs than a matrix has columns
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_against_single_passes(shortcut, batch, dtype):
     rng = np.random.default_rng(sum(map(ord, shortcut)))
@@ -98,17 +99,18 @@ def test_stretches_of_units(depth, batch):
 def test_one_unit_in_several_places():
     rng = np.random.default_rng(0)
     unit = Unit([Affine(rng.normal(size=(3, 3)) / 4, np.ones(3)), tanh], after=tanh)
-    assert_repeats(Network([unit] * 5), rng.normal(size=(2, 3)), rng)
+    assert_repeats(Network([unit] * 5), rng.normal(size=(4, 3)), rng)
 
 
+@pytest.mark.parametrize("batch", [5, 45])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_matrices_large_enough_to_turn_their_inputs(dtype):
+def test_matrices_large_enough_to_turn_their_inputs(dtype, batch):
     rng = np.random.default_rng(4)
     W1, W2 = (rng.normal(size=(2, 40, 40)) / 40).astype(dtype)
     assert W1.size > TURNED
     b = rng.normal(size=(2, 40)).astype(dtype)
     units = [Unit([Affine(W1, b[0]), relu, Affine(W2, b[1])]), Unit([Affine(W2), tanh, Affine(W1, b[1])])] * 3
-    work = assert_repeats(Network(units), rng.normal(size=(5, 40)).astype(dtype), rng)
+    work = assert_repeats(Network(units), rng.normal(size=(batch, 40)).astype(dtype), rng)
     weight = work.gradients.units[0].branch[0].weight
     assert weight.shape == (40, 40) and weight.dtype == dtype
 
@@ -255,6 +257,28 @@ def test_the_jacobian_of_a_network_that_narrows():
              for n, m in ((5, 4), (4, 4), (4, 2), (2, 2))]
     work = assert_repeats(Network(units), rng.normal(size=5), rng)
     assert work.jacobian().shape == (2, 5)
+
+
+@pytest.mark.parametrize("wide", ["branch", "shortcut"])
+def test_the_jacobian_of_two_float_formats(wide):
+    """Float32 beside float64: the sum is the wider one's."""
+    rng = np.random.default_rng(9)
+    W = rng.normal(size=(2, 3, 3))
+    kinds = (np.float64, np.float32) if wide == "branch" else (np.float32, np.float64)
+    units = [Unit([Affine(W[0].astype(kinds[0]))], Projection(W[1].astype(kinds[1])))] * 2
+    assert_repeats(Network(units), rng.normal(size=3).astype(np.float32), rng)
+
+
+def test_a_jacobian_keeps_a_few_arrays_however_deep():
+    """Recording it takes no more, either: the rows at every layer would be 400 times what one takes."""
+    W = np.eye(100) / 2
+    work = Workspace(Network([Unit([Affine(W), tanh, Affine(W)]) for _ in range(100)]), np.ones(100))
+    work.forward(np.ones(100))
+    tracemalloc.start()
+    work.jacobian()
+    kept, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 10 * W.nbytes and most < 20 * W.nbytes
 
 
 def test_a_layer_that_turns_from_nothing_to_something():

@@ -78,6 +78,13 @@ def quietness(run):
     return "on a quiet machine" if run["load_before"] < 0.5 else f"at a load of {run['load_before']:.1f} by other work"
 
 
+def company(run):
+    """How much of the processors' time went to other work while a workload ran."""
+    if run["others"] is None:
+        return "other work unknown"
+    return f"while other work took {run['others']:.1%} of the processors' time"
+
+
 def size_text(size):
     return ", ".join(f"{key} {value}" if key not in ("dtype", "workload", "chapter") else str(value) for key, value in size.items())
 
@@ -244,13 +251,14 @@ def counted(run):
             f"`{run['cases'][0]['refusal']}`.", ""]
 
 
-def memory(entry):
+def memory(name, entry):
     lines = []
+    set_up = "setting up and compiling" if name == "chain" else "compiling"
     for table in entry.get("memory", ()):
         used = sorted(table["bytes"].items(), key=lambda item: item[1])
-        amounts = ", ".join(f"{way} {value / 2**20:.0f} MiB" for way, value in used)
-        lines += ["", f"Peak memory at {size_text(table['size'])}, one thread, each way in a process of its own, setting up "
-                  f"and compiling included: {amounts}."]
+        amounts = ", ".join(f"{way} {value / 2**20:.1f} MiB" for way, value in used)
+        lines += ["", f"Peak memory at {size_text(table['size'])}, one thread, each way in a process of its own, {set_up} "
+                  f"included: {amounts}."]
     return lines
 
 
@@ -270,8 +278,8 @@ def section(name, entry):
     if plain:
         lines += plots(name, plain)
     for run in entry["runs"]:
-        lines += [f"**{configuration(run)}**, measured {run['when']} UTC, {quietness(run)}", "", *table(run), ""]
-    return lines + memory(entry) + [""]
+        lines += [f"**{configuration(run)}**, measured {run['when']} UTC, {company(run)}", "", *table(run), ""]
+    return lines + memory(name, entry) + [""]
 
 
 def with_order(results):

@@ -11,7 +11,9 @@ from resnotes.workspace import Workspace
 from .common import DTYPES, TOLERANCE, network, parameters, stacked, tensors
 
 BATCH = 64
-SIZES = ((16, 100), (16, 1000), (64, 100), (64, 1000), (256, 100))
+SIZES = ((16, 100), (16, 1000), (64, 100), (64, 1000), (256, 100), (256, 1000))
+HEAVY = (256, 1000)  # in float32 alone: in float64 the ways together ask for more memory than many a machine has
+MEMORY = tuple({"width": width, "depth": 1000, "dtype": "float64"} for width in (16, 64))
 
 
 def with_jax(units, x, g):
@@ -120,7 +122,12 @@ def case(width, depth, dtype, only=None):
     return Case(size, ways, values, TOLERANCE[dtype], ("limit",))
 
 
+def alone(way, **size):
+    """One way, set up by itself, for its memory."""
+    return case(**size, only=way).ways[way]
+
+
 def cases(threads):
-    for width, depth in SIZES:
-        for dtype in DTYPES:
-            yield case(width, depth, dtype)
+    for size in SIZES:
+        for dtype in DTYPES if size != HEAVY else ("float32",):
+            yield case(*size, dtype)

@@ -14,6 +14,7 @@ from resnotes.workspace import Workspace
 from .common import DTYPES, TOLERANCE, network, parameters, stacked, tensors
 
 DEPTH = 100
+MEMORY = ({"width": 64, "dtype": "float64"},)
 
 
 def with_jax(units, x):

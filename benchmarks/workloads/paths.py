@@ -13,6 +13,7 @@ from .common import network, parameters
 
 WIDTH = 4
 ENUMERATED = 12
+MEMORY = ({"depth": 1000},)
 
 
 def factors(net, trace):

@@ -10,6 +10,7 @@ from .common import TOLERANCE
 
 FACTORS = np.linspace(0.5, 1.5, 201)
 DEPTHS = np.arange(1, 1001)
+MEMORY = ({"workload": "scalar chain"}, {"workload": "chain", "dtype": "float64"})
 
 
 def scalar():

@@ -9,6 +9,7 @@ from resnotes.symbolic.algebra import LARGEST_EXPANSION, L, evaluate, expanded, 
 
 COMPOSED, IN_A_NOTEBOOK = 9, 12
 NAMES = {"J": "F", "H": "H", "D": "f", "lambda": "lambda"}
+MEMORY = ({"chapter": "backward pass", "depth": COMPOSED},)
 
 # Chapter -> what it derives, from unit l to unit L, and the step x -> x_{i+1} that SymPy composes instead.
 FORMS = {

@@ -13,6 +13,7 @@ from .common import network, parameters, stacked, tensors
 
 WIDTH, BATCH, STEPS, RATE = 32, 64, 22, 1e-3  # 22 batches of 64: as many images as scikit-learn's digits
 NETWORKS = {1: 25, 2: 5}  # by number of threads
+MEMORY = ({"depth": 100},)
 
 
 def batches():

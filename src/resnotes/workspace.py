@@ -10,8 +10,8 @@ side by side, so that what does not depend on the chain is done for the whole st
 activations before it, the gradients of parameters after it.
 
 Biases ride in the matrix products: W x + b = [W b] (x; 1). Every array of a batch has a row of ones behind it,
-the matrices [W b] of a stretch are gathered before it, and the product of the gradients with (x; 1) holds those
-of weight and bias in one.
+the matrices [W b] of a stretch are gathered before it, unless they are larger than the batch, and the product of
+the gradients with (x; 1) holds those of weight and bias in one.
 
 A Jacobian sends the rows of the identity back by the same rules. Nothing of it is kept but the result, so a few
 arrays pass the rows on.
@@ -341,13 +341,25 @@ class _Record(Plain):
 
 
 class _RowsRecord(_Record):
-    """Sends rows of gradients back through one input and writes down the calls."""
+    """Sends rows of gradients back through one input and writes down the calls.
+
+    What comes out of a call is of no use, only its shape: zeros that take no memory stand for it, as the rows
+    at every layer would together take much.
+    """
 
     def backward(self, layer, x, g, *place):
         sent = ROWS.backward(layer, x, g, *place)
         if _passes(layer):
             return sent
-        return LayerGradient(self._noted(_RowsBackward(layer, (x, g), _own(sent.input), None, place)), None)
+        return LayerGradient(self._noted(_RowsBackward(layer, (x, g), _zeros_like(sent.input), None, place)), None)
+
+    def add(self, a, b):
+        return self._noted(_Add(None, (a, b), _zeros_like(a + b)))
+
+
+def _zeros_like(array):
+    """One zero, seen as an array of that shape."""
+    return np.broadcast_to(array.dtype.type(0), array.shape)
 
 
 def _passes(layer):
@@ -527,6 +539,8 @@ def _matrix_kind(call):
         return None
     if layer.bias is None or x.ndim != 2 or not x.dtype == layer.weight.dtype == layer.bias.dtype:
         return None
+    if len(x) < x.shape[-1]:
+        return None  # to add the biases is less than to gather so large a matrix
     return layer.weight.shape, layer.weight.dtype
 
 
@@ -623,7 +637,7 @@ def _reuse(buffers, calls):
     written, free = {}, defaultdict(list)
     for call in calls:
         places = free[_shapes(call.output)]
-        written[id(call.output)] = places.pop() if places else np.empty_like(call.output)
+        written[id(call.output)] = places.pop() if places else np.empty(*_shapes(call.output))
         buffers.assign(call.output, written[id(call.output)])
         for array in call.inputs:
             if id(array) in written and last_read[id(array)] is call:
