@@ -303,6 +303,15 @@ def test_a_parameter_may_be_exchanged():
     np.testing.assert_array_equal(work.backward([1.0, 1.0]).states[0], [2, 4])
 
 
+def test_the_first_pass_is_that_of_the_example():
+    rng = np.random.default_rng(10)
+    net = Network([Unit([Affine(W), tanh]) for W in rng.normal(size=(5, 3, 3))])
+    x, g = rng.normal(size=(2, 3))
+    work, trace = Workspace(net, x), net.forward(x)
+    assert_near(work.backward(g).states[0], net.backward(trace, g).states[0], 1e-13)
+    assert_near(Workspace(net, x).jacobian(), net.jacobian(trace), 1e-13)
+
+
 def test_a_trace_of_a_workspace_is_a_trace():
     rng = np.random.default_rng(4)
     net = Network([Unit([Affine(W), tanh]) for W in rng.normal(size=(5, 3, 3))])

@@ -79,4 +79,4 @@ def cases(threads):
                 "limit": products(units, x),
             }
             size = {"width": width, "depth": DEPTH, "dtype": dtype}
-            yield Case(size, ways, tolerance=TOLERANCE[dtype], unchecked=("limit",))
+            yield Case(size, ways, tolerance=TOLERANCE[dtype], unchecked=("limit",), rounds=31, seconds=6)

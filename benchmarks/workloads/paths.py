@@ -65,4 +65,4 @@ def cases(threads):
         }
         if depth <= ENUMERATED:
             ways["one by one"] = lambda net=net, trace=trace: one_by_one(net, trace)
-        yield Case({"width": WIDTH, "depth": depth, "dtype": "float64"}, ways, rounds=9)
+        yield Case({"width": WIDTH, "depth": depth, "dtype": "float64"}, ways, rounds=31, seconds=6)

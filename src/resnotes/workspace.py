@@ -53,7 +53,7 @@ class Workspace:
     ----------
     net : Network
     x : array_like, shape (n,) or (batch, n)
-        An example of the inputs to come: its shape and float format are theirs.
+        An example of the inputs to come: its shape and float format are theirs. The first forward pass is its own.
 
     Raises
     ------
@@ -98,6 +98,7 @@ class Workspace:
         self._way_back = [step for stretch in parts for part in stretch for step in part]
         self.trace, self.gradients = buffers.moved(trace), buffers.moved(gradients)
         self._recorded = (trace, buffers) if trace.states[0].ndim == 1 else None  # a Jacobian starts from them
+        self.forward(x)
 
     def forward(self, x):
         """Run the network; see `Network.forward`.
