@@ -221,8 +221,31 @@ class OwnSlope(Leaky):
         return np.multiply(g, 3.0, out=out)
 
 
+class OwnBackward(Leaky):
+    """An activation whose way back is not its slope's."""
+
+    def backward(self, x, g):
+        return 5 * g, None
+
+
+class Grown(Layer):
+    """exp(w) x: the gradient of w takes w itself, so layers of this kind cannot share one product."""
+
+    def __init__(self, exponent):
+        self.weight = np.array(exponent)
+
+    def output(self, x, out=None):
+        return np.multiply(x, np.exp(self.weight), out=out)
+
+    def input_gradient(self, x, g, out=None):
+        return np.multiply(g, np.exp(self.weight), out=out)
+
+    def parameter_gradient(self, x, g, out=None):
+        return np.multiply(np.sum(g * x, axis=(-2, -1)), np.exp(self.weight), out=out)
+
+
 @pytest.mark.parametrize("layers", [
-    [Turned(None)], [Turned(np.eye(3)[::-1])], [Cached()], [Leaky(0.1), Leaky(0.7)], [OwnWay(np.eye(3))],
+    [Turned(None)], [Turned(np.eye(3)[::-1])], [Cached()], [OwnBackward(0.3)], [Grown(0.5), Grown(-1.0)], [Leaky(0.1), Leaky(0.7)], [OwnWay(np.eye(3))],
     [OwnSlope(0.2)], [StopGradient(Turned(None))],
 ], ids=lambda layers: type(layers[0]).__name__)  # fmt: skip
 @pytest.mark.parametrize("place", ["branch", "shortcut", "after"])
@@ -237,7 +260,7 @@ def test_layers_of_ones_own(layers, place):
 
 
 @pytest.mark.parametrize("layers", [
-    [Turned(None)], [Turned(np.eye(3)[::-1])], [Leaky(0.1), Leaky(0.7)], [OwnWay(np.eye(3))], [OwnSlope(0.2)],
+    [Turned(None)], [Turned(np.eye(3)[::-1])], [OwnBackward(0.3)], [Grown(0.5)], [Leaky(0.1), Leaky(0.7)], [OwnWay(np.eye(3))], [OwnSlope(0.2)],
     [StopGradient(Turned(None))], [Doubled(np.eye(3), np.ones(3)), Ceiling()], [Projection(np.eye(3)[::-1])], [relu],
 ], ids=lambda layers: type(layers[0]).__name__)  # fmt: skip
 @pytest.mark.parametrize("place", ["branch", "shortcut", "after"])
@@ -249,6 +272,32 @@ def test_the_jacobian_through_layers_of_ones_own(layers, place):
         chosen = {"branch": [Affine(W), layer, Affine(W.T)]} if place == "branch" else {place: layer}
         units.append(Unit(**({"branch": [Affine(W), tanh]} | chosen)))
     assert_repeats(Network(units), rng.normal(size=3), rng)
+
+
+class Nothing(Layer):
+    """A shortcut of one's own that carries nothing: the number 0, as `Absent` has it."""
+
+    def forward(self, x):
+        return 0
+
+    def backward(self, x, g):
+        return np.zeros_like(x), None
+
+
+@pytest.mark.parametrize("batch", [None, 6])
+def test_a_shortcut_of_ones_own_that_carries_nothing(batch):
+    rng = np.random.default_rng(12)
+    units = [Unit([Affine(W), tanh], shortcut=Nothing()) for W in rng.normal(size=(3, 4, 4))]
+    assert_repeats(Network(units), rng.normal(size=(4,) if batch is None else (batch, 4)), rng)
+
+
+@pytest.mark.parametrize("batch", [None, 6])
+def test_one_kind_of_shortcut_at_two_widths(batch):
+    """Their parameters have one shape, their inputs have two."""
+    rng = np.random.default_rng(11)
+    narrow = Unit([Affine(rng.normal(size=(2, 4)))], shortcut=Projection(rng.normal(size=(2, 4))))
+    units = [Unit([tanh], Scale(0.5)), Unit([tanh], Scale(0.7)), narrow, Unit([tanh], Scale(0.9)), Unit([tanh], Scale(0.8))]
+    assert_repeats(Network(units), rng.normal(size=(4,) if batch is None else (batch, 4)), rng)
 
 
 def test_the_jacobian_of_a_network_that_narrows():
@@ -292,6 +341,25 @@ def test_a_layer_that_turns_from_nothing_to_something():
     assert_near(work.forward(x).states[-1], net.forward(x).states[-1], 1e-13)
     with pytest.raises(ValueError, match="result: got .*wanted None, as in the first pass"):
         work.backward(x)
+
+
+class Fickle(Turned):
+    """Its parameter's gradient is a pair at first, and then what one says."""
+
+    sent = (1.0, 2.0)
+
+    def backward(self, x, g):
+        return g * 1, self.sent
+
+
+@pytest.mark.parametrize("sent", [1.0, (1.0,), None, np.ones(2)])
+def test_a_gradient_of_another_kind_than_at_first_is_refused(sent):
+    layer = Fickle(np.eye(2))
+    work = Workspace(Network([Unit([layer])]), [1.0, 2.0])
+    work.backward([1.0, 1.0])
+    layer.sent = sent
+    with pytest.raises(ValueError, match="result: got .*as in the first pass"):
+        work.backward([1.0, 1.0])
 
 
 def test_a_parameter_may_be_exchanged():
