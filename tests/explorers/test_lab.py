@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from functools import partial
 from pathlib import Path
 
 import nbformat
@@ -45,7 +46,7 @@ def free_port():
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """Name of a notebook -> its address in a JupyterLab that runs only for these tests."""
+    """A function that opens a notebook in a JupyterLab that runs only for these tests."""
     home = tmp_path_factory.mktemp("lab")
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in CELLS])
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -76,7 +77,7 @@ def lab(tmp_path_factory):
         server = subprocess.Popen(command, cwd=home / "work", env=environment, stdout=log, stderr=log)
         try:
             wait_for_server(f"http://127.0.0.1:{port}/api?token={token}", server, home / "log")
-            yield lambda name: f"http://127.0.0.1:{port}/lab/tree/{name}?token={token}&reset"
+            yield partial(open_notebook, f"http://127.0.0.1:{port}", token)
         finally:
             server.terminate()
             server.wait(30)
@@ -94,6 +95,23 @@ def wait_for_server(address, server, log):
     pytest.fail(f"JupyterLab did not answer within a minute:\n{log.read_text('utf-8')}")
 
 
+def open_notebook(address, token, page, name):
+    """Open a notebook and wait for its kernel: before it is there, JupyterLab neither runs a cell nor remembers to."""
+    page.goto(f"{address}/lab/tree/{name}?token={token}&reset")
+    page.locator(".jp-Notebook .jp-Cell").first.wait_for()
+    until = time.monotonic() + 60
+    while not connected(page.request.get(f"{address}/api/sessions?token={token}").json(), name):
+        assert time.monotonic() < until, f"{name}: no kernel after a minute"
+        page.wait_for_timeout(200)
+    page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").first.wait_for()
+
+
+def connected(sessions, name):
+    """Whether the notebook's kernel waits for work and the page has a line to it."""
+    kernels = [session["kernel"] for session in sessions if session["path"] == name]
+    return any(kernel["connections"] > 0 and kernel["execution_state"] == "idle" for kernel in kernels)
+
+
 def run_next(page, k):
     """Select cell k, run it, and wait until it is done."""
     cell = page.locator(".jp-Notebook .jp-Cell").nth(k)
@@ -105,7 +123,7 @@ def run_next(page, k):
             # A star or a number: it runs or has run.
             page.wait_for_function(f"k => /\\[[*\\d]+\\]/.test({prompt})", arg=k, timeout=10_000)
             break
-        except TimeoutError:  # before its kernel is there, JupyterLab neither runs a cell nor remembers to
+        except TimeoutError:  # the page itself was not ready, see `open_notebook`
             if not tries_left:
                 raise
     page.wait_for_function(f"k => /\\[\\d+\\]/.test({prompt})", arg=k, timeout=60_000)
@@ -117,9 +135,8 @@ def test_slider_and_trait_follow_each_other(lab, browser):
     context.set_default_timeout(60_000)
     page = context.new_page()
     try:
-        page.goto(lab("explorer.ipynb"))
+        lab(page, "explorer.ipynb")
         page.locator(".jp-Notebook .jp-Cell").nth(len(CELLS) - 1).wait_for()
-        page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").first.wait_for()
         run_next(page, 0)
         root = page.locator(".resnotes-explorer.rx-live").first
         root.wait_for()
@@ -160,9 +177,8 @@ def test_every_explorer_and_its_kernel_follow_each_other(lab, browser, case):
     errors = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     try:
-        page.goto(lab(f"{case.name}.ipynb"))
+        lab(page, f"{case.name}.ipynb")
         page.locator(".jp-Notebook .jp-Cell").nth(2).wait_for()
-        page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").first.wait_for()
         run_next(page, 0)
         root = page.locator(".resnotes-explorer.rx-live").first
         root.wait_for()
@@ -185,8 +201,7 @@ def test_chapter_four_runs_from_top_to_bottom_and_its_slider_moves_the_kernel(la
     context.set_default_timeout(120_000)
     page = context.new_page()
     try:
-        page.goto(lab("chapter.ipynb"))
-        page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").first.wait_for()
+        lab(page, "chapter.ipynb")
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_text("Run All Cells", exact=True).click()
         # The appended cell is the last to run; when it has said its part, everything above has run without an error.
