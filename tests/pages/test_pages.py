@@ -279,6 +279,26 @@ def test_a_link_into_a_page_lands_where_it_leads(book, watched, notebook, width)
     assert 0 <= watched.page.evaluate(top, name) <= 200
 
 
+@pytest.mark.parametrize("width", [1280, 375])
+@pytest.mark.parametrize("page", CONTENT)
+def test_a_link_lands_where_motion_is_welcome(book, browser, page, width):
+    """The other tests ask for reduced motion, and the theme scrolls smoothly where nobody does."""
+    text = (book / page).read_text("utf-8")
+    names = [part["id"] for part in BeautifulSoup(text, "html.parser").select(".bd-article section section[id]")]
+    if not names:
+        pytest.skip("one section alone")
+    context = browser.new_context(reduced_motion="no-preference", viewport={"width": width, "height": 900})
+    try:
+        tab = context.new_page()
+        tab.goto(f"{(book / page).as_uri()}#{names[-1]}")
+        tab.wait_for_timeout(1000)
+        top, end = tab.evaluate("""id => [document.getElementById(id).getBoundingClientRect().top,
+          document.documentElement.scrollHeight - scrollY - innerHeight]""", names[-1])
+        assert 0 <= top <= 200 or (top > 0 and end < 2)
+    finally:
+        context.close()
+
+
 def test_folds_print_open(book, watched):
     """Every fold is open while the page is printed; those that were closed are closed afterwards."""
     page = next(page for page in CONTENT if "<details" in (book / page).read_text("utf-8"))
