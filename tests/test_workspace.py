@@ -244,6 +244,13 @@ class Grown(Layer):
         return np.multiply(np.sum(g * x, axis=(-2, -1)), np.exp(self.weight), out=out)
 
 
+def unit_with(layer, place, rng):
+    """A unit of width 3 with this layer in its branch, as its shortcut or after it."""
+    W = rng.normal(size=(3, 3))
+    chosen = {"branch": [Affine(W), layer, Affine(W.T)]} if place == "branch" else {place: layer}
+    return Unit(**({"branch": [Affine(W), tanh]} | chosen))
+
+
 @pytest.mark.parametrize("layers", [
     [Turned(None)], [Turned(np.eye(3)[::-1])], [Cached()], [OwnBackward(0.3)], [Grown(0.5), Grown(-1.0)], [Leaky(0.1), Leaky(0.7)], [OwnWay(np.eye(3))],
     [OwnSlope(0.2)], [StopGradient(Turned(None))],
@@ -251,11 +258,7 @@ class Grown(Layer):
 @pytest.mark.parametrize("place", ["branch", "shortcut", "after"])
 def test_layers_of_ones_own(layers, place):
     rng = np.random.default_rng(2)
-    units = []
-    for layer in layers * 2:
-        W = rng.normal(size=(3, 3))
-        chosen = {"branch": [Affine(W), layer, Affine(W.T)]} if place == "branch" else {place: layer}
-        units.append(Unit(**({"branch": [Affine(W), tanh]} | chosen)))
+    units = [unit_with(layer, place, rng) for layer in layers * 2]
     assert_repeats(Network(units), rng.normal(size=(2, 3)), rng)
 
 
@@ -266,11 +269,7 @@ def test_layers_of_ones_own(layers, place):
 @pytest.mark.parametrize("place", ["branch", "shortcut", "after"])
 def test_the_jacobian_through_layers_of_ones_own(layers, place):
     rng = np.random.default_rng(7)
-    units = [Unit([identity], shortcut=Scale(0.5))]
-    for layer in layers * 2:
-        W = rng.normal(size=(3, 3))
-        chosen = {"branch": [Affine(W), layer, Affine(W.T)]} if place == "branch" else {place: layer}
-        units.append(Unit(**({"branch": [Affine(W), tanh]} | chosen)))
+    units = [Unit([identity], shortcut=Scale(0.5)), *(unit_with(layer, place, rng) for layer in layers * 2)]
     assert_repeats(Network(units), rng.normal(size=3), rng)
 
 
@@ -322,7 +321,6 @@ def test_a_jacobian_keeps_a_few_arrays_however_deep():
     """Recording it takes no more, either: the rows at every layer would be 400 times what one takes."""
     W = np.eye(100) / 2
     work = Workspace(Network([Unit([Affine(W), tanh, Affine(W)]) for _ in range(100)]), np.ones(100))
-    work.forward(np.ones(100))
     tracemalloc.start()
     work.jacobian()
     kept, most = tracemalloc.get_traced_memory()

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from playwright.sync_api import TimeoutError
 
 from .cases import CASES
 
@@ -115,18 +114,13 @@ def connected(sessions, name):
 def run_next(page, k):
     """Select cell k, run it, and wait until it is done."""
     cell = page.locator(".jp-Notebook .jp-Cell").nth(k)
-    prompt = "document.querySelectorAll('.jp-Notebook .jp-InputPrompt')[k].textContent"
-    for tries_left in reversed(range(6)):
-        cell.locator(".cm-content").click()
-        page.keyboard.press("Control+Enter")
-        try:
-            # A star or a number: it runs or has run.
-            page.wait_for_function(f"k => /\\[[*\\d]+\\]/.test({prompt})", arg=k, timeout=10_000)
-            break
-        except TimeoutError:  # the page itself was not ready, see `open_notebook`
-            if not tries_left:
-                raise
-    page.wait_for_function(f"k => /\\[\\d+\\]/.test({prompt})", arg=k, timeout=60_000)
+    cell.locator(".cm-content").click()
+    page.keyboard.press("Control+Enter")
+    page.wait_for_function(
+        "k => /\\[\\d+\\]/.test(document.querySelectorAll('.jp-Notebook .jp-InputPrompt')[k].textContent)",
+        arg=k,
+        timeout=60_000,
+    )
     return cell
 
 
