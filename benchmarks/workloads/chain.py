@@ -55,7 +55,8 @@ def with_torch(units, x, g):
 def limit(units, x, g):
     """The same matrix products with their results kept, in the fastest way NumPy has; nothing else.
 
-    States lie with the batch innermost and gradients with it outermost, so that no product has to turn a matrix.
+    States lie with the batch innermost and gradients with it outermost, so that no product has to turn a matrix; the
+    weights' gradients come out turned.
     """
     depth, (batch, n) = len(units), x.shape
     r, F = np.zeros((2, depth, n, batch), x.dtype)
@@ -71,8 +72,8 @@ def limit(units, x, g):
         for (W1, _, W2, _), _, _, a, b in reversed(places):
             g.dot(W2, out=a)
             a.dot(W1, out=b)
-        np.matmul(sent_r.swapaxes(1, 2), r.swapaxes(1, 2), out=weights[0])
-        np.matmul(sent_x.swapaxes(1, 2), F.swapaxes(1, 2), out=weights[1])
+        np.matmul(r, sent_r, out=weights[0])
+        np.matmul(F, sent_x, out=weights[1])
 
     return run
 

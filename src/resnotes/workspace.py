@@ -31,8 +31,6 @@ from resnotes.shortcuts import Identity, Projection, has_gradients, has_output, 
 # Units in a stretch, at most and at least: enough to share the cost of a call, few enough to find its arrays in the
 # cache. In between, what one state of each takes together, in bytes.
 STRETCH, SHORTEST, STATES = 32, 8, 2**18
-# Entries of a matrix from which on its gradient gᵀ x is faster with x row by row in memory, the copying included.
-TURNED = 1200
 
 
 class Workspace:
@@ -46,8 +44,9 @@ class Workspace:
     operation writes for the next alone is not kept and stands as None: F_l(x_l), which only the addition
     reads (``trace.units[l].branch_output``), and some of the ``input`` within ``gradients.units[l]``.
 
-    Arrays of a batch lie in memory with the batch innermost (they are Fortran-contiguous): adding a bias
-    and summing over the batch then run along the memory.
+    States of a batch lie in memory with the batch innermost (they are Fortran-contiguous), gradients at states
+    row by row (they are C-contiguous): as the matrix products of both ways are quickest. For the same reason
+    gradients of weights may lie column by column.
 
     Parameters
     ----------
@@ -83,7 +82,8 @@ class Workspace:
         net.span(trace)  # refuses a complex one
         trace = net._forward(trace.states[0], out)
         gradients = net._backward(trace, np.zeros_like(trace.states[-1]), back)
-        buffers, stretches = _Buffers(), list(back.stretches())
+        buffers = _Buffers(gradients.states[-1:] + [call.output for call in back.calls])
+        stretches = list(back.stretches())
         # Arrays that belong side by side are laid down first, then what is not kept, then the rest.
         after = [_grouped(calls, _parameter_kind, partial(_parameter_steps, buffers)) for calls in stretches]
         before = [_grouped(calls, _slope_kind, partial(_slope_steps, buffers)) for calls in stretches]
@@ -268,7 +268,7 @@ class _Backward(_Call):
             kept = out, buffers.moved(self.parameter)
             return lambda: _put(kept, _validate.sent_back(layer.backward(x, g), x))
         if type(layer).input_gradient in MATRIX_PRODUCTS:
-            return _product(layer, g.T, out.T)
+            return _product(layer, g, out)
         return partial(layer.input_gradient, x, g, out)
 
 
@@ -283,7 +283,7 @@ class _RowsBackward(_Backward):
         if self.slope is not None:
             return partial(np.multiply, rows, self.slope, out)
         if self.direct(has_gradients) and type(layer).input_gradient in MATRIX_PRODUCTS:
-            return lambda: rows.dot(layer.weight, out)
+            return _product(layer, rows, out)
         return lambda: _put(out, input_gradients(layer, x, rows))
 
 
@@ -292,8 +292,8 @@ MATRIX_PRODUCTS = (Affine.input_gradient, Projection.input_gradient)
 
 
 def _product(layer, g, out):
-    """That product for arrays already turned, as ``dot`` takes them: turning takes as long as a small product."""
-    return lambda: layer.weight.T.dot(g, out)
+    """That product for rows that lie one after the other: it starts sooner so."""
+    return lambda: g.dot(layer.weight, out)
 
 
 class _Record(Plain):
@@ -395,12 +395,20 @@ def _shapes(value):
 
 
 class _Buffers:
-    """Where each array of the recorded passes lies from now on."""
+    """Where each array of the recorded passes lies from now on.
 
-    def __init__(self):
+    Parameters
+    ----------
+    gradients : list of ndarray
+        The arrays that hold gradients at states. Batches of them lie row by row, all other batches with the
+        batch innermost and a row of ones behind.
+    """
+
+    def __init__(self, gradients):
         self._places, self._with_ones, self._blocks, self._scratch = {}, {}, {}, {}
         self._lent = set()
-        self._kept = []  # an id is good while its object lives
+        self._gradients = set(map(id, gradients))
+        self._kept = list(gradients)  # an id is good while its object lives
 
     def __contains__(self, array):
         return id(array) in self._places
@@ -444,11 +452,15 @@ class _Buffers:
                 return [(self.with_ones(array) if ones else self.of(array))[None] for array in arrays]
             self._blocks[names] = self._block(arrays)
         block = self._blocks[names]
-        return [block if ones or arrays[0].ndim != 2 else block[..., :-1]]
+        return [block if ones or self.in_rows(arrays[0]) else block[..., :-1]]
+
+    def in_rows(self, array):
+        """Whether an array lies row by row: a vector does anyway."""
+        return array.ndim != 2 or id(array) in self._gradients
 
     def _block(self, arrays):
         shape, dtype = _shapes(arrays[0])
-        if len(shape) != 2:
+        if self.in_rows(arrays[0]):
             block = np.empty((len(arrays), *shape), dtype)
             self._assign_rows(arrays, block)
             return block
@@ -463,10 +475,6 @@ class _Buffers:
         m, n = weight.shape
         return self._shared("matrices", (count, m, n + 1), weight.dtype)
 
-    def turned(self, block):
-        """Scratch for a block (count, batch, n) with the rows one after the other in memory."""
-        return self._shared("turned", block.shape, block.dtype)
-
     def _shared(self, purpose, shape, dtype):
         """An array that every stretch uses anew."""
         count, *rest = shape
@@ -474,6 +482,11 @@ class _Buffers:
         if len(self._scratch.get(name, ())) < count:
             self._scratch[name] = np.empty(shape, dtype)
         return self._scratch[name][:count]
+
+    def empty(self, array):
+        """A new array of that shape, laid out as its buffer would be, but without ones."""
+        shape, dtype = _shapes(array)
+        return np.empty(shape, dtype, "C" if self.in_rows(array) else "F")
 
     def zeros(self, array):
         """Zeros, laid out like the array's buffer."""
@@ -485,11 +498,12 @@ class _Buffers:
     def parameters(self, gradients, count, ride):
         """Rows for gradients of parameters of one shape, in `count` blocks; of pairs, pairs of blocks.
 
-        Where biases ride, the pair (weight, bias) lies in one block, the bias as its last column.
+        Where biases ride, the pair (weight, bias) lies in one block, the bias as its last column. It is laid out as
+        the product (x; 1) g is, whose matrices lie as they should, and not as its transpose gᵀ (x; 1).
         """
         if ride:
             m, n = gradients[0][0].shape
-            block = np.empty((len(gradients), m, n + 1), gradients[0][0].dtype)
+            block = np.empty((len(gradients), n + 1, m), gradients[0][0].dtype).swapaxes(1, 2)
             for (weight, bias), place in zip(gradients, block, strict=True):
                 self.assign(weight, place[:, :-1])
                 self.assign(bias, place[:, -1])
@@ -517,11 +531,6 @@ class _Buffers:
         if is_dataclass(value):
             return type(value)(*(self.moved(getattr(value, field.name)) for field in fields(value)))
         return value
-
-
-def _empty(shape, dtype):
-    """A new array (n,) or (batch, n), the latter with the batch innermost in memory."""
-    return np.empty(shape[::-1], dtype).T
 
 
 def _grouped(calls, kind, make):
@@ -582,18 +591,8 @@ def _parameter_steps(buffers, calls):
     if x[0].ndim == 1:  # a single sample is a batch of one
         blocks = [[block[:, None, :] for block in one] for one in blocks]
     outs = buffers.parameters([call.parameter for call in calls], len(blocks[0]), ride)
-    if ride:
-        return [step for place in zip(*blocks, outs) for step in _matrix_gradient_steps(buffers, *place)]
-    gradients = [call.layer.parameter_gradient for call in calls]
+    gradients = [matrix_gradient if ride else call.layer.parameter_gradient for call in calls]
     return [partial(*step) for step in zip(gradients, *blocks, outs)]
-
-
-def _matrix_gradient_steps(buffers, x, g, out):
-    """gᵀ x for a stretch; OpenBLAS multiplies large matrices faster where the second has its rows in memory."""
-    if out[0].size <= TURNED:
-        return [partial(matrix_gradient, x, g, out)]
-    turned = buffers.turned(x)
-    return [partial(np.copyto, turned, x), partial(matrix_gradient, turned, g, out)]
 
 
 def _rides_back(call):
@@ -654,7 +653,7 @@ def _pass_through_scratch(buffers, calls, kept):
         array = call.output
         read_next = any(array is other for other in following.inputs)
         if read_next and reads[id(array)] == 1 and array not in buffers:
-            shape = _shapes(array)
-            if shape not in scratch:
-                scratch[shape] = _empty(*shape)
-            buffers.lend(array, scratch[shape])
+            like = *_shapes(array), buffers.in_rows(array)
+            if like not in scratch:
+                scratch[like] = buffers.empty(array)
+            buffers.lend(array, scratch[like])
