@@ -7,7 +7,7 @@ from random_networks import assert_near, flattened
 from resnotes import Affine, Network, Unit, identity, relu, tanh
 from resnotes.normalisation import BatchNorm, BatchNormTraining, Sequence
 from resnotes.paths import gradient_by_shortcut, jacobian_by_length
-from resnotes.shortcuts import Absent, Projection, layer_jacobian
+from resnotes.shortcuts import Absent, Gate, Projection, layer_jacobian
 
 MEAN, VARIANCE = np.array([1.0, -2.0, 0.5]), np.array([4.0, 0.25, 1.0])
 WEIGHT, BIAS = np.array([2.0, -1.0, 0.0]), np.array([0.5, 0.0, 3.0])
@@ -173,6 +173,19 @@ def test_the_gradient_by_shortcut_is_the_path_without_branches():
     for start, part in enumerate(gradient_by_shortcut(net, trace, g)):
         wanted = np.einsum("ai,aij->aj", g, jacobian_by_length(net, trace, start)[:, 0])
         assert_near(part, wanted, 1e-12)
+
+
+def test_the_part_by_shortcuts_where_widths_change_and_a_gate_depends_on_its_input():
+    rng = np.random.default_rng(11)
+    wide, narrow = Affine(rng.normal(size=(4, 3))), Affine(rng.normal(size=(2, 3)))
+    gate = Gate(rng.normal(size=(3, 3)), rng.normal(size=3))
+    net = Network([Unit([wide, tanh, Affine(rng.normal(size=(3, 4)))], gate), Unit([narrow, tanh], Projection(narrow.weight))])
+    trace, g = net.forward(batch()), rng.normal(size=(5, 2))
+    by_shortcut = gradient_by_shortcut(net, trace, g)
+    for start, part in enumerate(by_shortcut):
+        assert_near(part, np.einsum("ai,aij->aj", g, jacobian_by_length(net, trace, start)[:, 0]), 1e-12)
+    single = Network([Unit([Affine(np.eye(3, dtype=np.float32))])])
+    assert gradient_by_shortcut(single, single.forward(batch().astype(np.float32)), batch())[0].dtype == np.float32
 
 
 def test_with_batch_statistics_it_is_the_gradient_with_the_branches_held_constant():

@@ -397,6 +397,19 @@ def test_norms_that_vanish_and_that_grow_beyond_every_format():
     np.testing.assert_allclose(extreme, [[200.0, 200.0]], rtol=1e-14)
 
 
+def test_factors_of_which_one_shrinks_far_faster_than_another():
+    branches = np.array([1e-200, 1e-160])[:, None, None] * np.eye(2)
+    got = gradient_norms(branches, [0.0, 1.0], [3.0, 4.0])
+    np.testing.assert_allclose(got - np.log10(5), [[-360, -160, 0], [0, 0, 0]], rtol=1e-14, atol=1e-14)
+
+
+def test_float32_factors_are_raised_to_powers_in_float64():
+    factors = np.array([0.9, 1.1], np.float32)
+    got = power_sweep(factors, np.array([3, 1000], np.float32))
+    assert got.dtype == np.float64
+    np.testing.assert_array_equal(got, power_sweep(factors.astype(np.float64), [3, 1000]))
+
+
 @pytest.mark.parametrize("call, name", [
     (lambda: power_sweep([np.nan], [1]), "factors"), (lambda: power_sweep([1.0], [-1]), "depths"),
     (lambda: power_sweep(1.0, [1]), "factors"), (lambda: power_sweep([1.0], [[1]]), "depths"),

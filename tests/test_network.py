@@ -1,6 +1,7 @@
 """Forward, backward and Jacobian against derivatives that use no chain rule of ours."""
 
 import doctest
+import re
 import subprocess
 import sys
 
@@ -27,7 +28,7 @@ from random_networks import (
 import resnotes
 import resnotes.network
 from resnotes import Affine, Network, Unit, identity, relu, tanh
-from resnotes.shortcuts import Absent, Layer, Projection, Scale, StopGradient
+from resnotes.shortcuts import Absent, Diagonal, Layer, Projection, Scale, StopGradient
 
 H_COMPLEX = 1e-30
 H_CENTRAL = 1e-5
@@ -521,10 +522,82 @@ def test_a_gate_depends_on_its_input():
     assert np.abs(Gate(W).jacobian(x) - np.diag(Gate(W).forward(x) / x)).max() > 0.01
 
 
+WEIGHT = np.array([[1.0, -2.0, 0.5], [3.0, 0.0, 4.0]])
+FORMULAS = [
+    Affine(WEIGHT, [1.0, -1.0]), Affine(WEIGHT), relu, tanh, Scale(-0.5), Diagonal([1.0, 0.0, -2.0]), Projection(WEIGHT)
+]
+
+
+@pytest.mark.parametrize("layer", FORMULAS, ids=repr)
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_formulas_write_where_they_are_told(layer, order):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(5, 3))
+    g = rng.normal(size=layer.output(x).shape)
+
+    def assert_written(formula, *inputs):
+        wanted = formula(*inputs)
+        parts = wanted if isinstance(wanted, tuple) else (wanted,)
+        outs = tuple(None if part is None else np.full_like(part, np.nan, order=order) for part in parts)
+        given = outs if isinstance(wanted, tuple) else outs[0]
+        back = formula(*inputs, given)
+        for part, out, returned in zip(parts, outs, back if isinstance(wanted, tuple) else (back,), strict=True):
+            assert returned is out
+            if part is not None:
+                assert_near(out, part, 1e-14)
+
+    assert_written(layer.output, x)
+    assert_written(layer.input_gradient, x, g)
+    assert_written(layer.parameter_gradient, x, g)
+
+
+@pytest.mark.parametrize("activation", [relu, tanh], ids=repr)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_slopes_have_the_format_of_the_input(activation, dtype):
+    assert activation.slope(np.array([-1.0, 2.0], dtype)).dtype == dtype
+
+
+def test_the_jacobian_of_no_units_can_be_written_to():
+    net = small_net()
+    jacobian = net.jacobian(net.forward([1.0, 2.0]), 1, 1)
+    jacobian[0, 0] = 7.0
+    assert jacobian[0, 0] == 7.0
+
+
+class Unwilling(Layer):
+    """Goes forward, and refuses to go back."""
+
+    def forward(self, x):
+        return x * 1
+
+    def backward(self, x, g):
+        raise ValueError("no way back")
+
+
+@pytest.mark.parametrize("place, unit", [
+    ("after", Unit([identity], after=Unwilling())),
+    ("shortcut", Unit([identity], shortcut=Unwilling())),
+    ("branch entry 1", Unit([identity, Unwilling()])),
+    ("branch entry 0", Unit([Unwilling(), identity])),
+])  # fmt: skip
+def test_an_error_on_the_way_back_says_where(place, unit):
+    net = Network([unit])
+    trace = net.forward([1.0, 2.0])
+    wanted = f"{place} (Unwilling()): no way back"
+    with pytest.raises(ValueError, match=f"^{re.escape(wanted)}$"):
+        unit.jacobians(trace.units[0])
+    for way_back in (lambda: net.backward(trace, [1.0, 1.0]), lambda: net.jacobian(trace)):
+        with pytest.raises(ValueError, match=f"^unit 0: {re.escape(wanted)}$"):
+            way_back()
+
+
 def test_representations():
     text = repr(small_net())
     assert "Affine(2 -> 3)" in text and "Affine(2 -> 1, no bias)" in text and "Projection(2 -> 1)" in text
     assert "after=relu" in text and "shortcut=Identity()" in text and len(small_net()) == 2
+    units = [Unit([tanh], after=identity), Unit([relu])]
+    assert repr(Network(units)) == f"Network([\n  {units[0]!r},\n  {units[1]!r},\n])"
+    assert repr(units[0]) == "Unit(branch=[tanh], shortcut=Identity(), after=identity)"
 
 
 def test_examples_in_the_docstrings():

@@ -144,6 +144,9 @@ def test_gates_in_a_network():
         (lambda: Dropout([1.0], "half"), "keep"),
         (lambda: Gate([[1.0, 2.0]], [0.0]), "weight"),
         (lambda: Gate([[1.0]], [0.0, 1.0]), "bias"),
+        (lambda: Gate([[1.0]], [0.0]).forward(np.ones(2)), "x"),
+        (lambda: Gate(MIX, [0.0, 1.0]).backward(np.ones(1), np.ones(2)), "x"),
+        (lambda: Gate(MIX, [0.0, 1.0]).backward(np.ones(2), np.ones(1)), "g"),
         (lambda: Convolution1x1(CHANNELS, 0), "positions"),
         (lambda: Convolution1x1(CHANNELS, 2).forward(np.ones(3)), "x"),
         (lambda: Convolution1x1(CHANNELS, 2).backward(np.ones(4), np.ones(4)), "g"),
@@ -156,12 +159,25 @@ def test_gates_in_a_network():
         (lambda: sinkhorn([[1.0, 0.0], [1.0, 1.0]]), "positive"),
         (lambda: sinkhorn([[1.0, 1.0]]), "positive"),
         (lambda: sinkhorn([[1.0, 1e-9], [1.0, 1.0]], rounds=3), "rounds"),
+        (lambda: sinkhorn([[1.0]], rounds=0), "rounds"),
     ],
 )
 def test_bad_input_is_named(call, name):
     with pytest.raises(ValueError, match="got .+wanted") as caught:
         call()
     assert str(caught.value).startswith(f"{name}: got")
+
+
+def test_the_smallest_that_is_allowed():
+    assert Convolution1x1([[2.0]], 1).forward([3.0]) == 6.0
+    assert Subsample(1, 1, 1, 1).forward([3.0]) == 3.0
+    assert sinkhorn([[2.0]], rounds=1) == 1.0
+    mask = Dropout(np.array([True, False])).mask
+    assert mask.dtype == bool and mask.tolist() == [True, False]
+
+
+def test_a_stride_is_2_where_none_is_given():
+    np.testing.assert_array_equal(Subsample(1, 4, 6).kept, [0, 2, 4, 12, 14, 16])
 
 
 def test_sinkhorn_gives_sums_of_one():

@@ -23,8 +23,8 @@ def _pair(x, p, name):
     p = _validate.finite_array(p, "p", wanted, (1, 2))
     if p.shape != x.shape:
         _validate.refuse("p", _validate.describe(p), f"shape {x.shape}, like {name}")
-    with np.errstate(over="ignore"):  # what does not fit the format turns infinite and is refused
-        return x, _validate.finite_array(p.astype(x.dtype, copy=False), f"p as {x.dtype}", wanted, (1, 2))
+    # What does not fit the format turns infinite and is refused.
+    return x, _validate.finite_array(p.astype(x.dtype, copy=False), f"p as {x.dtype}", wanted, (1, 2))
 
 
 def _result(loss, gradient):

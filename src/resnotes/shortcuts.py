@@ -77,8 +77,8 @@ class Layer:
         the batch alone: what stands before it counts layers of equal shape, done in one product.
         ``stackable`` says that it uses x and g alone, no parameter of the layer.
 
-    ``out`` takes the arrays to write into, of the shapes returned, with the batch innermost in memory
-    (see `resnotes.workspace`). ``n_in`` and ``n_out`` are the widths
+    ``out`` takes the arrays to write into, of the shapes returned: outputs have the batch innermost in memory,
+    gradients at inputs lie row by row (see `resnotes.workspace`). ``n_in`` and ``n_out`` are the widths
     that the layer asks for: None for any, and an n_out of None for the width of the input.
     """
 
