@@ -389,6 +389,7 @@ FORBIDDEN = [
     "/" + "home/",
 ]
 HIDDEN_BUT_OURS = {".ci", ".github", ".binder"}
+MADE = {"_build", "node_modules"}  # by the book and by Lighthouse, of other people's files too
 
 
 def project_files():
@@ -396,7 +397,7 @@ def project_files():
         folders[:] = [
             name
             for name in folders
-            if name in HIDDEN_BUT_OURS or not (name == "_build" or book.is_left_over(name))
+            if name in HIDDEN_BUT_OURS or not (name in MADE or book.is_left_over(name))
         ]
         yield from (Path(folder) / name for name in files)
 
