@@ -23,7 +23,7 @@ def _pair(x, p, name):
     p = _validate.finite_array(p, "p", wanted, (1, 2))
     if p.shape != x.shape:
         _validate.refuse("p", _validate.describe(p), f"shape {x.shape}, like {name}")
-    # What does not fit the format turns infinite and is refused.
+    # What does not fit the format turns infinite (OVERFLOWS keeps that quiet) and is refused.
     return x, _validate.finite_array(p.astype(x.dtype, copy=False), f"p as {x.dtype}", wanted, (1, 2))
 
 

@@ -471,16 +471,11 @@ class _Buffers:
         return block
 
     def matrices(self, count, weight):
-        """Scratch for [W b] of `count` layers with weights like this one."""
+        """Scratch for [W b] of `count` layers with weights like this one; every stretch uses it anew."""
         m, n = weight.shape
-        return self._shared("matrices", (count, m, n + 1), weight.dtype)
-
-    def _shared(self, purpose, shape, dtype):
-        """An array that every stretch uses anew."""
-        count, *rest = shape
-        name = purpose, *rest, dtype
+        name = "matrices", m, n, weight.dtype
         if len(self._scratch.get(name, ())) < count:
-            self._scratch[name] = np.empty(shape, dtype)
+            self._scratch[name] = np.empty((count, m, n + 1), weight.dtype)
         return self._scratch[name][:count]
 
     def empty(self, array):
