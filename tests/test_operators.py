@@ -172,6 +172,9 @@ def test_the_smallest_that_is_allowed():
     assert Convolution1x1([[2.0]], 1).forward([3.0]) == 6.0
     assert Subsample(1, 1, 1, 1).forward([3.0]) == 3.0
     assert sinkhorn([[2.0]], rounds=1) == 1.0
+
+
+def test_a_mask_of_booleans_stays_one():
     mask = Dropout(np.array([True, False])).mask
     assert mask.dtype == bool and mask.tolist() == [True, False]
 

@@ -280,13 +280,11 @@ def test_a_link_into_a_page_lands_where_it_leads(book, watched, notebook, width)
 
 
 @pytest.mark.parametrize("width", [1280, 375])
-@pytest.mark.parametrize("page", CONTENT)
+@pytest.mark.parametrize("page", [page for page in CONTENT if page != "search.html"])  # has no section to lead to
 def test_a_link_lands_where_motion_is_welcome(book, browser, page, width):
     """The other tests ask for reduced motion, and the theme scrolls smoothly where nobody does."""
     text = (book / page).read_text("utf-8")
-    names = [part["id"] for part in BeautifulSoup(text, "html.parser").select(".bd-article section section[id]")]
-    if not names:
-        pytest.skip("one section alone")
+    names = [part["id"] for part in BeautifulSoup(text, "html.parser").select(".bd-article section[id]")]
     context = browser.new_context(reduced_motion="no-preference", viewport={"width": width, "height": 900})
     try:
         tab = context.new_page()
