@@ -477,7 +477,7 @@ class Network:
             If the trace is another network's or complex, or g has another shape or is not finite.
         """
         self._check_trace(trace)
-        return self._backward(trace, self._checked_gradient(trace, g), PLAIN)
+        return self._backward(trace, np.array(self._checked_gradient(trace, g)), PLAIN)
 
     def _checked_gradient(self, trace, g):
         """g as a finite array in the shape and the float format of the last state."""
@@ -486,6 +486,8 @@ class Network:
         g = _validate.finite_array(g, "g", wanted, (1, 2))
         if g.shape != last.shape:
             _validate.refuse("g", _validate.describe(g), wanted)
+        if g.dtype == last.dtype:
+            return g
         with np.errstate(over="ignore"):  # what does not fit the format turns infinite and is refused
             return _validate.finite_array(g.astype(last.dtype), f"g as {last.dtype}", wanted, (1, 2))
 

@@ -42,7 +42,9 @@ class Workspace:
 
     Kept are all states, what the way back needs, and the gradients of states and parameters. What one
     operation writes for the next alone is not kept and stands as None: F_l(x_l), which only the addition
-    reads (``trace.units[l].branch_output``), and some of the ``input`` within ``gradients.units[l]``.
+    reads (``trace.units[l].branch_output``), and some of the ``input`` within ``gradients.units[l]``. Nor is what
+    a ReLU within a branch reads: its place in ``trace.units[l].branch`` holds what the ReLU wrote, with which
+    everything on the way back comes out the same.
 
     States of a batch lie in memory with the batch innermost (they are Fortran-contiguous), gradients at states
     row by row (they are C-contiguous): as the matrix products of both ways are quickest. For the same reason
@@ -81,6 +83,7 @@ class Workspace:
         trace = net.forward(x)
         net.span(trace)  # refuses a complex one
         trace = net._forward(trace.states[0], out)
+        _forget_inputs(trace, out)
         gradients = net._backward(trace, np.zeros_like(trace.states[-1]), back)
         buffers = _Buffers(gradients.states[-1:] + [call.output for call in back.calls])
         stretches = list(back.stretches())
@@ -268,7 +271,7 @@ class _Backward(_Call):
             kept = out, buffers.moved(self.parameter)
             return lambda: _put(kept, _validate.sent_back(layer.backward(x, g), x))
         if type(layer).input_gradient in MATRIX_PRODUCTS:
-            return _product(layer, g, out)
+            return partial(_product, layer, g, out)
         return partial(layer.input_gradient, x, g, out)
 
 
@@ -283,7 +286,7 @@ class _RowsBackward(_Backward):
         if self.slope is not None:
             return partial(np.multiply, rows, self.slope, out)
         if self.direct(has_gradients) and type(layer).input_gradient in MATRIX_PRODUCTS:
-            return _product(layer, rows, out)
+            return partial(_product, layer, rows, out)
         return lambda: _put(out, input_gradients(layer, x, rows))
 
 
@@ -293,7 +296,7 @@ MATRIX_PRODUCTS = (Affine.input_gradient, Projection.input_gradient)
 
 def _product(layer, g, out):
     """That product for rows that lie one after the other: it starts sooner so."""
-    return lambda: g.dot(layer.weight, out)
+    g.dot(layer.weight, out)
 
 
 class _Record(Plain):
@@ -627,23 +630,50 @@ def _row_slope_steps(buffers, calls):
 
 
 def _reuse(buffers, calls):
-    """Let each output lie in an array of its shape that no later call reads, so that few fill the cache."""
+    """Let each output lie in an array of its shape that no later call reads, so that few fill the cache.
+
+    What works entry by entry may write over what it reads.
+    """
     last_read = {id(array): call for call in calls for array in call.inputs}
     written, free = {}, defaultdict(list)
-    for call in calls:
-        places = free[_shapes(call.output)]
-        written[id(call.output)] = places.pop() if places else np.empty(*_shapes(call.output))
-        buffers.assign(call.output, written[id(call.output)])
+
+    def release(call):
         for array in call.inputs:
             if id(array) in written and last_read[id(array)] is call:
                 free[_shapes(array)].append(written.pop(id(array)))
 
+    for call in calls:
+        if isinstance(call, _Add) or _slope_kind(call) is not None:
+            release(call)
+        places = free[_shapes(call.output)]
+        written[id(call.output)] = places.pop() if places else np.empty(*_shapes(call.output))
+        buffers.assign(call.output, written[id(call.output)])
+        release(call)
+
+
+def _forget_inputs(trace, out):
+    """Put the output f(x) of a ReLU within a branch in the place of its input x, where no other call reads that.
+
+    The way back finds the same numbers, as f(f(x)) = f(x) and f'(f(x)) = f'(x), and there is an array less to keep.
+    """
+    reads = _reads(out.calls, trace.states + out.handed_on)
+    outputs = {id(call.inputs[0]): call.output for call in out.calls if type(call.layer) is ReLU}
+    for unit in trace.units:
+        for k, x in enumerate(unit.branch):
+            if reads[id(x)] == 1:
+                unit.branch[k] = outputs.get(id(x), x)
+
+
+def _reads(calls, kept):
+    """How often each array is read, by its id; to be kept is to be read once more."""
+    reads = Counter(id(array) for call in calls for array in call.inputs)
+    reads.update(map(id, kept))
+    return reads
+
 
 def _pass_through_scratch(buffers, calls, kept):
     """Let what one call writes for the next alone lie in a scratch array, one for each shape."""
-    reads = Counter(id(array) for call in calls for array in call.inputs)
-    reads.update(map(id, kept))
-    scratch = {}
+    reads, scratch = _reads(calls, kept), {}
     for call, following in pairwise(calls):
         array = call.output
         read_next = any(array is other for other in following.inputs)
