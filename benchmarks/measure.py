@@ -4,6 +4,7 @@ import gc
 import math
 import statistics
 import time
+import timeit
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -28,7 +29,7 @@ class Case:
     unchecked : tuple of str
         Ways whose results are of another kind (a limit that computes less).
     seconds, rounds : float, int
-        At most so many rounds; none begins after so many seconds, but five are run in any case.
+        So many calm rounds are wanted; after so many seconds of them five will do.
     notes : dict
         What else is known about the case.
     """
@@ -81,21 +82,53 @@ def turn(way):
     return (time.perf_counter() - began) / calls
 
 
-def timed(case):
-    """Seconds of each way in rounds that run all of them, the order turned by one each time."""
-    names = list(case.ways)
-    seconds = {name: [] for name in names}
-    end = time.perf_counter() + case.seconds
+# A machine shared with others slows down for seconds at a time, and nothing it tells of itself shows it. A plain loop
+# does: rounds next to which it took SLOW times its quickest are set aside while PATIENCE seconds last.
+SLOW, PATIENCE = 1.2, 30.0
+
+
+class Pulse:
+    """How slow the machine is just now: a plain loop's time over the least that was seen."""
+
+    def __init__(self):
+        self.quickest = math.inf
+
+    def __call__(self):
+        """Seconds of the loop; the least of three, since an interruption is no slowness."""
+        now = min(timeit.repeat("for _ in range(20000): pass", number=1, repeat=3))
+        self.quickest = min(self.quickest, now)
+        return now
+
+
+def timed(case, pulse):
+    """Seconds of each way in calm rounds that run all of them, the order turned by one each time; and how many were not.
+
+    Which rounds count is decided by the pulse before and after them and by nothing they measured. Where fewer than five
+    are calm, the five calmest count.
+    """
+    names, rounds = list(case.ways), []
+    began = time.perf_counter()
     gc.collect()
     gc.freeze()  # what the libraries hold is not searched again in the turn of whoever allocates most
-    for number in range(case.rounds):
-        first = number % len(names)
+    calm = []
+    while not _enough(case, len(rounds), calm, time.perf_counter() - began):
+        first = len(rounds) % len(names)
+        start, before, seconds = time.perf_counter(), pulse(), {}
         for name in names[first:] + names[:first]:
-            seconds[name].append(turn(case.ways[name]))
-        if time.perf_counter() > end and number >= 4:
-            break
+            seconds[name] = turn(case.ways[name])
+        rounds.append((max(before, pulse()), seconds, time.perf_counter() - start))
+        calm = [took for beat, _, took in rounds if beat <= SLOW * pulse.quickest]
     gc.unfreeze()
-    return seconds
+    order = sorted(range(len(rounds)), key=lambda number: rounds[number][0])
+    kept = [rounds[number][1] for number in sorted(order[: max(5, len(calm))])]
+    return {name: [seconds[name] for seconds in kept] for name in names}, len(rounds) - len(kept)
+
+
+def _enough(case, rounds, calm, seconds):
+    """Whether no further round begins; `calm` is how long each calm one took."""
+    if len(calm) >= case.rounds or (len(calm) >= 5 and sum(calm) > case.seconds):
+        return True
+    return rounds >= 5 and seconds > case.seconds + PATIENCE
 
 
 def summary(values):
@@ -104,10 +137,10 @@ def summary(values):
     return {"median": middle, "low": low, "high": high}
 
 
-def measured(case):
+def measured(case, pulse):
     """Everything about one case, as plain values."""
     errors = differences(case)
-    seconds = timed(case)
+    seconds, aside = timed(case, pulse)
     ours = next(iter(case.ways))
     ways = {}
     for name, values in seconds.items():
@@ -115,4 +148,4 @@ def measured(case):
         ways[name] = {"seconds": summary(values), "ratio": summary(ratios)}
         if name in errors:
             ways[name]["difference"] = errors[name]
-    return {"size": case.size, "rounds": len(seconds[ours]), "ways": ways, **case.notes}
+    return {"size": case.size, "rounds": len(seconds[ours]), "aside": aside, "ways": ways, **case.notes}

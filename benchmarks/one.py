@@ -30,10 +30,11 @@ def main():
     elif "--memory-of" in sys.argv:
         print(json.dumps(peak(module, *sys.argv[sys.argv.index("--memory-of") + 1 :])))
     else:
-        from measure import measured  # noqa: PLC0415
+        from measure import Pulse, measured  # noqa: PLC0415
 
+        pulse = Pulse()
         for case in module.cases(threads):
-            found = measured(case)
+            found = measured(case, pulse)
             best = {way: f"{entry['ratio']['median']:.2f}" for way, entry in found["ways"].items()}
             print(found["size"], best, file=sys.stderr, flush=True)
             print(json.dumps({"kernel": kernel(), "case": found}), flush=True)

@@ -3,7 +3,9 @@
 import copy
 import importlib.util
 import json
+import math
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,7 +46,7 @@ def test_every_figure_is_whole(results):
         assert run["kernel"] and (run["pinned"] is None or run["kernel"][0].startswith(run["pinned"]))
         assert run["cases"]
         for case in run["cases"]:
-            assert case["rounds"] >= 5 and len(case["ways"]) >= 1
+            assert case["rounds"] >= 5 and case["aside"] >= 0 and len(case["ways"]) >= 1
             for way in case["ways"].values():
                 for entry in (way["seconds"], way["ratio"]):
                     assert 0 < entry["low"] <= entry["median"] <= entry["high"] < float("inf")
@@ -94,3 +96,64 @@ def test_the_page_follows_the_figures(writer, results):
 
 def test_times_have_three_figures(writer):
     assert [writer.seconds(v) for v in (12.34, 0.01234, 2.5e-5, 3e-8)] == ["12.3 s", "12.3 ms", "25 µs", "30 ns"]
+
+
+@pytest.fixture
+def measure():
+    spec = importlib.util.spec_from_file_location("measure", ROOT / "benchmarks/measure.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["measure"] = module  # a dataclass looks itself up there
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules["measure"]
+
+
+class Beats:
+    """A pulse that is known beforehand: two beats for each round."""
+
+    def __init__(self, rounds):
+        self.rounds, self.quickest = [beat for pair in rounds for beat in pair], 1.0
+
+    def __call__(self):
+        return self.rounds.pop(0)
+
+
+def counted(measure, monkeypatch, **options):
+    """A case in which a call of `ours` is as long as its number, in one of the clock's hours."""
+    calls = {"ours": 0, "theirs": 0}
+
+    def way(name):
+        def run():
+            calls[name] += 1
+
+        return run
+
+    monkeypatch.setattr(measure, "turn", lambda run: run() or calls["ours"])
+    return measure.Case({}, {name: way(name) for name in calls}, **options)
+
+
+CALM, SLOW = (1.0, 1.1), (1.0, 1.6)
+
+
+def test_rounds_beside_a_slow_pulse_are_set_aside(measure, monkeypatch):
+    case = counted(measure, monkeypatch, rounds=6, seconds=math.inf)
+    pulse = Beats([CALM, SLOW, CALM, (1.6, 1.0), CALM, CALM, CALM, CALM])
+    seconds, aside = measure.timed(case, pulse)
+    assert aside == 2 and not pulse.rounds
+    assert [len(values) for values in seconds.values()] == [6, 6]
+    assert seconds["ours"] == [1, 3, 5, 6, 7, 8]
+
+
+def test_without_calm_rounds_the_five_calmest_count(measure, monkeypatch):
+    case = counted(measure, monkeypatch, rounds=6, seconds=0)
+    monkeypatch.setattr(measure, "PATIENCE", -math.inf)
+    pulse = Beats([(1.5 + k / 10, 1.0) for k in (4, 1, 3, 2, 0)] + [CALM])
+    seconds, aside = measure.timed(case, pulse)
+    assert aside == 0 and len(pulse.rounds) == 2 and seconds["ours"] == [1, 2, 3, 4, 5]
+
+
+def test_the_pulse_remembers_its_quickest(measure, monkeypatch):
+    times = iter([[3.0, 2.0, 4.0], [5.0, 6.0, 7.0], [9.0, 1.0, 1.5]])
+    monkeypatch.setattr(measure.timeit, "repeat", lambda *_, **__: next(times))
+    pulse = measure.Pulse()
+    assert [(pulse(), pulse.quickest) for _ in range(3)] == [(2.0, 2.0), (5.0, 2.0), (1.0, 1.0)]

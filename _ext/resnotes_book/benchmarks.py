@@ -79,10 +79,12 @@ def quietness(run):
 
 
 def company(run):
-    """How much of the processors' time went to other work while a workload ran."""
-    if run["others"] is None:
-        return "other work unknown"
-    return f"while other work took {run['others']:.1%} of the processors' time"
+    """How much of the processors' time went to other work while a workload ran, and what was set aside for others'."""
+    text = "other work unknown"
+    if run["others"] is not None:
+        text = f"while other work took {run['others']:.1%} of the processors' time"
+    aside, rounds = (sum(case[key] for case in run.get("cases", ())) for key in ("aside", "rounds"))
+    return f"{text}, {aside} of {aside + rounds} rounds set aside" if aside else text
 
 
 def size_text(size):
