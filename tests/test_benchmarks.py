@@ -2,6 +2,7 @@
 
 import copy
 import importlib.util
+import itertools
 import json
 import math
 import re
@@ -144,12 +145,27 @@ def test_rounds_beside_a_slow_pulse_are_set_aside(measure, monkeypatch):
     assert seconds["ours"] == [1, 3, 5, 6, 7, 8]
 
 
+def with_a_clock(measure, monkeypatch):
+    """A second passes at each look at the clock: a round takes one, and two more pass around it."""
+    ticks = itertools.count()
+    monkeypatch.setattr(measure.time, "perf_counter", lambda: float(next(ticks)))
+
+
+def test_time_spent_in_slow_rounds_does_not_count(measure, monkeypatch):
+    case = counted(measure, monkeypatch, rounds=100, seconds=6.5)
+    with_a_clock(measure, monkeypatch)
+    monkeypatch.setattr(measure, "PATIENCE", math.inf)
+    seconds, aside = measure.timed(case, Beats([SLOW] * 6 + [CALM] * 9))
+    assert aside == 6 and seconds["ours"] == [7, 8, 9, 10, 11, 12, 13]
+
+
 def test_without_calm_rounds_the_five_calmest_count(measure, monkeypatch):
     case = counted(measure, monkeypatch, rounds=6, seconds=0)
-    monkeypatch.setattr(measure, "PATIENCE", -math.inf)
-    pulse = Beats([(1.5 + k / 10, 1.0) for k in (4, 1, 3, 2, 0)] + [CALM])
+    with_a_clock(measure, monkeypatch)
+    monkeypatch.setattr(measure, "PATIENCE", 20)
+    pulse = Beats([(1.5 + k / 10, 1.0) for k in (4, 1, 9, 3, 2, 8, 0)] + [CALM])
     seconds, aside = measure.timed(case, pulse)
-    assert aside == 0 and len(pulse.rounds) == 2 and seconds["ours"] == [1, 2, 3, 4, 5]
+    assert aside == 2 and len(pulse.rounds) == 2 and seconds["ours"] == [1, 2, 4, 5, 7]
 
 
 def test_the_pulse_remembers_its_quickest(measure, monkeypatch):
