@@ -88,7 +88,7 @@ SLOW, PATIENCE = 1.2, 30.0
 
 
 class Pulse:
-    """How slow the machine is just now: a plain loop's time over the least that was seen."""
+    """A plain loop's time, which shows how slow the machine is just now, and the least that was seen."""
 
     def __init__(self):
         self.quickest = math.inf
@@ -101,7 +101,7 @@ class Pulse:
 
 
 def timed(case, pulse):
-    """Seconds of each way in calm rounds that run all of them, the order turned by one each time; and how many were not.
+    """Seconds of each way in calm rounds that run all of them, the order turned by one each time; and how many were set aside.
 
     Which rounds count is decided by the pulse before and after them and by nothing they measured. Where fewer than five
     are calm, the five calmest count.

@@ -6,10 +6,11 @@ import itertools
 import json
 import math
 import re
-import sys
 from pathlib import Path
 
 import pytest
+
+from benchmarks import measure
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results.json"
@@ -95,18 +96,20 @@ def test_the_page_follows_the_figures(writer, results):
     assert re.search(r"PyTorch's Jacobian \| 0.12 times as fast at worst \| \*\*not met\*\*", text)
 
 
+def test_the_page_says_how_many_rounds_were_set_aside(writer, results):
+    chain = results["workloads"]["chain"]["runs"][0]
+    for number, case in enumerate(chain["cases"]):
+        case["aside"], case["rounds"] = number, 10
+    count = len(chain["cases"])
+    aside = count * (count - 1) // 2
+    assert f", {aside} of {aside + 10 * count} rounds set aside\n" in writer.page(results)
+    for case in chain["cases"]:
+        case["aside"] = 0
+    assert "set aside" not in writer.company(chain)
+
+
 def test_times_have_three_figures(writer):
     assert [writer.seconds(v) for v in (12.34, 0.01234, 2.5e-5, 3e-8)] == ["12.3 s", "12.3 ms", "25 µs", "30 ns"]
-
-
-@pytest.fixture
-def measure():
-    spec = importlib.util.spec_from_file_location("measure", ROOT / "benchmarks/measure.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["measure"] = module  # a dataclass looks itself up there
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules["measure"]
 
 
 class Beats:
@@ -119,8 +122,8 @@ class Beats:
         return self.rounds.pop(0)
 
 
-def counted(measure, monkeypatch, **options):
-    """A case in which a call of `ours` is as long as its number, in one of the clock's hours."""
+def counted(monkeypatch, **options):
+    """A case in which a turn of either way takes as many seconds as `ours` was called before."""
     calls = {"ours": 0, "theirs": 0}
 
     def way(name):
@@ -136,8 +139,8 @@ def counted(measure, monkeypatch, **options):
 CALM, SLOW = (1.0, 1.1), (1.0, 1.6)
 
 
-def test_rounds_beside_a_slow_pulse_are_set_aside(measure, monkeypatch):
-    case = counted(measure, monkeypatch, rounds=6, seconds=math.inf)
+def test_rounds_beside_a_slow_pulse_are_set_aside(monkeypatch):
+    case = counted(monkeypatch, rounds=6, seconds=math.inf)
     pulse = Beats([CALM, SLOW, CALM, (1.6, 1.0), CALM, CALM, CALM, CALM])
     seconds, aside = measure.timed(case, pulse)
     assert aside == 2 and not pulse.rounds
@@ -145,30 +148,30 @@ def test_rounds_beside_a_slow_pulse_are_set_aside(measure, monkeypatch):
     assert seconds["ours"] == [1, 3, 5, 6, 7, 8]
 
 
-def with_a_clock(measure, monkeypatch):
+def with_a_clock(monkeypatch):
     """A second passes at each look at the clock: a round takes one, and two more pass around it."""
     ticks = itertools.count()
     monkeypatch.setattr(measure.time, "perf_counter", lambda: float(next(ticks)))
 
 
-def test_time_spent_in_slow_rounds_does_not_count(measure, monkeypatch):
-    case = counted(measure, monkeypatch, rounds=100, seconds=6.5)
-    with_a_clock(measure, monkeypatch)
+def test_time_spent_in_slow_rounds_does_not_count(monkeypatch):
+    case = counted(monkeypatch, rounds=100, seconds=6.5)
+    with_a_clock(monkeypatch)
     monkeypatch.setattr(measure, "PATIENCE", math.inf)
     seconds, aside = measure.timed(case, Beats([SLOW] * 6 + [CALM] * 9))
     assert aside == 6 and seconds["ours"] == [7, 8, 9, 10, 11, 12, 13]
 
 
-def test_without_calm_rounds_the_five_calmest_count(measure, monkeypatch):
-    case = counted(measure, monkeypatch, rounds=6, seconds=0)
-    with_a_clock(measure, monkeypatch)
+def test_without_calm_rounds_the_five_calmest_count(monkeypatch):
+    case = counted(monkeypatch, rounds=6, seconds=0)
+    with_a_clock(monkeypatch)
     monkeypatch.setattr(measure, "PATIENCE", 20)
     pulse = Beats([(1.5 + k / 10, 1.0) for k in (4, 1, 9, 3, 2, 8, 0)] + [CALM])
     seconds, aside = measure.timed(case, pulse)
     assert aside == 2 and len(pulse.rounds) == 2 and seconds["ours"] == [1, 2, 4, 5, 7]
 
 
-def test_the_pulse_remembers_its_quickest(measure, monkeypatch):
+def test_the_pulse_remembers_its_quickest(monkeypatch):
     times = iter([[3.0, 2.0, 4.0], [5.0, 6.0, 7.0], [9.0, 1.0, 1.5]])
     monkeypatch.setattr(measure.timeit, "repeat", lambda *_, **__: next(times))
     pulse = measure.Pulse()

@@ -70,9 +70,13 @@ def assert_repeats(net, x, rng, change=lambda: None):
 
 
 def units_with(branch, **others):
+    """Three units of width 3 with this branch, where `Affine` stands for a layer with parameters of its own."""
     rng = np.random.default_rng(11)
-    affine = lambda entry: Affine(*(rng.normal(size=size) for size in ((3, 3), 3))) if entry is Affine else entry  # noqa: E731
-    return Network([Unit([affine(entry) for entry in branch], **others) for _ in range(3)])
+
+    def made(entry):
+        return Affine(rng.normal(size=(3, 3)), rng.normal(size=3)) if entry is Affine else entry
+
+    return Network([Unit([made(entry) for entry in branch], **others) for _ in range(3)])
 
 
 @pytest.mark.parametrize("shortcut", SHORTCUTS)

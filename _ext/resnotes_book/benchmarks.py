@@ -79,7 +79,7 @@ def quietness(run):
 
 
 def company(run):
-    """How much of the processors' time went to other work while a workload ran, and what was set aside for others'."""
+    """How much of the processors' time went to other work while a workload ran, and how many rounds were set aside."""
     text = "other work unknown"
     if run["others"] is not None:
         text = f"while other work took {run['others']:.1%} of the processors' time"

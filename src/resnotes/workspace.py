@@ -655,6 +655,7 @@ def _forget_inputs(trace, out):
     """Put the output f(x) of a ReLU within a branch in the place of its input x, where no other call reads that.
 
     The way back finds the same numbers, as f(f(x)) = f(x) and f'(f(x)) = f'(x), and there is an array less to keep.
+    Not so for a class derived from ReLU, which may have another slope.
     """
     reads = _reads(out.calls, trace.states + out.handed_on)
     outputs = {id(call.inputs[0]): call.output for call in out.calls if type(call.layer) is ReLU}
