@@ -3,6 +3,7 @@
 import doctest
 import re
 import tracemalloc
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -348,17 +349,70 @@ def test_a_jacobian_keeps_a_few_arrays_however_deep():
     assert kept < 10 * W.nbytes and most < 20 * W.nbytes
 
 
+def narrow(rng, n, h, activation):
+    return [Affine(rng.normal(size=(h, n)), rng.normal(size=h)), activation, Affine(rng.normal(size=(n, h)))]
+
+
 def test_only_what_works_entry_by_entry_writes_over_what_it_reads():
     """A product that did would be right, too, but NumPy would compute it elsewhere and copy it."""
-    work = Workspace(units_with([Affine, tanh, Affine]), np.ones(3))
+    rng = np.random.default_rng(21)
+    work = Workspace(Network([Unit(narrow(rng, 3, 2, tanh)) for _ in range(3)]), np.ones(3))
     work.jacobian()
     written = []
-    for step in work._rows_back[0][1:]:  # after the slopes
+    for step in work._rows_back[1:]:  # after the slopes
         *read, out = step.args
         over = any(array is out for array in read)
         assert over == (step.func in (np.multiply, np.add))
         written.append(id(out))
     assert len(written) == 4 * 3 and len(set(written)) == 3
+
+
+def test_rows_take_two_products_a_unit_and_one_array_to_its_jacobian():
+    """I + J: W₂ is scaled, not multiplied with, and the sum is one with the diagonal."""
+    work = Workspace(units_with([Affine, tanh, Affine]), np.ones(3))
+    work.jacobian()
+    scaled, product, added, times = work._rows_back[1:5]  # after the slopes
+    assert scaled.func is np.multiply and scaled.args[0] is work.net.units[2].branch[2].weight
+    assert product.func.__self__ is scaled.args[-1] and product.args[0] is work.net.units[2].branch[0].weight
+    assert added.func is np.add and added.args[0].shape == (3,) and added.args[0].base is product.args[-1]
+    assert times.args[0] is product.args[-1]
+    assert len(work._rows_back) == 1 + 4 * 3
+    assert len({id(step.args[-1]) for step in work._rows_back[1:] if step.args[-1].ndim == 2}) == 3
+
+
+def sums_with_diagonals(work):
+    return sum(getattr(step, "func", None) is np.add and step.args[-1].ndim == 1 for step in work._rows_back)
+
+
+@pytest.mark.parametrize("unit, by_jacobian", [
+    (lambda rng: Unit(narrow(rng, 3, 3, tanh)), True),
+    (lambda rng: Unit(narrow(rng, 3, 5, relu)), True),
+    (lambda rng: Unit(narrow(rng, 3, 2, tanh)), False),  # more multiplications
+    (lambda rng: Unit([Affine(rng.normal(size=(3, 3))), tanh]), False),
+    (lambda rng: Unit([tanh, Affine(rng.normal(size=(3, 3)))]), True),
+    (lambda rng: Unit([identity, tanh, Affine(rng.normal(size=(3, 3))), identity]), True),
+    (lambda rng: Unit([Affine(rng.normal(size=(3, 3)))]), False),
+    (lambda rng: Unit([Affine(rng.normal(size=(3, 3)))] * 2), False),
+    (lambda rng: Unit([identity]), False),
+    (lambda rng: Unit([Leaky(0.1), Turned(rng.normal(size=(3, 3)))]), False),
+    (lambda rng: Unit(narrow(rng, 3, 3, Turned(rng.normal(size=(3, 3))))), False),
+    (lambda rng: Unit(narrow(rng, 3, 3, tanh), Scale(0.5)), False),
+    (lambda rng: Unit(narrow(rng, 3, 3, tanh), Absent()), False),
+    (lambda rng: Unit(narrow(rng, 3, 3, tanh), Projection(rng.normal(size=(3, 3)))), False),
+    (lambda rng: Unit(narrow(rng, 3, 3, tanh), after=relu), False),
+])  # fmt: skip
+def test_units_whose_jacobian_is_one_matrix(unit, by_jacobian):
+    rng = np.random.default_rng(14)
+    work = assert_repeats(Network([unit(rng) for _ in range(3)]), rng.normal(size=3), rng)
+    assert sums_with_diagonals(work) == (3 if by_jacobian else 0)
+
+
+def test_few_rows_are_sent_through_the_layers():
+    """Of 2 outputs, the Jacobian of a unit of width 5 would take more than sending 2 rows through it."""
+    rng = np.random.default_rng(15)
+    last = Unit([Affine(rng.normal(size=(2, 5)))], Absent())
+    work = assert_repeats(Network([Unit(narrow(rng, 5, 5, tanh)), last]), rng.normal(size=5), rng)
+    assert sums_with_diagonals(work) == 0
 
 
 def test_a_layer_that_turns_from_nothing_to_something():
@@ -400,6 +454,113 @@ def test_a_parameter_may_be_exchanged():
     net.units[0].branch[0].bias = np.array([1.0, 0.0])
     np.testing.assert_array_equal(work.forward([1.0, 2.0]).states[-1], [8, 3])
     np.testing.assert_array_equal(work.backward([1.0, 1.0]).states[0], [2, 4])
+
+
+@pytest.mark.parametrize("branch", [[Affine, tanh, Affine], [Affine, tanh], [Affine]])
+@pytest.mark.parametrize("shape", [(3,), (2, 3), (5, 3)])
+def test_parameters_may_be_exchanged_between_passes(branch, shape):
+    """All, or one alone, the arrays staying those of the trace, of the gradients and of the Jacobian."""
+    rng = np.random.default_rng(16)
+    net = units_with(branch, shortcut=Projection(rng.normal(size=(3, 3))))
+    layers = [layer for unit in net.units for layer in (*unit.branch, unit.shortcut) if layer is not tanh]
+
+    def change():
+        for layer in layers:
+            layer.weight = layer.weight * 0.9
+        layers[0].bias = layers[0].bias + 1
+
+    assert_repeats(net, rng.normal(size=shape), rng, change)
+
+
+def test_an_exchange_counts_from_the_next_forward_pass():
+    layer = Affine(np.eye(2))
+    work = Workspace(Network([Unit([layer, layer])]), [1.0, 2.0])
+    assert work.jacobian().tolist() == [[2, 0], [0, 2]]
+    layer.weight = 2 * np.eye(2)
+    assert work.backward([1.0, 1.0]).states[0].tolist() == [2, 2]
+    assert work.jacobian().tolist() == [[2, 0], [0, 2]]
+    work.forward([1.0, 2.0])
+    assert work.backward([1.0, 1.0]).states[0].tolist() == [5, 5]
+    assert work.jacobian().tolist() == [[5, 0], [0, 5]]
+
+
+@pytest.mark.parametrize("name, value, wanted", [
+    ("weight", np.eye(3), r"array of shape \(3, 3\).*an array of shape \(2, 2\) and dtype float64, as when"),
+    ("weight", [[1.0, 0.0], [0.0, 1.0]], "list.*an array"),
+    ("weight", None, "None.*an array"),
+    ("bias", None, r"None.*an array of shape \(2,\)"),
+    ("bias", np.ones(3), r"\(3,\).*an array of shape \(2,\)"),
+])  # fmt: skip
+@pytest.mark.parametrize("x", [[1.0, 2.0], [[1.0, 2.0]] * 3])
+def test_what_may_not_be_exchanged(name, value, wanted, x):
+    """It is refused each time, until what fits is there again."""
+    layer = Affine(np.eye(2), np.ones(2))
+    work = Workspace(Network([Unit([layer])]), x)
+    before = getattr(layer, name)
+    setattr(layer, name, value)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="^weight or bias: got .*" + wanted):
+            work.forward(x)
+    setattr(layer, name, before.copy())
+    assert (work.forward(x).states[-1] == np.add(x, x) + 1).all()
+
+
+def test_a_bias_where_there_was_none_is_refused():
+    layer = Affine(np.eye(2))
+    work = Workspace(Network([Unit([layer])]), [1.0, 2.0])
+    layer.bias = np.ones(2)
+    with pytest.raises(ValueError, match="^weight or bias: got .*wanted None, as when"):
+        work.forward([1.0, 2.0])
+
+
+def side_by_side(depth, order=slice(None)):
+    """Units of width 3 whose parameters of a kind lie in one array; both arrays."""
+    rng = np.random.default_rng(17)
+    W, b = rng.normal(size=(depth, 2, 3, 3)) / 2, rng.normal(size=(depth, 2, 3))
+    pairs = list(zip(W, b, strict=True))[order]
+    return W, b, Network([Unit([Affine(U[0], c[0]), relu, Affine(U[-1], c[1])]) for U, c in pairs])
+
+
+def copies(work):
+    return Counter(step.func for step in work._way_out if step.func in (np.copyto, np.concatenate))
+
+
+@pytest.mark.parametrize("order", [slice(None), slice(None, None, -1), slice(None, None, 3)])
+@pytest.mark.parametrize("depth", [1, 5, STRETCH + 2])
+def test_parameters_side_by_side_are_copied_at_once(depth, order):
+    W, b, net = side_by_side(depth, order)
+
+    def change():
+        np.multiply(W, 0.9, out=W)
+        np.add(b, 0.1, out=b)
+
+    rng = np.random.default_rng(18)
+    work = assert_repeats(net, rng.normal(size=(5, 3)), rng, change)
+    assert copies(work) == {np.copyto: 4 * -(-len(net) // STRETCH)}
+
+
+def test_parameters_turned_or_in_one_array_for_all_units_are_copied_at_once_too():
+    rng = np.random.default_rng(19)
+    W, b, _ = side_by_side(4)
+    for weights, biases in ((W.swapaxes(-1, -2), b), (W[[0] * 4], b[[0] * 4])):
+        net = Network([Unit([Affine(U[0], c[0])]) for U, c in zip(weights, biases, strict=True)])
+        assert copies(assert_repeats(net, rng.normal(size=(5, 3)), rng)) == {np.copyto: 2}
+    unit = Unit([Affine(W[0, 0], b[0, 0])])
+    assert copies(assert_repeats(Network([unit] * 3), rng.normal(size=(5, 3)), rng)) == {np.copyto: 2}
+
+
+@pytest.mark.parametrize("apart", ["one turned", "distances", "arrays", "none shared"])
+def test_parameters_that_only_seem_side_by_side(apart):
+    rng = np.random.default_rng(20)
+    W, _, _ = side_by_side(6)
+    weights = {
+        "one turned": [W[0, 0], W[1, 0].T, W[2, 0]],
+        "distances": [W[0, 0], W[1, 0], W[3, 0]],
+        "arrays": [W[0, 0], W.copy()[1, 0], W[2, 0]],
+        "none shared": [W[0, 0].copy(), W[1, 0].copy(), W[2, 0]],
+    }[apart]
+    net = Network([Unit([Affine(weight, np.ones(3))]) for weight in weights])
+    assert copies(assert_repeats(net, rng.normal(size=(5, 3)), rng))[np.concatenate] == 2
 
 
 def test_the_first_pass_is_that_of_the_example():
@@ -475,7 +636,7 @@ def test_an_error_says_where():
     work = Workspace(Network(units), [1.0])
     work.forward([1.0])
     assert work.jacobian() == [[8.0]]
-    units[2].branch[0].weight = np.array([[-3.0]])
+    units[2].branch[0].weight *= -3
     with pytest.raises(ValueError, match="^unit 1: .*Picky.*: g: got a negative"):
         work.jacobian()
 

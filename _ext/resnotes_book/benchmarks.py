@@ -20,8 +20,10 @@ TITLES = {
 TEXTS = {
     "chain": "Units x + W₂ relu(W₁ x + b₁) + b₂, a batch of 64, the gradients of all states and all parameters. "
              "`workspace` is `resnotes.workspace.Workspace`, `network` is `Network.forward` and `Network.backward` in "
-             "new arrays. `jax` is compiled, `torch` eager. The limit is the six matrix products of each unit, their "
-             "results kept, laid out so that none has to turn a matrix.",
+             "new arrays. The parameters of all units lie side by side, in one array of each kind, as `jax` takes them; "
+             "`parameters apart` is a workspace where each is an array by itself. `jax` is compiled, `torch` eager. "
+             "The limit is the six matrix products of each unit, their results kept, laid out so that none has to turn "
+             "a matrix.",
     "jacobian": "At one input, of units x + W₂ tanh(W₁ x + b₁) + b₂, the forward pass included. `workspace` and `network` are "
                 "as above; `jacobian alone` is what the workspace adds to a forward pass that is there already. The limit "
                 "is two matrix products a unit.",
@@ -124,7 +126,7 @@ def slower(workloads):
 
 
 # Ways of ours beside the first.
-OWN = ("jacobian alone", "network", "forward and by length", "ours, multiplied out")
+OWN = ("jacobian alone", "network", "parameters apart", "forward and by length", "ours, multiplied out")
 
 
 def times_ours(case, way, ours=None):

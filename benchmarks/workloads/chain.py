@@ -80,7 +80,7 @@ def limit(units, x, g):
 
 def values(name, result):
     """The last state, the gradients at the first and a middle state, and all parameters' gradients."""
-    if name in ("workspace", "network"):
+    if name in OURS:
         trace, back = result
         parts = [np.stack([getattr(u.branch[k], p) for u in back.units]) for k in (0, 2) for p in ("weight", "bias")]
         depth = len(back.units)
@@ -100,6 +100,11 @@ def ours(units, x, g):
     return lambda: (work.forward(x), work.backward(g))
 
 
+def ours_apart(units, x, g):
+    """Each parameter in an array of its own."""
+    return ours([tuple(a.copy() for a in unit) for unit in units], x, g)
+
+
 def ours_once(units, x, g):
     """In new arrays each time."""
     net = network(units)
@@ -111,7 +116,8 @@ def ours_once(units, x, g):
     return run
 
 
-WAYS = {"workspace": ours, "network": ours_once, "jax": with_jax, "torch": with_torch, "limit": limit}
+OURS = {"workspace": ours, "parameters apart": ours_apart, "network": ours_once}
+WAYS = {**OURS, "jax": with_jax, "torch": with_torch, "limit": limit}
 
 
 def case(width, depth, dtype, only=None):

@@ -13,13 +13,22 @@ TOLERANCE = {"float64": 1e-9, "float32": 1e-2}
 
 
 def parameters(width, depth, dtype, seed=0):
-    """For each unit W1, b1, W2, b2 of x + W2 f(W1 x + b1) + b2; branches of size 1/√depth, so nothing overflows."""
+    """For each unit W1, b1, W2, b2 of x + W2 f(W1 x + b1) + b2; branches of size 1/√depth, so nothing overflows.
+
+    Those of all units lie side by side, as most libraries keep them and JAX's scan needs them.
+    """
     rng = np.random.default_rng(seed)
     scale = 1 / np.sqrt(width * np.sqrt(depth))
-    return [
+    units = [
         tuple((rng.normal(size=shape) * scale).astype(dtype) for shape in ((width, width), width) * 2)
         for _ in range(depth)
     ]
+    return side_by_side(units)
+
+
+def side_by_side(units):
+    """The same numbers in four new arrays, one for each kind of parameter, with the units as the first axis."""
+    return list(zip(*(np.stack(part) for part in zip(*units, strict=True)), strict=True))
 
 
 def network(units, activation=relu):

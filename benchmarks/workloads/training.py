@@ -9,7 +9,7 @@ from torch.nn.functional import linear
 from resnotes import softmax_cross_entropy
 from resnotes.workspace import Workspace
 
-from .common import network, parameters, stacked, tensors
+from .common import network, parameters, side_by_side, stacked, tensors
 
 WIDTH, BATCH, STEPS, RATE = 32, 64, 22, 1e-3  # 22 batches of 64: as many images as scikit-learn's digits
 NETWORKS = {1: 25, 2: 5}  # by number of threads
@@ -22,14 +22,13 @@ def batches():
 
 
 def ours(units, xs, ps):
-    units = [tuple(a.copy() for a in unit) for unit in units]
-    net = network(units)
+    net = network(side_by_side(units))
     work = Workspace(net, xs[0])
 
     def epoch():
         for unit, start in zip(net.units, units, strict=True):
             for k in (0, 2):
-                unit.branch[k].weight, unit.branch[k].bias = start[k].copy(), start[k + 1].copy()
+                unit.branch[k].weight[...], unit.branch[k].bias[...] = start[k : k + 2]
         for x, p in zip(xs, ps, strict=True):
             trace = work.forward(x)
             _, g = softmax_cross_entropy(trace.states[-1], p)

@@ -9,18 +9,23 @@ The way back is walked in stretches of a few units. Layers in the same place of 
 side by side, so that what does not depend on the chain is done for the whole stretch at once: the slopes of
 activations before it, the gradients of parameters after it.
 
+Calls hold the arrays of the parameters themselves, whose numbers may change. A look at each layer tells whether other
+arrays have come in their place; then the list is written down anew.
+
 Biases ride in the matrix products: W x + b = [W b] (x; 1). Every array of a batch has a row of ones behind it,
 the matrices [W b] of a stretch are gathered before it, unless they are larger than the batch, and the product of
 the gradients with (x; 1) holds those of weight and bias in one.
 
 A Jacobian sends the rows of the identity back by the same rules. Nothing of it is kept but the result, so a few
-arrays pass the rows on.
+arrays pass the rows on. A unit whose Jacobian takes no more to write down than to send rows through it is one matrix
+for them, I + J: the sum with all rows becomes one with the diagonal.
 """
 
 from collections import Counter, defaultdict
 from dataclasses import fields, is_dataclass
 from functools import cached_property, partial
 from itertools import pairwise
+from operator import is_not
 
 import numpy as np
 
@@ -37,8 +42,9 @@ class Workspace:
     """Forward and backward passes, and Jacobians, of a network at inputs of one shape, in arrays of their own.
 
     The methods return the same `Trace`, the same `Gradients` and the same Jacobian each time, with new
-    numbers in the same arrays: copy what you want to keep. Parameters are read anew in each pass, so they may be
-    changed in between, in place or not, as long as their shapes and formats stay.
+    numbers in the same arrays: copy what you want to keep. Parameters may be changed in between, best in place;
+    other arrays of the same shapes and formats may be put in their places, and count from the next forward pass.
+    The parameters of equal layers, one unit's after the other's in one array, are read soonest.
 
     Kept are all states, what the way back needs, and the gradients of states and parameters. What one
     operation writes for the next alone is not kept and stands as None: F_l(x_l), which only the addition
@@ -92,16 +98,21 @@ class Workspace:
         before = [_grouped(calls, _slope_kind, partial(_slope_steps, buffers)) for calls in stretches]
         kept = trace.states + gradients.states + out.handed_on + back.handed_on
         _pass_through_scratch(buffers, out.calls + back.calls, kept)
-        self._way_out = []
+        self._buffers, self._recorded = buffers, trace
+        self._out, self._back = [], list(zip(before, stretches, after, strict=True))
         for calls in out.stretches():
-            self._way_out += _grouped(calls, _matrix_kind, partial(_matrix_steps, buffers))
-            self._way_out += [call.step(buffers) for call in calls]
-        chain = [[call.step(buffers) for call in calls] for calls in stretches]
-        parts = zip(before, chain, after, strict=True)
-        self._way_back = [step for stretch in parts for part in stretch for step in part]
+            self._out += _grouped(calls, _matrix_kind, partial(_gathers, buffers)) + calls
+        self._held = _Held(call.layer for call in out.calls + back.calls)
+        self._write_down()
         self.trace, self.gradients = buffers.moved(trace), buffers.moved(gradients)
-        self._recorded = (trace, buffers) if trace.states[0].ndim == 1 else None  # a Jacobian starts from them
         self.forward(x)
+
+    def _write_down(self):
+        """The steps of both passes, with the arrays that are the parameters now."""
+        self._held.take()
+        self._way_out, self._way_back, self._rows_back = _steps(self._out, self._buffers), [], None
+        for before, calls, after in self._back:
+            self._way_back += [*before, *_steps(calls, self._buffers), *after]
 
     def forward(self, x):
         """Run the network; see `Network.forward`.
@@ -119,7 +130,7 @@ class Workspace:
         Raises
         ------
         ValueError
-            If x is not finite or has another shape or format, or a layer refuses its input.
+            If x is not finite or has another shape or format, a parameter has, or a layer refuses its input.
         """
         first = self.trace.states[0]
         wanted = f"a real array of shape {first.shape} and dtype {first.dtype}, as the workspace was made for"
@@ -127,6 +138,8 @@ class Workspace:
         if x.shape != first.shape or x.dtype != first.dtype:
             _validate.refuse("x", _validate.describe(x), wanted)
         np.copyto(first, x)
+        if self._held.exchanged():
+            self._write_down()
         try:
             _walk(self._way_out)
         except ValueError:
@@ -175,30 +188,41 @@ class Workspace:
         ValueError
             If the workspace was made for a batch, or a layer refuses what comes back.
         """
-        if self._recorded is None:
+        if self._recorded.states[0].ndim != 1:
             wanted = "one input of shape (n,); for a batch, Network.jacobian takes the workspace's trace"
             _validate.refuse("x", _validate.describe(self.trace.states[0]), wanted)
-        steps, rows = self._rows_back
+        stretches, rows = self._rows_calls
+        if self._rows_back is None:
+            self._rows_back = [step for slopes, calls in stretches for step in (*slopes, *_steps(calls, self._buffers))]
         try:
-            _walk(steps)
+            _walk(self._rows_back)
         except ValueError:
             self.net.jacobian(self.trace)  # says in which unit
             raise
         return rows
 
     @cached_property
-    def _rows_back(self):
-        """The steps of a Jacobian, and the array in which it stands after them."""
-        trace, buffers = self._recorded
-        record, first = _RowsRecord(), np.eye(len(trace.states[-1]), dtype=trace.states[-1].dtype)
-        buffers.assign(first, first)
-        last = self.net._rows_back(trace, first, range(len(self.net)), record)
-        _reuse(buffers, record.calls)
-        steps = []
-        for calls in record.stretches():
-            steps += _grouped(calls, _slope_kind, partial(_row_slope_steps, buffers))
-            steps += [call.step(buffers) for call in calls]
-        return steps, buffers.of(last)
+    def _rows_calls(self):
+        """The steps for slopes and the calls of a Jacobian, by stretches, and the array in which it then stands."""
+        trace, first = self._recorded, _identity(self._recorded.states[-1])
+        self._buffers.assign(first, first)
+        record, last = _RowsRecord(), first
+        for index in reversed(range(len(self.net))):
+            own = _UnitRecord(_identity(trace.states[index + 1]))
+            matrix = self.net._rows_back(trace, own.identity, [index], own)
+            if own.pays(len(last), matrix):
+                record.calls += own.calls
+                last = record.times(last, matrix)
+            else:
+                last = self.net._rows_back(trace, last, [index], record)
+        _reuse(self._buffers, record.calls)
+        slope_steps = partial(_row_slope_steps, self._buffers)
+        stretches = [(_grouped(calls, _slope_kind, slope_steps), calls) for calls in record.stretches()]
+        return stretches, self._buffers.of(last)
+
+
+def _identity(state):
+    return np.eye(len(state), dtype=state.dtype)
 
 
 def _walk(steps):
@@ -206,11 +230,50 @@ def _walk(steps):
         step()
 
 
+def _steps(calls, buffers):
+    """The steps of the calls, written anew where a call has none yet or holds parameters."""
+    steps = []
+    for call in calls:
+        if call.written is None or call.holds_parameters:
+            call.written = call.steps(buffers)
+        steps += call.written
+    return steps
+
+
+class _Held:
+    """The arrays that are the parameters of W x + b and W x just now: calls hold them."""
+
+    def __init__(self, layers):
+        self._with_weight = list({id(layer): layer for layer in layers if _is_matrix(layer)}.values())
+        self._with_bias = [layer for layer in self._with_weight if hasattr(layer, "bias")]
+        self._arrays = self._now()
+        self._shapes = list(map(_shapes, self._arrays))
+
+    def _now(self):
+        return [layer.weight for layer in self._with_weight] + [layer.bias for layer in self._with_bias]
+
+    def exchanged(self):
+        """Whether a layer has another array now."""
+        return any(map(is_not, self._now(), self._arrays))
+
+    def take(self):
+        """Hold the arrays of now; a `ValueError` if one is of another shape or format than at first."""
+        arrays = self._now()
+        for array, shapes in zip(arrays, self._shapes, strict=True):
+            if not isinstance(array, (np.ndarray, type(None))) or _shapes(array) != shapes:
+                wanted = "an array of shape {} and dtype {}".format(*shapes) if shapes else "None"
+                _validate.refuse("weight or bias", _validate.describe(array), f"{wanted}, as when the workspace was made")
+        self._arrays = arrays
+
+
 class _Call:
-    """One operation of a pass: what it read and what it wrote."""
+    """One operation of a pass: what it read and what it wrote. Its steps do it again, in the buffers."""
+
+    written = None  # its steps
 
     def __init__(self, layer, inputs, output):
         self.layer, self.inputs, self.output = layer, inputs, output
+        self.holds_parameters = _is_matrix(layer)
 
     def direct(self, has_formula):
         """Whether the layer's formulas may write into the arrays kept: it has them, and all is of one float format."""
@@ -220,41 +283,67 @@ class _Call:
 class _Forward(_Call):
     matrix = None  # [W b] where the bias rides in the product
 
-    def step(self, buffers):
-        x, out = buffers.of(self.inputs[0]), buffers.of(self.output)
+    def __init__(self, layer, inputs, output, place):
+        super().__init__(layer, inputs, output)
+        self.place = place
+
+    def steps(self, buffers):
+        layer, x, out = self.layer, buffers.of(self.inputs[0]), buffers.of(self.output)
         if self.matrix is not None:
-            return partial(self.matrix.dot, buffers.with_ones(self.inputs[0]).T, out.T)
+            return [partial(self.matrix.dot, buffers.with_ones(self.inputs[0]).T, out.T)]
         if not self.direct(has_output):
-            return lambda: _put(out, PLAIN.forward(self.layer, x, "layer"))
-        if type(self.layer).output is ReLU.output:
-            return partial(np.fmax, x, buffers.zeros(self.output), out)  # quicker than with the number 0
-        if type(self.layer).output is Tanh.output:
-            return partial(np.tanh, x, out)
-        if type(self.layer).output is Affine.output and x.ndim == 1:
-            return partial(_affine, self.layer, x, out)
-        return partial(self.layer.output, x, out)
+            return [lambda: _put(out, PLAIN.forward(layer, x, "layer"))]
+        if type(layer).output is ReLU.output:
+            return [partial(np.fmax, x, buffers.zeros(self.output), out)]  # quicker than with the number 0
+        if type(layer).output is Tanh.output:
+            return [partial(np.tanh, x, out)]
+        if type(layer).output is Affine.output and x.ndim == 1:
+            bias = [] if layer.bias is None else [partial(np.add, out, layer.bias, out)]
+            return [partial(layer.weight.dot, x, out), *bias]
+        return [partial(layer.output, x, out)]
 
 
-def _affine(layer, x, out):
-    """`Affine.output` of a single input, where turning matrices back and forth takes as long as the product."""
-    layer.weight.dot(x, out)
-    if layer.bias is not None:
-        np.add(out, layer.bias, out)
+class _Gather:
+    """Puts [W b] of several layers side by side in a block."""
+
+    written, holds_parameters = None, True
+
+    def __init__(self, layers, block):
+        self.layers, self.block = layers, block
+
+    def steps(self, buffers):
+        rows = self.block.reshape(-1, self.block.shape[-1])
+        weights, biases = [layer.weight for layer in self.layers], [layer.bias for layer in self.layers]
+        return [_copied(weights, self.block[..., :-1], rows[:, :-1]), _copied(biases, self.block[..., -1], rows[:, -1])]
 
 
 class _Shortcut(_Call):
     """A shortcut with a ``forward`` of its own; its second input is the branch's output, for the shape."""
 
-    def step(self, buffers):
+    def steps(self, buffers):
         x, residual = map(buffers.of, self.inputs)
         out = buffers.of(self.output)
-        return lambda: _put(out, PLAIN.shortcut(self.layer, x, residual, "the last"))
+        return [lambda: _put(out, PLAIN.shortcut(self.layer, x, residual, "the last"))]
 
 
 class _Add(_Call):
-    def step(self, buffers):
+    def steps(self, buffers):
         a, b = map(buffers.of, self.inputs)
-        return partial(np.add, a, b, buffers.of(self.output))
+        return [partial(np.add, a, b, buffers.of(self.output))]
+
+
+class _AddIdentity(_Call):
+    """I + a, written over a, which is the output too."""
+
+    def steps(self, buffers):
+        diagonal = np.einsum("ii->i", buffers.of(self.output))
+        return [partial(np.add, diagonal, buffers.one(diagonal.dtype), diagonal)]
+
+
+class _Times(_Call):
+    def steps(self, buffers):
+        rows, matrix = map(buffers.of, self.inputs)
+        return [partial(rows.dot, matrix, buffers.of(self.output))]
 
 
 class _Backward(_Call):
@@ -262,41 +351,50 @@ class _Backward(_Call):
         super().__init__(layer, inputs, output)
         self.parameter, self.place = parameter, place
 
-    def step(self, buffers):
+    def is_product(self):
+        """Whether it is ``rows @ layer.weight`` and nothing else."""
+        return self.direct(has_gradients) and type(self.layer).input_gradient in MATRIX_PRODUCTS
+
+    def steps(self, buffers):
         x, g = map(buffers.of, self.inputs)
         out, layer = buffers.of(self.output), self.layer
+        if self.is_product():
+            return [partial(g.dot, layer.weight, out)]
         if _slope_kind(self) is not None:
-            return partial(np.multiply, g, out, out)  # where a slope step has written f'(x)
-        if not self.direct(has_gradients):
-            kept = out, buffers.moved(self.parameter)
-            return lambda: _put(kept, _validate.sent_back(layer.backward(x, g), x))
-        if type(layer).input_gradient in MATRIX_PRODUCTS:
-            return partial(_product, layer, g, out)
-        return partial(layer.input_gradient, x, g, out)
+            return [partial(np.multiply, g, out, out)]  # where a slope step has written f'(x)
+        if self.direct(has_gradients):
+            return [partial(layer.input_gradient, x, g, out)]
+        kept = out, buffers.moved(self.parameter)
+        return [lambda: _put(kept, _validate.sent_back(layer.backward(x, g), x))]
 
 
 class _RowsBackward(_Backward):
     """Rows (k, n) sent back through one input (n,). They lie one after the other in memory."""
 
     slope = None  # where a slope step writes f'(x)
+    weight_of = None  # the layer whose weight the rows are: then they are no array of their own
 
-    def step(self, buffers):
-        x, rows = map(buffers.of, self.inputs)
+    def steps(self, buffers):
         out, layer = buffers.of(self.output), self.layer
+        if self.weight_of is not None:
+            return [partial(np.multiply, self.weight_of.weight, self.slope, out)]
+        x, rows = map(buffers.of, self.inputs)
         if self.slope is not None:
-            return partial(np.multiply, rows, self.slope, out)
-        if self.direct(has_gradients) and type(layer).input_gradient in MATRIX_PRODUCTS:
-            return partial(_product, layer, rows, out)
-        return lambda: _put(out, input_gradients(layer, x, rows))
+            return [partial(np.multiply, rows, self.slope, out)]
+        if self.is_product():
+            return [partial(rows.dot, layer.weight, out)]
+        return [lambda: _put(out, input_gradients(layer, x, rows))]
 
 
-# Gradients at the input that are `matrix_product(g, self.weight, out)`.
+# Gradients at the input that are `matrix_product(g, self.weight, out)`. For rows that lie one after the other
+# ``g.dot(weight, out)`` is the same and starts sooner.
 MATRIX_PRODUCTS = (Affine.input_gradient, Projection.input_gradient)
 
 
-def _product(layer, g, out):
-    """That product for rows that lie one after the other: it starts sooner so."""
-    g.dot(layer.weight, out)
+def _is_matrix(layer):
+    """Whether a pass takes the layer's weight as it stands, one way or the other."""
+    kind = type(layer)
+    return getattr(kind, "output", None) is Affine.output or getattr(kind, "input_gradient", None) in MATRIX_PRODUCTS
 
 
 class _Record(Plain):
@@ -314,7 +412,7 @@ class _Record(Plain):
         if _passes(layer):
             self.handed_on.append(x)
             return x
-        return self._noted(_Forward(layer, (x,), _own(out)))
+        return self._noted(_Forward(layer, (x,), _own(out), place))
 
     def shortcut(self, layer, x, residual, last):
         carried = super().shortcut(layer, x, residual, last)
@@ -322,7 +420,7 @@ class _Record(Plain):
             return x
         if not has_output(layer):
             return self._noted(_Shortcut(layer, (x, residual), _own(carried)))
-        return self._noted(_Forward(layer, (x,), carried)) if np.ndim(carried) else carried
+        return self._noted(_Forward(layer, (x,), carried, "shortcut")) if np.ndim(carried) else carried
 
     def backward(self, layer, x, g, *place):
         result = super().backward(layer, x, g, *place)
@@ -338,7 +436,7 @@ class _Record(Plain):
 
     def stretches(self):
         """The calls of a few units at a time; a unit ends with its addition on the way back."""
-        ends = [index + 1 for index, call in enumerate(self.calls) if isinstance(call, _Add)]
+        ends = [index + 1 for index, call in enumerate(self.calls) if isinstance(call, (_Add, _AddIdentity))]
         units = min(STRETCH, max(SHORTEST, STATES // max(1, self.calls[0].inputs[0].nbytes)))
         ends = [0, *ends[units - 1 : -1 : units], len(self.calls)]
         return (self.calls[start:end] for start, end in pairwise(ends))
@@ -359,6 +457,46 @@ class _RowsRecord(_Record):
 
     def add(self, a, b):
         return self._noted(_Add(None, (a, b), _zeros_like(a + b)))
+
+    def times(self, rows, matrix):
+        return self._noted(_Times(None, (rows, matrix), _zeros_like(rows @ matrix)))
+
+
+class _UnitRecord(_RowsRecord):
+    """Writes down the Jacobian of a unit x + F(x): the identity's rows are never written, nor is their first product.
+
+    A unit with calls of other kinds on the identity, or on that product, does not fit.
+    """
+
+    def __init__(self, identity):
+        super().__init__()
+        self.identity, self.first, self.sizes, self.fits = identity, None, [], True
+
+    def backward(self, layer, x, g, *place):
+        sent = super().backward(layer, x, g, *place)
+        if _passes(layer):
+            return sent
+        call = self.calls[-1]
+        if call.is_product():
+            self.sizes.append(layer.weight.size)
+        if g is self.identity:
+            self.fits &= self.first is None and call.is_product()
+            self.first = self.calls.pop()
+        elif self.first is not None and g is self.first.output:
+            self.fits &= _slope_kind(call) is not None
+            call.weight_of, call.holds_parameters = self.first.layer, True
+        return sent
+
+    def add(self, a, b):
+        self.fits &= a is self.identity and bool(self.calls) and b is self.calls[-1].output
+        return self._noted(_AddIdentity(None, (b,), b))
+
+    def pays(self, rows, matrix):
+        """Whether so many rows times the unit's Jacobian take no more multiplications than sent through its layers."""
+        if not self.fits or self.first is None:
+            return False
+        own = len(self.identity) * sum(self.sizes[1:]) + rows * matrix.size
+        return own <= rows * sum(self.sizes)
 
 
 def _zeros_like(array):
@@ -473,10 +611,14 @@ class _Buffers:
             self.assign_with_ones(array, place)
         return block
 
-    def matrices(self, count, weight):
+    def one(self, dtype):
+        """The number 1 as an array, which is read sooner than a number."""
+        return self._scratch.setdefault(("one", dtype), np.ones((), dtype))
+
+    def matrices(self, count, weight, place):
         """Scratch for [W b] of `count` layers with weights like this one; every stretch uses it anew."""
         m, n = weight.shape
-        name = "matrices", m, n, weight.dtype
+        name = "matrices", m, n, weight.dtype, place
         if len(self._scratch.get(name, ())) < count:
             self._scratch[name] = np.empty((count, m, n + 1), weight.dtype)
         return self._scratch[name][:count]
@@ -549,26 +691,38 @@ def _matrix_kind(call):
         return None
     if len(x) < x.shape[-1]:
         return None  # to add the biases is less than to gather so large a matrix
-    return layer.weight.shape, layer.weight.dtype
+    return layer.weight.shape, layer.weight.dtype, call.place
 
 
-def _matrix_steps(buffers, calls):
-    """Gather [W b] of the layers of a stretch."""
+def _gathers(buffers, calls):
+    """Let calls of a stretch find [W b] in a block, and gather it there."""
     layers = [call.layer for call in calls]
-    block = buffers.matrices(len(calls), layers[0].weight)
+    block = buffers.matrices(len(calls), layers[0].weight, calls[0].place)
     for call, matrix in zip(calls, block, strict=True):
-        call.matrix = matrix
-    return [partial(_gather, layers, block)]
+        call.matrix, call.holds_parameters = matrix, False
+    return [_Gather(layers, block)]
 
 
-def _gather(layers, block):
-    """Write [W b] of each layer into its matrix."""
-    rows = block.reshape(-1, block.shape[-1])
-    try:
-        np.concatenate([layer.weight for layer in layers], out=rows[:, :-1], casting="no")
-        np.concatenate([layer.bias for layer in layers], out=rows[:, -1], casting="no")
-    except TypeError as error:
-        _validate.refuse("weight or bias", error, f"{block.dtype}, as when the workspace was made")
+def _copied(arrays, block, rows):
+    """The step that copies arrays into a block, of which `rows` is another view: each behind the other."""
+    together = _side_by_side(arrays)
+    if together is not None:
+        return partial(np.copyto, block, together)
+    return partial(np.concatenate, arrays, out=rows)
+
+
+def _side_by_side(arrays):
+    """One array (count, ...) of what lies at equal distances in one array, or None."""
+    first = arrays[0]
+    if first.base is None or any(array.base is not first.base or array.strides != first.strides for array in arrays):
+        return None
+    places = [array.__array_interface__["data"][0] for array in arrays]
+    distances = {after - before for before, after in pairwise(places)}
+    if len(distances) > 1:
+        return None
+    step = distances.pop() if distances else 0
+    shape, strides = (len(arrays), *first.shape), (step, *first.strides)
+    return np.lib.stride_tricks.as_strided(first, shape, strides, writeable=False)
 
 
 def _parameter_kind(call):
@@ -645,9 +799,10 @@ def _reuse(buffers, calls):
     for call in calls:
         if isinstance(call, _Add) or _slope_kind(call) is not None:
             release(call)
-        places = free[_shapes(call.output)]
-        written[id(call.output)] = places.pop() if places else np.empty(*_shapes(call.output))
-        buffers.assign(call.output, written[id(call.output)])
+        if id(call.output) not in written:
+            places = free[_shapes(call.output)]
+            written[id(call.output)] = places.pop() if places else np.empty(*_shapes(call.output))
+            buffers.assign(call.output, written[id(call.output)])
         release(call)
 
 
