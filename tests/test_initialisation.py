@@ -15,7 +15,8 @@ from resnotes.initialisation import (
 from resnotes.shortcuts import Absent, Identity, Scale
 from resnotes.symbolic import initialisation as symbolic
 from resnotes.symbolic.algebra import L
-from resnotes.verify.initialisation import signs
+from resnotes.verify.core import CheckError
+from resnotes.verify.initialisation import Normalised, signs
 
 
 def test_weights_have_the_variance_asked_for():
@@ -178,6 +179,18 @@ RNG, WEIGHTS = np.random.default_rng(6), np.zeros((2, 2, 3, 3))
 def test_bad_input(name, call):
     with pytest.raises(ValueError, match=rf"{name}: got .+, wanted .+"):
         call()
+
+
+def test_no_check_leaves_a_slope_to_rounding():
+    """A normal form sums to 0, so weights of one sign have an input of 0 for the ReLU, or whatever rounding left."""
+    worlds = [Normalised(np.random.default_rng(seed)) for seed in range(20)]
+    for world in worlds:
+        np.testing.assert_allclose(np.mean(np.swapaxes(world.W1, 1, 2) @ world.W1, axis=0),
+                                   np.eye(world.n) * world.variances[0] / world.n, atol=1e-12)  # fmt: skip
+        world.value_J()
+        world.W1 = np.abs(world.W1[:, :1]) * 0 + 1
+        with pytest.raises(CheckError, match="Normalised: an input of a ReLU is 0 up to rounding"):
+            world.value_J()
 
 
 def test_every_public_function_is_tested():

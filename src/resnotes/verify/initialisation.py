@@ -16,7 +16,10 @@ from ..network import relu
 from ..normalisation import LayerNorm
 from ..symbolic import initialisation as chapter
 from ..symbolic.algebra import L, Mean, Norm, Scalar, l, unroll
-from .core import STEP, World, column, complex_step_jacobian, row, same
+from .core import STEP, CheckError, World, column, complex_step_jacobian, row, same
+
+# Closer to 0 an input of a ReLU is taken for 0 that rounding has moved.
+TIE = 1e-12
 
 
 @lru_cache
@@ -90,7 +93,10 @@ class OneBranch(Ensemble):
 
     def branch(self, x):
         """F(x) of every network, (N, n, 1), for a column or a stack of columns."""
-        return self.W2 @ relu.forward((self.W1 @ x)[..., 0])[..., np.newaxis]
+        inputs = (self.W1 @ x)[..., 0]
+        if np.abs(inputs.real).min() < TIE:
+            raise CheckError(f"{type(self).__name__}: an input of a ReLU is 0 up to rounding, which decides its slope")
+        return self.W2 @ relu.forward(inputs)[..., np.newaxis]
 
     def jacobian(self, x):
         """Of every branch at the state x, by the complex step."""
@@ -351,11 +357,16 @@ class ZeroLast(World):
 
 
 class Normalised(OneBranch):
-    """A state, its normal form z and the branch at it, F(z); n = 3..5."""
+    """A state, its normal form z and the branch at it, F(z); n = 3..5.
+
+    z sums to 0, so weights of one sign would give the ReLU an input of 0. The signs of W_1 are therefore turned by
+    an orthogonal matrix, which leaves their moments as they are.
+    """
 
     def __init__(self, rng):
         super().__init__(rng, tall=True)
         self.x *= rng.uniform(0.5, 3)
+        self.W1 = self.W1 @ np.linalg.qr(rng.normal(size=(self.n, self.n)))[0]
 
     def value_z(self):
         return column(self.norm.forward(self.x))
