@@ -64,6 +64,7 @@ def assert_repeats(net, x, rng, change=lambda: None):
         if x.ndim == 1:
             kept |= {"jacobian": work.jacobian()}
             assert_near(kept["jacobian"], net.jacobian(trace), tolerance)
+            assert kept["jacobian"].dtype == net.jacobian(trace).dtype
         assert arrays is None or all(kept[path] is arrays[path] for path in kept)
         arrays = kept
         change()
@@ -393,6 +394,7 @@ def sums_with_diagonals(work):
     (lambda rng: Unit([identity, tanh, Affine(rng.normal(size=(3, 3))), identity]), True),
     (lambda rng: Unit([Affine(rng.normal(size=(3, 3)))]), False),
     (lambda rng: Unit([Affine(rng.normal(size=(3, 3)))] * 2), False),
+    (lambda rng: Unit([Affine(rng.normal(size=(3, 3))), tanh, tanh]), False),
     (lambda rng: Unit([identity]), False),
     (lambda rng: Unit([Leaky(0.1), Turned(rng.normal(size=(3, 3)))]), False),
     (lambda rng: Unit(narrow(rng, 3, 3, Turned(rng.normal(size=(3, 3))))), False),
@@ -401,9 +403,15 @@ def sums_with_diagonals(work):
     (lambda rng: Unit(narrow(rng, 3, 3, tanh), Projection(rng.normal(size=(3, 3)))), False),
     (lambda rng: Unit(narrow(rng, 3, 3, tanh), after=relu), False),
 ])  # fmt: skip
-def test_units_whose_jacobian_is_one_matrix(unit, by_jacobian):
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_units_whose_jacobian_is_one_matrix(unit, by_jacobian, dtype):
     rng = np.random.default_rng(14)
-    work = assert_repeats(Network([unit(rng) for _ in range(3)]), rng.normal(size=3), rng)
+    units = [unit(rng) for _ in range(3)]
+    for layer in {layer for unit in units for layer in (*unit.branch, unit.shortcut)}:
+        for name, value in vars(layer).items():
+            if isinstance(value, np.ndarray):
+                setattr(layer, name, value.astype(dtype))
+    work = assert_repeats(Network(units), rng.normal(size=3).astype(dtype), rng)
     assert sums_with_diagonals(work) == (3 if by_jacobian else 0)
 
 
@@ -472,6 +480,26 @@ def test_parameters_may_be_exchanged_between_passes(branch, shape):
     assert_repeats(net, rng.normal(size=shape), rng, change)
 
 
+class Twice(Affine):
+    def input_gradient(self, x, g, out=None):
+        return np.multiply(2, super().input_gradient(x, g), out=out)
+
+
+@pytest.mark.parametrize("x", [[1.0, 2.0], [[1.0, 2.0]] * 3])
+def test_every_exchange_is_seen(x):
+    """Each layer's alone, and of layers that go only one way as Affine does."""
+    W, b = np.eye(2), np.ones(2)
+    layers = [Affine(W), Twice(W), Doubled(W, b), Affine(W, b), Projection(W)]
+    work = Workspace(Network([Unit(layers[:-1], layers[-1]), Unit([Affine(W)])]), x)
+    for layer in layers:
+        layer.weight = layer.weight * 3
+        plain = work.net.forward(x)
+        assert_near(work.forward(x).states[-1], plain.states[-1], 1e-13)
+        assert_near(work.backward(x).states[0], work.net.backward(plain, x).states[0], 1e-13)
+    layers[3].bias = 2 * b
+    assert_near(work.forward(x).states[-1], work.net.forward(x).states[-1], 1e-13)
+
+
 def test_an_exchange_counts_from_the_next_forward_pass():
     layer = Affine(np.eye(2))
     work = Workspace(Network([Unit([layer, layer])]), [1.0, 2.0])
@@ -485,7 +513,7 @@ def test_an_exchange_counts_from_the_next_forward_pass():
 
 
 @pytest.mark.parametrize("name, value, wanted", [
-    ("weight", np.eye(3), r"array of shape \(3, 3\).*an array of shape \(2, 2\) and dtype float64, as when"),
+    ("weight", np.eye(3), r"array of shape \(3, 3\).*an array of shape \(2, 2\) and dtype float64, as at first"),
     ("weight", [[1.0, 0.0], [0.0, 1.0]], "list.*an array"),
     ("weight", None, "None.*an array"),
     ("bias", None, r"None.*an array of shape \(2,\)"),
@@ -509,7 +537,7 @@ def test_a_bias_where_there_was_none_is_refused():
     layer = Affine(np.eye(2))
     work = Workspace(Network([Unit([layer])]), [1.0, 2.0])
     layer.bias = np.ones(2)
-    with pytest.raises(ValueError, match="^weight or bias: got .*wanted None, as when"):
+    with pytest.raises(ValueError, match="^weight or bias: got .*wanted None, as at first"):
         work.forward([1.0, 2.0])
 
 
@@ -561,6 +589,18 @@ def test_parameters_that_only_seem_side_by_side(apart):
     }[apart]
     net = Network([Unit([Affine(weight, np.ones(3))]) for weight in weights])
     assert copies(assert_repeats(net, rng.normal(size=(5, 3)), rng))[np.concatenate] == 2
+
+
+def test_the_pass_that_was_recorded_is_forgotten():
+    """Two passes' arrays would be twice the memory."""
+    units = [Unit([Affine(W[0], W[0, 0]), relu, Affine(W[1], W[1, 0])]) for W in np.ones((40, 2, 16, 16)) / 16]
+    net, x = Network(units), np.ones((256, 16))
+    tracemalloc.start()
+    work = Workspace(net, x)
+    kept, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    arrays = {id(array): array.nbytes for _, array in parts([work.trace, work.gradients])}
+    assert most > 2 * sum(arrays.values()) > 2 * kept / 1.25
 
 
 def test_the_first_pass_is_that_of_the_example():

@@ -98,21 +98,21 @@ class Workspace:
         before = [_grouped(calls, _slope_kind, partial(_slope_steps, buffers)) for calls in stretches]
         kept = trace.states + gradients.states + out.handed_on + back.handed_on
         _pass_through_scratch(buffers, out.calls + back.calls, kept)
-        self._buffers, self._recorded = buffers, trace
-        self._out, self._back = [], list(zip(before, stretches, after, strict=True))
+        self._out, self._back = [], []
         for calls in out.stretches():
-            self._out += _grouped(calls, _matrix_kind, partial(_gathers, buffers)) + calls
+            self._out += _grouped(calls, _matrix_kind, partial(_matrix_steps, buffers)) + _steps(calls, buffers)
+        for first, calls, last in zip(before, stretches, after, strict=True):
+            self._back += first + _steps(calls, buffers) + last
         self._held = _Held(call.layer for call in out.calls + back.calls)
         self._write_down()
         self.trace, self.gradients = buffers.moved(trace), buffers.moved(gradients)
+        self._recorded = (trace, buffers) if trace.states[0].ndim == 1 else None  # a Jacobian starts from them
         self.forward(x)
 
     def _write_down(self):
         """The steps of both passes, with the arrays that are the parameters now."""
         self._held.take()
-        self._way_out, self._way_back, self._rows_back = _steps(self._out, self._buffers), [], None
-        for before, calls, after in self._back:
-            self._way_back += [*before, *_steps(calls, self._buffers), *after]
+        self._way_out, self._way_back, self._rows_back = _written(self._out), _written(self._back), None
 
     def forward(self, x):
         """Run the network; see `Network.forward`.
@@ -188,12 +188,12 @@ class Workspace:
         ValueError
             If the workspace was made for a batch, or a layer refuses what comes back.
         """
-        if self._recorded.states[0].ndim != 1:
+        if self._recorded is None:
             wanted = "one input of shape (n,); for a batch, Network.jacobian takes the workspace's trace"
             _validate.refuse("x", _validate.describe(self.trace.states[0]), wanted)
-        stretches, rows = self._rows_calls
+        steps, rows = self._rows
         if self._rows_back is None:
-            self._rows_back = [step for slopes, calls in stretches for step in (*slopes, *_steps(calls, self._buffers))]
+            self._rows_back = _written(steps)
         try:
             _walk(self._rows_back)
         except ValueError:
@@ -202,11 +202,11 @@ class Workspace:
         return rows
 
     @cached_property
-    def _rows_calls(self):
-        """The steps for slopes and the calls of a Jacobian, by stretches, and the array in which it then stands."""
-        trace, first = self._recorded, _identity(self._recorded.states[-1])
-        self._buffers.assign(first, first)
-        record, last = _RowsRecord(), first
+    def _rows(self):
+        """The steps of a Jacobian, and the array in which it stands after them."""
+        trace, buffers = self._recorded
+        record, last = _RowsRecord(), _identity(trace.states[-1])
+        buffers.assign(last, last)
         for index in reversed(range(len(self.net))):
             own = _UnitRecord(_identity(trace.states[index + 1]))
             matrix = self.net._rows_back(trace, own.identity, [index], own)
@@ -215,10 +215,11 @@ class Workspace:
                 last = record.times(last, matrix)
             else:
                 last = self.net._rows_back(trace, last, [index], record)
-        _reuse(self._buffers, record.calls)
-        slope_steps = partial(_row_slope_steps, self._buffers)
-        stretches = [(_grouped(calls, _slope_kind, slope_steps), calls) for calls in record.stretches()]
-        return stretches, self._buffers.of(last)
+        _reuse(buffers, record.calls)
+        steps = []
+        for calls in record.stretches():
+            steps += _grouped(calls, _slope_kind, partial(_row_slope_steps, buffers)) + _steps(calls, buffers)
+        return steps, buffers.of(last)
 
 
 def _identity(state):
@@ -231,13 +232,19 @@ def _walk(steps):
 
 
 def _steps(calls, buffers):
-    """The steps of the calls, written anew where a call has none yet or holds parameters."""
-    steps = []
-    for call in calls:
-        if call.written is None or call.holds_parameters:
-            call.written = call.steps(buffers)
-        steps += call.written
-    return steps
+    return [step for call in calls for step in call.steps(buffers)]
+
+
+class _Reading:
+    """A step that holds parameters: `make` gives the one with the arrays of now."""
+
+    def __init__(self, make):
+        self.make = make
+
+
+def _written(steps):
+    """The steps as they are walked."""
+    return [step.make() if isinstance(step, _Reading) else step for step in steps]
 
 
 class _Held:
@@ -262,18 +269,15 @@ class _Held:
         for array, shapes in zip(arrays, self._shapes, strict=True):
             if not isinstance(array, (np.ndarray, type(None))) or _shapes(array) != shapes:
                 wanted = "an array of shape {} and dtype {}".format(*shapes) if shapes else "None"
-                _validate.refuse("weight or bias", _validate.describe(array), f"{wanted}, as when the workspace was made")
+                _validate.refuse("weight or bias", _validate.describe(array), f"{wanted}, as at first")
         self._arrays = arrays
 
 
 class _Call:
-    """One operation of a pass: what it read and what it wrote. Its steps do it again, in the buffers."""
-
-    written = None  # its steps
+    """One operation of a pass: what it read and what it wrote. Its `steps` do it again, in the buffers."""
 
     def __init__(self, layer, inputs, output):
         self.layer, self.inputs, self.output = layer, inputs, output
-        self.holds_parameters = _is_matrix(layer)
 
     def direct(self, has_formula):
         """Whether the layer's formulas may write into the arrays kept: it has them, and all is of one float format."""
@@ -298,23 +302,9 @@ class _Forward(_Call):
         if type(layer).output is Tanh.output:
             return [partial(np.tanh, x, out)]
         if type(layer).output is Affine.output and x.ndim == 1:
-            bias = [] if layer.bias is None else [partial(np.add, out, layer.bias, out)]
-            return [partial(layer.weight.dot, x, out), *bias]
+            bias = [] if layer.bias is None else [_Reading(lambda: partial(np.add, out, layer.bias, out))]
+            return [_Reading(lambda: partial(layer.weight.dot, x, out)), *bias]
         return [partial(layer.output, x, out)]
-
-
-class _Gather:
-    """Puts [W b] of several layers side by side in a block."""
-
-    written, holds_parameters = None, True
-
-    def __init__(self, layers, block):
-        self.layers, self.block = layers, block
-
-    def steps(self, buffers):
-        rows = self.block.reshape(-1, self.block.shape[-1])
-        weights, biases = [layer.weight for layer in self.layers], [layer.bias for layer in self.layers]
-        return [_copied(weights, self.block[..., :-1], rows[:, :-1]), _copied(biases, self.block[..., -1], rows[:, -1])]
 
 
 class _Shortcut(_Call):
@@ -359,7 +349,7 @@ class _Backward(_Call):
         x, g = map(buffers.of, self.inputs)
         out, layer = buffers.of(self.output), self.layer
         if self.is_product():
-            return [partial(g.dot, layer.weight, out)]
+            return [_Reading(lambda: partial(g.dot, layer.weight, out))]
         if _slope_kind(self) is not None:
             return [partial(np.multiply, g, out, out)]  # where a slope step has written f'(x)
         if self.direct(has_gradients):
@@ -375,14 +365,14 @@ class _RowsBackward(_Backward):
     weight_of = None  # the layer whose weight the rows are: then they are no array of their own
 
     def steps(self, buffers):
-        out, layer = buffers.of(self.output), self.layer
-        if self.weight_of is not None:
-            return [partial(np.multiply, self.weight_of.weight, self.slope, out)]
+        out, layer, slope, weight_of = buffers.of(self.output), self.layer, self.slope, self.weight_of
+        if weight_of is not None:
+            return [_Reading(lambda: partial(np.multiply, weight_of.weight, slope, out))]
         x, rows = map(buffers.of, self.inputs)
-        if self.slope is not None:
-            return [partial(np.multiply, rows, self.slope, out)]
+        if slope is not None:
+            return [partial(np.multiply, rows, slope, out)]
         if self.is_product():
-            return [partial(rows.dot, layer.weight, out)]
+            return [_Reading(lambda: partial(rows.dot, layer.weight, out))]
         return [lambda: _put(out, input_gradients(layer, x, rows))]
 
 
@@ -484,7 +474,7 @@ class _UnitRecord(_RowsRecord):
             self.first = self.calls.pop()
         elif self.first is not None and g is self.first.output:
             self.fits &= _slope_kind(call) is not None
-            call.weight_of, call.holds_parameters = self.first.layer, True
+            call.weight_of = self.first.layer
         return sent
 
     def add(self, a, b):
@@ -694,13 +684,17 @@ def _matrix_kind(call):
     return layer.weight.shape, layer.weight.dtype, call.place
 
 
-def _gathers(buffers, calls):
-    """Let calls of a stretch find [W b] in a block, and gather it there."""
+def _matrix_steps(buffers, calls):
+    """Gather [W b] of the layers of a stretch."""
     layers = [call.layer for call in calls]
     block = buffers.matrices(len(calls), layers[0].weight, calls[0].place)
     for call, matrix in zip(calls, block, strict=True):
-        call.matrix, call.holds_parameters = matrix, False
-    return [_Gather(layers, block)]
+        call.matrix = matrix
+    rows = block.reshape(-1, block.shape[-1])
+    return [
+        _Reading(lambda: _copied([layer.weight for layer in layers], block[..., :-1], rows[:, :-1])),
+        _Reading(lambda: _copied([layer.bias for layer in layers], block[..., -1], rows[:, -1])),
+    ]
 
 
 def _copied(arrays, block, rows):
