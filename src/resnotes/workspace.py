@@ -17,8 +17,8 @@ the matrices [W b] of a stretch are gathered before it, unless they are larger t
 the gradients with (x; 1) holds those of weight and bias in one.
 
 A Jacobian sends the rows of the identity back by the same rules. Nothing of it is kept but the result, so a few
-arrays pass the rows on. A unit whose Jacobian takes no more to write down than to send rows through it is one matrix
-for them, I + J: the sum with all rows becomes one with the diagonal.
+arrays pass the rows on. Where it takes no more to compute, rows pass x + W₂ f(W₁ x) in one product with I + W₂ f' W₁.
+These matrices do not depend on the chain, so those of a stretch are computed before it.
 """
 
 from collections import Counter, defaultdict
@@ -208,17 +208,21 @@ class Workspace:
         record, last = _RowsRecord(), _identity(trace.states[-1])
         buffers.assign(last, last)
         for index in reversed(range(len(self.net))):
-            own = _UnitRecord(_identity(trace.states[index + 1]))
-            matrix = self.net._rows_back(trace, own.identity, [index], own)
-            if own.pays(len(last), matrix):
-                record.calls += own.calls
-                last = record.times(last, matrix)
+            own = _RowsRecord()
+            sent = self.net._rows_back(trace, last, [index], own)
+            matrix = _UnitJacobian.of(own.calls, last)
+            if matrix is None:
+                record.calls, last = record.calls + own.calls, sent
             else:
-                last = self.net._rows_back(trace, last, [index], record)
+                record.calls.append(matrix)
+                last = record.times(last, matrix.output)
+        stretches = list(record.stretches())
+        before = [_grouped(calls, _unit_kind, partial(_unit_steps, buffers)) for calls in stretches]
         _reuse(buffers, record.calls)
         steps = []
-        for calls in record.stretches():
-            steps += _grouped(calls, _slope_kind, partial(_row_slope_steps, buffers)) + _steps(calls, buffers)
+        for first, calls in zip(before, stretches, strict=True):
+            slopes = _grouped(calls, _slope_kind, partial(_row_slope_steps, buffers))
+            steps += first + slopes + _steps(calls, buffers)
         return steps, buffers.of(last)
 
 
@@ -322,14 +326,6 @@ class _Add(_Call):
         return [partial(np.add, a, b, buffers.of(self.output))]
 
 
-class _AddIdentity(_Call):
-    """I + a, written over a, which is the output too."""
-
-    def steps(self, buffers):
-        diagonal = np.einsum("ii->i", buffers.of(self.output))
-        return [partial(np.add, diagonal, buffers.one(diagonal.dtype), diagonal)]
-
-
 class _Times(_Call):
     def steps(self, buffers):
         rows, matrix = map(buffers.of, self.inputs)
@@ -362,18 +358,41 @@ class _RowsBackward(_Backward):
     """Rows (k, n) sent back through one input (n,). They lie one after the other in memory."""
 
     slope = None  # where a slope step writes f'(x)
-    weight_of = None  # the layer whose weight the rows are: then they are no array of their own
 
     def steps(self, buffers):
-        out, layer, slope, weight_of = buffers.of(self.output), self.layer, self.slope, self.weight_of
-        if weight_of is not None:
-            return [_Reading(lambda: partial(np.multiply, weight_of.weight, slope, out))]
         x, rows = map(buffers.of, self.inputs)
-        if slope is not None:
-            return [partial(np.multiply, rows, slope, out)]
+        out, layer = buffers.of(self.output), self.layer
+        if self.slope is not None:
+            return [partial(np.multiply, rows, self.slope, out)]
         if self.is_product():
             return [_Reading(lambda: partial(rows.dot, layer.weight, out))]
         return [lambda: _put(out, input_gradients(layer, x, rows))]
+
+
+class _UnitJacobian(_Call):
+    """I + W₂ diag(f'(x)) W₁, the Jacobian of a unit with that branch and the identity as its shortcut."""
+
+    def __init__(self, second, slope, first):
+        super().__init__(slope.layer, slope.inputs[:1], _zeros_like(second.layer.weight @ first.layer.weight))
+        self.kind, self.layers = _slope_kind(slope), (second.layer, first.layer)
+
+    @classmethod
+    def of(cls, calls, rows):
+        """The one for the calls that send rows through a unit, or None where they are others or take less."""
+        if len(calls) != 4 or not isinstance(calls[-1], _Add) or calls[-1].inputs[0] is not rows:
+            return None
+        second, slope, first = calls[:-1]
+        if not (second.is_product() and _slope_kind(slope) and first.is_product()):
+            return None
+        if {second.layer.weight.dtype, first.layer.weight.dtype} != {rows.dtype}:
+            return None
+        n, h = second.layer.weight.shape
+        if n * n * h + len(rows) * n * n > 2 * len(rows) * n * h:  # multiplications
+            return None
+        return cls(second, slope, first)
+
+    def steps(self, buffers):
+        return []  # `_unit_steps` does it for several
 
 
 # Gradients at the input that are `matrix_product(g, self.weight, out)`. For rows that lie one after the other
@@ -424,10 +443,16 @@ class _Record(Plain):
     def add(self, a, b):
         return self._noted(_Add(None, (a, b), super().add(a, b)))
 
+    shortest = SHORTEST
+
+    def largest(self):
+        """The bytes of the arrays of which a stretch should find several in the cache."""
+        return self.calls[0].inputs[0].nbytes
+
     def stretches(self):
         """The calls of a few units at a time; a unit ends with its addition on the way back."""
-        ends = [index + 1 for index, call in enumerate(self.calls) if isinstance(call, (_Add, _AddIdentity))]
-        units = min(STRETCH, max(SHORTEST, STATES // max(1, self.calls[0].inputs[0].nbytes)))
+        ends = [index + 1 for index, call in enumerate(self.calls) if isinstance(call, (_Add, _Times))]
+        units = min(STRETCH, max(self.shortest, STATES // max(1, self.largest())))
         ends = [0, *ends[units - 1 : -1 : units], len(self.calls)]
         return (self.calls[start:end] for start, end in pairwise(ends))
 
@@ -448,45 +473,13 @@ class _RowsRecord(_Record):
     def add(self, a, b):
         return self._noted(_Add(None, (a, b), _zeros_like(a + b)))
 
+    shortest = 1
+
+    def largest(self):
+        return max(call.output.nbytes for call in self.calls)
+
     def times(self, rows, matrix):
         return self._noted(_Times(None, (rows, matrix), _zeros_like(rows @ matrix)))
-
-
-class _UnitRecord(_RowsRecord):
-    """Writes down the Jacobian of a unit x + F(x): the identity's rows are never written, nor is their first product.
-
-    A unit with calls of other kinds on the identity, or on that product, does not fit.
-    """
-
-    def __init__(self, identity):
-        super().__init__()
-        self.identity, self.first, self.sizes, self.fits = identity, None, [], True
-
-    def backward(self, layer, x, g, *place):
-        sent = super().backward(layer, x, g, *place)
-        if _passes(layer):
-            return sent
-        call = self.calls[-1]
-        if call.is_product():
-            self.sizes.append(layer.weight.size)
-        if g is self.identity:
-            self.fits &= self.first is None and call.is_product()
-            self.first = self.calls.pop()
-        elif self.first is not None and g is self.first.output:
-            self.fits &= _slope_kind(call) is not None
-            call.weight_of = self.first.layer
-        return sent
-
-    def add(self, a, b):
-        self.fits &= a is self.identity and bool(self.calls) and b is self.calls[-1].output
-        return self._noted(_AddIdentity(None, (b,), b))
-
-    def pays(self, rows, matrix):
-        """Whether so many rows times the unit's Jacobian take no more multiplications than sent through its layers."""
-        if not self.fits or self.first is None:
-            return False
-        own = len(self.identity) * sum(self.sizes[1:]) + rows * matrix.size
-        return own <= rows * sum(self.sizes)
 
 
 def _zeros_like(array):
@@ -605,12 +598,11 @@ class _Buffers:
         """The number 1 as an array, which is read sooner than a number."""
         return self._scratch.setdefault(("one", dtype), np.ones((), dtype))
 
-    def matrices(self, count, weight, place):
-        """Scratch for [W b] of `count` layers with weights like this one; every stretch uses it anew."""
-        m, n = weight.shape
-        name = "matrices", m, n, weight.dtype, place
+    def matrices(self, count, shape, dtype, use):
+        """Scratch for `count` matrices; every stretch uses it anew."""
+        name = shape, dtype, use
         if len(self._scratch.get(name, ())) < count:
-            self._scratch[name] = np.empty((count, m, n + 1), weight.dtype)
+            self._scratch[name] = np.empty((count, *shape), dtype)
         return self._scratch[name][:count]
 
     def empty(self, array):
@@ -687,7 +679,8 @@ def _matrix_kind(call):
 def _matrix_steps(buffers, calls):
     """Gather [W b] of the layers of a stretch."""
     layers = [call.layer for call in calls]
-    block = buffers.matrices(len(calls), layers[0].weight, calls[0].place)
+    (m, n), dtype = _shapes(layers[0].weight)
+    block = buffers.matrices(len(calls), (m, n + 1), dtype, calls[0].place)
     for call, matrix in zip(calls, block, strict=True):
         call.matrix = matrix
     rows = block.reshape(-1, block.shape[-1])
@@ -769,12 +762,46 @@ def _slope_steps(buffers, calls):
 
 
 def _row_slope_steps(buffers, calls):
-    """Compute the slopes of one activation at the inputs of a stretch."""
-    inputs = buffers.blocks([call.inputs[0] for call in calls])
-    slopes = [np.empty_like(block) for block in inputs]
-    for call, slope in zip(calls, (row for block in slopes for row in block), strict=True):
+    """Compute the slopes of one activation at the inputs of a stretch, and tell the calls where they will stand."""
+    inputs = [buffers.of(call.inputs[0]) for call in calls]
+    slopes = np.empty((len(inputs), *inputs[0].shape), inputs[0].dtype)
+    for call, slope in zip(calls, slopes, strict=True):
         call.slope = slope
-    return [partial(calls[0].layer.slope, *pair) for pair in zip(inputs, slopes)]
+    together = _side_by_side(inputs)
+    pairs = [(together, slopes)] if together is not None else zip(inputs, slopes, strict=True)
+    return [partial(calls[0].layer.slope, *pair) for pair in pairs]
+
+
+def _unit_kind(call):
+    """What units must share for their Jacobians to be computed together: the activation and all shapes."""
+    if not isinstance(call, _UnitJacobian):
+        return None
+    return call.kind, _shapes(tuple(layer.weight for layer in call.layers))
+
+
+def _unit_steps(buffers, calls):
+    """Compute the Jacobians of a stretch's units: with one product for all where their weights lie side by side."""
+    seconds, firsts = zip(*(call.layers for call in calls), strict=True)
+    before = _row_slope_steps(buffers, calls)
+    slopes = calls[0].slope.base
+    scaled = buffers.matrices(len(calls), *_shapes(seconds[0].weight), "scaled")
+    matrices = buffers.matrices(len(calls), *_shapes(calls[0].output), _unit_kind(calls[0]))
+    for call, matrix in zip(calls, matrices, strict=True):
+        buffers.assign(call.output, matrix)
+    diagonals = np.einsum("kii->ki", matrices)
+    after = [partial(np.add, diagonals, buffers.one(diagonals.dtype), diagonals)]
+
+    def products():
+        weights = [[layer.weight for layer in layers] for layers in (seconds, firsts)]
+        second, first = map(_side_by_side, weights)
+        if second is not None and first is not None:
+            return [partial(np.multiply, second, slopes[:, None], scaled), partial(np.matmul, scaled, first, matrices)]
+        steps = []
+        for W2, W1, row, matrix in zip(*weights, slopes, matrices, strict=True):
+            steps += [partial(np.multiply, W2, row, scaled[0]), partial(scaled[0].dot, W1, matrix)]
+        return steps
+
+    return [_Reading(lambda: partial(_walk, before + products() + after))]
 
 
 def _reuse(buffers, calls):
@@ -793,7 +820,7 @@ def _reuse(buffers, calls):
     for call in calls:
         if isinstance(call, _Add) or _slope_kind(call) is not None:
             release(call)
-        if id(call.output) not in written:
+        if call.output not in buffers:
             places = free[_shapes(call.output)]
             written[id(call.output)] = places.pop() if places else np.empty(*_shapes(call.output))
             buffers.assign(call.output, written[id(call.output)])
