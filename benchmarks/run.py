@@ -82,6 +82,7 @@ def measure(name, threads, kernel):
     print(f"{name}: {threads} thread(s), kernel {kernel or 'free'}", flush=True)
     began, company = datetime.now(UTC), Company()
     run = {"threads": threads, "pinned": kernel, "when": began.strftime("%Y-%m-%d %H:%M")}
+    run["processor"] = described()["processor"]
     for found in child([name], threads, kernel):
         case = found.pop("case", None)
         run |= found

@@ -39,6 +39,7 @@ def runs(results):
 def test_every_figure_is_whole(results):
     assert {"chain", "jacobian", "paths", "sweeps", "symbolic", "training", "verify"} == set(results["workloads"])
     for name, run in runs(results):
+        assert run["processor"]
         assert run["threads"] in (1, 2) and re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d", run["when"])
         if name == "verify":
             times = [row["seconds"] for row in run["checks"]]
@@ -106,6 +107,16 @@ def test_the_page_says_how_many_rounds_were_set_aside(writer, results):
     for case in chain["cases"]:
         case["aside"] = 0
     assert "set aside" not in writer.company(chain)
+
+
+def test_the_page_says_what_another_processor_measured(writer, results):
+    for _, run in runs(results):
+        run["processor"] = results["machine"]["processor"]
+    assert "another processor" not in writer.page(results)
+    results["workloads"]["training"]["runs"][1]["processor"] = "An Older One"
+    text = writer.page(results)
+    assert text.count("another processor") == 1
+    assert "## Training\n\nMeasured on another processor: An Older One.\n" in text
 
 
 def test_times_have_three_figures(writer):

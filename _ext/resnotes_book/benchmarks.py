@@ -273,8 +273,11 @@ def verify_section(run):
     return lines + [f"| {row['name']} | {row['kind']} | {seconds(row['seconds'])} |" for row in checks[:20]]
 
 
-def section(name, entry):
+def section(name, entry, processor):
     lines = [f"## {TITLES[name]}", ""]
+    others = sorted({run["processor"] for run in entry["runs"]} - {processor})
+    if others:
+        lines += [f"Measured on another processor: {', '.join(others)}.", ""]
     if name == "verify":
         return lines + verify_section(entry["runs"][0]) + [""]
     lines += [TEXTS[name], ""]
@@ -313,7 +316,7 @@ def page(results):
         "## What was aimed at", "", *targets(workloads), "",
     ]
     for name, entry in workloads.items():
-        lines += section(name, entry)
+        lines += section(name, entry, machine["processor"])
     return "\n".join(lines)
 
 
