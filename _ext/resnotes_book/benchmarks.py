@@ -229,6 +229,7 @@ def plots(name, run):
             axes.axhline(1, color="tab:blue", linewidth=1, label="workspace")
             axes.set_xticks(range(len(bars)), labels, fontsize=7)
             axes.set_ylabel("time, workspace = 1")
+            axes.set_ylim(top=2.5 * axes.get_ylim()[1])  # room for the legend
 
         worst = {way: min(c["ways"][way]["ratio"]["median"] for c in bars.values()) for way in ("jax", "torch", "limit")}
         words = ", ".join(f"{way} from {value:.2f}" for way, value in worst.items())
