@@ -81,8 +81,8 @@ def measure(name, threads, kernel):
     """One configuration of a workload; it is stored when it is complete."""
     print(f"{name}: {threads} thread(s), kernel {kernel or 'free'}", flush=True)
     began, company = datetime.now(UTC), Company()
-    run = {"threads": threads, "pinned": kernel, "when": began.strftime("%Y-%m-%d %H:%M")}
-    run["processor"] = described()["processor"]
+    run = {"threads": threads, "pinned": kernel, "processor": described()["processor"]}
+    run["when"] = began.strftime("%Y-%m-%d %H:%M")
     for found in child([name], threads, kernel):
         case = found.pop("case", None)
         run |= found

@@ -30,7 +30,7 @@ from operator import is_not
 import numpy as np
 
 from resnotes import _validate
-from resnotes.network import PLAIN, ROWS, Affine, Elementwise, LayerGradient, Plain, ReLU, Tanh
+from resnotes.network import PLAIN, ROWS, Affine, Elementwise, LayerGradient, Plain, ReLU, Tanh, identity_rows
 from resnotes.shortcuts import Identity, Projection, has_gradients, has_output, input_gradients, matrix_gradient
 
 # Units in a stretch, at most and at least: enough to share the cost of a call, few enough to find its arrays in the
@@ -205,17 +205,14 @@ class Workspace:
     def _rows(self):
         """The steps of a Jacobian, and the array in which it stands after them."""
         trace, buffers = self._recorded
-        record, last = _RowsRecord(), _identity(trace.states[-1])
+        record, last = _RowsRecord(), identity_rows(trace.states[-1])
         buffers.assign(last, last)
         for index in reversed(range(len(self.net))):
             own = _RowsRecord()
             sent = self.net._rows_back(trace, last, [index], own)
             matrix = _UnitJacobian.of(own.calls, last)
-            if matrix is None:
-                record.calls, last = record.calls + own.calls, sent
-            else:
-                record.calls.append(matrix)
-                last = record.times(last, matrix.output)
+            record.calls += own.calls if matrix is None else [matrix, _Times(None, (last, matrix.output), sent)]
+            last = sent
         stretches = list(record.stretches())
         before = [_grouped(calls, _unit_kind, partial(_unit_steps, buffers)) for calls in stretches]
         _reuse(buffers, record.calls)
@@ -224,10 +221,6 @@ class Workspace:
             slopes = _grouped(calls, _slope_kind, partial(_row_slope_steps, buffers))
             steps += first + slopes + _steps(calls, buffers)
         return steps, buffers.of(last)
-
-
-def _identity(state):
-    return np.eye(len(state), dtype=state.dtype)
 
 
 def _walk(steps):
@@ -280,8 +273,8 @@ class _Held:
 class _Call:
     """One operation of a pass: what it read and what it wrote. Its `steps` do it again, in the buffers."""
 
-    def __init__(self, layer, inputs, output):
-        self.layer, self.inputs, self.output = layer, inputs, output
+    def __init__(self, layer, inputs, output, place=None):
+        self.layer, self.inputs, self.output, self.place = layer, inputs, output, place
 
     def direct(self, has_formula):
         """Whether the layer's formulas may write into the arrays kept: it has them, and all is of one float format."""
@@ -290,10 +283,6 @@ class _Call:
 
 class _Forward(_Call):
     matrix = None  # [W b] where the bias rides in the product
-
-    def __init__(self, layer, inputs, output, place):
-        super().__init__(layer, inputs, output)
-        self.place = place
 
     def steps(self, buffers):
         layer, x, out = self.layer, buffers.of(self.inputs[0]), buffers.of(self.output)
@@ -334,8 +323,8 @@ class _Times(_Call):
 
 class _Backward(_Call):
     def __init__(self, layer, inputs, output, parameter, place):
-        super().__init__(layer, inputs, output)
-        self.parameter, self.place = parameter, place
+        super().__init__(layer, inputs, output, place)
+        self.parameter = parameter
 
     def is_product(self):
         """Whether it is ``rows @ layer.weight`` and nothing else."""
@@ -373,7 +362,8 @@ class _UnitJacobian(_Call):
     """I + W₂ diag(f'(x)) W₁, the Jacobian of a unit with that branch and the identity as its shortcut."""
 
     def __init__(self, second, slope, first):
-        super().__init__(slope.layer, slope.inputs[:1], _zeros_like(second.layer.weight @ first.layer.weight))
+        n, dtype = len(second.layer.weight), second.layer.weight.dtype
+        super().__init__(slope.layer, slope.inputs[:1], _zeros((n, n), dtype))
         self.kind, self.layers = _slope_kind(slope), (second.layer, first.layer)
 
     @classmethod
@@ -443,16 +433,14 @@ class _Record(Plain):
     def add(self, a, b):
         return self._noted(_Add(None, (a, b), super().add(a, b)))
 
-    shortest = SHORTEST
-
-    def largest(self):
-        """The bytes of the arrays of which a stretch should find several in the cache."""
-        return self.calls[0].inputs[0].nbytes
+    def units_in_the_cache(self):
+        """How many of what each unit keeps or passes on should be found there."""
+        return max(SHORTEST, STATES // max(1, self.calls[0].inputs[0].nbytes))
 
     def stretches(self):
         """The calls of a few units at a time; a unit ends with its addition on the way back."""
         ends = [index + 1 for index, call in enumerate(self.calls) if isinstance(call, (_Add, _Times))]
-        units = min(STRETCH, max(self.shortest, STATES // max(1, self.largest())))
+        units = min(STRETCH, self.units_in_the_cache())
         ends = [0, *ends[units - 1 : -1 : units], len(self.calls)]
         return (self.calls[start:end] for start, end in pairwise(ends))
 
@@ -468,23 +456,18 @@ class _RowsRecord(_Record):
         sent = ROWS.backward(layer, x, g, *place)
         if _passes(layer):
             return sent
-        return LayerGradient(self._noted(_RowsBackward(layer, (x, g), _zeros_like(sent.input), None, place)), None)
+        return LayerGradient(self._noted(_RowsBackward(layer, (x, g), _zeros(*_shapes(sent.input)), None, place)), None)
 
     def add(self, a, b):
-        return self._noted(_Add(None, (a, b), _zeros_like(a + b)))
+        return self._noted(_Add(None, (a, b), _zeros(*_shapes(a + b))))
 
-    shortest = 1
-
-    def largest(self):
-        return max(call.output.nbytes for call in self.calls)
-
-    def times(self, rows, matrix):
-        return self._noted(_Times(None, (rows, matrix), _zeros_like(rows @ matrix)))
+    def units_in_the_cache(self):
+        return max(1, STATES // max(1, *(call.output.nbytes for call in self.calls)))
 
 
-def _zeros_like(array):
+def _zeros(shape, dtype):
     """One zero, seen as an array of that shape."""
-    return np.broadcast_to(array.dtype.type(0), array.shape)
+    return np.broadcast_to(dtype.type(0), shape)
 
 
 def _passes(layer):
@@ -762,14 +745,20 @@ def _slope_steps(buffers, calls):
 
 
 def _row_slope_steps(buffers, calls):
-    """Compute the slopes of one activation at the inputs of a stretch, and tell the calls where they will stand."""
-    inputs = [buffers.of(call.inputs[0]) for call in calls]
-    slopes = np.empty((len(inputs), *inputs[0].shape), inputs[0].dtype)
+    """Compute the slopes of one activation at the inputs of a stretch."""
+    slopes, steps = _slopes_side_by_side(buffers, calls)
     for call, slope in zip(calls, slopes, strict=True):
         call.slope = slope
+    return steps
+
+
+def _slopes_side_by_side(buffers, calls):
+    """A block (count, n) for slopes of one activation at the calls' inputs, and the steps that compute them."""
+    inputs = [buffers.of(call.inputs[0]) for call in calls]
+    slopes = np.empty((len(inputs), *inputs[0].shape), inputs[0].dtype)
     together = _side_by_side(inputs)
     pairs = [(together, slopes)] if together is not None else zip(inputs, slopes, strict=True)
-    return [partial(calls[0].layer.slope, *pair) for pair in pairs]
+    return slopes, [partial(calls[0].layer.slope, *pair) for pair in pairs]
 
 
 def _unit_kind(call):
@@ -782,8 +771,7 @@ def _unit_kind(call):
 def _unit_steps(buffers, calls):
     """Compute the Jacobians of a stretch's units: with one product for all where their weights lie side by side."""
     seconds, firsts = zip(*(call.layers for call in calls), strict=True)
-    before = _row_slope_steps(buffers, calls)
-    slopes = calls[0].slope.base
+    slopes, before = _slopes_side_by_side(buffers, calls)
     scaled = buffers.matrices(len(calls), *_shapes(seconds[0].weight), "scaled")
     matrices = buffers.matrices(len(calls), *_shapes(calls[0].output), _unit_kind(calls[0]))
     for call, matrix in zip(calls, matrices, strict=True):
