@@ -14,7 +14,7 @@ from resnotes import Affine, Network, Unit, identity, relu, tanh
 from resnotes.network import Elementwise
 from resnotes.paths import jacobian_by_length
 from resnotes.shortcuts import Absent, Diagonal, Identity, Layer, Projection, Scale, StopGradient
-from resnotes.workspace import STRETCH, Workspace
+from resnotes.workspace import NARROW, STATES_ROWS, STRETCH, Workspace
 
 
 def parts(value, path=""):
@@ -65,10 +65,23 @@ def assert_repeats(net, x, rng, change=lambda: None):
             kept |= {"jacobian": work.jacobian()}
             assert_near(kept["jacobian"], net.jacobian(trace), tolerance)
             assert kept["jacobian"].dtype == net.jacobian(trace).dtype
+            kept["jacobian"].fill(np.nan)
+            work.forward(-x)
+            assert work.jacobian(x) is kept["jacobian"]
+            assert_near(kept["jacobian"], net.jacobian(trace), tolerance)
+            assert_same(work.trace, trace, tolerance, net)
         assert arrays is None or all(kept[path] is arrays[path] for path in kept)
         arrays = kept
         change()
     return work
+
+
+@pytest.fixture(params=["narrow", "wide"])
+def layout(request, monkeypatch):
+    """As arrays lie where layers are narrow, and as they do where they are not."""
+    if request.param == "wide":
+        monkeypatch.setattr(resnotes.workspace, "NARROW", 0)
+    return request.param
 
 
 def units_with(branch, **others):
@@ -84,7 +97,7 @@ def units_with(branch, **others):
 @pytest.mark.parametrize("shortcut", SHORTCUTS)
 @pytest.mark.parametrize("batch", [None, 1, 9])  # none, fewer and more inputs than a matrix has columns
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_against_single_passes(shortcut, batch, dtype):
+def test_against_single_passes(layout, shortcut, batch, dtype):
     rng = np.random.default_rng(sum(map(ord, shortcut)))
     for activation in ACTIVATIONS:
         for after in ACTIVATIONS:
@@ -103,7 +116,7 @@ def test_against_single_passes(shortcut, batch, dtype):
 
 @pytest.mark.parametrize("depth", [1, STRETCH, STRETCH + 1, 2 * STRETCH + 7])
 @pytest.mark.parametrize("batch", [None, 5])
-def test_stretches_of_units(depth, batch):
+def test_stretches_of_units(layout, depth, batch):
     rng = np.random.default_rng(depth)
     units = []
     for _ in range(depth):
@@ -116,6 +129,7 @@ def test_stretches_of_units(depth, batch):
     assert all(state is not None for state in work.trace.states + work.gradients.states)
 
 
+@pytest.mark.usefixtures("layout")
 def test_one_unit_in_several_places():
     rng = np.random.default_rng(0)
     unit = Unit([Affine(rng.normal(size=(3, 3)) / 4, np.ones(3)), tanh], after=tanh)
@@ -124,12 +138,17 @@ def test_one_unit_in_several_places():
 
 @pytest.mark.parametrize("batch", [5, 45])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_batches_below_and_above_the_width(dtype, batch):
+@pytest.mark.parametrize("gathered", [False, True])
+def test_matrices_that_are_gathered_and_larger_ones(gathered, dtype, batch, monkeypatch):
+    monkeypatch.setattr(resnotes.workspace, "GATHERED", 40 * 40 - (not gathered))
     rng = np.random.default_rng(4)
     W1, W2 = (rng.normal(size=(2, 40, 40)) / 40).astype(dtype)
     b = rng.normal(size=(2, 40)).astype(dtype)
     units = [Unit([Affine(W1, b[0]), relu, Affine(W2, b[1])]), Unit([Affine(W2), tanh, Affine(W1, b[1])])] * 3
     work = assert_repeats(Network(units), rng.normal(size=(batch, 40)).astype(dtype), rng)
+    added = [step for step in work._way_out if step.func is np.add and step.args[1].ndim == 1]
+    assert len(added) == (0 if gathered else 9)
+    assert copies(work) == ({np.concatenate: 1, np.copyto: 3} if gathered else {})  # one weight in turns with another
     weight = work.gradients.units[0].branch[0].weight
     assert weight.shape == (40, 40) and weight.dtype == dtype
     # What the class promises, and what the products are quick with.
@@ -339,15 +358,44 @@ def test_the_jacobian_of_two_float_formats(wide):
     assert_repeats(Network(units), rng.normal(size=3).astype(np.float32), rng)
 
 
-def test_a_jacobian_keeps_a_few_arrays_however_deep():
+@pytest.mark.parametrize("along", [False, True])
+def test_a_jacobian_keeps_a_few_arrays_however_deep(along):
     """Recording it takes no more, either: the rows at every layer would be 400 times what one takes."""
-    W = np.eye(100) / 2
-    work = Workspace(Network([Unit([Affine(W), tanh, Affine(W)]) for _ in range(100)]), np.ones(100))
+    W, x = np.eye(100) / 2, np.ones(100)
+    work = Workspace(Network([Unit([Affine(W), tanh, Affine(W)]) for _ in range(100)]), x)
     tracemalloc.start()
-    work.jacobian()
+    work.jacobian(*[x] * along)
     kept, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert kept < 16 * W.nbytes and most < 20 * W.nbytes
+    at_once = 2 * (STATES_ROWS // W.nbytes)  # W₂ f' and the Jacobians of a stretch's units
+    assert kept < (at_once + 13) * W.nbytes and most < (at_once + 14) * W.nbytes
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("depth", [1, 7, STRETCH + 3])
+def test_columns_go_along_with_a_forward_pass(depth, dtype, monkeypatch):
+    """Each unit's weights are read in its stretch, for its state and for its Jacobian."""
+    monkeypatch.setattr(resnotes.workspace, "STATES_ROWS", 5 * 9 * np.dtype(dtype).itemsize)  # stretches of five
+    W, b, net = side_by_side(depth, dtype=dtype)
+
+    def change():
+        np.multiply(W, dtype(0.9), out=W)
+        net.units[0].branch[0].weight = net.units[0].branch[0].weight * dtype(1.1)
+
+    work = assert_repeats(net, np.ones(3, dtype), np.random.default_rng(25), change)
+    at_once = [step.func is resnotes.workspace._walk for step in work._columns_along]
+    assert at_once.count(True) == -(-depth // 5)
+    outputs = [step.args[-1] for step in work._columns_along if isinstance(step.args[-1], np.ndarray)]
+    columns = [id(array) for array in outputs if array.shape == (3, 3)]
+    assert len(columns) == depth and len(set(columns)) == min(depth, 3)
+
+
+def test_columns_do_not_go_along_with_other_units():
+    rng = np.random.default_rng(26)
+    one, other = Unit(narrow(rng, 3, 3, tanh)), Unit([Affine(rng.normal(size=(3, 3))), tanh])
+    for units in ([one, one, other], [other, one, one], [one, other, one]):
+        work = assert_repeats(Network(units), np.ones(3), rng)
+        assert work._jacobian.columns is None and units_by_jacobian(work) == 2
 
 
 def narrow(rng, n, h, activation):
@@ -358,14 +406,13 @@ def test_only_what_works_entry_by_entry_writes_over_what_it_reads():
     """A product that did would be right, too, but NumPy would compute it elsewhere and copy it."""
     rng = np.random.default_rng(21)
     work = Workspace(Network([Unit(narrow(rng, 3, 2, tanh)) for _ in range(3)]), np.ones(3))
-    work.jacobian()
-    written = []
+    result, written = work.jacobian(), []
     for step in work._rows_back[1:]:  # after the slopes
         *read, out = step.args
         over = any(array is out for array in read)
-        assert over == (step.func in (np.multiply, np.add))
+        assert over == (step.func in (np.multiply, np.add) and out is not result)
         written.append(id(out))
-    assert len(written) == 4 * 3 and len(set(written)) == 3
+    assert len(written) == 4 * 3 and len(set(written)) == 4  # one of them for the result
 
 
 @pytest.mark.parametrize("together", [False, True])
@@ -383,7 +430,7 @@ def test_the_jacobians_of_units_are_computed_before_the_chain(together):
         assert funcs == [np.multiply, np.matmul]
     else:
         assert funcs[::2] == [np.multiply] * 4 and all(product.__name__ == "dot" for product in funcs[1::2])
-    assert len(chain) == 4 and len({id(step.args[-1]) for step in chain}) == 2
+    assert len(chain) == 4 and len({id(step.args[-1]) for step in chain}) == 3
     for layer in (layer for unit in work.net.units for layer in unit.branch if isinstance(layer, Affine)):
         layer.weight *= 0.9
         assert_near(work.jacobian(), work.net.jacobian(work.trace), 1e-13)
@@ -499,7 +546,7 @@ def test_a_parameter_may_be_exchanged():
 
 @pytest.mark.parametrize("branch", [[Affine, tanh, Affine], [Affine, tanh], [Affine]])
 @pytest.mark.parametrize("shape", [(3,), (2, 3), (5, 3)])
-def test_parameters_may_be_exchanged_between_passes(branch, shape):
+def test_parameters_may_be_exchanged_between_passes(layout, branch, shape):
     """All, or one alone, the arrays staying those of the trace, of the gradients and of the Jacobian."""
     rng = np.random.default_rng(16)
     net = units_with(branch, shortcut=Projection(rng.normal(size=(3, 3))))
@@ -574,21 +621,21 @@ def test_a_bias_where_there_was_none_is_refused():
         work.forward([1.0, 2.0])
 
 
-def side_by_side(depth, order=slice(None)):
+def side_by_side(depth, order=slice(None), dtype=np.float64):
     """Units of width 3 whose parameters of a kind lie in one array; both arrays."""
     rng = np.random.default_rng(17)
-    W, b = rng.normal(size=(depth, 2, 3, 3)) / 2, rng.normal(size=(depth, 2, 3))
+    W, b = rng.normal(size=(depth, 2, 3, 3)).astype(dtype) / 2, rng.normal(size=(depth, 2, 3)).astype(dtype)
     pairs = list(zip(W, b, strict=True))[order]
     return W, b, Network([Unit([Affine(U[0], c[0]), relu, Affine(U[-1], c[1])]) for U, c in pairs])
 
 
-def copies(work):
-    return Counter(step.func for step in work._way_out if step.func in (np.copyto, np.concatenate))
+def copies(work, way="_way_out"):
+    return Counter(step.func for step in getattr(work, way) if step.func in (np.copyto, np.concatenate))
 
 
 @pytest.mark.parametrize("order", [slice(None), slice(None, None, -1), slice(None, None, 3)])
 @pytest.mark.parametrize("depth", [1, 5, STRETCH + 2])
-def test_parameters_side_by_side_are_copied_at_once(depth, order):
+def test_parameters_side_by_side_are_copied_at_once(layout, depth, order):
     W, b, net = side_by_side(depth, order)
 
     def change():
@@ -598,6 +645,7 @@ def test_parameters_side_by_side_are_copied_at_once(depth, order):
     rng = np.random.default_rng(18)
     work = assert_repeats(net, rng.normal(size=(5, 3)), rng, change)
     assert copies(work) == {np.copyto: 4 * -(-len(net) // STRETCH)}
+    assert copies(work, "_way_back") == ({np.copyto: -(-len(net) // STRETCH)} if layout == "narrow" else {})
 
 
 def test_parameters_turned_or_in_one_array_for_all_units_are_copied_at_once_too():
@@ -662,6 +710,7 @@ class Together(Turned):
 
 
 NET = Network([Unit([Affine(np.eye(2)), relu]), Unit([Affine(np.eye(2))])])
+WHOLE = Network([Unit([Affine(np.eye(2)), relu, Affine(np.eye(2))])])
 
 
 @pytest.mark.parametrize("call, name", [
@@ -677,6 +726,11 @@ NET = Network([Unit([Affine(np.eye(2)), relu]), Unit([Affine(np.eye(2))])])
     (lambda: Workspace(NET, [1.0, 2.0]).backward([1.0]), "g"),
     (lambda: Workspace(NET, [1.0, 2.0]).backward([np.nan, 1.0]), "g"),
     (lambda: Workspace(NET, [[1.0, 2.0]]).jacobian(), "x"),
+    (lambda: Workspace(NET, [[1.0, 2.0]]).jacobian([[1.0, 2.0]]), "x"),
+    (lambda: Workspace(NET, [1.0, 2.0]).jacobian([1.0, np.inf]), "x"),
+    (lambda: Workspace(NET, [1.0, 2.0]).jacobian([1.0]), "x"),
+    (lambda: Workspace(WHOLE, [1.0, 2.0]).jacobian([1.0, np.inf]), "x"),
+    (lambda: Workspace(WHOLE, [1.0, 2.0]).jacobian([1.0]), "x"),
     (lambda: Workspace(Network([Unit([Together()])]), [1.0, 2.0]).jacobian(), "layer"),
 ])  # fmt: skip
 def test_bad_input(call, name):
@@ -764,13 +818,79 @@ def test_examples_in_the_docstrings():
     assert result.attempted > 0 and result.failed == 0
 
 
-def test_what_needs_no_step_has_none():
+def test_what_needs_no_step_has_none(layout):
     """Identities hand their array on, and the slopes of a stretch are one step."""
     W = np.eye(3)
     work = Workspace(Network([Unit([Affine(W), tanh], Identity()) for _ in range(STRETCH)]), np.ones((2, 3)))
     assert work.trace.units[0].branch_output is None  # not kept, so not shown as something else
     assert len(work._way_out) == 3 * STRETCH
-    assert len(work._way_back) == 3 * STRETCH + 2
+    # Slopes and gradients are computed at once; narrow weights are gathered, and then the addition takes no step.
+    assert len(work._way_back) == (2 * STRETCH + 3 if layout == "narrow" else 3 * STRETCH + 2)
+
+
+def additions(work):
+    """How many steps of each way add the shortcut."""
+    return [sum(getattr(step, "func", None) is np.add and step.args[0].ndim == step.args[1].ndim for step in way)
+            for way in (work._way_out, work._way_back)]  # fmt: skip
+
+
+def affine(rng, m, n, dtype=np.float64, bias=True):
+    return Affine(rng.normal(size=(m, n)).astype(dtype), rng.normal(size=m).astype(dtype) if bias else None)
+
+
+@pytest.mark.parametrize("unit, out, back", [
+    (lambda rng: Unit([affine(rng, 3, 3), tanh, affine(rng, 3, 3)]), 0, 0),
+    (lambda rng: Unit([affine(rng, 5, 3), tanh, affine(rng, 3, 5)], after=tanh), 0, 0),
+    (lambda rng: Unit([affine(rng, 5, 3), tanh, affine(rng, 3, 5)], Scale(0.5)), 0, 0),
+    (lambda rng: Unit([tanh, affine(rng, 3, 3), tanh, affine(rng, 3, 3)]), 0, 2),  # an activation before the addition
+    (lambda rng: Unit([affine(rng, 3, 3), tanh]), 2, 0),
+    (lambda rng: Unit([affine(rng, 3, 3), affine(rng, 3, 3)]), 0, 0),
+    (lambda rng: Unit([affine(rng, 3, 3)]), 2, 2),  # both parts of the sum read one array
+    (lambda rng: Unit([affine(rng, 3, 3, bias=False), tanh, affine(rng, 3, 3, bias=False)]), 2, 0),
+    (lambda rng: Unit([affine(rng, NARROW, 3), tanh, affine(rng, 3, NARROW)]), 0, 0),
+    (lambda rng: Unit([affine(rng, NARROW + 1, 3), tanh, affine(rng, 3, NARROW + 1)]), 2, 2),
+    (lambda rng: Unit([affine(rng, 3, 3, np.float32), tanh, affine(rng, 3, 3, np.float32)]), 2, 0),
+    (lambda rng: Unit([affine(rng, 3, 3), tanh, Doubled(np.eye(3), np.ones(3))]), 2, 0),
+    (lambda rng: Unit([Turned(rng.normal(size=(3, 3))), tanh, affine(rng, 3, 3)]), 0, 2),
+    (lambda rng: Unit([affine(rng, 3, 3), tanh, affine(rng, 3, 3)], Absent()), 0, 0),  # nothing is added
+    (lambda rng: Unit([affine(rng, 3, 3), tanh, affine(rng, 3, 3)], Projection(rng.normal(size=(3, 3)))), 0, 0),
+])  # fmt: skip
+@pytest.mark.parametrize("size", [1, 4])
+def test_where_the_addition_rides_in_a_product(unit, out, back, size):
+    """By two units: how many additions are left each way."""
+    rng = np.random.default_rng(27)
+    work = assert_repeats(Network([unit(rng), unit(rng)]), rng.normal(size=(size, 3)), rng)
+    assert additions(work) == [out, back]
+
+
+def test_a_wide_state_does_not_ride():
+    rng = np.random.default_rng(28)
+    n = NARROW + 1
+    work = assert_repeats(Network([Unit([affine(rng, 2, n), tanh, affine(rng, n, 2)])]), np.ones((30, n)), rng)
+    assert additions(work) == [1, 1]
+    assert work.gradients.states[0].flags.c_contiguous and work.trace.states[0].flags.f_contiguous
+
+
+def test_narrow_gradients_lie_as_the_states_do():
+    rng = np.random.default_rng(29)
+    units = [Unit([affine(rng, 3, 3), tanh, affine(rng, 3, 3)]) for _ in range(3)]
+    work = Workspace(Network(units), rng.normal(size=(5, 3)))
+    for array in work.trace.states + work.gradients.states:
+        assert array.flags.f_contiguous
+    for gradient, state, place in zip(work.gradients.states[1:], work.trace.states, work.trace.units, strict=False):
+        assert state.base is place.branch[2].base  # (x; 1; r; 1)
+        assert gradient.base is not state.base
+
+
+def test_matrices_of_one_shape_with_and_without_a_shortcut():
+    """[I 0 W b] of one unit and [W b] of another in the same stretch."""
+    rng = np.random.default_rng(30)
+    units = [
+        Unit([affine(rng, 3, 3), tanh, affine(rng, 3, 3)]),
+        Unit([affine(rng, 7, 3), tanh, affine(rng, 3, 7)], after=tanh),
+        Unit([affine(rng, 7, 3), affine(rng, 7, 7), affine(rng, 3, 7), tanh]),
+    ]
+    assert_repeats(Network(units * 2), rng.normal(size=(9, 3)), rng)
 
 
 class OwnReLU(type(relu)):
@@ -778,7 +898,7 @@ class OwnReLU(type(relu)):
 
 
 @pytest.mark.parametrize("shape", [(3,), (4, 3)])
-def test_a_relus_output_stands_for_its_input(shape):
+def test_a_relus_output_stands_for_its_input(layout, shape):
     net, x = units_with([Affine, relu, Affine]), np.random.default_rng(12).normal(size=shape)
     trace, plain = Workspace(net, x).trace, net.forward(x)
     for unit, wanted in zip(trace.units, plain.units, strict=True):
@@ -800,7 +920,7 @@ def test_a_relus_output_stands_for_its_input(shape):
         ([Affine, relu], {"after": relu}),
     ],
 )
-def test_where_it_does_not(branch, others):
+def test_where_it_does_not(layout, branch, others):
     net, x = units_with(branch, **others), np.random.default_rng(13).normal(size=(4, 3))
     trace, plain = Workspace(net, x).trace, net.forward(x)
     for unit, wanted in zip(trace.units, plain.units, strict=True):

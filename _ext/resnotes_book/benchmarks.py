@@ -24,9 +24,9 @@ TEXTS = {
              "`parameters apart` is a workspace where each is an array by itself. `jax` is compiled, `torch` eager. "
              "The limit is the six matrix products of each unit, their results kept, laid out so that none has to turn "
              "a matrix.",
-    "jacobian": "At one input, of units x + W₂ tanh(W₁ x + b₁) + b₂, the forward pass included. `workspace` and `network` are "
-                "as above; `jacobian alone` is what the workspace adds to a forward pass that is there already. The limit "
-                "is two matrix products a unit.",
+    "jacobian": "At one input, of units x + W₂ tanh(W₁ x + b₁) + b₂, the forward pass included. `workspace` takes the "
+                "Jacobian along with it (`Workspace.jacobian(x)`); `jacobian alone` is what the workspace takes where the "
+                "forward pass is there already. `network` is as above. The limit is two matrix products a unit.",
     "paths": "Width 4. All paths one by one end where 2ⁿ does. `jax` is the same recursion, compiled, on arrays of full "
              "length; it includes the forward pass. No transform is used: the sums are exact to rounding, part by part.",
     "sweeps": "The scalar chain at 1000 depths, and the norm of the gradient at every unit of a chain of width 16.",

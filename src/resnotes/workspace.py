@@ -13,12 +13,16 @@ Calls hold the arrays of the parameters themselves, whose numbers may change. A 
 arrays have come in their place; then the list is written down anew.
 
 Biases ride in the matrix products: W x + b = [W b] (x; 1). Every array of a batch has a row of ones behind it,
-the matrices [W b] of a stretch are gathered before it, unless they are larger than the batch, and the product of
-the gradients with (x; 1) holds those of weight and bias in one.
+the matrices [W b] of a stretch are gathered before it, unless they are large, and the product of the gradients with
+(x; 1) holds those of weight and bias in one.
+
+In narrow layers a call costs more than its arithmetic, so the shortcut rides too: x + W r + b = [I 0 W b] (x; 1; r; 1),
+and on the way back g + s W = (g s) [I; W].
 
 A Jacobian sends the rows of the identity back by the same rules. Nothing of it is kept but the result, so a few
 arrays pass the rows on. Where it takes no more to compute, rows pass x + W₂ f(W₁ x) in one product with I + W₂ f' W₁.
-These matrices do not depend on the chain, so those of a stretch are computed before it.
+These matrices do not depend on the chain, so those of a stretch are computed before it. With nothing but such units the
+columns of the Jacobian can go along with a forward pass, and each weight is fetched once.
 """
 
 from collections import Counter, defaultdict
@@ -33,9 +37,15 @@ from resnotes import _validate
 from resnotes.network import PLAIN, ROWS, Affine, Elementwise, LayerGradient, Plain, ReLU, Tanh, identity_rows
 from resnotes.shortcuts import Identity, Projection, has_gradients, has_output, input_gradients, matrix_gradient
 
+# Up to this width (x; 1; r; 1) is one array, and so is (g s), with the batch innermost.
+NARROW = 24
+
+# The largest matrix that is gathered beside its bias, in numbers.
+GATHERED = 2**13
+
 # Units in a stretch, at most and at least: enough to share the cost of a call, few enough to find its arrays in the
-# cache. In between, what one state of each takes together, in bytes.
-STRETCH, SHORTEST, STATES = 32, 8, 2**18
+# cache. In between, what one state of each takes together, in bytes; where rows are sent back, one state's rows.
+STRETCH, SHORTEST, STATES, STATES_ROWS = 32, 8, 2**18, 2**19
 
 
 class Workspace:
@@ -53,8 +63,8 @@ class Workspace:
     everything on the way back comes out the same.
 
     States of a batch lie in memory with the batch innermost (they are Fortran-contiguous), gradients at states
-    row by row (they are C-contiguous): as the matrix products of both ways are quickest. For the same reason
-    gradients of weights may lie column by column.
+    row by row (they are C-contiguous) unless they are narrow: as the matrix products of both ways are quickest. For
+    the same reason gradients of weights may lie column by column.
 
     Parameters
     ----------
@@ -93,6 +103,8 @@ class Workspace:
         gradients = net._backward(trace, np.zeros_like(trace.states[-1]), back)
         buffers = _Buffers(gradients.states[-1:] + [call.output for call in back.calls])
         stretches = list(back.stretches())
+        for run, kept in ((out, trace.states + out.handed_on), (back, gradients.states + back.handed_on)):
+            _let_additions_ride(buffers, run.calls, kept)
         # Arrays that belong side by side are laid down first, then what is not kept, then the rest.
         after = [_grouped(calls, _parameter_kind, partial(_parameter_steps, buffers)) for calls in stretches]
         before = [_grouped(calls, _slope_kind, partial(_slope_steps, buffers)) for calls in stretches]
@@ -102,17 +114,20 @@ class Workspace:
         for calls in out.stretches():
             self._out += _grouped(calls, _matrix_kind, partial(_matrix_steps, buffers)) + _steps(calls, buffers)
         for first, calls, last in zip(before, stretches, after, strict=True):
+            first += _grouped(calls, _rider_kind, partial(_rider_steps, buffers))
             self._back += first + _steps(calls, buffers) + last
         self._held = _Held(call.layer for call in out.calls + back.calls)
         self._write_down()
         self.trace, self.gradients = buffers.moved(trace), buffers.moved(gradients)
-        self._recorded = (trace, buffers) if trace.states[0].ndim == 1 else None  # a Jacobian starts from them
+        single = trace.states[0].ndim == 1
+        self._jacobian = _Jacobian(self.net, trace, out, buffers) if single else None
         self.forward(x)
 
     def _write_down(self):
         """The steps of both passes, with the arrays that are the parameters now."""
         self._held.take()
-        self._way_out, self._way_back, self._rows_back = _written(self._out), _written(self._back), None
+        self._way_out, self._way_back = _written(self._out), _written(self._back)
+        self._rows_back = self._columns_along = None
 
     def forward(self, x):
         """Run the network; see `Network.forward`.
@@ -132,6 +147,12 @@ class Workspace:
         ValueError
             If x is not finite or has another shape or format, a parameter has, or a layer refuses its input.
         """
+        self._take(x)
+        _carry_out(self._way_out, self.net.forward, x)
+        return self.trace
+
+    def _take(self, x):
+        """Let x be the first state, and the steps those of the parameters' arrays of now."""
         first = self.trace.states[0]
         wanted = f"a real array of shape {first.shape} and dtype {first.dtype}, as the workspace was made for"
         x = _validate.finite_array(x, "x", wanted, (1, 2))
@@ -140,12 +161,6 @@ class Workspace:
         np.copyto(first, x)
         if self._held.exchanged():
             self._write_down()
-        try:
-            _walk(self._way_out)
-        except ValueError:
-            self.net.forward(x)  # says in which unit
-            raise
-        return self.trace
 
     def backward(self, g):
         """Send a gradient back through the last forward pass; see `Network.backward`.
@@ -166,17 +181,20 @@ class Workspace:
         """
         g = self.net._checked_gradient(self.trace, g)
         np.copyto(self.gradients.states[-1], g)
-        try:
-            _walk(self._way_back)
-        except ValueError:
-            self.net.backward(self.trace, g)  # says in which unit
-            raise
+        _carry_out(self._way_back, self.net.backward, self.trace, g)
         return self.gradients
 
-    def jacobian(self):
-        """The Jacobian ∂x_L/∂x_0 at the last forward pass; see `Network.jacobian`.
+    def jacobian(self, x=None):
+        """The Jacobian ∂x_L/∂x_0 at x or, without x, at the last forward pass; see `Network.jacobian`.
 
         It is for one input, shape (n,). Its calls are written down when it is first asked for.
+
+        Parameters
+        ----------
+        x : array_like, optional
+            As `forward` takes it. Its forward pass is then run too, and the workspace's trace is that one. Where all
+            units are x + W₂ f(W₁ x + b₁) + b₂, no narrower within, both are done unit by unit, which is quicker than
+            one after the other.
 
         Returns
         -------
@@ -186,41 +204,23 @@ class Workspace:
         Raises
         ------
         ValueError
-            If the workspace was made for a batch, or a layer refuses what comes back.
+            If the workspace was made for a batch, x is not as `forward` takes it, or a layer refuses what comes back.
         """
-        if self._recorded is None:
+        if self._jacobian is None:
             wanted = "one input of shape (n,); for a batch, Network.jacobian takes the workspace's trace"
             _validate.refuse("x", _validate.describe(self.trace.states[0]), wanted)
-        steps, rows = self._rows
+        if x is not None and self._jacobian.columns is not None:
+            self._take(x)
+            if self._columns_along is None:
+                self._columns_along = _written(self._jacobian.columns)
+            _carry_out(self._columns_along, self.net.forward, x)
+            return self._jacobian.result
+        if x is not None:
+            self.forward(x)
         if self._rows_back is None:
-            self._rows_back = _written(steps)
-        try:
-            _walk(self._rows_back)
-        except ValueError:
-            self.net.jacobian(self.trace)  # says in which unit
-            raise
-        return rows
-
-    @cached_property
-    def _rows(self):
-        """The steps of a Jacobian, and the array in which it stands after them."""
-        trace, buffers = self._recorded
-        record, last = _RowsRecord(), identity_rows(trace.states[-1])
-        buffers.assign(last, last)
-        for index in reversed(range(len(self.net))):
-            own = _RowsRecord()
-            sent = self.net._rows_back(trace, last, [index], own)
-            matrix = _UnitJacobian.of(own.calls, last)
-            record.calls += own.calls if matrix is None else [matrix, _Times(None, (last, matrix.output), sent)]
-            last = sent
-        stretches = list(record.stretches())
-        before = [_grouped(calls, _unit_kind, partial(_unit_steps, buffers)) for calls in stretches]
-        _reuse(buffers, record.calls)
-        steps = []
-        for first, calls in zip(before, stretches, strict=True):
-            slopes = _grouped(calls, _slope_kind, partial(_row_slope_steps, buffers))
-            steps += first + slopes + _steps(calls, buffers)
-        return steps, buffers.of(last)
+            self._rows_back = _written(self._jacobian.rows)
+        _carry_out(self._rows_back, self.net.jacobian, self.trace)
+        return self._jacobian.result
 
 
 def _walk(steps):
@@ -228,8 +228,92 @@ def _walk(steps):
         step()
 
 
+def _carry_out(steps, again, *args):
+    """Walk the steps. Where a layer refuses, `again` is the same in the network, which says in which unit."""
+    try:
+        _walk(steps)
+    except ValueError:
+        again(*args)
+        raise
+
+
 def _steps(calls, buffers):
     return [step for call in calls for step in call.steps(buffers)]
+
+
+class _Jacobian:
+    """What a Jacobian at one input is made of, written down when it is first asked for.
+
+    Parameters
+    ----------
+    trace, out : Trace, _Record
+        The recorded forward pass and its calls.
+    buffers : _Buffers
+        Where the arrays of that pass lie.
+    """
+
+    def __init__(self, net, trace, out, buffers):
+        self.net, self.trace, self.out, self.buffers = net, trace, out, buffers
+
+    @cached_property
+    def units(self):
+        """For each unit, the last first: the rows of the Jacobian that its calls send on, the calls, what comes out."""
+        units, last = [], identity_rows(self.trace.states[-1])
+        for index in reversed(range(len(self.net))):
+            own = _RowsRecord()
+            sent = self.net._rows_back(self.trace, last, [index], own)
+            matrix = _UnitJacobian.of(own.calls, last)
+            calls = own.calls if matrix is None else [matrix, _Times(None, (last, matrix.output), sent)]
+            units.append((last, calls, sent))
+            last = sent
+        return units
+
+    @cached_property
+    def result(self):
+        """Where a Jacobian stands."""
+        return np.empty(*_shapes(self.units[-1][-1]))
+
+    @cached_property
+    def stretches(self):
+        record = _RowsRecord()
+        record.calls = [call for _, calls, _ in self.units for call in calls]
+        return list(record.stretches())
+
+    @cached_property
+    def rows(self):
+        """The steps of a Jacobian at the last forward pass."""
+        buffers = self.buffers
+        identity, rows = self.units[0][0], self.units[-1][-1]
+        buffers.assign(identity, identity)
+        buffers.assign(rows, self.result)
+        before = [_grouped(calls, _unit_kind, partial(_unit_steps, buffers)) for calls in self.stretches]
+        _reuse(buffers, [call for calls in self.stretches for call in calls])
+        steps = []
+        for first, calls in zip(before, self.stretches, strict=True):
+            slopes = _grouped(calls, _slope_kind, partial(_row_slope_steps, buffers))
+            steps += first + slopes + _steps(calls, buffers)
+        return steps
+
+    @cached_property
+    def columns(self):
+        """The steps of a forward pass that takes the Jacobian along; None where a unit's is not one matrix."""
+        buffers = self.buffers
+        if not all(isinstance(calls[0], _UnitJacobian) for _, calls, _ in self.units):
+            return None
+        columns, ahead, stretches = self.units[0][0], self.out.stretches(1), []
+        buffers.assign(columns, columns)
+        units = [[call for call in reversed(calls) if isinstance(call, _UnitJacobian)] for calls in self.stretches]
+        computed = [_grouped(matrices, _unit_kind, partial(_unit_steps, buffers)) for matrices in units]
+        for matrices, last in zip(reversed(units), reversed(computed), strict=True):
+            first = [step for _, calls in zip(matrices, ahead) for step in _steps(calls, buffers)]
+            times = []
+            for matrix in matrices:
+                before, columns = columns, _zeros(*_shapes(columns))
+                times.append(_Times(None, (matrix.output, before), columns))
+            stretches.append((first + last, times))
+        buffers.assign(columns, self.result)
+        _reuse(buffers, [call for _, times in stretches for call in times])
+        return [step for steps, times in stretches for step in steps + _steps(times, buffers)]
 
 
 class _Reading:
@@ -242,6 +326,13 @@ class _Reading:
 def _written(steps):
     """The steps as they are walked."""
     return [step.make() if isinstance(step, _Reading) else step for step in steps]
+
+
+def _product(x, matrix, out):
+    """The step that is ``matrix_product(x, matrix, out)``, without its look at `out`."""
+    if out.flags.f_contiguous:
+        return partial(matrix.T.dot, x.T, out.T)
+    return partial(x.dot, matrix, out)
 
 
 class _Held:
@@ -276,6 +367,8 @@ class _Call:
     def __init__(self, layer, inputs, output, place=None):
         self.layer, self.inputs, self.output, self.place = layer, inputs, output, place
 
+    rides = False  # whether the addition after it is part of its product
+
     def direct(self, has_formula):
         """Whether the layer's formulas may write into the arrays kept: it has them, and all is of one float format."""
         return has_formula(self.layer) and len({array.dtype for array in (*self.inputs, self.output)}) == 1
@@ -284,19 +377,28 @@ class _Call:
 class _Forward(_Call):
     matrix = None  # [W b] where the bias rides in the product
 
+    def is_product(self):
+        """Whether it is W x + b for a batch, with nothing to convert."""
+        layer, x = self.layer, self.inputs[0]
+        if not self.direct(has_output) or type(layer).output is not Affine.output:
+            return False
+        return layer.bias is not None and x.ndim == 2 and x.dtype == layer.weight.dtype == layer.bias.dtype
+
     def steps(self, buffers):
+        if self.rides:
+            return []
         layer, x, out = self.layer, buffers.of(self.inputs[0]), buffers.of(self.output)
         if self.matrix is not None:
-            return [partial(self.matrix.dot, buffers.with_ones(self.inputs[0]).T, out.T)]
+            return [_product(buffers.with_ones(self.inputs[0]), self.matrix.T, out)]
         if not self.direct(has_output):
             return [lambda: _put(out, PLAIN.forward(layer, x, "layer"))]
         if type(layer).output is ReLU.output:
             return [partial(np.fmax, x, buffers.zeros(self.output), out)]  # quicker than with the number 0
         if type(layer).output is Tanh.output:
             return [partial(np.tanh, x, out)]
-        if type(layer).output is Affine.output and x.ndim == 1:
+        if type(layer).output is Affine.output:
             bias = [] if layer.bias is None else [_Reading(lambda: partial(np.add, out, layer.bias, out))]
-            return [_Reading(lambda: partial(layer.weight.dot, x, out)), *bias]
+            return [_Reading(lambda: _product(x, layer.weight.T, out)), *bias]
         return [partial(layer.output, x, out)]
 
 
@@ -310,15 +412,20 @@ class _Shortcut(_Call):
 
 
 class _Add(_Call):
+    product = None  # the call before, where it rides in that one's product
+
     def steps(self, buffers):
+        if self.product is not None:
+            both = buffers.behind_each_other(self.inputs[0])
+            return [_product(both, self.product.matrix.T, buffers.of(self.output))]
         a, b = map(buffers.of, self.inputs)
         return [partial(np.add, a, b, buffers.of(self.output))]
 
 
 class _Times(_Call):
     def steps(self, buffers):
-        rows, matrix = map(buffers.of, self.inputs)
-        return [partial(rows.dot, matrix, buffers.of(self.output))]
+        a, b = map(buffers.of, self.inputs)
+        return [partial(a.dot, b, buffers.of(self.output))]
 
 
 class _Backward(_Call):
@@ -326,15 +433,19 @@ class _Backward(_Call):
         super().__init__(layer, inputs, output, place)
         self.parameter = parameter
 
+    matrix = None  # [I; W]ᵀ where the shortcut rides in the product
+
     def is_product(self):
         """Whether it is ``rows @ layer.weight`` and nothing else."""
         return self.direct(has_gradients) and type(self.layer).input_gradient in MATRIX_PRODUCTS
 
     def steps(self, buffers):
+        if self.rides:
+            return []
         x, g = map(buffers.of, self.inputs)
         out, layer = buffers.of(self.output), self.layer
         if self.is_product():
-            return [_Reading(lambda: partial(g.dot, layer.weight, out))]
+            return [_Reading(lambda: _product(g, layer.weight, out))]
         if _slope_kind(self) is not None:
             return [partial(np.multiply, g, out, out)]  # where a slope step has written f'(x)
         if self.direct(has_gradients):
@@ -437,10 +548,10 @@ class _Record(Plain):
         """How many of what each unit keeps or passes on should be found there."""
         return max(SHORTEST, STATES // max(1, self.calls[0].inputs[0].nbytes))
 
-    def stretches(self):
+    def stretches(self, units=None):
         """The calls of a few units at a time; a unit ends with its addition on the way back."""
         ends = [index + 1 for index, call in enumerate(self.calls) if isinstance(call, (_Add, _Times))]
-        units = min(STRETCH, self.units_in_the_cache())
+        units = units or min(STRETCH, self.units_in_the_cache())
         ends = [0, *ends[units - 1 : -1 : units], len(self.calls)]
         return (self.calls[start:end] for start, end in pairwise(ends))
 
@@ -462,7 +573,7 @@ class _RowsRecord(_Record):
         return self._noted(_Add(None, (a, b), _zeros(*_shapes(a + b))))
 
     def units_in_the_cache(self):
-        return max(1, STATES // max(1, *(call.output.nbytes for call in self.calls)))
+        return max(1, STATES_ROWS // max(1, *(call.output.nbytes for call in self.calls)))
 
 
 def _zeros(shape, dtype):
@@ -507,12 +618,12 @@ class _Buffers:
     Parameters
     ----------
     gradients : list of ndarray
-        The arrays that hold gradients at states. Batches of them lie row by row, all other batches with the
-        batch innermost and a row of ones behind.
+        The arrays that hold gradients at states. Batches of them lie row by row unless they are narrow, all other
+        batches with the batch innermost and a row of ones behind.
     """
 
     def __init__(self, gradients):
-        self._places, self._with_ones, self._blocks, self._scratch = {}, {}, {}, {}
+        self._places, self._with_ones, self._pairs, self._scratch = {}, {}, {}, {}
         self._lent = set()
         self._gradients = set(map(id, gradients))
         self._kept = list(gradients)  # an id is good while its object lives
@@ -524,10 +635,12 @@ class _Buffers:
         self._places[id(array)] = place
         self._kept.append(array)
 
-    def assign_with_ones(self, array, place):
-        """Give a batch of rows a place with a 1 behind each row."""
-        self._with_ones[id(array)] = place
-        self.assign(array, place[:, :-1])
+    def _assign_batch(self, array, place):
+        """Give a batch with the batch innermost a place, where it has ones with a 1 behind each row."""
+        if self._has_ones(array):
+            self._with_ones[id(array)] = place
+            place = place[:, :-1]
+        self.assign(array, place)
 
     def lend(self, array, place):
         """Give an array a place that others use after it."""
@@ -548,34 +661,48 @@ class _Buffers:
         return self._with_ones[id(array)]
 
     def blocks(self, arrays, ones=False):
-        """Lay arrays of one shape side by side in a block, (count, ...), each batch with its ones or without.
+        """Arrays of one shape side by side in a block, (count, ...), each batch with its ones or without.
 
         Returns a list with that block alone. Where an array lies elsewhere already, each stays by
         itself, and the list holds as many blocks of one.
         """
-        names = tuple(map(id, arrays))
-        if names not in self._blocks:
-            if len(set(names) - self._places.keys()) < len(names):
-                return [(self.with_ones(array) if ones else self.of(array))[None] for array in arrays]
-            self._blocks[names] = self._block(arrays)
-        block = self._blocks[names]
-        return [block if ones or self.in_rows(arrays[0]) else block[..., :-1]]
+        if len(set(map(id, arrays)) - self._places.keys()) == len(arrays):
+            self._lay(arrays)
+        places = [self.with_ones(array) if ones else self.of(array) for array in arrays]
+        together = _side_by_side(places)
+        return [place[None] for place in places] if together is None else [together]
 
     def in_rows(self, array):
         """Whether an array lies row by row: a vector does anyway."""
-        return array.ndim != 2 or id(array) in self._gradients
+        return array.ndim != 2 or (id(array) in self._gradients and array.shape[1] > NARROW)
 
-    def _block(self, arrays):
+    def _has_ones(self, array):
+        return array.ndim == 2 and id(array) not in self._gradients
+
+    def _lay(self, arrays):
         shape, dtype = _shapes(arrays[0])
         if self.in_rows(arrays[0]):
-            block = np.empty((len(arrays), *shape), dtype)
-            self._assign_rows(arrays, block)
-            return block
+            self._assign_rows(arrays, np.empty((len(arrays), *shape), dtype))
+            return
         batch, n = shape
-        block = np.ones((len(arrays), n + 1, batch), dtype).swapaxes(1, 2)
+        block = np.ones((len(arrays), n + self._has_ones(arrays[0]), batch), dtype).swapaxes(1, 2)
         for array, place in zip(arrays, block, strict=True):
-            self.assign_with_ones(array, place)
-        return block
+            self._assign_batch(array, place)
+
+    def lay_behind_each_other(self, pairs):
+        """Lay pairs of narrow batches in one array each, with the ones of both where they have any."""
+        first, second = pairs[0]
+        (batch, m), n = first.shape, second.shape[1]
+        ends = m + self._has_ones(first)
+        block = np.ones((len(pairs), ends + n + self._has_ones(second), batch), first.dtype).swapaxes(1, 2)
+        for (a, b), both in zip(pairs, block, strict=True):
+            self._assign_batch(a, both[:, :ends])
+            self._assign_batch(b, both[:, ends:])
+            self._pairs[id(a)] = both
+
+    def behind_each_other(self, first):
+        """The array that holds `first` and what lies behind it."""
+        return self._pairs[id(first)]
 
     def one(self, dtype):
         """The number 1 as an array, which is read sooner than a number."""
@@ -647,38 +774,81 @@ def _grouped(calls, kind, make):
     return [step for group in groups.values() for step in make(group)]
 
 
+def _let_additions_ride(buffers, calls, kept):
+    """Lay what an addition and the product that it adds to read behind each other, where both are narrow."""
+    reads, pairs, taken = _reads(calls, kept), defaultdict(list), set()
+    products = {id(call.output): call for call in calls if isinstance(call, (_Forward, _Backward)) and call.is_product()}
+    for add in calls:
+        product = products.get(id(add.inputs[1])) if isinstance(add, _Add) else None
+        if product is None or reads[id(product.output)] > 1:
+            continue
+        pair = add.inputs[0], product.inputs[-1]
+        names = set(map(id, pair))
+        if _narrow(*pair, add.output) and len(names - taken) == 2:
+            product.rides, add.product = True, product
+            buffers.lend(product.output, None)  # nothing writes it
+            pairs[_shapes(pair)].append(pair)
+            taken |= names
+    for alike in pairs.values():
+        buffers.lay_behind_each_other(alike)
+
+
+def _narrow(*arrays):
+    """Whether they are batches of one float format and no wider than `NARROW`."""
+    if len({getattr(array, "dtype", None) for array in arrays}) > 1:
+        return False
+    return all(array.ndim == 2 and array.shape[1] <= NARROW for array in arrays)
+
+
 def _matrix_kind(call):
     """What calls W x + b on a batch must share for their [W b] to be gathered together."""
-    layer, x = call.layer, call.inputs[0]
-    if not (isinstance(call, _Forward) and call.direct(has_output) and type(layer).output is Affine.output):
+    if not (isinstance(call, _Forward) and call.is_product()):
         return None
-    if layer.bias is None or x.ndim != 2 or not x.dtype == layer.weight.dtype == layer.bias.dtype:
-        return None
-    if len(x) < x.shape[-1]:
+    if call.layer.weight.size > GATHERED:
         return None  # to add the biases is less than to gather so large a matrix
-    return layer.weight.shape, layer.weight.dtype, call.place
+    return call.layer.weight.shape, call.layer.weight.dtype, call.place, call.rides
 
 
 def _matrix_steps(buffers, calls):
-    """Gather [W b] of the layers of a stretch."""
+    """Gather [W b] of the layers of a stretch, or [I 0 W b]."""
     layers = [call.layer for call in calls]
     (m, n), dtype = _shapes(layers[0].weight)
-    block = buffers.matrices(len(calls), (m, n + 1), dtype, calls[0].place)
+    width = m + 1 if calls[0].rides else 0
+    block = buffers.matrices(len(calls), (m, width + n + 1), dtype, _matrix_kind(calls[0]))
+    if width:
+        block[:] = np.eye(*block.shape[1:])
     for call, matrix in zip(calls, block, strict=True):
         call.matrix = matrix
-    rows = block.reshape(-1, block.shape[-1])
     return [
-        _Reading(lambda: _copied([layer.weight for layer in layers], block[..., :-1], rows[:, :-1])),
-        _Reading(lambda: _copied([layer.bias for layer in layers], block[..., -1], rows[:, -1])),
+        _Reading(lambda: _copied([layer.weight for layer in layers], block[..., width:-1])),
+        _Reading(lambda: _copied([layer.bias for layer in layers], block[..., -1])),
     ]
 
 
-def _copied(arrays, block, rows):
-    """The step that copies arrays into a block, of which `rows` is another view: each behind the other."""
+def _rider_kind(call):
+    """What products on the way back must share for their [I; W] to be gathered together."""
+    if not (isinstance(call, _Backward) and call.rides):
+        return None
+    return call.layer.weight.shape, call.output.dtype, call.place
+
+
+def _rider_steps(buffers, calls):
+    """Gather [I; W] of the layers of a stretch."""
+    layers = [call.layer for call in calls]
+    m, n = layers[0].weight.shape
+    block = buffers.matrices(len(calls), (n + m, n), calls[0].output.dtype, _rider_kind(calls[0]))
+    block[:] = np.eye(n + m, n)
+    for call, matrix in zip(calls, block, strict=True):
+        call.matrix = matrix.T
+    return [_Reading(lambda: _copied([layer.weight for layer in layers], block[:, n:]))]
+
+
+def _copied(arrays, block):
+    """The step that copies arrays into a block, one behind the other."""
     together = _side_by_side(arrays)
     if together is not None:
         return partial(np.copyto, block, together)
-    return partial(np.concatenate, arrays, out=rows)
+    return partial(np.concatenate, [array[None] for array in arrays], out=block)
 
 
 def _side_by_side(arrays):
@@ -691,8 +861,7 @@ def _side_by_side(arrays):
     if len(distances) > 1:
         return None
     step = distances.pop() if distances else 0
-    shape, strides = (len(arrays), *first.shape), (step, *first.strides)
-    return np.lib.stride_tricks.as_strided(first, shape, strides, writeable=False)
+    return np.lib.stride_tricks.as_strided(first, (len(arrays), *first.shape), (step, *first.strides))
 
 
 def _parameter_kind(call):
