@@ -45,7 +45,7 @@ GATHERED = 2**13
 
 # Units in a stretch, at most and at least: enough to share the cost of a call, few enough to find its arrays in the
 # cache. In between, what one state of each takes together, in bytes; where rows are sent back, one state's rows.
-STRETCH, SHORTEST, STATES, STATES_ROWS = 32, 8, 2**18, 2**19
+STRETCH, SHORTEST, STATES, STATES_ROWS = 32, 8, 2**18, 2**20
 
 
 class Workspace:
@@ -364,10 +364,11 @@ class _Held:
 class _Call:
     """One operation of a pass: what it read and what it wrote. Its `steps` do it again, in the buffers."""
 
+    rides = False  # whether an addition is part of its product
+    matrix = None  # what its product reads where something rides: [W b], or with the addition [I 0 W b] and [I; W]ᵀ
+
     def __init__(self, layer, inputs, output, place=None):
         self.layer, self.inputs, self.output, self.place = layer, inputs, output, place
-
-    rides = False  # whether the addition after it is part of its product
 
     def direct(self, has_formula):
         """Whether the layer's formulas may write into the arrays kept: it has them, and all is of one float format."""
@@ -375,8 +376,6 @@ class _Call:
 
 
 class _Forward(_Call):
-    matrix = None  # [W b] where the bias rides in the product
-
     def is_product(self):
         """Whether it is W x + b for a batch, with nothing to convert."""
         layer, x = self.layer, self.inputs[0]
@@ -412,7 +411,7 @@ class _Shortcut(_Call):
 
 
 class _Add(_Call):
-    product = None  # the call before, where it rides in that one's product
+    product = None  # the call in whose product it rides
 
     def steps(self, buffers):
         if self.product is not None:
@@ -432,8 +431,6 @@ class _Backward(_Call):
     def __init__(self, layer, inputs, output, parameter, place):
         super().__init__(layer, inputs, output, place)
         self.parameter = parameter
-
-    matrix = None  # [I; W]ᵀ where the shortcut rides in the product
 
     def is_product(self):
         """Whether it is ``rows @ layer.weight`` and nothing else."""
