@@ -456,6 +456,15 @@ def test_units_of_several_kinds_in_a_stretch():
     assert units_by_jacobian(work) == 2 * STRETCH
 
 
+def test_units_of_two_widths_in_a_stretch():
+    """Of one width within, so that only the weights' shapes tell them apart."""
+    rng = np.random.default_rng(31)
+    widen = Unit([Affine(rng.normal(size=(4, 3)))], Projection(rng.normal(size=(4, 3))))
+    work = assert_repeats(Network([*[Unit(narrow(rng, 3, 5, tanh))] * 2, widen, *[Unit(narrow(rng, 4, 5, tanh))] * 2]),
+                          np.ones(3) / 9, rng)  # fmt: skip
+    assert units_by_jacobian(work) == 4
+
+
 def units_by_jacobian(work):
     """How many units' Jacobians are computed: the diagonals to which 1 is added."""
     return sum(len(step.args[0][-1].args[0]) for step in work._rows_back
@@ -871,6 +880,24 @@ def test_a_wide_state_does_not_ride():
     assert work.gradients.states[0].flags.c_contiguous and work.trace.states[0].flags.f_contiguous
 
 
+def test_two_float_formats_do_not_lie_behind_each_other():
+    """A float32 input beside a branch in float64: the first unit adds by itself, both ways."""
+    rng = np.random.default_rng(32)
+    units = [Unit([affine(rng, 3, 3), tanh, affine(rng, 3, 3)]) for _ in range(2)]
+    work = assert_repeats(Network(units), rng.normal(size=(4, 3)).astype(np.float32), rng)
+    assert additions(work) == [1, 1]
+
+
+def test_what_slopes_multiply_lies_as_they_do(layout):
+    """Another order would be right, too, and slow."""
+    rng = np.random.default_rng(33)
+    work = Workspace(Network([Unit([affine(rng, 4, 3), tanh, affine(rng, 3, 4)])] * 2), rng.normal(size=(5, 3)))
+    products = [step.args for step in work._way_back if step.func is np.multiply]
+    assert len(products) == 2
+    for array in (array for args in products for array in args):
+        assert array.flags.f_contiguous if layout == "narrow" else array.flags.c_contiguous
+
+
 def test_narrow_gradients_lie_as_the_states_do():
     rng = np.random.default_rng(29)
     units = [Unit([affine(rng, 3, 3), tanh, affine(rng, 3, 3)]) for _ in range(3)]
@@ -887,6 +914,7 @@ def test_matrices_of_one_shape_with_and_without_a_shortcut():
     rng = np.random.default_rng(30)
     units = [
         Unit([affine(rng, 3, 3), tanh, affine(rng, 3, 3)]),
+        Unit([identity, affine(rng, 3, 3), tanh, affine(rng, 3, 3)]),  # the same at other places
         Unit([affine(rng, 7, 3), tanh, affine(rng, 3, 7)], after=tanh),
         Unit([affine(rng, 7, 3), affine(rng, 7, 7), affine(rng, 3, 7), tanh]),
     ]
