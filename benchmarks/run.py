@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from machine import Company, described
+from machine import Company, described, processor
 from workloads import NAMES
 
 HERE = Path(__file__).resolve().parent
@@ -81,7 +81,7 @@ def measure(name, threads, kernel):
     """One configuration of a workload; it is stored when it is complete."""
     print(f"{name}: {threads} thread(s), kernel {kernel or 'free'}", flush=True)
     began, company = datetime.now(UTC), Company()
-    run = {"threads": threads, "pinned": kernel, "processor": described()["processor"]}
+    run = {"threads": threads, "pinned": kernel, "processor": processor()}
     run["when"] = began.strftime("%Y-%m-%d %H:%M")
     for found in child([name], threads, kernel):
         case = found.pop("case", None)

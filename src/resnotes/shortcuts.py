@@ -22,6 +22,8 @@ Parameters are kept as they come, not copied, so that they can be updated in pla
 ``layer.weight`` is what ``backward`` returns second.
 """
 
+from functools import partial
+
 import numpy as np
 
 from resnotes import _validate
@@ -126,15 +128,22 @@ def _rows(x):
 def matrix_product(x, matrix, out=None):
     """x @ matrix for rows x, shape (..., n).
 
-    With `out` it is a ``dot``, which for small matrices starts in half the time that ``np.matmul`` takes. Where the
-    batch lies innermost in `out`, it is (matrixᵀ xᵀ)ᵀ, since ``dot`` only writes along the memory.
+    With `out` it is a ``dot``, which for small matrices starts in half the time that ``np.matmul`` takes.
     """
     if out is None:
         return x @ matrix
-    if out.flags.c_contiguous:
-        return x.dot(matrix, out)
-    matrix.T.dot(x.T, out.T)
+    product_step(x, matrix, out)()
     return out
+
+
+def product_step(x, matrix, out):
+    """The call that writes x @ matrix into `out`.
+
+    Where the batch lies innermost in `out`, it is matrixᵀ xᵀ, since ``dot`` only writes along the memory.
+    """
+    if out.flags.f_contiguous:
+        return partial(matrix.T.dot, x.T, out.T)
+    return partial(x.dot, matrix, out)
 
 
 def matrix_gradient(x, g, out=None):

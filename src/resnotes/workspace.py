@@ -28,14 +28,22 @@ columns of the Jacobian can go along with a forward pass, and each weight is fet
 from collections import Counter, defaultdict
 from dataclasses import fields, is_dataclass
 from functools import cached_property, partial
-from itertools import pairwise
+from itertools import islice, pairwise
 from operator import is_not
 
 import numpy as np
 
 from resnotes import _validate
 from resnotes.network import PLAIN, ROWS, Affine, Elementwise, LayerGradient, Plain, ReLU, Tanh, identity_rows
-from resnotes.shortcuts import Identity, Projection, has_gradients, has_output, input_gradients, matrix_gradient
+from resnotes.shortcuts import (
+    Identity,
+    Projection,
+    has_gradients,
+    has_output,
+    input_gradients,
+    matrix_gradient,
+    product_step,
+)
 
 # Up to this width (x; 1; r; 1) is one array, and so is (g s), with the batch innermost.
 NARROW = 24
@@ -103,12 +111,12 @@ class Workspace:
         gradients = net._backward(trace, np.zeros_like(trace.states[-1]), back)
         buffers = _Buffers(gradients.states[-1:] + [call.output for call in back.calls])
         stretches = list(back.stretches())
-        for run, kept in ((out, trace.states + out.handed_on), (back, gradients.states + back.handed_on)):
+        kept = trace.states + gradients.states + out.handed_on + back.handed_on
+        for run in (out, back):
             _let_additions_ride(buffers, run.calls, kept)
         # Arrays that belong side by side are laid down first, then what is not kept, then the rest.
         after = [_grouped(calls, _parameter_kind, partial(_parameter_steps, buffers)) for calls in stretches]
         before = [_grouped(calls, _slope_kind, partial(_slope_steps, buffers)) for calls in stretches]
-        kept = trace.states + gradients.states + out.handed_on + back.handed_on
         _pass_through_scratch(buffers, out.calls + back.calls, kept)
         self._out, self._back = [], []
         for calls in out.stretches():
@@ -256,36 +264,42 @@ class _Jacobian:
         self.net, self.trace, self.out, self.buffers = net, trace, out, buffers
 
     @cached_property
+    def identity(self):
+        buffer = identity_rows(self.trace.states[-1])
+        self.buffers.assign(buffer, buffer)
+        return buffer
+
+    @cached_property
     def units(self):
-        """For each unit, the last first: the rows of the Jacobian that its calls send on, the calls, what comes out."""
-        units, last = [], identity_rows(self.trace.states[-1])
+        """The calls that send the rows of the identity through each unit, the last unit first.
+
+        What leaves a unit is the output of its last call.
+        """
+        units, rows = [], self.identity
         for index in reversed(range(len(self.net))):
             own = _RowsRecord()
-            sent = self.net._rows_back(self.trace, last, [index], own)
-            matrix = _UnitJacobian.of(own.calls, last)
-            calls = own.calls if matrix is None else [matrix, _Times(None, (last, matrix.output), sent)]
-            units.append((last, calls, sent))
-            last = sent
+            sent = self.net._rows_back(self.trace, rows, [index], own)
+            matrix = _UnitJacobian.of(own.calls, rows)
+            units.append(own.calls if matrix is None else [matrix, _Times(None, (rows, matrix.output), sent)])
+            rows = sent
         return units
 
     @cached_property
     def result(self):
         """Where a Jacobian stands."""
-        return np.empty(*_shapes(self.units[-1][-1]))
+        return np.empty(*_shapes(self.units[-1][-1].output))
 
     @cached_property
     def stretches(self):
         record = _RowsRecord()
-        record.calls = [call for _, calls, _ in self.units for call in calls]
+        record.calls = [call for calls in self.units for call in calls]
         return list(record.stretches())
 
     @cached_property
     def rows(self):
         """The steps of a Jacobian at the last forward pass."""
         buffers = self.buffers
-        identity, rows = self.units[0][0], self.units[-1][-1]
-        buffers.assign(identity, identity)
-        buffers.assign(rows, self.result)
+        buffers.assign(self.units[-1][-1].output, self.result)
         before = [_grouped(calls, _unit_kind, partial(_unit_steps, buffers)) for calls in self.stretches]
         _reuse(buffers, [call for calls in self.stretches for call in calls])
         steps = []
@@ -297,23 +311,22 @@ class _Jacobian:
     @cached_property
     def columns(self):
         """The steps of a forward pass that takes the Jacobian along; None where a unit's is not one matrix."""
-        buffers = self.buffers
-        if not all(isinstance(calls[0], _UnitJacobian) for _, calls, _ in self.units):
+        if not all(isinstance(calls[0], _UnitJacobian) for calls in self.units):
             return None
-        columns, ahead, stretches = self.units[0][0], self.out.stretches(1), []
-        buffers.assign(columns, columns)
-        units = [[call for call in reversed(calls) if isinstance(call, _UnitJacobian)] for calls in self.stretches]
-        computed = [_grouped(matrices, _unit_kind, partial(_unit_steps, buffers)) for matrices in units]
-        for matrices, last in zip(reversed(units), reversed(computed), strict=True):
-            first = [step for _, calls in zip(matrices, ahead) for step in _steps(calls, buffers)]
-            times = []
-            for matrix in matrices:
-                before, columns = columns, _zeros(*_shapes(columns))
-                times.append(_Times(None, (matrix.output, before), columns))
-            stretches.append((first + last, times))
+        buffers, columns, times = self.buffers, self.identity, []
+        for matrix, _ in reversed(self.units):
+            before, columns = columns, _zeros(*_shapes(columns))
+            times.append(_Times(None, (matrix.output, before), columns))
         buffers.assign(columns, self.result)
-        _reuse(buffers, [call for _, times in stretches for call in times])
-        return [step for steps, times in stretches for step in steps + _steps(times, buffers)]
+        matrices = [[call for call in reversed(calls) if isinstance(call, _UnitJacobian)] for calls in self.stretches]
+        computed = [_grouped(calls, _unit_kind, partial(_unit_steps, buffers)) for calls in matrices]
+        _reuse(buffers, times)
+        steps, forward, times = [], self.out.stretches(1), iter(times)
+        for calls, unit_steps in zip(reversed(matrices), reversed(computed), strict=True):
+            for own in islice(forward, len(calls)):
+                steps += _steps(own, buffers)
+            steps += unit_steps + _steps(islice(times, len(calls)), buffers)
+        return steps
 
 
 class _Reading:
@@ -326,13 +339,6 @@ class _Reading:
 def _written(steps):
     """The steps as they are walked."""
     return [step.make() if isinstance(step, _Reading) else step for step in steps]
-
-
-def _product(x, matrix, out):
-    """The step that is ``matrix_product(x, matrix, out)``, without its look at `out`."""
-    if out.flags.f_contiguous:
-        return partial(matrix.T.dot, x.T, out.T)
-    return partial(x.dot, matrix, out)
 
 
 class _Held:
@@ -365,7 +371,7 @@ class _Call:
     """One operation of a pass: what it read and what it wrote. Its `steps` do it again, in the buffers."""
 
     rides = False  # whether an addition is part of its product
-    matrix = None  # what its product reads where something rides: [W b], or with the addition [I 0 W b] and [I; W]ᵀ
+    matrix = None  # what multiplies rows where something rides: [W b]ᵀ, or with the addition [I 0 W b]ᵀ or [I; W]
 
     def __init__(self, layer, inputs, output, place=None):
         self.layer, self.inputs, self.output, self.place = layer, inputs, output, place
@@ -388,7 +394,7 @@ class _Forward(_Call):
             return []
         layer, x, out = self.layer, buffers.of(self.inputs[0]), buffers.of(self.output)
         if self.matrix is not None:
-            return [_product(buffers.with_ones(self.inputs[0]), self.matrix.T, out)]
+            return [product_step(buffers.with_ones(self.inputs[0]), self.matrix, out)]
         if not self.direct(has_output):
             return [lambda: _put(out, PLAIN.forward(layer, x, "layer"))]
         if type(layer).output is ReLU.output:
@@ -397,7 +403,7 @@ class _Forward(_Call):
             return [partial(np.tanh, x, out)]
         if type(layer).output is Affine.output:
             bias = [] if layer.bias is None else [_Reading(lambda: partial(np.add, out, layer.bias, out))]
-            return [_Reading(lambda: _product(x, layer.weight.T, out)), *bias]
+            return [_Reading(lambda: product_step(x, layer.weight.T, out)), *bias]
         return [partial(layer.output, x, out)]
 
 
@@ -416,7 +422,7 @@ class _Add(_Call):
     def steps(self, buffers):
         if self.product is not None:
             both = buffers.behind_each_other(self.inputs[0])
-            return [_product(both, self.product.matrix.T, buffers.of(self.output))]
+            return [product_step(both, self.product.matrix, buffers.of(self.output))]
         a, b = map(buffers.of, self.inputs)
         return [partial(np.add, a, b, buffers.of(self.output))]
 
@@ -442,7 +448,7 @@ class _Backward(_Call):
         x, g = map(buffers.of, self.inputs)
         out, layer = buffers.of(self.output), self.layer
         if self.is_product():
-            return [_Reading(lambda: _product(g, layer.weight, out))]
+            return [_Reading(lambda: product_step(g, layer.weight, out))]
         if _slope_kind(self) is not None:
             return [partial(np.multiply, g, out, out)]  # where a slope step has written f'(x)
         if self.direct(has_gradients):
@@ -773,28 +779,25 @@ def _grouped(calls, kind, make):
 
 def _let_additions_ride(buffers, calls, kept):
     """Lay what an addition and the product that it adds to read behind each other, where both are narrow."""
-    reads, pairs, taken = _reads(calls, kept), defaultdict(list), set()
-    products = {id(call.output): call for call in calls if isinstance(call, (_Forward, _Backward)) and call.is_product()}
+    reads, pairs = _reads(calls, kept), defaultdict(list)
+    products = [call for call in calls if isinstance(call, (_Forward, _Backward)) and call.is_product()]
+    products = {id(call.output): call for call in products}
     for add in calls:
         product = products.get(id(add.inputs[1])) if isinstance(add, _Add) else None
         if product is None or reads[id(product.output)] > 1:
             continue
         pair = add.inputs[0], product.inputs[-1]
-        names = set(map(id, pair))
-        if _narrow(*pair, add.output) and len(names - taken) == 2:
+        if pair[0] is not pair[1] and _narrow(*pair):
             product.rides, add.product = True, product
             buffers.lend(product.output, None)  # nothing writes it
             pairs[_shapes(pair)].append(pair)
-            taken |= names
     for alike in pairs.values():
         buffers.lay_behind_each_other(alike)
 
 
-def _narrow(*arrays):
-    """Whether they are batches of one float format and no wider than `NARROW`."""
-    if len({getattr(array, "dtype", None) for array in arrays}) > 1:
-        return False
-    return all(array.ndim == 2 and array.shape[1] <= NARROW for array in arrays)
+def _narrow(a, b):
+    """Whether both are batches no wider than `NARROW`, of one float format."""
+    return all(np.ndim(array) == 2 and array.shape[1] <= NARROW for array in (a, b)) and a.dtype == b.dtype
 
 
 def _matrix_kind(call):
@@ -809,17 +812,22 @@ def _matrix_kind(call):
 def _matrix_steps(buffers, calls):
     """Gather [W b] of the layers of a stretch, or [I 0 W b]."""
     layers = [call.layer for call in calls]
-    (m, n), dtype = _shapes(layers[0].weight)
+    m, n = layers[0].weight.shape
     width = m + 1 if calls[0].rides else 0
-    block = buffers.matrices(len(calls), (m, width + n + 1), dtype, _matrix_kind(calls[0]))
-    if width:
-        block[:] = np.eye(*block.shape[1:])
+    block = _identities(buffers, calls, (m, width + n + 1), _matrix_kind)
     for call, matrix in zip(calls, block, strict=True):
-        call.matrix = matrix
+        call.matrix = matrix.T
     return [
         _Reading(lambda: _copied([layer.weight for layer in layers], block[..., width:-1])),
         _Reading(lambda: _copied([layer.bias for layer in layers], block[..., -1])),
     ]
+
+
+def _identities(buffers, calls, shape, kind):
+    """Scratch for a matrix for each call, with the identity at its left or upper end."""
+    block = buffers.matrices(len(calls), shape, calls[0].output.dtype, kind(calls[0]))
+    block[:] = np.eye(*shape)
+    return block
 
 
 def _rider_kind(call):
@@ -833,10 +841,9 @@ def _rider_steps(buffers, calls):
     """Gather [I; W] of the layers of a stretch."""
     layers = [call.layer for call in calls]
     m, n = layers[0].weight.shape
-    block = buffers.matrices(len(calls), (n + m, n), calls[0].output.dtype, _rider_kind(calls[0]))
-    block[:] = np.eye(n + m, n)
+    block = _identities(buffers, calls, (n + m, n), _rider_kind)
     for call, matrix in zip(calls, block, strict=True):
-        call.matrix = matrix.T
+        call.matrix = matrix
     return [_Reading(lambda: _copied([layer.weight for layer in layers], block[:, n:]))]
 
 
