@@ -29,7 +29,6 @@ from collections import Counter, defaultdict
 from dataclasses import fields, is_dataclass
 from functools import cached_property, partial
 from itertools import islice, pairwise
-from operator import is_not
 
 import numpy as np
 
@@ -53,7 +52,7 @@ GATHERED = 2**13
 
 # Units in a stretch, at most and at least: enough to share the cost of a call, few enough to find its arrays in the
 # cache. In between, what one state of each takes together, in bytes; where rows are sent back, one state's rows.
-STRETCH, SHORTEST, STATES, STATES_ROWS = 32, 8, 2**18, 2**20
+STRETCH, SHORTEST, STATES, STATES_ROWS = 32, 8, 2**19, 2**20
 
 
 class Workspace:
@@ -304,7 +303,7 @@ class _Jacobian:
         _reuse(buffers, [call for calls in self.stretches for call in calls])
         steps = []
         for first, calls in zip(before, self.stretches, strict=True):
-            slopes = _grouped(calls, _slope_kind, partial(_row_slope_steps, buffers))
+            slopes = _grouped(calls, _slope_kind, partial(_slope_steps, buffers))
             steps += first + slopes + _steps(calls, buffers)
         return steps
 
@@ -347,29 +346,36 @@ class _Held:
     def __init__(self, layers):
         self._with_weight = list({id(layer): layer for layer in layers if _is_matrix(layer)}.values())
         self._with_bias = [layer for layer in self._with_weight if hasattr(layer, "bias")]
-        self._arrays = self._now()
-        self._shapes = list(map(_shapes, self._arrays))
+        self._weights, self._biases = self._now()
+        self._shapes = list(map(_shapes, self._weights + self._biases))
 
     def _now(self):
-        return [layer.weight for layer in self._with_weight] + [layer.bias for layer in self._with_bias]
+        return [layer.weight for layer in self._with_weight], [layer.bias for layer in self._with_bias]
 
     def exchanged(self):
-        """Whether a layer has another array now."""
-        return any(map(is_not, self._now(), self._arrays))
+        """Whether a layer has another array now. Plain loops, since this comes before every pass."""
+        for layer, weight in zip(self._with_weight, self._weights):
+            if layer.weight is not weight:
+                return True
+        for layer, bias in zip(self._with_bias, self._biases):
+            if layer.bias is not bias:
+                return True
+        return False
 
     def take(self):
         """Hold the arrays of now; a `ValueError` if one is of another shape or format than at first."""
-        arrays = self._now()
-        for array, shapes in zip(arrays, self._shapes, strict=True):
+        weights, biases = self._now()
+        for array, shapes in zip(weights + biases, self._shapes, strict=True):
             if not isinstance(array, (np.ndarray, type(None))) or _shapes(array) != shapes:
                 wanted = "an array of shape {} and dtype {}".format(*shapes) if shapes else "None"
                 _validate.refuse("weight or bias", _validate.describe(array), f"{wanted}, as at first")
-        self._arrays = arrays
+        self._weights, self._biases = weights, biases
 
 
 class _Call:
     """One operation of a pass: what it read and what it wrote. Its `steps` do it again, in the buffers."""
 
+    entrywise = False  # whether it works entry by entry, and so may write over what it reads
     rides = False  # whether an addition is part of its product
     matrix = None  # what multiplies rows where something rides: [W b]ᵀ, or with the addition [I 0 W b]ᵀ or [I; W]
 
@@ -382,6 +388,10 @@ class _Call:
 
 
 class _Forward(_Call):
+    @property
+    def entrywise(self):
+        return type(self.layer).output is ReLU.output
+
     def is_product(self):
         """Whether it is W x + b for a batch, with nothing to convert."""
         layer, x = self.layer, self.inputs[0]
@@ -417,6 +427,7 @@ class _Shortcut(_Call):
 
 
 class _Add(_Call):
+    entrywise = True
     product = None  # the call in whose product it rides
 
     def steps(self, buffers):
@@ -434,9 +445,15 @@ class _Times(_Call):
 
 
 class _Backward(_Call):
+    slope = None  # where a slope step writes f'(x)
+
     def __init__(self, layer, inputs, output, parameter, place):
         super().__init__(layer, inputs, output, place)
         self.parameter = parameter
+
+    @property
+    def entrywise(self):
+        return _slope_kind(self) is not None
 
     def is_product(self):
         """Whether it is ``rows @ layer.weight`` and nothing else."""
@@ -447,10 +464,10 @@ class _Backward(_Call):
             return []
         x, g = map(buffers.of, self.inputs)
         out, layer = buffers.of(self.output), self.layer
+        if self.slope is not None:
+            return [partial(np.multiply, g, self.slope, out)]
         if self.is_product():
             return [_Reading(lambda: product_step(g, layer.weight, out))]
-        if _slope_kind(self) is not None:
-            return [partial(np.multiply, g, out, out)]  # where a slope step has written f'(x)
         if self.direct(has_gradients):
             return [partial(layer.input_gradient, x, g, out)]
         kept = out, buffers.moved(self.parameter)
@@ -458,18 +475,13 @@ class _Backward(_Call):
 
 
 class _RowsBackward(_Backward):
-    """Rows (k, n) sent back through one input (n,). They lie one after the other in memory."""
-
-    slope = None  # where a slope step writes f'(x)
+    """Rows (k, n) sent back through one input (n,)."""
 
     def steps(self, buffers):
-        x, rows = map(buffers.of, self.inputs)
-        out, layer = buffers.of(self.output), self.layer
-        if self.slope is not None:
-            return [partial(np.multiply, rows, self.slope, out)]
-        if self.is_product():
-            return [_Reading(lambda: partial(rows.dot, layer.weight, out))]
-        return [lambda: _put(out, input_gradients(layer, x, rows))]
+        if self.slope is not None or self.is_product():
+            return super().steps(buffers)
+        x, rows, out = map(buffers.of, (*self.inputs, self.output))
+        return [lambda: _put(out, input_gradients(self.layer, x, rows))]
 
 
 class _UnitJacobian(_Call):
@@ -499,8 +511,7 @@ class _UnitJacobian(_Call):
         return []  # `_unit_steps` does it for several
 
 
-# Gradients at the input that are `matrix_product(g, self.weight, out)`. For rows that lie one after the other
-# ``g.dot(weight, out)`` is the same and starts sooner.
+# Gradients at the input that are `matrix_product(g, self.weight, out)`.
 MATRIX_PRODUCTS = (Affine.input_gradient, Projection.input_gradient)
 
 
@@ -711,8 +722,8 @@ class _Buffers:
         """The number 1 as an array, which is read sooner than a number."""
         return self._scratch.setdefault(("one", dtype), np.ones((), dtype))
 
-    def matrices(self, count, shape, dtype, use):
-        """Scratch for `count` matrices; every stretch uses it anew."""
+    def scratch(self, count, shape, dtype, use):
+        """Scratch for `count` arrays; every stretch uses it anew."""
         name = shape, dtype, use
         if len(self._scratch.get(name, ())) < count:
             self._scratch[name] = np.empty((count, *shape), dtype)
@@ -825,7 +836,7 @@ def _matrix_steps(buffers, calls):
 
 def _identities(buffers, calls, shape, kind):
     """Scratch for a matrix for each call, with the identity at its left or upper end."""
-    block = buffers.matrices(len(calls), shape, calls[0].output.dtype, kind(calls[0]))
+    block = buffers.scratch(len(calls), shape, calls[0].output.dtype, kind(calls[0]))
     block[:] = np.eye(*shape)
     return block
 
@@ -908,30 +919,24 @@ def _slope_kind(call):
 
 
 def _slope_steps(buffers, calls):
-    """Compute the slopes of one activation where the gradients at its inputs will stand."""
-    inputs, outputs = (
-        buffers.blocks(arrays) for arrays in ([c.inputs[0] for c in calls], [c.output for c in calls])
-    )
-    if len(inputs) != len(outputs):
-        inputs, outputs = ([row[None] for block in one for row in block] for one in (inputs, outputs))
-    return [partial(calls[0].layer.slope, *pair) for pair in zip(inputs, outputs)]
-
-
-def _row_slope_steps(buffers, calls):
-    """Compute the slopes of one activation at the inputs of a stretch."""
-    slopes, steps = _slopes_side_by_side(buffers, calls)
+    """Compute the slopes of one activation for a stretch; each call finds its own as `slope`."""
+    slopes, steps = _slopes(buffers, calls, _slope_kind(calls[0]))
     for call, slope in zip(calls, slopes, strict=True):
         call.slope = slope
     return steps
 
 
-def _slopes_side_by_side(buffers, calls):
-    """A block (count, n) for slopes of one activation at the calls' inputs, and the steps that compute them."""
-    inputs = [buffers.of(call.inputs[0]) for call in calls]
-    slopes = np.empty((len(inputs), *inputs[0].shape), inputs[0].dtype)
-    together = _side_by_side(inputs)
-    pairs = [(together, slopes)] if together is not None else zip(inputs, slopes, strict=True)
-    return slopes, [partial(calls[0].layer.slope, *pair) for pair in pairs]
+def _slopes(buffers, calls, kind):
+    """Scratch (count, ...) for slopes of one activation at the calls' inputs, and the steps that compute them.
+
+    It lies as the gradients do that the slopes multiply. No stretch needs those of another.
+    """
+    inputs = buffers.blocks([call.inputs[0] for call in calls])
+    shape, dtype = _shapes(calls[0].inputs[0])
+    in_rows = buffers.in_rows(calls[0].output)
+    slopes = buffers.scratch(len(calls), shape if in_rows else shape[::-1], dtype, ("slopes", kind))
+    slopes = slopes if in_rows else slopes.swapaxes(1, -1)
+    return slopes, [partial(calls[0].layer.slope, *pair) for pair in zip(inputs, np.split(slopes, len(inputs)))]
 
 
 def _unit_kind(call):
@@ -944,9 +949,9 @@ def _unit_kind(call):
 def _unit_steps(buffers, calls):
     """Compute the Jacobians of a stretch's units: with one product for all where their weights lie side by side."""
     seconds, firsts = zip(*(call.layers for call in calls), strict=True)
-    slopes, before = _slopes_side_by_side(buffers, calls)
-    scaled = buffers.matrices(len(calls), *_shapes(seconds[0].weight), "scaled")
-    matrices = buffers.matrices(len(calls), *_shapes(calls[0].output), _unit_kind(calls[0]))
+    slopes, before = _slopes(buffers, calls, _unit_kind(calls[0]))
+    scaled = buffers.scratch(len(calls), *_shapes(seconds[0].weight), "scaled")
+    matrices = buffers.scratch(len(calls), *_shapes(calls[0].output), _unit_kind(calls[0]))
     for call, matrix in zip(calls, matrices, strict=True):
         buffers.assign(call.output, matrix)
     diagonals = np.einsum("kii->ki", matrices)
@@ -979,7 +984,7 @@ def _reuse(buffers, calls):
                 free[_shapes(array)].append(written.pop(id(array)))
 
     for call in calls:
-        if isinstance(call, _Add) or _slope_kind(call) is not None:
+        if call.entrywise:
             release(call)
         if call.output not in buffers:
             places = free[_shapes(call.output)]
@@ -1010,13 +1015,21 @@ def _reads(calls, kept):
 
 
 def _pass_through_scratch(buffers, calls, kept):
-    """Let what one call writes for the next alone lie in a scratch array, one for each shape."""
-    reads, scratch = _reads(calls, kept), {}
-    for call, following in pairwise(calls):
+    """Let what one call writes for the next alone lie where the next one writes, if that works entry by entry.
+
+    Otherwise it lies in one of two scratch arrays of its shape, as the next call must not write over what it reads.
+    """
+    reads, scratch = _reads(calls, kept), defaultdict(list)
+    for call, following in reversed(list(pairwise(calls))):
         array = call.output
         read_next = any(array is other for other in following.inputs)
-        if read_next and reads[id(array)] == 1 and array not in buffers:
-            like = *_shapes(array), buffers.in_rows(array)
-            if like not in scratch:
-                scratch[like] = buffers.empty(array)
-            buffers.lend(array, scratch[like])
+        if not read_next or reads[id(array)] > 1 or array in buffers:
+            continue
+        written = buffers.of(following.output)
+        if following.entrywise and _shapes(following.output) == _shapes(array):
+            buffers.lend(array, written)
+            continue
+        places = scratch[*_shapes(array), buffers.in_rows(array)]
+        if all(place is written for place in places):
+            places.append(buffers.empty(array))
+        buffers.lend(array, next(place for place in places if place is not written))
