@@ -342,6 +342,41 @@ def test_layers_in_a_row_that_nobody_else_reads(branch, shape):
     assert_repeats(units_with(branch), rng.normal(size=shape), rng)
 
 
+def drawn(rng, n, dtype):
+    """A layer of width n: one of ours, or one of those above."""
+    matrix = (rng.normal(size=(n, n)) / np.sqrt(n)).astype(dtype)
+    layers = [
+        Affine(matrix), Affine(matrix, matrix[0]), Projection(matrix), Doubled(matrix, matrix[0]), OwnWay(matrix), Turned(matrix),
+        relu, relu, tanh, identity, Moved(), Moved(), Leaky(0.3), Ceiling(), OwnSlope(0.2), OwnBackward(0.3), Turned(None),
+    ]  # fmt: skip
+    return layers[rng.integers(len(layers))]
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_networks_drawn_at_random(seed, monkeypatch):
+    """Any order of layers, some units and layers twice, short stretches, parameters that change in place or are exchanged."""
+    rng = np.random.default_rng(seed)
+    n, dtypes = rng.choice([1, 3, 26]), [[np.float64], [np.float32], [np.float64, np.float32]][rng.integers(3)]
+    monkeypatch.setattr(resnotes.workspace, "NARROW", rng.choice([0, NARROW]))
+    monkeypatch.setattr(resnotes.workspace, "STRETCH", rng.choice([1, 2, STRETCH]))
+    layers = [drawn(rng, n, dtypes[rng.integers(len(dtypes))]) for _ in range(5)]
+    one = lambda: layers[rng.integers(len(layers))]  # noqa: E731
+    shortcuts = [Identity(), Identity(), Scale(0.5), Absent(), Diagonal(rng.normal(size=n)), tanh, one()]
+    units = [
+        Unit([one() for _ in range(rng.integers(1, 6))], shortcuts[rng.integers(len(shortcuts))], after=[identity, one()][rng.integers(2)])
+        for _ in range(4)
+    ]
+
+    def change():
+        for layer in layers:
+            if hasattr(layer, "weight"):
+                layer.weight *= 0.9
+                layer.weight = layer.weight.copy() if rng.integers(2) else layer.weight
+
+    x = rng.normal(size=[(n,), (1, n), (7, n)][rng.integers(3)]).astype(dtypes[0])
+    assert_repeats(Network([*units, units[0]]), x, rng, change)
+
+
 class Nothing(Layer):
     """A shortcut of one's own that carries nothing: the number 0, as `Absent` has it."""
 
