@@ -342,6 +342,22 @@ def test_layers_in_a_row_that_nobody_else_reads(branch, shape):
     assert_repeats(units_with(branch), rng.normal(size=shape), rng)
 
 
+@pytest.mark.parametrize("shape", [(3,), (4, 3)])
+def test_sums_and_activations_are_written_over_what_they_read(layout, shape):
+    work = Workspace(units_with([Affine, relu, Affine]), np.ones(shape))
+    steps = [step for step in work._way_out + work._way_back if step.func in (np.add, np.fmax, np.multiply)]
+    ride = layout == "narrow" and len(shape) == 2
+    assert {step.func for step in steps} == {np.fmax, np.multiply} | (set() if ride else {np.add})
+    for step in steps:
+        *read, written = step.args
+        assert any(array is written for array in read), step
+
+
+def test_what_nobody_reads_later_is_not_kept():
+    work = Workspace(units_with([Moved()] * 4), np.ones((4, 3)))
+    assert all(layer.input is None for unit in work.gradients.units for layer in unit.branch)
+
+
 def drawn(rng, n, dtype):
     """A layer of width n: one of ours, or one of those above."""
     matrix = (rng.normal(size=(n, n)) / np.sqrt(n)).astype(dtype)

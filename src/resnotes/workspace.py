@@ -729,11 +729,6 @@ class _Buffers:
             self._scratch[name] = np.empty((count, *shape), dtype)
         return self._scratch[name][:count]
 
-    def empty(self, array):
-        """A new array of that shape, laid out as its buffer would be, but without ones."""
-        shape, dtype = _shapes(array)
-        return np.empty(shape, dtype, "C" if self.in_rows(array) else "F")
-
     def zeros(self, array):
         """Zeros, laid out like the array's buffer."""
         name = "zeros", *_shapes(array)
@@ -1029,7 +1024,7 @@ def _pass_through_scratch(buffers, calls, kept):
         if following.entrywise and _shapes(following.output) == _shapes(array):
             buffers.lend(array, written)
             continue
-        places = scratch[*_shapes(array), buffers.in_rows(array)]
+        places = scratch[_shapes(array)]
         if all(place is written for place in places):
-            places.append(buffers.empty(array))
+            places.append(np.empty(*_shapes(array)))
         buffers.lend(array, next(place for place in places if place is not written))
