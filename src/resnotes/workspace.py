@@ -820,7 +820,7 @@ def _matrix_steps(buffers, calls):
     layers = [call.layer for call in calls]
     m, n = layers[0].weight.shape
     width = m + 1 if calls[0].rides else 0
-    block = _identities(buffers, calls, (m, width + n + 1), _matrix_kind)
+    block = _identities(buffers, calls, (m, width + n + 1), _matrix_kind(calls[0]))
     for call, matrix in zip(calls, block, strict=True):
         call.matrix = matrix.T
     return [
@@ -831,7 +831,7 @@ def _matrix_steps(buffers, calls):
 
 def _identities(buffers, calls, shape, kind):
     """Scratch for a matrix for each call, with the identity at its left or upper end."""
-    block = buffers.scratch(len(calls), shape, calls[0].output.dtype, kind(calls[0]))
+    block = buffers.scratch(len(calls), shape, calls[0].output.dtype, kind)
     block[:] = np.eye(*shape)
     return block
 
@@ -847,7 +847,7 @@ def _rider_steps(buffers, calls):
     """Gather [I; W] of the layers of a stretch."""
     layers = [call.layer for call in calls]
     m, n = layers[0].weight.shape
-    block = _identities(buffers, calls, (n + m, n), _rider_kind)
+    block = _identities(buffers, calls, (n + m, n), _rider_kind(calls[0]))
     for call, matrix in zip(calls, block, strict=True):
         call.matrix = matrix
     return [_Reading(lambda: _copied([layer.weight for layer in layers], block[:, n:]))]
