@@ -97,6 +97,17 @@ def test_the_page_follows_the_figures(writer, results):
     assert re.search(r"PyTorch's Jacobian \| 0.12 times as fast at worst \| \*\*not met\*\*", text)
 
 
+def test_what_all_cases_share_is_said_once(writer, results):
+    run = results["workloads"]["chain"]["runs"][0]
+    text = writer.page(results)
+    assert f"**{writer.configuration(run)}**, batch 64, measured" in text and not re.search(r"^\| .*batch", text, re.MULTILINE)
+    assert "| width 16, depth 100, float64 |" in text
+    run["cases"][0]["size"]["batch"] = 32
+    assert writer.common(run) == {} and "| width 16, depth 100, batch 32, float64 |" in writer.page(results)
+    run["cases"] = run["cases"][:1]  # one case has no size that others share
+    assert "| width 16, depth 100, batch 32, float64 |" in writer.page(results)
+
+
 def test_the_page_says_how_many_rounds_were_set_aside(writer, results):
     chain = results["workloads"]["chain"]["runs"][0]
     for number, case in enumerate(chain["cases"]):

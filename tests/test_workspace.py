@@ -358,6 +358,30 @@ def test_what_nobody_reads_later_is_not_kept():
     assert all(layer.input is None for unit in work.gradients.units for layer in unit.branch)
 
 
+@pytest.mark.parametrize("branch", [[Affine, tanh, Affine], [tanh, Affine]])
+@pytest.mark.parametrize("shape", [(3,), (4, 3)])
+def test_gradients_within_units_lie_in_one_array_for_all_stretches(layout, shape, branch, monkeypatch):
+    """They are of use in their unit alone, and few arrays are found in the cache. Narrow ones lie beside states."""
+    monkeypatch.setattr(resnotes.workspace, "STRETCH", 1)
+    work = Workspace(units_with(branch), np.ones(shape))
+    written = {step.args[-1].ctypes.data for step in work._way_back if step.func is np.multiply}
+    beside_states = layout == "narrow" and len(shape) == 2
+    assert len(written) == (3 if beside_states else 1)
+    for unit in work.gradients.units:
+        assert unit.sum is not None and unit.branch[-1].input is None
+        assert (unit.branch[-2].input is None) == (not beside_states or len(branch) == 2)
+
+
+@pytest.mark.parametrize("shortcut", [Identity(), Projection(np.eye(3))])
+def test_several_gradients_within_a_unit(layout, shortcut):
+    """Each lies by itself while its stretch lasts; that at the sum is a state's only where a shortcut hands it on."""
+    rng = np.random.default_rng(15)
+    net = units_with([Affine, tanh, Affine, tanh, relu, Affine], shortcut=shortcut, after=tanh)
+    work = assert_repeats(net, rng.normal(size=(4, 3)), rng)
+    kept = layout == "narrow" or isinstance(shortcut, Identity)
+    assert [unit.sum is not None for unit in work.gradients.units] == [kept] * 3
+
+
 def drawn(rng, n, dtype):
     """A layer of width n: one of ours, or one of those above."""
     matrix = (rng.normal(size=(n, n)) / np.sqrt(n)).astype(dtype)
@@ -886,10 +910,15 @@ def test_the_comparison_sees_damage_to_a_jacobian(monkeypatch, damage):
         assert_repeats(Network(units), rng.normal(size=3), rng)
 
 
-@pytest.mark.parametrize("damage", ["slopes", "parameters", "scratch"])
+@pytest.mark.parametrize("damage", ["slopes", "parameters", "scratch", "within"])
 def test_the_comparison_sees_damage(monkeypatch, damage):
     """Steps left out, or a scratch array for what is read later on, must not go unnoticed."""
-    if damage == "scratch":
+    if damage == "within":
+        monkeypatch.setattr(resnotes.workspace, "NARROW", 0)
+        real = resnotes.workspace._Buffers.lay_within
+        one_for_all = lambda buffers, gradients, kind: real(buffers, gradients, "any")  # noqa: E731
+        monkeypatch.setattr(resnotes.workspace._Buffers, "lay_within", one_for_all)
+    elif damage == "scratch":
 
         def lend_everything(buffers, calls, kept):
             for call in calls:
@@ -903,7 +932,7 @@ def test_the_comparison_sees_damage(monkeypatch, damage):
         real = getattr(resnotes.workspace, name)
         monkeypatch.setattr(resnotes.workspace, name, lambda *a: real(*a)[1:])
     rng = np.random.default_rng(5)
-    units = [Unit([Affine(W), tanh, Affine(W)], after=tanh) for W in rng.normal(size=(3, 3, 3))]
+    units = [Unit([Affine(W), tanh, Affine(W), tanh, Affine(W)], after=tanh) for W in rng.normal(size=(3, 3, 3))]
     with pytest.raises(AssertionError), np.errstate(all="ignore"):
         assert_repeats(Network(units), rng.normal(size=(2, 3)), rng)
 

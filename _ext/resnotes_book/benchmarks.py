@@ -154,9 +154,15 @@ def targets(workloads):
     return [f"| Aim, on one thread, {' and '.join(kernels)} | Measured | Verdict |", "| --- | --- | --- |", *rows]
 
 
+def common(run):
+    """The sizes that are the same in all of several cases."""
+    first, *others = (case["size"] for case in run["cases"])
+    return {key: value for key, value in first.items() if others and all(size.get(key) == value for size in others)}
+
+
 def table(run):
     """All cases of a run: our time, and the others' ratios to it."""
-    lines = []
+    same, lines = common(run), []
     columns = None
     for case in run["cases"]:
         ways = case["order"]
@@ -167,7 +173,8 @@ def table(run):
             lines += ["| Size | " + " | ".join([f"{ways[0]}, time", *ways[1:]]) + " |", "| --- " * (len(ways) + 1) + "|"]
         cells = [seconds(case["ways"][ways[0]]["seconds"]["median"])]
         cells += [ratio(case["ways"][way]) if way in case["ways"] else "" for way in columns[1:]]
-        lines.append(f"| {size_text(case['size'])} | " + " | ".join(cells) + " |")
+        varying = {key: value for key, value in case["size"].items() if key not in same}
+        lines.append(f"| {size_text(varying)} | " + " | ".join(cells) + " |")
     return lines
 
 
@@ -286,7 +293,8 @@ def section(name, entry, processor):
     if plain:
         lines += plots(name, plain)
     for run in entry["runs"]:
-        lines += [f"**{configuration(run)}**, measured {run['when']} UTC, {company(run)}", "", *table(run), ""]
+        same = f", {size_text(common(run))}" if common(run) else ""
+        lines += [f"**{configuration(run)}**{same}, measured {run['when']} UTC, {company(run)}", "", *table(run), ""]
     return lines + memory(name, entry) + [""]
 
 

@@ -7,7 +7,8 @@ formulas, in the order in which `Unit.forward` and `Unit.backward` asked for the
 
 The way back is walked in stretches of a few units. Layers in the same place of their units keep their inputs
 side by side, so that what does not depend on the chain is done for the whole stretch at once: the slopes of
-activations before it, the gradients of parameters after it.
+activations before it, the gradients of parameters after it. Gradients within units lie in scratch, which every stretch
+uses anew, and slopes where their products with gradients will lie.
 
 Calls hold the arrays of the parameters themselves, whose numbers may change. A look at each layer tells whether other
 arrays have come in their place; then the list is written down anew.
@@ -52,7 +53,7 @@ GATHERED = 2**13
 
 # Units in a stretch, at most and at least: enough to share the cost of a call, few enough to find its arrays in the
 # cache. In between, what one state of each takes together, in bytes; where rows are sent back, one state's rows.
-STRETCH, SHORTEST, STATES, STATES_ROWS = 32, 8, 2**19, 2**20
+STRETCH, SHORTEST, STATES, STATES_ROWS = 32, 8, 2**18, 2**20
 
 
 class Workspace:
@@ -65,9 +66,9 @@ class Workspace:
 
     Kept are all states, what the way back needs, and the gradients of states and parameters. What one
     operation writes for the next alone is not kept and stands as None: F_l(x_l), which only the addition
-    reads (``trace.units[l].branch_output``), and some of the ``input`` within ``gradients.units[l]``. Nor is what
-    a ReLU within a branch reads: its place in ``trace.units[l].branch`` holds what the ReLU wrote, with which
-    everything on the way back comes out the same.
+    reads (``trace.units[l].branch_output``). So do gradients within a unit, ``input`` and ``sum`` in
+    ``gradients.units[l]``, that are the gradient of no state. Nor is what a ReLU within a branch reads kept: its place
+    in ``trace.units[l].branch`` holds what the ReLU wrote, with which everything on the way back comes out the same.
 
     States of a batch lie in memory with the batch innermost (they are Fortran-contiguous), gradients at states
     row by row (they are C-contiguous) unless they are narrow: as the matrix products of both ways are quickest. For
@@ -108,9 +109,9 @@ class Workspace:
         trace = net._forward(trace.states[0], out)
         _forget_inputs(trace, out)
         gradients = net._backward(trace, np.zeros_like(trace.states[-1]), back)
-        buffers = _Buffers(gradients.states[-1:] + [call.output for call in back.calls])
-        stretches = list(back.stretches())
         kept = trace.states + gradients.states + out.handed_on + back.handed_on
+        buffers = _Buffers(gradients.states[-1:] + [call.output for call in back.calls], kept)
+        stretches = list(back.stretches())
         for run in (out, back):
             _let_additions_ride(buffers, run.calls, kept)
         # Arrays that belong side by side are laid down first, then what is not kept, then the rest.
@@ -299,12 +300,15 @@ class _Jacobian:
         """The steps of a Jacobian at the last forward pass."""
         buffers = self.buffers
         buffers.assign(self.units[-1][-1].output, self.result)
-        before = [_grouped(calls, _unit_kind, partial(_unit_steps, buffers)) for calls in self.stretches]
+        before = [
+            _grouped(calls, _unit_kind, partial(_unit_steps, buffers))
+            + _grouped(calls, _slope_kind, partial(_slope_steps, buffers))
+            for calls in self.stretches
+        ]
         _reuse(buffers, [call for calls in self.stretches for call in calls])
         steps = []
         for first, calls in zip(before, self.stretches, strict=True):
-            slopes = _grouped(calls, _slope_kind, partial(_slope_steps, buffers))
-            steps += first + slopes + _steps(calls, buffers)
+            steps += first + _steps(calls, buffers)
         return steps
 
     @cached_property
@@ -450,10 +454,6 @@ class _Backward(_Call):
     def __init__(self, layer, inputs, output, parameter, place):
         super().__init__(layer, inputs, output, place)
         self.parameter = parameter
-
-    @property
-    def entrywise(self):
-        return _slope_kind(self) is not None
 
     def is_product(self):
         """Whether it is ``rows @ layer.weight`` and nothing else."""
@@ -632,22 +632,25 @@ class _Buffers:
     Parameters
     ----------
     gradients : list of ndarray
-        The arrays that hold gradients at states. Batches of them lie row by row unless they are narrow, all other
-        batches with the batch innermost and a row of ones behind.
+        The arrays that hold gradients at states or within units. Batches of them lie row by row unless they are
+        narrow, all other batches with the batch innermost and a row of ones behind.
+    kept : list of ndarray
+        The gradients among them that are kept. The others are of use within their unit alone.
     """
 
-    def __init__(self, gradients):
+    def __init__(self, gradients, kept):
         self._places, self._with_ones, self._pairs, self._scratch = {}, {}, {}, {}
         self._lent = set()
         self._gradients = set(map(id, gradients))
-        self._kept = list(gradients)  # an id is good while its object lives
+        self._within = self._gradients - set(map(id, kept))
+        self._alive = list(gradients)  # an id is good while its object lives
 
     def __contains__(self, array):
         return id(array) in self._places
 
     def assign(self, array, place):
         self._places[id(array)] = place
-        self._kept.append(array)
+        self._alive.append(array)
 
     def _assign_batch(self, array, place):
         """Give a batch with the batch innermost a place, where it has ones with a 1 behind each row."""
@@ -685,6 +688,15 @@ class _Buffers:
         places = [self.with_ones(array) if ones else self.of(array) for array in arrays]
         together = _side_by_side(places)
         return [place[None] for place in places] if together is None else [together]
+
+    def lay_within(self, gradients, kind):
+        """Lay gradients within units of a stretch, all of one kind, in scratch; others stay where they are."""
+        new = set(map(id, gradients)) & self._within - self._places.keys()
+        if len(new) < len(gradients) or not self.in_rows(gradients[0]):
+            return
+        places = self.scratch(len(gradients), *_shapes(gradients[0]), ("within", kind))
+        for array, place in zip(gradients, places, strict=True):
+            self.lend(array, place)
 
     def in_rows(self, array):
         """Whether an array lies row by row: a vector does anyway."""
@@ -886,14 +898,20 @@ def _parameter_steps(buffers, calls):
     """Compute the gradients of the parameters of layers of one kind: one product for all where it can be."""
     x, g = zip(*(call.inputs for call in calls))
     ride = _rides_back(calls[0])
-    blocks = [buffers.blocks(x, ones=ride), buffers.blocks(g)]
-    if len(blocks[0]) != len(blocks[1]):
-        blocks = [[row[None] for block in one for row in block] for one in blocks]
+    buffers.lay_within(g, _parameter_kind(calls[0]))
+    blocks = _alike(buffers.blocks(x, ones=ride), buffers.blocks(g))
     if x[0].ndim == 1:  # a single sample is a batch of one
         blocks = [[block[:, None, :] for block in one] for one in blocks]
     outs = buffers.parameters([call.parameter for call in calls], len(blocks[0]), ride)
     gradients = [matrix_gradient if ride else call.layer.parameter_gradient for call in calls]
     return [partial(*step) for step in zip(gradients, *blocks, outs)]
+
+
+def _alike(*blocks):
+    """Lists of blocks with the same number of blocks each; the arrays one by one where they were not."""
+    if len(set(map(len, blocks))) == 1:
+        return blocks
+    return [[row[None] for block in one for row in block] for one in blocks]
 
 
 def _rides_back(call):
@@ -914,23 +932,31 @@ def _slope_kind(call):
 
 
 def _slope_steps(buffers, calls):
-    """Compute the slopes of one activation for a stretch; each call finds its own as `slope`."""
-    slopes, steps = _slopes(buffers, calls, _slope_kind(calls[0]))
-    for call, slope in zip(calls, slopes, strict=True):
-        call.slope = slope
-    return steps
+    """Compute the slopes of one activation for a stretch; each call finds its own as `slope`.
+
+    In rows they lie where each product with the gradient will, else in scratch.
+    """
+    outputs, kind = [call.output for call in calls], _slope_kind(calls[0])
+    if not buffers.in_rows(outputs[0]):
+        slopes, steps = _slopes(buffers, calls, kind)
+        for call, slope in zip(calls, slopes, strict=True):
+            call.slope, call.entrywise = slope, True
+        return steps
+    buffers.lay_within(outputs, kind)
+    blocks = _alike(buffers.blocks([call.inputs[0] for call in calls]), buffers.blocks(outputs))
+    for call in calls:
+        call.slope = buffers.of(call.output)
+    return [partial(calls[0].layer.slope, *pair) for pair in zip(*blocks)]
 
 
 def _slopes(buffers, calls, kind):
     """Scratch (count, ...) for slopes of one activation at the calls' inputs, and the steps that compute them.
 
-    It lies as the gradients do that the slopes multiply. No stretch needs those of another.
+    Where there is a batch it lies innermost. No stretch needs the slopes of another.
     """
     inputs = buffers.blocks([call.inputs[0] for call in calls])
     shape, dtype = _shapes(calls[0].inputs[0])
-    in_rows = buffers.in_rows(calls[0].output)
-    slopes = buffers.scratch(len(calls), shape if in_rows else shape[::-1], dtype, ("slopes", kind))
-    slopes = slopes if in_rows else slopes.swapaxes(1, -1)
+    slopes = buffers.scratch(len(calls), shape[::-1], dtype, ("slopes", kind)).swapaxes(1, -1)
     return slopes, [partial(calls[0].layer.slope, *pair) for pair in zip(inputs, np.split(slopes, len(inputs)))]
 
 
