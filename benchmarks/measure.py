@@ -30,6 +30,9 @@ class Case:
         Ways whose results are of another kind (a limit that computes less).
     seconds, rounds : float, int
         So many calm rounds are wanted; after so many seconds of them five will do.
+    elsewhere : callable, optional
+        Makes ways again, with other arrays: how fast one is that keeps its arrays hangs on where they lie, by some
+        hundredths. It is called every `SITTING` rounds.
     notes : dict
         What else is known about the case.
     """
@@ -41,6 +44,7 @@ class Case:
     unchecked: tuple = ()
     seconds: float = 3.0
     rounds: int = 15
+    elsewhere: Callable[[], dict] = dict
     notes: dict = field(default_factory=dict)
 
 
@@ -85,6 +89,7 @@ def turn(way):
 # A machine shared with others slows down for seconds at a time, and nothing it tells of itself shows it. A plain loop
 # does: rounds next to which it took SLOW times its quickest are set aside while PATIENCE seconds last.
 SLOW, PATIENCE = 1.2, 30.0
+SITTING = 2
 
 
 class Pulse:
@@ -106,16 +111,21 @@ def timed(case, pulse):
     Which rounds count is decided by the pulse before and after them and by nothing they measured. Where fewer than five
     are calm, the five calmest count.
     """
-    names, rounds = list(case.ways), []
+    names, ways, rounds = list(case.ways), dict(case.ways), []
     began = time.perf_counter()
     gc.collect()
     gc.freeze()  # what the libraries hold is not searched again in the turn of whoever allocates most
     calm = []
     while not _enough(case, len(rounds), calm, time.perf_counter() - began):
+        if rounds and len(rounds) % SITTING == 0:
+            moved = case.elsewhere()
+            ways |= moved
+            for way in moved.values():
+                way()  # new memory is found at first use
         first = len(rounds) % len(names)
         start, before, seconds = time.perf_counter(), pulse(), {}
         for name in names[first:] + names[:first]:
-            seconds[name] = turn(case.ways[name])
+            seconds[name] = turn(ways[name])
         rounds.append((max(before, pulse()), seconds, time.perf_counter() - start))
         calm = [took for beat, _, took in rounds if beat <= SLOW * pulse.quickest]
     gc.unfreeze()

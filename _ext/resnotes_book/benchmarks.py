@@ -90,7 +90,10 @@ def company(run):
 
 
 def size_text(size):
-    return ", ".join(f"{key} {value}" if key not in ("dtype", "workload", "chapter") else str(value) for key, value in size.items())
+    """Sizes in words; in the file they stand by name, here width and depth come first and the format last."""
+    first = ("workload", "chapter", "width", "depth")
+    keys = [key for key in first if key in size] + sorted(size.keys() - {*first, "dtype"}) + ["dtype"] * ("dtype" in size)
+    return ", ".join(str(size[key]) if key in ("dtype", "workload", "chapter") else f"{key} {size[key]}" for key in keys)
 
 
 def plain_run(entry):

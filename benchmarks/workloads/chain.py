@@ -8,10 +8,11 @@ from torch.nn.functional import linear
 
 from resnotes.workspace import Workspace
 
-from .common import DTYPES, TOLERANCE, network, parameters, stacked, tensors
+from .common import DTYPES, TOLERANCE, network, parameters, side_by_side, stacked, tensors
 
 BATCH = 64
 SIZES = ((16, 100), (16, 1000), (64, 100), (64, 1000), (256, 100), (256, 1000))
+KEEPING = ("workspace", "parameters apart", "limit")  # these keep their arrays
 HEAVY = (256, 1000)  # in float32 alone: in float64 the ways together ask for more memory than many a machine has
 MEMORY = tuple({"width": width, "depth": 1000, "dtype": "float64"} for width in (16, 64))
 
@@ -126,7 +127,15 @@ def case(width, depth, dtype, only=None):
     x, g = (rng.normal(size=(BATCH, width)).astype(dtype) for _ in range(2))
     ways = {name: make(units, x, g) for name, make in WAYS.items() if only in (None, name)}
     size = {"width": width, "depth": depth, "batch": BATCH, "dtype": dtype}
-    return Case(size, ways, values, TOLERANCE[dtype], ("limit",))
+    small = width * depth <= 6400  # others take long to set up
+    elsewhere = (lambda: moved(units, x, g)) if small else dict
+    return Case(size, ways, values, TOLERANCE[dtype], ("limit",), elsewhere=elsewhere)
+
+
+def moved(units, x, g):
+    """The ways that keep their arrays, with others."""
+    units = side_by_side(units)
+    return {name: WAYS[name](units, x, g) for name in KEEPING}
 
 
 def alone(way, **size):
