@@ -197,7 +197,7 @@ def picture(draw, title, alt):
         stream = io.BytesIO()
         figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
     data = base64.b64encode(stream.getvalue()).decode("ascii")
-    return ["", "```{raw} html", f'<img class="benchmark" width="634" height="346" style="height:auto" alt="{alt}" '
+    return ["", "```{raw} html", f'<img class="benchmark" width="634" height="346" style="height:auto;margin-bottom:1rem" alt="{alt}" '
             f'src="data:image/svg+xml;base64,{data}">', "```", ""]
 
 
