@@ -89,6 +89,7 @@ def turn(way):
 # A machine shared with others slows down for seconds at a time, and nothing it tells of itself shows it. A plain loop
 # does: rounds next to which it took SLOW times its quickest are set aside while PATIENCE seconds last.
 SLOW, PATIENCE = 1.2, 30.0
+# So many rounds pass with arrays in one place.
 SITTING = 2
 
 
