@@ -296,8 +296,8 @@ def section(name, entry, processor):
     if plain:
         lines += plots(name, plain)
     for run in entry["runs"]:
-        same = f", {size_text(common(run))}" if common(run) else ""
-        lines += [f"**{configuration(run)}**{same}, measured {run['when']} UTC, {company(run)}", "", *table(run), ""]
+        heading = ", ".join(filter(None, [f"**{configuration(run)}**", size_text(common(run)), f"measured {run['when']} UTC"]))
+        lines += [f"{heading}, {company(run)}", "", *table(run), ""]
     return lines + memory(name, entry) + [""]
 
 

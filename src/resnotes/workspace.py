@@ -66,9 +66,10 @@ class Workspace:
 
     Kept are all states, what the way back needs, and the gradients of states and parameters. What one
     operation writes for the next alone is not kept and stands as None: F_l(x_l), which only the addition
-    reads (``trace.units[l].branch_output``). So do gradients within a unit, ``input`` and ``sum`` in
-    ``gradients.units[l]``, that are the gradient of no state. Nor is what a ReLU within a branch reads kept: its place
-    in ``trace.units[l].branch`` holds what the ReLU wrote, with which everything on the way back comes out the same.
+    reads (``trace.units[l].branch_output``). Gradients within a unit that are no state's, ``input`` and ``sum`` in
+    ``gradients.units[l]``, are not kept either, but for some of narrow layers. Nor is what a ReLU within a branch
+    reads: its place in ``trace.units[l].branch`` holds what the ReLU wrote, with which everything on the way back
+    comes out the same.
 
     States of a batch lie in memory with the batch innermost (they are Fortran-contiguous), gradients at states
     row by row (they are C-contiguous) unless they are narrow: as the matrix products of both ways are quickest. For
@@ -635,7 +636,7 @@ class _Buffers:
         The arrays that hold gradients at states or within units. Batches of them lie row by row unless they are
         narrow, all other batches with the batch innermost and a row of ones behind.
     kept : list of ndarray
-        The gradients among them that are kept. The others are of use within their unit alone.
+        What is kept. Gradients that are not among it are of use within their unit alone.
     """
 
     def __init__(self, gradients, kept):
@@ -934,7 +935,7 @@ def _slope_kind(call):
 def _slope_steps(buffers, calls):
     """Compute the slopes of one activation for a stretch; each call finds its own as `slope`.
 
-    In rows they lie where each product with the gradient will, else in scratch.
+    In rows they lie where each product with the gradient will, so that the gradient must not; else in scratch.
     """
     outputs, kind = [call.output for call in calls], _slope_kind(calls[0])
     if not buffers.in_rows(outputs[0]):
@@ -943,10 +944,10 @@ def _slope_steps(buffers, calls):
             call.slope, call.entrywise = slope, True
         return steps
     buffers.lay_within(outputs, kind)
-    blocks = _alike(buffers.blocks([call.inputs[0] for call in calls]), buffers.blocks(outputs))
+    steps = _slopes_into(buffers.blocks(outputs), buffers, calls)
     for call in calls:
         call.slope = buffers.of(call.output)
-    return [partial(calls[0].layer.slope, *pair) for pair in zip(*blocks)]
+    return steps
 
 
 def _slopes(buffers, calls, kind):
@@ -954,10 +955,15 @@ def _slopes(buffers, calls, kind):
 
     Where there is a batch it lies innermost. No stretch needs the slopes of another.
     """
-    inputs = buffers.blocks([call.inputs[0] for call in calls])
     shape, dtype = _shapes(calls[0].inputs[0])
     slopes = buffers.scratch(len(calls), shape[::-1], dtype, ("slopes", kind)).swapaxes(1, -1)
-    return slopes, [partial(calls[0].layer.slope, *pair) for pair in zip(inputs, np.split(slopes, len(inputs)))]
+    return slopes, _slopes_into([slopes], buffers, calls)
+
+
+def _slopes_into(blocks, buffers, calls):
+    """The steps that compute the slopes of one activation at the calls' inputs."""
+    pairs = zip(*_alike(buffers.blocks([call.inputs[0] for call in calls]), blocks), strict=True)
+    return [partial(calls[0].layer.slope, *pair) for pair in pairs]
 
 
 def _unit_kind(call):
