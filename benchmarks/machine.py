@@ -29,7 +29,9 @@ def processor():
     found = {}
     for key, value in lines:
         found.setdefault(key.strip(), value.strip())
-    return f"{found.get('model name', platform.processor())}, family {found.get('cpu family')}, model {found.get('model')}"
+    return (
+        f"{found.get('model name', platform.processor())}, family {found.get('cpu family')}, model {found.get('model')}"
+    )
 
 
 class Company:
@@ -44,7 +46,11 @@ class Company:
         if not stat.exists():
             return None
         user, nice, system, _, _, irq, softirq, steal = map(int, stat.read_text("ascii").split(maxsplit=9)[1:9])
-        return time.monotonic(), (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK"), sum(os.times()[:4])
+        return (
+            time.monotonic(),
+            (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK"),
+            sum(os.times()[:4]),
+        )
 
     def share(self):
         """The part of all processors' time that others took, from 0 to 1; None where the system does not tell."""

@@ -64,7 +64,9 @@ def differences(case):
         errors = [norm(g - w) / max(norm(w), 1e-300) for g, w in zip(got, wanted, strict=True)]
         found[name] = float(max(errors))
         if not found[name] <= case.tolerance:
-            raise ValueError(f"{name}: differs from {names[0]} by {found[name]:.1e}, more than {case.tolerance}, at {case.size}")
+            raise ValueError(
+                f"{name}: differs from {names[0]} by {found[name]:.1e}, more than {case.tolerance}, at {case.size}"
+            )
     return found
 
 

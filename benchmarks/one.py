@@ -21,7 +21,7 @@ def main():
     if name == "verify":
         print(json.dumps(importlib.import_module("workloads.verify").table()))
         return
-    import torch  # noqa: PLC0415  (after the environment and the cores are set)
+    import torch
 
     torch.set_num_threads(threads)
     module = importlib.import_module(f"workloads.{name}")
@@ -30,7 +30,7 @@ def main():
     elif "--memory-of" in sys.argv:
         print(json.dumps(peak(module, *sys.argv[sys.argv.index("--memory-of") + 1 :])))
     else:
-        from measure import Pulse, measured  # noqa: PLC0415
+        from measure import Pulse, measured
 
         pulse = Pulse()
         for case in module.cases(threads):
@@ -42,8 +42,8 @@ def main():
 
 def kernel():
     """The kernel OpenBLAS runs, as threadpoolctl names it."""
-    import numpy  # noqa: F401, PLC0415
-    from threadpoolctl import threadpool_info  # noqa: PLC0415
+    import numpy  # noqa: F401
+    from threadpoolctl import threadpool_info
 
     libraries = [info for info in threadpool_info() if info["internal_api"] == "openblas"]
     return sorted({f"{info['architecture']} (OpenBLAS {info['version']})" for info in libraries})
@@ -51,7 +51,7 @@ def kernel():
 
 def memory_table(name, module):
     """Peak memory of each way, each in a fresh process."""
-    import subprocess  # noqa: PLC0415
+    import subprocess
 
     tables = []
     for size in module.MEMORY:

@@ -42,7 +42,9 @@ def environment(threads, kernel):
 def child(arguments, threads, kernel):
     """Run one.py with these arguments in a process of its own; yield the lines it prints, from JSON."""
     command = [sys.executable, str(HERE / "one.py"), *arguments]
-    with subprocess.Popen(command, env=environment(threads, kernel), stdout=subprocess.PIPE, text=True, cwd=HERE) as run:
+    with subprocess.Popen(
+        command, env=environment(threads, kernel), stdout=subprocess.PIPE, text=True, cwd=HERE
+    ) as run:
         yield from map(json.loads, run.stdout)
     if run.returncode:
         raise ChildFailed(f"{' '.join(arguments)}, {threads} thread(s), {kernel or 'free'}: status {run.returncode}")
@@ -110,12 +112,17 @@ def main():
             parser.error(f"{name}: want one of {', '.join(NAMES)}")
     failed, began = [], time.monotonic()
     for name in options.names or NAMES:
-        tasks = [] if options.memory else [
-            partial(measure, name, threads, kernel)
-            for threads, kernel in configurations(name)
-            if not (options.free and kernel) and not (options.pinned and not kernel)
-            and options.threads in (None, threads)
-        ]
+        tasks = (
+            []
+            if options.memory
+            else [
+                partial(measure, name, threads, kernel)
+                for threads, kernel in configurations(name)
+                if not (options.free and kernel)
+                and not (options.pinned and not kernel)
+                and options.threads in (None, threads)
+            ]
+        )
         if name not in WITHOUT_MEMORY and not (options.free or options.pinned or options.threads):
             tasks.append(partial(measure_memory, name))
         for task in tasks:

@@ -14,9 +14,7 @@ def chromium():
     """Path of a Chromium or Chrome that starts."""
     path = chromium_tools.find()
     if path is None:
-        pytest.fail(
-            "No Chromium was found (or CHROMIUM names none that starts): run the tests with `make test`."
-        )
+        pytest.fail("No Chromium was found (or CHROMIUM names none that starts): run the tests with `make test`.")
     return path
 
 

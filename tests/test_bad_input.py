@@ -250,8 +250,24 @@ NUMBERS = {
 @pytest.mark.parametrize("argument", NUMBERS)
 @pytest.mark.parametrize(
     "value",
-    [np.nan, np.inf, -np.inf, "0.5", "abc", None, [0.5], [], 1j, True, 10**400, {}, np.ones(2), object(),
-     np.array([1.0]), b"1"],
+    [
+        np.nan,
+        np.inf,
+        -np.inf,
+        "0.5",
+        "abc",
+        None,
+        [0.5],
+        [],
+        1j,
+        True,
+        10**400,
+        {},
+        np.ones(2),
+        object(),
+        np.array([1.0]),
+        b"1",
+    ],
     ids=lambda value: type(value).__name__,
 )
 def test_what_is_no_finite_number(argument, value):
@@ -410,9 +426,7 @@ def test_layers_called_directly(layer):
     refused(lambda: layer_jacobian(layer, x + 1j), "x")
 
 
-@pytest.mark.parametrize(
-    "widths", [(0,), (-1,), (2.0,), ("2",), (None,), (3, 2), (0, 2), (2, "3"), (True,), ()]
-)
+@pytest.mark.parametrize("widths", [(0,), (-1,), (2.0,), ("2",), (None,), (3, 2), (0, 2), (2, "3"), (True,), ()])
 def test_zero_pad_widths(widths):
     with pytest.raises(ValueError, match="n_(in|out): got .*wanted"):
         ZeroPad(*widths)

@@ -125,8 +125,11 @@ def test_backward_sends_the_whole_batch_back_through_batch_statistics(where):
 def test_a_jacobian_by_sample_is_refused_where_samples_depend_on_one_another(where):
     net = coupled_network(np.random.default_rng(6), where)
     trace = net.forward(batch())
-    for call in (lambda: net.jacobian(trace), lambda: jacobian_by_length(net, trace),
-                 lambda: net.units[1].jacobians(trace.units[1])):
+    for call in (
+        lambda: net.jacobian(trace),
+        lambda: jacobian_by_length(net, trace),
+        lambda: net.units[1].jacobians(trace.units[1]),
+    ):
         with pytest.raises(ValueError, match=r"layer: got .*depend on one another, wanted layers that treat"):
             call()
     assert net.jacobian(trace, 0, 1).shape == (5, 3, 3)  # the first unit alone is fine
@@ -158,8 +161,11 @@ def test_a_sequence_is_its_layers_in_order():
     assert not both.couples_batch and Sequence(relu, BatchNormTraining(3)).couples_batch
     assert "tanh" in repr(both)
     net = Network([Unit([Affine(np.eye(3))], after=both)])
-    assert_near(net.jacobian(net.forward(x[0])), 2 * affine.weight @ np.diag(
-        tanh.jacobian(norm.forward(2 * x[0])).diagonal() * norm.slope), 1e-12)
+    assert_near(
+        net.jacobian(net.forward(x[0])),
+        2 * affine.weight @ np.diag(tanh.jacobian(norm.forward(2 * x[0])).diagonal() * norm.slope),
+        1e-12,
+    )
 
 
 # The part of the gradient that the shortcuts alone bring.
@@ -167,8 +173,12 @@ def test_a_sequence_is_its_layers_in_order():
 
 def test_the_gradient_by_shortcut_is_the_path_without_branches():
     rng = np.random.default_rng(8)
-    net = Network([Unit([Affine(rng.normal(size=(3, 3))), tanh], Projection(rng.normal(size=(3, 3))), after)
-                   for after in (relu, tanh, identity, BatchNorm(MEAN, VARIANCE))])
+    net = Network(
+        [
+            Unit([Affine(rng.normal(size=(3, 3))), tanh], Projection(rng.normal(size=(3, 3))), after)
+            for after in (relu, tanh, identity, BatchNorm(MEAN, VARIANCE))
+        ]
+    )
     trace, g = net.forward(batch()), rng.normal(size=(5, 3))
     for start, part in enumerate(gradient_by_shortcut(net, trace, g)):
         wanted = np.einsum("ai,aij->aj", g, jacobian_by_length(net, trace, start)[:, 0])
@@ -179,7 +189,9 @@ def test_the_part_by_shortcuts_where_widths_change_and_a_gate_depends_on_its_inp
     rng = np.random.default_rng(11)
     wide, narrow = Affine(rng.normal(size=(4, 3))), Affine(rng.normal(size=(2, 3)))
     gate = Gate(rng.normal(size=(3, 3)), rng.normal(size=3))
-    net = Network([Unit([wide, tanh, Affine(rng.normal(size=(3, 4)))], gate), Unit([narrow, tanh], Projection(narrow.weight))])
+    net = Network(
+        [Unit([wide, tanh, Affine(rng.normal(size=(3, 4)))], gate), Unit([narrow, tanh], Projection(narrow.weight))]
+    )
     trace, g = net.forward(batch()), rng.normal(size=(5, 2))
     by_shortcut = gradient_by_shortcut(net, trace, g)
     for start, part in enumerate(by_shortcut):
@@ -208,7 +220,17 @@ def test_without_a_shortcut_nothing_comes_back():
 
 # Bad input.
 
-VECTORS = [np.ones(2), np.ones((3, 1)), [np.nan, 1.0, 1.0], [1.0, np.inf, 1.0], "abc", [1j, 1.0, 1.0], 1.0, [], object()]
+VECTORS = [
+    np.ones(2),
+    np.ones((3, 1)),
+    [np.nan, 1.0, 1.0],
+    [1.0, np.inf, 1.0],
+    "abc",
+    [1j, 1.0, 1.0],
+    1.0,
+    [],
+    object(),
+]
 
 
 @pytest.mark.parametrize("value", VECTORS, ids=str)
@@ -222,13 +244,18 @@ def test_vectors_that_do_not_fit(name, value):
             BatchNormTraining(3, **{name: value})
 
 
-@pytest.mark.parametrize("arguments, name", [
-    ({"mean": [np.nan], "variance": [1.0]}, "mean"), ({"mean": 1.0, "variance": [1.0]}, "mean"),
-    ({"mean": [0.0], "variance": [-1.0]}, "variance"), ({"mean": [0.0], "variance": [0.0], "epsilon": 0}, "variance"),
-    ({"mean": [0.0], "variance": [1.0], "epsilon": -1e-5}, "epsilon"),
-    ({"mean": [0.0], "variance": [1.0], "epsilon": "small"}, "epsilon"),
-    ({"mean": [0.0], "variance": [1.0], "epsilon": np.nan}, "epsilon"),
-])
+@pytest.mark.parametrize(
+    "arguments, name",
+    [
+        ({"mean": [np.nan], "variance": [1.0]}, "mean"),
+        ({"mean": 1.0, "variance": [1.0]}, "mean"),
+        ({"mean": [0.0], "variance": [-1.0]}, "variance"),
+        ({"mean": [0.0], "variance": [0.0], "epsilon": 0}, "variance"),
+        ({"mean": [0.0], "variance": [1.0], "epsilon": -1e-5}, "epsilon"),
+        ({"mean": [0.0], "variance": [1.0], "epsilon": "small"}, "epsilon"),
+        ({"mean": [0.0], "variance": [1.0], "epsilon": np.nan}, "epsilon"),
+    ],
+)
 def test_statistics_that_are_none(arguments, name):
     with pytest.raises(ValueError, match=rf"^{name}: got .*, wanted "):
         BatchNorm(**arguments)

@@ -100,7 +100,9 @@ def test_the_page_follows_the_figures(writer, results):
 def test_what_all_cases_share_is_said_once(writer, results):
     run = results["workloads"]["chain"]["runs"][0]
     text = writer.page(results)
-    assert f"**{writer.configuration(run)}**, batch 64, measured" in text and not re.search(r"^\| .*batch 64", text, re.MULTILINE)
+    assert f"**{writer.configuration(run)}**, batch 64, measured" in text and not re.search(
+        r"^\| .*batch 64", text, re.MULTILINE
+    )
     assert "| width 16, depth 100, float64 |" in text
     run["cases"][0]["size"]["batch"] = 32
     assert writer.common(run) == {} and writer.table(run)[2].startswith("| width 16, depth 100, batch 32, float64 |")

@@ -60,6 +60,7 @@ def test_weights_have_variance_two_over_n():
 
 def test_what_the_relus_leave_follows_the_law():
     """Sixteen networks of 20 units: the law within 4 standard errors and 0.01 for what the law leaves out."""
+
     def q(n):
         return np.prod(1 - 0.5 / np.arange(1, n + 1))
 
@@ -89,7 +90,9 @@ def test_kinds_that_are_none(kind):
         blocks.unit(kind, 4, np.random.default_rng(0))
 
 
-@pytest.mark.parametrize("arguments, name", [((0, 4), "depth"), ((2.0, 4), "depth"), ((2, 0), "width"), ((2, "4"), "width")])
+@pytest.mark.parametrize(
+    "arguments, name", [((0, 4), "depth"), ((2.0, 4), "depth"), ((2, 0), "width"), ((2, "4"), "width")]
+)
 def test_sizes_that_are_none(arguments, name):
     with pytest.raises(ValueError, match=rf"^{name}: got .*, wanted "):
         blocks.network("original", *arguments, np.random.default_rng(0))

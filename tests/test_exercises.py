@@ -18,7 +18,9 @@ from resnotes.training import grid, train
 ROOT = Path(__file__).resolve().parent.parent
 PARSER = ROOT / "assets/jsep/jsep.iife.min.js"
 PAGE = ROOT / "_ext/resnotes_book/exercises.js"
-DIRECTIVE = re.compile(r"^(:{3,}|`{3,})\{(exercise|solution)\} ?(?P<of>[\w-]*)\n(?P<body>.*?)^\1\s*$", re.DOTALL | re.MULTILINE)
+DIRECTIVE = re.compile(
+    r"^(:{3,}|`{3,})\{(exercise|solution)\} ?(?P<of>[\w-]*)\n(?P<body>.*?)^\1\s*$", re.DOTALL | re.MULTILINE
+)
 LABEL = re.compile(r"^:label: *([\w-]+)", re.MULTILINE)
 
 RUN = """
@@ -99,7 +101,9 @@ def test_every_chapter_shows_how_to_answer_in_a_notebook():
         if path.stem == "00_introduction":
             continue
         cells = nbformat.read(path, as_version=4).cells
-        heading = next(number for number, cell in enumerate(cells) if re.search(r"^## Exercises$", cell.source, re.MULTILINE))
+        heading = next(
+            number for number, cell in enumerate(cells) if re.search(r"^## Exercises$", cell.source, re.MULTILINE)
+        )
         assert len(cells[heading].source.split("## Exercises")[1].split()) < 25, path.stem
         code = cells[heading + 1]
         call = re.fullmatch(r'from resnotes\.exercises import check\n\n(check\("([\w-]+)", .*\))', code.source)
@@ -179,7 +183,22 @@ def test_right_answers_mistakes_and_nonsense(label, ask):
     found = both([(ask, one) for one in wrong])
     assert found == [{"right": False, "said": said} for _, said in ask.mistakes]
     assert ask.mistakes, "a common mistake is named"
-    nonsense = ["", "  ", "*", "2 +", "nobody", "x" * 3000, "1; 2", "alert(1)", "[1]", "'a'", "1 == 1", "2 ** ", "T", "f(1)(2)"]
+    nonsense = [
+        "",
+        "  ",
+        "*",
+        "2 +",
+        "nobody",
+        "x" * 3000,
+        "1; 2",
+        "alert(1)",
+        "[1]",
+        "'a'",
+        "1 == 1",
+        "2 ** ",
+        "T",
+        "f(1)(2)",
+    ]
     assert not any(verdict["right"] for verdict in both([(ask, one) for one in nonsense if one != "x" * 3000]))
     assert in_python(ask, "x" * 3000)["right"] is None
 
@@ -187,7 +206,16 @@ def test_right_answers_mistakes_and_nonsense(label, ask):
 def test_the_rates_of_the_exercise_do_what_is_said_of_them():
     """One seed for each wrong rate, and all five for the right one."""
     right, *wrong = applied.RATES
-    settings = {"depth": 100, "shortcut": 1.1, "scale": "skipinit", "activation": "pre", "width": 16, "batch": 64, "steps": 60, "every": 60}
+    settings = {
+        "depth": 100,
+        "shortcut": 1.1,
+        "scale": "skipinit",
+        "activation": "pre",
+        "width": 16,
+        "batch": 64,
+        "steps": 60,
+        "every": 60,
+    }
     for run in grid(rate=right, **settings):
         assert train(run).accuracy[-1] > 0.5
     for rate in wrong:
@@ -203,7 +231,9 @@ def as_sympy(ask):
     """The answer as a SymPy expression, read by our own parser's tree."""
     symbols = {name: sympy.Symbol(name) for name in ask.numbers}
     symbols |= {name: sympy.Symbol(name, commutative=False) for name in ask.matrices}
-    return sympy.sympify(ask.answer.replace("^", "**"), locals={**symbols, "T": sympy.Function("T"), "I": sympy.Integer(1)})
+    return sympy.sympify(
+        ask.answer.replace("^", "**"), locals={**symbols, "T": sympy.Function("T"), "I": sympy.Integer(1)}
+    )
 
 
 @pytest.mark.parametrize(("label", "ask"), FORMULAS, ids=[label for label, _ in FORMULAS])

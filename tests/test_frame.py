@@ -286,9 +286,7 @@ def test_ids_and_tags_are_kept(executed):
         (lambda stored: stored["cells"][0].update(execution_count=7), "top to bottom"),
         (lambda stored: stored["cells"][0].update(execution_count=None), "top to bottom"),
         (
-            lambda stored: stored["cells"][4]["outputs"][0]["data"].update(
-                {"text/plain": "<A at 0x7f00deadbeef>"}
-            ),
+            lambda stored: stored["cells"][4]["outputs"][0]["data"].update({"text/plain": "<A at 0x7f00deadbeef>"}),
             "address",
         ),
     ],
@@ -330,26 +328,18 @@ def pinned():
     lines = (ROOT / "requirements.txt").read_text("utf-8").splitlines()
     requirements = [Requirement(line) for line in lines if line and not line.lstrip().startswith("#")]
     assert all(re.fullmatch(r"==[\w.]+", str(requirement.specifier)) for requirement in requirements)
-    here = [
-        requirement for requirement in requirements if not requirement.marker or requirement.marker.evaluate()
-    ]
+    here = [requirement for requirement in requirements if not requirement.marker or requirement.marker.evaluate()]
     return {normalised(requirement.name): str(requirement.specifier)[2:] for requirement in here}
 
 
 def test_requirements_are_in_step_with_pyproject():
-    wanted = PROJECT["dependencies"] + [
-        line for lines in PROJECT["optional-dependencies"].values() for line in lines
-    ]
+    wanted = PROJECT["dependencies"] + [line for lines in PROJECT["optional-dependencies"].values() for line in lines]
     pins = pinned()
     for requirement in map(Requirement, wanted):
         if requirement.name != "resnotes":
             version = pins.get(normalised(requirement.name))
-            assert version, (
-                f"{requirement.name} is not in requirements.txt: run the command in its first lines"
-            )
-            assert requirement.specifier.contains(version, prereleases=True), (
-                f"{requirement} but {version} is pinned"
-            )
+            assert version, f"{requirement.name} is not in requirements.txt: run the command in its first lines"
+            assert requirement.specifier.contains(version, prereleases=True), f"{requirement} but {version} is pinned"
 
 
 def test_requirements_say_how_they_were_made():
@@ -395,9 +385,7 @@ MADE = {"_build", "node_modules"}  # by the book and by Lighthouse, of other peo
 def project_files():
     for folder, folders, files in os.walk(ROOT):
         folders[:] = [
-            name
-            for name in folders
-            if name in HIDDEN_BUT_OURS or not (name in MADE or book.is_left_over(name))
+            name for name in folders if name in HIDDEN_BUT_OURS or not (name in MADE or book.is_left_over(name))
         ]
         yield from (Path(folder) / name for name in files)
 
@@ -432,9 +420,7 @@ def test_katex_files_are_of_the_version_that_renders():
     assert katex.katex_version in css
     fonts = set(re.findall(r"url\(([^)]+)\)", css))
     assert fonts and all(font.endswith(".woff2") for font in fonts)
-    assert {path.name for path in (ROOT / "assets/katex/fonts").iterdir()} == {
-        Path(font).name for font in fonts
-    }
+    assert {path.name for path in (ROOT / "assets/katex/fonts").iterdir()} == {Path(font).name for font in fonts}
 
 
 @pytest.fixture(scope="module")

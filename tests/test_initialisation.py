@@ -65,10 +65,15 @@ def test_strengths():
 
 
 MODELS = {
-    "plain": ({"lam": 0.0}, 1.0), "identity": ({}, 1.0), "scaled": ({"lam": 0.9, "beta": 0.6}, 1.0),
-    "1/sqrt 2": ({"lam": 0.5**0.5, "beta": 0.5**0.5}, 1.0), "1/sqrt L": ({"beta": 6**-0.5}, 1.0),
-    "1/L": ({"beta": 1 / 6}, 1.0), "varying": ({"lam": np.linspace(0.5, 1, 6), "beta": np.linspace(1, 0, 6)}, 1.0),
-    "relu first": ({"start": "relu"}, 0.5), "relu first, plain": ({"lam": 0.0, "start": "relu"}, 0.5),
+    "plain": ({"lam": 0.0}, 1.0),
+    "identity": ({}, 1.0),
+    "scaled": ({"lam": 0.9, "beta": 0.6}, 1.0),
+    "1/sqrt 2": ({"lam": 0.5**0.5, "beta": 0.5**0.5}, 1.0),
+    "1/sqrt L": ({"beta": 6**-0.5}, 1.0),
+    "1/L": ({"beta": 1 / 6}, 1.0),
+    "varying": ({"lam": np.linspace(0.5, 1, 6), "beta": np.linspace(1, 0, 6)}, 1.0),
+    "relu first": ({"start": "relu"}, 0.5),
+    "relu first, plain": ({"lam": 0.0, "start": "relu"}, 0.5),
 }
 
 
@@ -103,8 +108,9 @@ def test_a_plain_network_obeys_the_law_although_its_states_may_be_zero():
     total = 0.0
     patterns = signs(3, 2)
     for pattern in patterns:
-        net = residual_network(pattern[:, :, np.newaxis, np.newaxis] * np.sqrt([2.0, 1.5])[:, np.newaxis, np.newaxis],
-                               lam=0.0)
+        net = residual_network(
+            pattern[:, :, np.newaxis, np.newaxis] * np.sqrt([2.0, 1.5])[:, np.newaxis, np.newaxis], lam=0.0
+        )
         total += gains(net, [0.7], [1.3])
     np.testing.assert_allclose(total / len(patterns), branch_strength((2.0, 1.5)) ** 3, rtol=1e-12)
 
@@ -162,20 +168,32 @@ def test_a_wrong_jacobian_is_noticed():
 RNG, WEIGHTS = np.random.default_rng(6), np.zeros((2, 2, 3, 3))
 
 
-@pytest.mark.parametrize("name, call", [
-    ("rng", lambda: draw_weights(0, 2, 3)), ("depth", lambda: draw_weights(RNG, 0, 3)),
-    ("width", lambda: draw_weights(RNG, 2, 1.5)), ("variances", lambda: draw_weights(RNG, 2, 3, (-1.0,))),
-    ("variances", lambda: draw_weights(RNG, 2, 3, 2.0)), ("variances", lambda: draw_weights(RNG, 2, 3, (np.nan,))),
-    ("weights", lambda: residual_network(np.zeros((2, 3, 3)))), ("lam", lambda: residual_network(WEIGHTS, [1, 2, 3])),
-    ("beta", lambda: residual_network(WEIGHTS, beta=np.inf)), ("start", lambda: residual_network(WEIGHTS, start="tanh")),
-    ("norm", lambda: residual_network(WEIGHTS, norm="batch")), ("start", lambda: branch_strength((1.0,), "both")),
-    ("variances", lambda: branch_strength("text")), ("positive", lambda: branch_strength((1.0,), "relu", None)),
-    ("depth", lambda: expected_gain(0)), ("lam", lambda: expected_gain(2, [1.0])),
-    ("strength", lambda: expected_gain(2, strength="x")),
-    ("g", lambda: gains(residual_network(WEIGHTS), np.ones(3), np.zeros(3))),
-    ("x", lambda: gains(residual_network(WEIGHTS), np.ones((1, 1, 3)), np.ones(3))),
-    ("samples", lambda: mean_and_error([1.0])), ("samples", lambda: mean_and_error([[1.0, 2.0]])),
-])
+@pytest.mark.parametrize(
+    "name, call",
+    [
+        ("rng", lambda: draw_weights(0, 2, 3)),
+        ("depth", lambda: draw_weights(RNG, 0, 3)),
+        ("width", lambda: draw_weights(RNG, 2, 1.5)),
+        ("variances", lambda: draw_weights(RNG, 2, 3, (-1.0,))),
+        ("variances", lambda: draw_weights(RNG, 2, 3, 2.0)),
+        ("variances", lambda: draw_weights(RNG, 2, 3, (np.nan,))),
+        ("weights", lambda: residual_network(np.zeros((2, 3, 3)))),
+        ("lam", lambda: residual_network(WEIGHTS, [1, 2, 3])),
+        ("beta", lambda: residual_network(WEIGHTS, beta=np.inf)),
+        ("start", lambda: residual_network(WEIGHTS, start="tanh")),
+        ("norm", lambda: residual_network(WEIGHTS, norm="batch")),
+        ("start", lambda: branch_strength((1.0,), "both")),
+        ("variances", lambda: branch_strength("text")),
+        ("positive", lambda: branch_strength((1.0,), "relu", None)),
+        ("depth", lambda: expected_gain(0)),
+        ("lam", lambda: expected_gain(2, [1.0])),
+        ("strength", lambda: expected_gain(2, strength="x")),
+        ("g", lambda: gains(residual_network(WEIGHTS), np.ones(3), np.zeros(3))),
+        ("x", lambda: gains(residual_network(WEIGHTS), np.ones((1, 1, 3)), np.ones(3))),
+        ("samples", lambda: mean_and_error([1.0])),
+        ("samples", lambda: mean_and_error([[1.0, 2.0]])),
+    ],
+)
 def test_bad_input(name, call):
     with pytest.raises(ValueError, match=rf"{name}: got .+, wanted .+"):
         call()
@@ -194,6 +212,9 @@ def test_no_check_leaves_a_slope_to_rounding():
 
 
 def test_every_public_function_is_tested():
-    public = {name for name, value in vars(initialisation).items()
-              if callable(value) and value.__module__ == initialisation.__name__ and not name.startswith("_")}
+    public = {
+        name
+        for name, value in vars(initialisation).items()
+        if callable(value) and value.__module__ == initialisation.__name__ and not name.startswith("_")
+    }
     assert public == {"branch_strength", "draw_weights", "expected_gain", "gains", "mean_and_error", "residual_network"}

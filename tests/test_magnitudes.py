@@ -82,7 +82,7 @@ def test_any_product(factors):
     np.testing.assert_allclose(float(got), wanted, rtol=3e-16, atol=5e-324)
 
 
-@given(st.lists(st.floats(-2**-30, 2**-30), min_size=1, max_size=60))
+@given(st.lists(st.floats(-(2**-30), 2**-30), min_size=1, max_size=60))
 @settings(max_examples=200, deadline=None)
 def test_products_near_one_keep_their_logarithm(distances):
     factors = [1 + d for d in distances]

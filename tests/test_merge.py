@@ -13,23 +13,23 @@ inverse = Factor("Winv")
 layer = Factor("J", i)
 
 WRONG: list[tuple[str, Expr, Expr]] = [
-    ("merge-fan-out", loss_gradient(u), g * J * W),                       # o a constant
-    ("merge-fan-out", loss_gradient(u), g * (J + inverse)),               # the inverse, without the factor W
-    ("merge-fan-out", loss_gradient(u), g * (1 + W * J)),                 # factors swapped
-    ("merge-weight", loss_gradient(W), Transpose(u * g)),                 # past F
-    ("merge-weight", loss_gradient(W), Transpose(u * g * (1 + J))),       # the skip counted in
-    ("merge-weight", loss_gradient(W), u * g * J),                        # the wrong shape
+    ("merge-fan-out", loss_gradient(u), g * J * W),  # o a constant
+    ("merge-fan-out", loss_gradient(u), g * (J + inverse)),  # the inverse, without the factor W
+    ("merge-fan-out", loss_gradient(u), g * (1 + W * J)),  # factors swapped
+    ("merge-weight", loss_gradient(W), Transpose(u * g)),  # past F
+    ("merge-weight", loss_gradient(W), Transpose(u * g * (1 + J))),  # the skip counted in
+    ("merge-weight", loss_gradient(W), u * g * J),  # the wrong shape
     ("merge-inverse", (J + inverse) * W, J * W),
     ("merge-constant", loss_gradient(u) - Factor("gstop", u), g * J * W),
     ("merge-distance", merge.distance[0], g * (1 + OrderedProduct(layer, (i, 0, merge.m)))),
     ("merge-distance", merge.distance[0], g * (1 + OrderedProduct(layer, (i, 1, merge.m - 1)))),
-    ("merge-projected-gradient", loss_gradient(o), g),                    # the projection forgotten
-    ("merge-projected-gradient", loss_gradient(o), g * Transpose(Ws)),    # transposed on a row
+    ("merge-projected-gradient", loss_gradient(o), g),  # the projection forgotten
+    ("merge-projected-gradient", loss_gradient(o), g * Transpose(Ws)),  # transposed on a row
     ("merge-projected-gradient", loss_gradient(Ws), o * g),
     ("merge-columns", Transpose(loss_gradient(o)), Ws * delta),
     ("merge-columns", loss_gradient(Ws), o * Transpose(delta)),
     ("merge-columns", delta, g),
-    ("merge-after-gradient", loss_gradient(o), loss_gradient(a)),         # the skip past the ReLU
+    ("merge-after-gradient", loss_gradient(o), loss_gradient(a)),  # the skip past the ReLU
     ("merge-after-gradient", loss_gradient(x), loss_gradient(a) * J * D),
     ("merge-after-gradient", loss_gradient(y), -loss_gradient(a) * D),
     ("merge-padded", merge.padded[0], -merge.padded[1]),
@@ -44,8 +44,11 @@ def test_a_wrong_formula_is_caught(label, left, right):
 
 @pytest.mark.parametrize("projected", [False, True])
 def test_components_agree_with_the_ordered_algebra(projected):
-    pairs = [(loss_gradient(y), loss_gradient(a) * D), merge.own_weight(), *(
-        merge.projected_gradient() if projected else merge.after_gradient())]
+    pairs = [
+        (loss_gradient(y), loss_gradient(a) * D),
+        merge.own_weight(),
+        *(merge.projected_gradient() if projected else merge.after_gradient()),
+    ]
     assert merge.check_by_components(pairs, projected=projected) == 8 * len(pairs)
 
 

@@ -26,8 +26,14 @@ def damages(expression):
 
 def test_damage_is_done_in_the_ways_people_do_it():
     found = damages(Eq(g(3), g(5) * D(5) * (1 + J(4) * D(4) * J(3)), evaluate=False))
-    for damage in ("sign flipped", "factor D_5 dropped", "J_4 and D_4 swapped", "J_3 transposed",
-                   "term 1 lost", "index of g_5 down by one"):
+    for damage in (
+        "sign flipped",
+        "factor D_5 dropped",
+        "J_4 and D_4 swapped",
+        "J_3 transposed",
+        "term 1 lost",
+        "index of g_5 down by one",
+    ):
         assert damage in found
     product = Eq(g(l), g(L) * OrderedProduct(lam(i) + J(i), (i, l, L - 1)), evaluate=False)
     assert {"upper limit up by one", "lower limit down by one", "lambda_i outside the product"} <= damages(product)

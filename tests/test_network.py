@@ -97,9 +97,7 @@ def test_against_autograd_and_complex_step(seed, depth, shortcut, activation, af
         assert_near(jacobian, complex_step_jacobian(parameters, units[start:], trace.states[start]), 1e-9)
         assert_near(grads.states[start], np.einsum("...i,...ij->...j", g, jacobian), 1e-12)
     middle = depth // 2
-    assert_near(
-        net.jacobian(trace, 0, middle), complex_step_jacobian(parameters, units[:middle], x), 1e-9
-    )
+    assert_near(net.jacobian(trace, 0, middle), complex_step_jacobian(parameters, units[:middle], x), 1e-9)
     assert_near(net.jacobian(trace, middle) @ net.jacobian(trace, 0, middle), net.jacobian(trace), 1e-12)
 
 
@@ -524,7 +522,13 @@ def test_a_gate_depends_on_its_input():
 
 WEIGHT = np.array([[1.0, -2.0, 0.5], [3.0, 0.0, 4.0]])
 FORMULAS = [
-    Affine(WEIGHT, [1.0, -1.0]), Affine(WEIGHT), relu, tanh, Scale(-0.5), Diagonal([1.0, 0.0, -2.0]), Projection(WEIGHT)
+    Affine(WEIGHT, [1.0, -1.0]),
+    Affine(WEIGHT),
+    relu,
+    tanh,
+    Scale(-0.5),
+    Diagonal([1.0, 0.0, -2.0]),
+    Projection(WEIGHT),
 ]
 
 

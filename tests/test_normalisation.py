@@ -8,8 +8,13 @@ from resnotes import Affine, LayerNorm, Network, Unit, relu
 from resnotes.verify import complex_step_jacobian
 
 GAIN, SHIFT = np.array([1.5, -0.5, 2.0, 0.25]), np.array([0.5, 1.0, -1.0, 0.0])
-LAYERS = {"bare": LayerNorm(epsilon=0), "epsilon": LayerNorm(epsilon=0.3), "gain": LayerNorm(GAIN),
-          "shift": LayerNorm(bias=SHIFT), "both": LayerNorm(GAIN, SHIFT)}
+LAYERS = {
+    "bare": LayerNorm(epsilon=0),
+    "epsilon": LayerNorm(epsilon=0.3),
+    "gain": LayerNorm(GAIN),
+    "shift": LayerNorm(bias=SHIFT),
+    "both": LayerNorm(GAIN, SHIFT),
+}
 
 
 def test_states_come_out_with_mean_0_and_variance_1():
@@ -23,8 +28,9 @@ def test_states_come_out_with_mean_0_and_variance_1():
 def test_by_hand():
     # Mean 2, variance 3, with epsilon 1 the standard deviation is 2.
     x = np.array([2 + np.sqrt(3), 2 - np.sqrt(3)])
-    np.testing.assert_allclose(LayerNorm([2.0, 4.0], [1.0, 0.0], epsilon=1.0)(x),
-                               [1 + np.sqrt(3), -2 * np.sqrt(3)], rtol=1e-14)
+    np.testing.assert_allclose(
+        LayerNorm([2.0, 4.0], [1.0, 0.0], epsilon=1.0)(x), [1 + np.sqrt(3), -2 * np.sqrt(3)], rtol=1e-14
+    )
 
 
 @pytest.mark.parametrize("batch", [(), (1,), (5,)])
@@ -40,8 +46,10 @@ def test_backward_against_the_complex_step(name, batch):
         assert parameter is None
         return
     weight, bias = parameter
-    for got, value, make in ((weight, layer.weight, lambda v: LayerNorm(v, layer.bias)),
-                             (bias, layer.bias, lambda v: LayerNorm(layer.weight, v))):
+    for got, value, make in (
+        (weight, layer.weight, lambda v: LayerNorm(v, layer.bias)),
+        (bias, layer.bias, lambda v: LayerNorm(layer.weight, v)),
+    ):
         if value is None:
             assert got is None
         else:
@@ -77,16 +85,25 @@ def test_equal_components():
             call()
 
 
-@pytest.mark.parametrize("name, call", [
-    ("weight", lambda: LayerNorm([[1.0]])), ("weight", lambda: LayerNorm("text")),
-    ("weight", lambda: LayerNorm([np.nan])), ("bias", lambda: LayerNorm(bias=[np.inf])),
-    ("bias", lambda: LayerNorm([1.0, 2.0], [1.0])), ("epsilon", lambda: LayerNorm(epsilon=-1)),
-    ("epsilon", lambda: LayerNorm(epsilon=np.nan)), ("epsilon", lambda: LayerNorm(epsilon=None)),
-    ("x", lambda: LayerNorm([1.0, 2.0])([1.0, 2.0, 3.0])), ("x", lambda: LayerNorm()(1.0)),
-    ("x", lambda: LayerNorm()(["a", "b"])), ("x", lambda: LayerNorm(bias=[1.0, 2.0]).backward([1.0], [1.0])),
-    ("g", lambda: LayerNorm().backward([1.0, 2.0], [1.0])),
-    ("x", lambda: LayerNorm().backward([1j, 2.0], [1.0, 1.0])),
-])
+@pytest.mark.parametrize(
+    "name, call",
+    [
+        ("weight", lambda: LayerNorm([[1.0]])),
+        ("weight", lambda: LayerNorm("text")),
+        ("weight", lambda: LayerNorm([np.nan])),
+        ("bias", lambda: LayerNorm(bias=[np.inf])),
+        ("bias", lambda: LayerNorm([1.0, 2.0], [1.0])),
+        ("epsilon", lambda: LayerNorm(epsilon=-1)),
+        ("epsilon", lambda: LayerNorm(epsilon=np.nan)),
+        ("epsilon", lambda: LayerNorm(epsilon=None)),
+        ("x", lambda: LayerNorm([1.0, 2.0])([1.0, 2.0, 3.0])),
+        ("x", lambda: LayerNorm()(1.0)),
+        ("x", lambda: LayerNorm()(["a", "b"])),
+        ("x", lambda: LayerNorm(bias=[1.0, 2.0]).backward([1.0], [1.0])),
+        ("g", lambda: LayerNorm().backward([1.0, 2.0], [1.0])),
+        ("x", lambda: LayerNorm().backward([1j, 2.0], [1.0, 1.0])),
+    ],
+)
 def test_bad_input(name, call):
     with pytest.raises(ValueError, match=rf"^{name}: got .+, wanted .+"):
         call()

@@ -16,13 +16,13 @@ ORDER = list(EQUATIONS)
 @pytest.fixture(scope="module")
 def sample():
     names = {}
-    exec(SAMPLE, names)  # noqa: S102  (the book's own text)
+    exec(SAMPLE, names)
     return names
 
 
 def wrong_shape(entry, names):
     """What is wrong with the value that the code gives, or nothing."""
-    value = eval(entry.code, dict(names))  # noqa: S307
+    value = eval(entry.code, dict(names))
     if entry.shape is None:
         layers = value if isinstance(value, tuple) else (value,)
         if not layers or not all(callable(layer) and hasattr(layer, "backward") for layer in layers):
@@ -75,18 +75,14 @@ def test_every_quantity_name_is_among_the_symbols_looked_for():
     """Another walk over the expressions: names as text, whatever kind of node holds them."""
     names = {node.name for entry in EQUATIONS.values() for node in entry.expression.atoms(Factor, Map)}
     unprinted = {"Jhat", "Jscaled"}  # the Jacobians of the maps F-hat and F-tilde; no equation prints them
-    assert names - unprinted == {
-        entry.key[1] for entry in NOTATION if entry.key[0] in ("map", "matrix", "number")
-    }
+    assert names - unprinted == {entry.key[1] for entry in NOTATION if entry.key[0] in ("map", "matrix", "number")}
     assert all("Jhat" not in entry.latex for entry in EQUATIONS.values())
 
 
 def test_no_two_entries_say_the_same():
     places = [(entry.key, entry.introduced) for entry in NOTATION]
     assert len(set(places)) == len(places)
-    assert [ORDER.index(entry.introduced) for entry in NOTATION] == sorted(
-        ORDER.index(e.introduced) for e in NOTATION
-    )
+    assert [ORDER.index(entry.introduced) for entry in NOTATION] == sorted(ORDER.index(e.introduced) for e in NOTATION)
 
 
 def test_a_symbol_that_stands_for_two_things_says_so_once():

@@ -44,7 +44,10 @@ def test_the_server_compresses_what_can_be_compressed(tmp_path):
 
 
 def test_the_stock_page_asks_this_machine_alone():
-    known = "".join(f'<script src="{there}x/dist/embed-amd.js" integrity="sha256-x" crossorigin="anonymous"></script>' for there, _ in stock.ADDRESSES)
+    known = "".join(
+        f'<script src="{there}x/dist/embed-amd.js" integrity="sha256-x" crossorigin="anonymous"></script>'
+        for there, _ in stock.ADDRESSES
+    )
     assert "https://" not in stock.local(known) and "integrity" not in stock.local(known)
     with pytest.raises(ValueError, match="https://elsewhere.org/x.js"):
         stock.local('<script src="https://elsewhere.org/x.js"></script>')
@@ -63,24 +66,38 @@ def test_bytes_are_counted_by_kind():
 
 
 def test_what_fails_is_named():
-    categories = {"seo": {"score": 0.9, "auditRefs": [{"id": name, "weight": w} for name, w in (("a", 1), ("b", 0), ("c", 2), ("d", 1))]}}
-    found = {"categories": categories, "audits": {"a": {"score": 0.5}, "b": {"score": 0}, "c": {"score": 1}, "d": {"score": None}}}
+    categories = {
+        "seo": {
+            "score": 0.9,
+            "auditRefs": [{"id": name, "weight": w} for name, w in (("a", 1), ("b", 0), ("c", 2), ("d", 1))],
+        }
+    }
+    found = {
+        "categories": categories,
+        "audits": {"a": {"score": 0.5}, "b": {"score": 0}, "c": {"score": 1}, "d": {"score": None}},
+    }
     assert audits.scores(found) == {"seo": 90}
     assert audits.failing(found) == ["a"]
 
 
 def test_every_figure_is_whole(results):
     pages, stocked = results["pages"]["pages"], results["pages"]["stock"]
-    assert {f"chapters/{path.stem}.html" for path in (ROOT / "chapters").iterdir() if path.suffix in (".md", ".ipynb")} <= set(pages)
+    assert {
+        f"chapters/{path.stem}.html" for path in (ROOT / "chapters").iterdir() if path.suffix in (".md", ".ipynb")
+    } <= set(pages)
     assert set(results["qualities"]["book"]) == set(pages)
-    assert set(results["build"]["notebooks"]) == {f"chapters/{path.stem}" for path in (ROOT / "chapters").glob("*.ipynb")}
+    assert set(results["build"]["notebooks"]) == {
+        f"chapters/{path.stem}" for path in (ROOT / "chapters").glob("*.ipynb")
+    }
     assert 0 < results["build"]["warm"] < results["build"]["cold"]
     for page in (*pages.values(), stocked):
         assert set(page["bytes"]) == set(pages_cost.KINDS) and page["bytes"]["html"] > 1000 and page["requests"] > 3
         for times in (page["times"], page["slow"]):
             assert 0 < times["paint"] <= times.get("formulas", times["paint"]) < 60
     with_explorer = [page for page, entry in pages.items() if "update" in entry]
-    built = [path for path in (ROOT / "chapters").glob("*.ipynb") if "data-resnotes-explorer" in path.read_text("utf-8")]
+    built = [
+        path for path in (ROOT / "chapters").glob("*.ipynb") if "data-resnotes-explorer" in path.read_text("utf-8")
+    ]
     assert with_explorer == sorted(f"chapters/{path.stem}.html" for path in built)
     assert stocked["update"]["median"] > 0
 
@@ -124,8 +141,10 @@ def test_the_page_shows_every_page_beside_the_stock_one(results):
     for page in results["pages"]["pages"]:
         assert text.count(f"| {pages_cost.short(page)} |") >= 3, page
     stocked = results["pages"]["stock"]
-    assert f"| all | {pages_cost.kilobytes(pages_cost.total(results['pages']['pages'][stocked['chapter']]))} " \
-           f"| {pages_cost.kilobytes(pages_cost.total(stocked))} |" in text
+    assert (
+        f"| all | {pages_cost.kilobytes(pages_cost.total(results['pages']['pages'][stocked['chapter']]))} "
+        f"| {pages_cost.kilobytes(pages_cost.total(stocked))} |" in text
+    )
     assert "<img " in text and 'alt="' in text
     assert "|  |" not in text.replace(" ---: ", "---:"), "an empty heading or cell"
 

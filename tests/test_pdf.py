@@ -42,7 +42,10 @@ def site(tmp_path):
     (html / "_static").mkdir()
     (html / "_static/book.css").write_text(STYLE, "utf-8")
     wide = SECOND.format(formula="x + " * 60, cells="<td>ten numbers</td>" * 15)
-    for name, article, first, second in (("00_introduction", FIRST, "#", "01_one.html"), ("01_one", wide, "00_introduction.html", "#")):
+    for name, article, first, second in (
+        ("00_introduction", FIRST, "#", "01_one.html"),
+        ("01_one", wide, "00_introduction.html", "#"),
+    ):
         page = PAGE.format(article=article, nav=NAV.format(first=first, second=second))
         (html / "chapters" / f"{name}.html").write_text(page, "utf-8")
     return html
@@ -98,7 +101,10 @@ def test_what_is_too_wide_is_made_smaller(browser, site, tmp_path, monkeypatch):
     assert pdf.look_and_print(browser, page, tmp_path / "a.pdf")["problems"] == []
     monkeypatch.setattr(pdf, "FIT", "() => null")
     found = pdf.look_and_print(browser, page, tmp_path / "a.pdf")["problems"]
-    assert [one[:36] for one in found] == ["wider than the paper: x + x + x + x ", "wider than the paper: ten numbersten"]
+    assert [one[:36] for one in found] == [
+        "wider than the paper: x + x + x + x ",
+        "wider than the paper: ten numbersten",
+    ]
 
 
 def test_a_fold_that_stays_closed_is_found(made, monkeypatch):
@@ -127,7 +133,9 @@ def test_a_link_to_no_anchor_is_found(made, change):
 
 def test_a_link_to_no_page_of_the_book_is_refused(site, change):
     change("00_introduction", "01_one.html#equation-two", "../search.html")
-    with pytest.raises(ValueError, match="link: got '../search.html' on the page 00_introduction, wanted one to a page"):
+    with pytest.raises(
+        ValueError, match="link: got '../search.html' on the page 00_introduction, wanted one to a page"
+    ):
         pdf.assemble(site)
 
 

@@ -62,9 +62,7 @@ def test_bfloat16_of_a_float32_by_its_bits():
     for chosen in (bits, ties):
         x = chosen.astype(np.uint32).view(np.float32)
         keep = np.isfinite(x)
-        rounded = (
-            (chosen + 0x7FFF + ((chosen >> np.uint64(16)) & np.uint64(1))) >> np.uint64(16) << np.uint64(16)
-        )
+        rounded = (chosen + 0x7FFF + ((chosen >> np.uint64(16)) & np.uint64(1))) >> np.uint64(16) << np.uint64(16)
         want = rounded.astype(np.uint32).view(np.float32)[keep].astype(np.float64)
         np.testing.assert_array_equal(round_to(x[keep], "bfloat16"), want)
 
@@ -119,12 +117,8 @@ def test_arithmetic_rounded_after_every_step_is_numpys_own(dtype):
     a = cast(rng.normal(size=50_000) * np.exp2(rng.integers(-20, 10, 50_000)), kind)
     b = cast(rng.normal(size=50_000) * np.exp2(rng.integers(-20, 10, 50_000)), kind)
     with np.errstate(over="ignore"):
-        np.testing.assert_array_equal(
-            round_to(a * b, dtype), (a.astype(kind) * b.astype(kind)).astype(np.float64)
-        )
-        np.testing.assert_array_equal(
-            round_to(a + b, dtype), (a.astype(kind) + b.astype(kind)).astype(np.float64)
-        )
+        np.testing.assert_array_equal(round_to(a * b, dtype), (a.astype(kind) * b.astype(kind)).astype(np.float64))
+        np.testing.assert_array_equal(round_to(a + b, dtype), (a.astype(kind) + b.astype(kind)).astype(np.float64))
 
 
 @pytest.mark.parametrize("dtype", NATIVE)

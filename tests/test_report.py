@@ -52,9 +52,7 @@ def test_gradient_gains_and_shares_are_those_of_the_package(seed, batched):
     np.testing.assert_allclose(10**found.gradient, [np.linalg.norm(state) for state in states], rtol=1e-12)
     assert math.isclose(found.gain.sum(), found.total, abs_tol=1e-12)
     assert found.widths == (4, 4, 6, 6, 3, 3) and found.samples == (5 if batched else 1)
-    parts = np.einsum(
-        "bn,bknm->bkm", np.atleast_2d(g), np.reshape(jacobian_by_length(net, trace), (-1, 6, 3, 4))
-    )
+    parts = np.einsum("bn,bknm->bkm", np.atleast_2d(g), np.reshape(jacobian_by_length(net, trace), (-1, 6, 3, 4)))
     whole = np.atleast_2d(states[0])
     assert whole.any()
     want = np.einsum("bkm,bm->k", parts, whole) / np.sum(whole**2)
@@ -62,15 +60,9 @@ def test_gradient_gains_and_shares_are_those_of_the_package(seed, batched):
     assert math.isclose(found.share.sum(), 1, abs_tol=1e-12)
     cancelled = np.sum(np.linalg.norm(parts, axis=(0, 2))) / np.linalg.norm(whole)
     assert math.isclose(found.cancellation, math.log10(cancelled), abs_tol=1e-12)
-    first = (
-        jacobian_by_length(net, trace)[..., 0, :, :] if batched else jacobian_by_length(net, trace)[None, 0]
-    )
+    first = jacobian_by_length(net, trace)[..., 0, :, :] if batched else jacobian_by_length(net, trace)[None, 0]
     values = np.array([np.linalg.svd(one, compute_uv=False) for one in first])
-    got = (
-        np.broadcast_to(10**found.shortcut_product, (len(values), 3))
-        if not batched
-        else 10**found.shortcut_product
-    )
+    got = np.broadcast_to(10**found.shortcut_product, (len(values), 3)) if not batched else 10**found.shortcut_product
     np.testing.assert_allclose(got, values, atol=1e-12 * values.max())
 
 
@@ -111,9 +103,9 @@ def test_networks_of_every_kind(seed):
 def test_what_layer_shortcut_and_branch_do_is_told_apart():
     unit = Unit([Affine(0.25 * np.eye(3))], Scale(-0.5), after=Diagonal(np.full(3, 8.0)))
     found = report([unit], np.ones(3), np.array([1.0, 2.0, 3.0]))
-    assert [
-        10 ** float(part[0]) for part in (found.after, found.shortcut, found.branch, found.gain)
-    ] == pytest.approx([8, 0.5, 0.25, 2])
+    assert [10 ** float(part[0]) for part in (found.after, found.shortcut, found.branch, found.gain)] == pytest.approx(
+        [8, 0.5, 0.25, 2]
+    )
     np.testing.assert_allclose(found.share, [2, -1], atol=1e-14)
     assert math.isclose(found.cancellation, math.log10(3), abs_tol=1e-12)
 
@@ -163,9 +155,7 @@ def test_no_unit_is_blamed_where_nothing_is_wrong_and_blame_is_spread_where_all_
 @pytest.mark.parametrize(("factor", "verdict"), [(1e-3, "vanishes"), (0.5, "vanishes"), (1.9, "explodes")])
 def test_a_thousand_units_leave_the_range_of_no_float(factor, verdict):
     rng = np.random.default_rng(2)
-    units = [
-        Unit([Affine(0.01 * factor * rng.normal(size=(4, 4))), tanh], Scale(factor)) for _ in range(1000)
-    ]
+    units = [Unit([Affine(0.01 * factor * rng.normal(size=(4, 4))), tanh], Scale(factor)) for _ in range(1000)]
     found = report(units, x=np.zeros(4))
     assert found.verdict == verdict and found.total == pytest.approx(1000 * math.log10(factor), rel=0.02)
     assert found.share.sum() == pytest.approx(1)
@@ -377,9 +367,7 @@ def test_bad_keys_are_named(case):
 
 def test_a_missing_projection_and_no_units_at_all():
     without = {key: value for key, value in GOOD.items() if key != "unit1.shortcut"}
-    with pytest.raises(
-        ValueError, match="unit1.shortcut: got no such key, wanted .*the branch changes the width"
-    ):
+    with pytest.raises(ValueError, match="unit1.shortcut: got no such key, wanted .*the branch changes the width"):
         report(without)
     with pytest.raises(ValueError, match="unit0.weight0: got no such key"):
         report({"x": np.ones(2)})
@@ -435,9 +423,7 @@ def test_pickles_are_never_loaded(tmp_path, capsys):
     np.savez(path, **{**GOOD, "unit0.bias0": np.array([Tempting()], dtype=object)})
     assert main(["report", str(path)]) == 2
     printed = capsys.readouterr()
-    assert (
-        "unit0.bias0: got something that is no plain array" in printed.err and "unpickled" not in printed.out
-    )
+    assert "unit0.bias0: got something that is no plain array" in printed.err and "unpickled" not in printed.out
     (tmp_path / "bare.npz").write_bytes(__import__("pickle").dumps(Tempting()))
     assert main(["report", str(tmp_path / "bare.npz")]) == 2
     assert "unpickled" not in capsys.readouterr().out
@@ -488,7 +474,7 @@ def test_the_same_network_is_shown_the_same_every_time():
 @pytest.mark.parametrize("depth", [1, 2, 40])
 @pytest.mark.parametrize("after", [identity, relu])
 def test_a_figure_of_every_kind(depth, after):
-    from resnotes import figures  # noqa: PLC0415
+    from resnotes import figures
 
     figure = figures.report(report(network(np.random.default_rng(7), depth, after=after)))
     assert [axes.get_title() for axes in figure.axes] == [

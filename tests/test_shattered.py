@@ -70,16 +70,31 @@ def weights(rng, L, batch):
 SPREAD = 1.0 + np.arange(6)
 BATCH_SPREAD = 1.0 + (1 - 1 / np.pi) * np.arange(6)
 NETWORKS = {
-    "plain, centred": (lambda rng, batch: batch_normalised_network(weights(rng, 3, batch)[:, 0], batch, 0.0, variance=1.0),
-                       0.5**3, 0.75**3),
-    "identity, centred": (lambda rng, batch: batch_normalised_network(weights(rng, 6, batch)[:, 0], batch, variance=1.0),
-                          0.75**6, 0.5**6),
-    "by 1 + l": (lambda rng, batch: batch_normalised_network(weights(rng, 6, batch)[:, 0], batch, variance=SPREAD),
-                 coactive_correlation(6, beta=SPREAD**-0.5), 0.75**6),
-    "by the batch": (lambda rng, batch: batch_normalised_network(weights(rng, 6, batch)[:, 0], batch),
-                     coactive_correlation(6, beta=BATCH_SPREAD**-0.5), coactive_correlation(6, beta=SPREAD**-0.5)),
-    "free, plain": (lambda rng, batch: residual_network(weights(rng, 3, batch), 0.0, start="relu"),
-                    wide_correlation(3, 0.0)[-1], 0.5**3),
+    "plain, centred": (
+        lambda rng, batch: batch_normalised_network(weights(rng, 3, batch)[:, 0], batch, 0.0, variance=1.0),
+        0.5**3,
+        0.75**3,
+    ),
+    "identity, centred": (
+        lambda rng, batch: batch_normalised_network(weights(rng, 6, batch)[:, 0], batch, variance=1.0),
+        0.75**6,
+        0.5**6,
+    ),
+    "by 1 + l": (
+        lambda rng, batch: batch_normalised_network(weights(rng, 6, batch)[:, 0], batch, variance=SPREAD),
+        coactive_correlation(6, beta=SPREAD**-0.5),
+        0.75**6,
+    ),
+    "by the batch": (
+        lambda rng, batch: batch_normalised_network(weights(rng, 6, batch)[:, 0], batch),
+        coactive_correlation(6, beta=BATCH_SPREAD**-0.5),
+        coactive_correlation(6, beta=SPREAD**-0.5),
+    ),
+    "free, plain": (
+        lambda rng, batch: residual_network(weights(rng, 3, batch), 0.0, start="relu"),
+        wide_correlation(3, 0.0)[-1],
+        0.5**3,
+    ),
 }
 
 
@@ -106,11 +121,15 @@ def test_the_ratio_is_that_of_the_means():
     assert ratio_and_error([[1.0, 2.0], [2.0, 4.0]]) == (0.5, 0.0)
 
 
-@pytest.mark.parametrize("check, pair, change", [
-    (symbolic.check_normalised_limit, symbolic.normalised_limit, 1.001), (symbolic.check_small_beta, symbolic.small_beta, 1.001),
-    (symbolic.check_step, symbolic.step_limit, 2),
-    (symbolic.check_normalised_values, (symbolic.normalised_product, symbolic.normalised_closed), 2),
-])
+@pytest.mark.parametrize(
+    "check, pair, change",
+    [
+        (symbolic.check_normalised_limit, symbolic.normalised_limit, 1.001),
+        (symbolic.check_small_beta, symbolic.small_beta, 1.001),
+        (symbolic.check_step, symbolic.step_limit, 2),
+        (symbolic.check_normalised_values, (symbolic.normalised_product, symbolic.normalised_closed), 2),
+    ],
+)
 def test_a_wrong_right_side_is_noticed(check, pair, change):
     left, right = pair
     with pytest.raises(ValueError, match=r"got .+, want .+"):
@@ -120,21 +139,31 @@ def test_a_wrong_right_side_is_noticed(check, pair, change):
 W3, BATCH = np.zeros((2, 3, 3)), np.eye(3)
 
 
-@pytest.mark.parametrize("name, call", [
-    ("depth", lambda: coactive_correlation(0)), ("coactive", lambda: coactive_correlation(2, coactive=0.6)),
-    ("lam", lambda: coactive_correlation(2, lam=0.0, beta=0.0)), ("beta", lambda: coactive_correlation(2, beta=[1.0])),
-    ("strength", lambda: coactive_correlation(2, strength=None)), ("angle", lambda: next_angle(4.0)),
-    ("angle", lambda: next_angle(np.nan)), ("lam", lambda: next_angle(1.0, 0.0, 0.0)),
-    ("depth", lambda: angles(-1)), ("start", lambda: wide_correlation(2, start="right")),
-    ("weights", lambda: batch_normalised_network(W3[0], BATCH)), ("batch", lambda: batch_normalised_network(W3, BATCH[:1])),
-    ("batch", lambda: batch_normalised_network(W3, np.ones((4, 2)))),
-    ("batch", lambda: batch_normalised_network(W3, np.ones((4, 3)))),
-    ("variance", lambda: batch_normalised_network(W3, BATCH, variance=0.0)),
-    ("lam", lambda: batch_normalised_network(W3, BATCH, lam=[1.0])),
-    ("x", lambda: gradient_products(residual_network(W3[:, np.newaxis]), *np.ones((3, 3)))),
-    ("pairs", lambda: ratio_and_error([[1.0, 2.0]])), ("pairs", lambda: ratio_and_error([[1.0], [2.0]])),
-    ("pairs", lambda: ratio_and_error([[1.0, 1.0], [1.0, -1.0]])),
-])
+@pytest.mark.parametrize(
+    "name, call",
+    [
+        ("depth", lambda: coactive_correlation(0)),
+        ("coactive", lambda: coactive_correlation(2, coactive=0.6)),
+        ("lam", lambda: coactive_correlation(2, lam=0.0, beta=0.0)),
+        ("beta", lambda: coactive_correlation(2, beta=[1.0])),
+        ("strength", lambda: coactive_correlation(2, strength=None)),
+        ("angle", lambda: next_angle(4.0)),
+        ("angle", lambda: next_angle(np.nan)),
+        ("lam", lambda: next_angle(1.0, 0.0, 0.0)),
+        ("depth", lambda: angles(-1)),
+        ("start", lambda: wide_correlation(2, start="right")),
+        ("weights", lambda: batch_normalised_network(W3[0], BATCH)),
+        ("batch", lambda: batch_normalised_network(W3, BATCH[:1])),
+        ("batch", lambda: batch_normalised_network(W3, np.ones((4, 2)))),
+        ("batch", lambda: batch_normalised_network(W3, np.ones((4, 3)))),
+        ("variance", lambda: batch_normalised_network(W3, BATCH, variance=0.0)),
+        ("lam", lambda: batch_normalised_network(W3, BATCH, lam=[1.0])),
+        ("x", lambda: gradient_products(residual_network(W3[:, np.newaxis]), *np.ones((3, 3)))),
+        ("pairs", lambda: ratio_and_error([[1.0, 2.0]])),
+        ("pairs", lambda: ratio_and_error([[1.0], [2.0]])),
+        ("pairs", lambda: ratio_and_error([[1.0, 1.0], [1.0, -1.0]])),
+    ],
+)
 def test_bad_input(name, call):
     with pytest.raises(ValueError, match=rf"{name}: got .+, wanted .+"):
         call()

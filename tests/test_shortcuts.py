@@ -49,9 +49,7 @@ def test_a_linear_shortcut_is_its_matrix(shortcut, H, batch):
     np.testing.assert_array_equal(stopped.jacobian(x), np.zeros(batch + H.shape))
 
 
-@pytest.mark.parametrize(
-    "make, value", [(Scale, np.array(0.7)), (Diagonal, W[0]), (Projection, W), (Gate, W[:, :2])]
-)
+@pytest.mark.parametrize("make, value", [(Scale, np.array(0.7)), (Diagonal, W[0]), (Projection, W), (Gate, W[:, :2])])
 @pytest.mark.parametrize("stop", [False, True])
 @pytest.mark.parametrize("batch", [(), (4,)])
 def test_parameter_gradients_by_central_differences(make, value, stop, batch):

@@ -15,7 +15,10 @@ NAMES = ("chapters/01_forward_pass", "chapters/a&b")
 def application(folder, address):
     builder = SimpleNamespace(name="html", get_target_uri=lambda name: f"{name}.html")
     return SimpleNamespace(
-        builder=builder, outdir=folder, env=SimpleNamespace(found_docs=NAMES), config=SimpleNamespace(html_baseurl=address)
+        builder=builder,
+        outdir=folder,
+        env=SimpleNamespace(found_docs=NAMES),
+        config=SimpleNamespace(html_baseurl=address),
     )
 
 

@@ -109,9 +109,7 @@ def test_rank_that_is_lost_stays_lost():
     mask = np.diag([1.0, 1.0, 1.0, 0.0])
     got = product_singular_values([rng.normal(size=(n, n)), mask] * 40 + [rng.normal(size=(n, n))])
     assert np.isfinite(got.log10[:3]).all() and got.log10[3] == -np.inf
-    assert np.array_equal(
-        product_singular_values([np.zeros((2, 3)), np.ones((4, 2))]).log10, np.full(3, -np.inf)
-    )
+    assert np.array_equal(product_singular_values([np.zeros((2, 3)), np.ones((4, 2))]).log10, np.full(3, -np.inf))
     twins = product_singular_values([rng.normal(size=(n, n)), np.ones((n, n))] * 3)
     assert np.isfinite(twins.log10[0]) and np.all(twins.log10[1:] == -np.inf)
 
@@ -135,9 +133,7 @@ def test_a_networks_jacobian():
     trace = net.forward(rng.normal(size=6))
     factors = [
         after @ (short + branch)
-        for after, short, branch in (
-            unit.jacobians(at) for unit, at in zip(net.units, trace.units, strict=True)
-        )
+        for after, short, branch in (unit.jacobians(at) for unit, at in zip(net.units, trace.units, strict=True))
     ]
     want = np.linalg.svd(net.jacobian(trace), compute_uv=False)
     got = 10 ** product_singular_values(factors).log10
@@ -153,11 +149,7 @@ def test_order_matters():
 @pytest.mark.parametrize("count", [2, 3, 4, 7, 8])
 def test_a_tournament_brings_every_pair_together_once(count):
     rounds = list(_rounds(count))
-    met = [
-        frozenset(pair)
-        for first, second in rounds
-        for pair in zip(first.tolist(), second.tolist(), strict=True)
-    ]
+    met = [frozenset(pair) for first, second in rounds for pair in zip(first.tolist(), second.tolist(), strict=True)]
     assert len(met) == len(set(met)) == count * (count - 1) // 2
     for first, second in rounds:
         assert len(set(first) | set(second)) == 2 * len(first)
@@ -199,11 +191,15 @@ def test_bad_factors(factors, message):
             function(factors)
 
 
-@pytest.mark.parametrize("draw", [
-    lambda rng: [near_identity(rng, 4) for _ in range(30)],
-    lambda rng: [rotation(rng, 3), np.diag([1.0, 0.5, 0.0]), rotation(rng, 3), np.zeros((3, 3)), np.eye(3)],
-    lambda rng: [np.diag(rng.normal(size=4) * (rng.random(4) < 0.9)) for _ in range(12)],
-    lambda rng: [rng.normal(size=(b, a)) for a, b in pairwise([2, 5, 3, 1, 4])]])
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda rng: [near_identity(rng, 4) for _ in range(30)],
+        lambda rng: [rotation(rng, 3), np.diag([1.0, 0.5, 0.0]), rotation(rng, 3), np.zeros((3, 3)), np.eye(3)],
+        lambda rng: [np.diag(rng.normal(size=4) * (rng.random(4) < 0.9)) for _ in range(12)],
+        lambda rng: [rng.normal(size=(b, a)) for a, b in pairwise([2, 5, 3, 1, 4])],
+    ],
+)
 def test_depth_after_depth_is_the_part_of_the_chain(draw):
     factors = draw(np.random.default_rng(9))
     found = singular_values_by_depth(factors)

@@ -7,8 +7,19 @@ import sys
 import pytest
 from sympy import Eq, Integer, Mul, S, Symbol, expand
 
-from resnotes.symbolic import Derivation, DerivationError, Induction, Step, algebra, backward, components, forward, merge
-from resnotes.symbolic import scaling, unrolled
+from resnotes.symbolic import (
+    Derivation,
+    DerivationError,
+    Induction,
+    Step,
+    algebra,
+    backward,
+    components,
+    forward,
+    merge,
+    scaling,
+    unrolled,
+)
 from resnotes.symbolic.algebra import (
     Factor,
     L,
@@ -33,14 +44,33 @@ from resnotes.symbolic.calculus import Graph, differential
 from resnotes.symbolic.quantities import D, F, H, J, W, g, lam, x
 
 DERIVATIONS = [
-    *forward.as_units(), *(backward.four_layer_gradient(k) for k in (1, 2, 3, 4)), backward.four_paths(),
-    backward.double_count(), backward.lost_skip(), backward.unit_gradient(), backward.all_units_expanded(),
-    backward.stopped(), merge.fan_out(), merge.as_asked(), merge.constant(), scaling.forward_hat(),
-    scaling.unit_gradient(), scaling.two_term_derivation(), scaling.scalar_derivation(), unrolled.two_terms_expanded(),
+    *forward.as_units(),
+    *(backward.four_layer_gradient(k) for k in (1, 2, 3, 4)),
+    backward.four_paths(),
+    backward.double_count(),
+    backward.lost_skip(),
+    backward.unit_gradient(),
+    backward.all_units_expanded(),
+    backward.stopped(),
+    merge.fan_out(),
+    merge.as_asked(),
+    merge.constant(),
+    scaling.forward_hat(),
+    scaling.unit_gradient(),
+    scaling.two_term_derivation(),
+    scaling.scalar_derivation(),
+    unrolled.two_terms_expanded(),
     unrolled.wrong_lower_limit(),
 ]
-INDUCTIONS = [backward.all_units(), merge.distance_induction(), scaling.forward(), scaling.jacobian(),
-              scaling.two_term_induction(), unrolled.forward(), unrolled.two_terms()]
+INDUCTIONS = [
+    backward.all_units(),
+    merge.distance_induction(),
+    scaling.forward(),
+    scaling.jacobian(),
+    scaling.two_term_induction(),
+    unrolled.forward(),
+    unrolled.two_terms(),
+]
 
 
 def name_of(item):
@@ -121,7 +151,8 @@ def test_peeling_both_ends():
 
 def test_normal_pulls_constants_out_of_a_sum_on_their_own_side():
     assert normal(OrderedSum(g(L) * J(i) * J(l), (i, 0, 3))) == expand(
-        canonical(g(L) * OrderedSum(J(i), (i, 0, 3)) * J(l)))
+        canonical(g(L) * OrderedSum(J(i), (i, 0, 3)) * J(l))
+    )
 
 
 def test_expansion_is_refused_beyond_sixteen_factors():
@@ -171,9 +202,11 @@ def test_graph_without_a_way_gives_no_gradient():
 def test_by_components_agrees_and_catches():
     right = backward.four_layer_gradient(1).result
     assert components.check([(g(1), right)]) == 8
-    for wrong in (g(5) * D(5) * (1 + J(4) * D(4) * J(3)) * (1 + J(2) * D(2) * J(1)),   # a mask lost
-                  g(5) * D(5) * (1 + J(3) * D(4) * J(4)) * D(3) * (1 + J(2) * D(2) * J(1)),  # factors swapped
-                  g(5) * D(5) * (J(4) * D(4) * J(3)) * D(3) * (1 + J(2) * D(2) * J(1))):  # a skip lost
+    for wrong in (
+        g(5) * D(5) * (1 + J(4) * D(4) * J(3)) * (1 + J(2) * D(2) * J(1)),  # a mask lost
+        g(5) * D(5) * (1 + J(3) * D(4) * J(4)) * D(3) * (1 + J(2) * D(2) * J(1)),  # factors swapped
+        g(5) * D(5) * (J(4) * D(4) * J(3)) * D(3) * (1 + J(2) * D(2) * J(1)),
+    ):  # a skip lost
         with pytest.raises(ValueError, match="by components"):
             components.check([(g(1), wrong)])
 
@@ -206,14 +239,24 @@ def test_a_step_shows_its_rule_and_the_error_names_line_and_both_sides():
 
 
 def test_growth_with_depth_is_not_exponential_without_expanding():
-    deep = Derivation(g(0), (Step(unroll(g(64) * OrderedProduct(1 + J(i), (i, 0, 63))), "units",),))
+    deep = Derivation(
+        g(0),
+        (
+            Step(
+                unroll(g(64) * OrderedProduct(1 + J(i), (i, 0, 63))),
+                "units",
+            ),
+        ),
+    )
     assert len(Mul.make_args(deep.result)) == 65
 
 
 def test_symbolic_half_imports_no_numpy_half():
-    code = ("import sys, resnotes.symbolic, resnotes.symbolic.backward, resnotes.symbolic.merge, "
-            "resnotes.symbolic.scaling, resnotes.symbolic.unrolled, resnotes.symbolic.components;"
-            "bad = [m for m in sys.modules if m in ('resnotes.verify', 'resnotes.equations')]; print(bad)")
+    code = (
+        "import sys, resnotes.symbolic, resnotes.symbolic.backward, resnotes.symbolic.merge, "
+        "resnotes.symbolic.scaling, resnotes.symbolic.unrolled, resnotes.symbolic.components;"
+        "bad = [m for m in sys.modules if m in ('resnotes.verify', 'resnotes.equations')]; print(bad)"
+    )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 

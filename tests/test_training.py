@@ -49,9 +49,7 @@ def test_digits_are_centred_scaled_and_split():
     data = load_digits()
     assert data.train_images.shape == (1437, 64) and data.test_images.shape == (360, 64)
     assert np.allclose(data.train_images.mean(axis=0), 0) and np.isclose(np.mean(data.train_images**2), 1)
-    assert (
-        np.array_equal(np.unique(data.train_targets), [0, 1]) and (data.train_targets.sum(axis=1) == 1).all()
-    )
+    assert np.array_equal(np.unique(data.train_targets), [0, 1]) and (data.train_targets.sum(axis=1) == 1).all()
     assert (abs(data.test_targets.mean(axis=0) - data.train_targets.mean(axis=0)) < 0.003).all()
     everything = np.concatenate([data.train_images, data.test_images])
     assert len(np.unique(everything, axis=0)) == 1797
@@ -82,11 +80,7 @@ def parameters_of(network):
     found = []
     for unit in network.units:
         scale = next((float(layer.weight) for layer in unit.branch if isinstance(layer, Scale)), 1.0)
-        found += [
-            [layer.weight.copy(), layer.bias.copy(), scale]
-            for layer in unit.branch
-            if isinstance(layer, Affine)
-        ]
+        found += [[layer.weight.copy(), layer.bias.copy(), scale] for layer in unit.branch if isinstance(layer, Affine)]
     return found
 
 
@@ -137,9 +131,7 @@ def test_weights_have_the_stated_variance_and_biases_are_zero():
 
 def test_skipinit_starts_as_the_shortcuts_alone():
     for activation in running.ACTIVATIONS:
-        network = build_network(
-            replace(QUICK, scale="skipinit", activation=activation), np.random.default_rng(0)
-        )
+        network = build_network(replace(QUICK, scale="skipinit", activation=activation), np.random.default_rng(0))
         states = network.forward(load_digits().test_images[:5]).states
         assert np.array_equal(states[1], states[-2])
 
@@ -167,17 +159,13 @@ def test_gradient_sizes_are_those_of_single_images():
     network = initial_network(QUICK)
     chosen = order.choice(1437, QUICK.batch, replace=False)
     squares, sums = [], 0
-    for image, target in zip(
-        load_digits().train_images[chosen], load_digits().train_targets[chosen], strict=True
-    ):
+    for image, target in zip(load_digits().train_images[chosen], load_digits().train_targets[chosen], strict=True):
         trace = network.forward(image)
         gradients = network.backward(trace, softmax_cross_entropy(trace.states[-1], target)[1])
         squares.append([np.sum(g**2) for g in gradients.states[1:-1]])
         sums = sums + np.array([[unit.branch[k].weight for k in (1, 3)] for unit in gradients.units[1:-1]])
     assert record.state_gradients[0] == pytest.approx(np.sqrt(np.mean(squares, axis=0)))
-    assert record.weight_gradients[0] == pytest.approx(
-        np.sqrt(np.sum((sums / QUICK.batch) ** 2, axis=(1, 2, 3)))
-    )
+    assert record.weight_gradients[0] == pytest.approx(np.sqrt(np.sum((sums / QUICK.batch) ** 2, axis=(1, 2, 3))))
 
 
 def test_it_learns():
@@ -355,14 +343,8 @@ def command(path, *arguments):
 
 
 def test_help():
-    done = subprocess.run(
-        [sys.executable, "-m", "resnotes.training", "--help"], capture_output=True, text=True
-    )
-    assert (
-        done.returncode == 0
-        and "RESULTS" in done.stdout
-        and "goes on from there" in " ".join(done.stdout.split())
-    )
+    done = subprocess.run([sys.executable, "-m", "resnotes.training", "--help"], capture_output=True, text=True)
+    assert done.returncode == 0 and "RESULTS" in done.stdout and "goes on from there" in " ".join(done.stdout.split())
 
 
 @pytest.mark.parametrize(
@@ -390,9 +372,7 @@ def test_a_sweep_killed_in_the_middle_goes_on(tmp_path):
     """Killed while it works, and its last record cut short: the end is that of a sweep left in peace."""
     path, peaceful = tmp_path / "results", tmp_path / "peaceful"
     arguments = ["--steps", "400", "--seeds", "10", "--processes", "2"]
-    killed = subprocess.Popen(
-        command(path, *arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    killed = subprocess.Popen(command(path, *arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
     while not path.exists() or path.read_bytes().count(b"\n") < 3:
         assert time.monotonic() < deadline and killed.poll() is None, "the sweep is not under way"

@@ -403,7 +403,11 @@ def test_networks_drawn_at_random(seed, monkeypatch):
     one = lambda: layers[rng.integers(len(layers))]  # noqa: E731
     shortcuts = [Identity(), Identity(), Scale(0.5), Absent(), Diagonal(rng.normal(size=n)), tanh, one()]
     units = [
-        Unit([one() for _ in range(rng.integers(1, 6))], shortcuts[rng.integers(len(shortcuts))], after=[identity, one()][rng.integers(2)])
+        Unit(
+            [one() for _ in range(rng.integers(1, 6))],
+            shortcuts[rng.integers(len(shortcuts))],
+            after=[identity, one()][rng.integers(2)],
+        )
         for _ in range(4)
     ]
 
@@ -439,14 +443,22 @@ def test_one_kind_of_shortcut_at_two_widths(batch):
     """Their parameters have one shape, their inputs have two."""
     rng = np.random.default_rng(11)
     narrow = Unit([Affine(rng.normal(size=(2, 4)))], shortcut=Projection(rng.normal(size=(2, 4))))
-    units = [Unit([tanh], Scale(0.5)), Unit([tanh], Scale(0.7)), narrow, Unit([tanh], Scale(0.9)), Unit([tanh], Scale(0.8))]
+    units = [
+        Unit([tanh], Scale(0.5)),
+        Unit([tanh], Scale(0.7)),
+        narrow,
+        Unit([tanh], Scale(0.9)),
+        Unit([tanh], Scale(0.8)),
+    ]
     assert_repeats(Network(units), rng.normal(size=(4,) if batch is None else (batch, 4)), rng)
 
 
 def test_the_jacobian_of_a_network_that_narrows():
     rng = np.random.default_rng(8)
-    units = [Unit([Affine(rng.normal(size=(m, n))), tanh], Projection(rng.normal(size=(m, n))))
-             for n, m in ((5, 4), (4, 4), (4, 2), (2, 2))]
+    units = [
+        Unit([Affine(rng.normal(size=(m, n))), tanh], Projection(rng.normal(size=(m, n))))
+        for n, m in ((5, 4), (4, 4), (4, 2), (2, 2))
+    ]
     work = assert_repeats(Network(units), rng.normal(size=5), rng)
     assert work.jacobian().shape == (2, 5)
 

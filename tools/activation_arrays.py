@@ -18,13 +18,15 @@ def main(arguments: list[str]) -> int:
     """Write the file, or with --check say how far it is from what is measured here."""
     if not STORED.exists():
         STORED.write_bytes(b"")  # the explorer's module reads it when it is imported
-    from resnotes.explorers import activation  # noqa: PLC0415
+    from resnotes.explorers import activation
 
     measured = activation.arrays()
     if "--check" in arguments:
         stored = np.frombuffer(STORED.read_bytes(), "<i2").reshape(measured.shape)
         difference = np.abs(stored.astype(int) - measured.astype(int))
-        print(f"{(difference > 0).sum()} of {difference.size} entries differ, by up to {difference.max() / activation.STEPS} decades")
+        print(
+            f"{(difference > 0).sum()} of {difference.size} entries differ, by up to {difference.max() / activation.STEPS} decades"
+        )
         return int((difference > 1).any())
     STORED.write_bytes(measured.tobytes())
     print(f"{STORED.name}: {STORED.stat().st_size} bytes")

@@ -37,11 +37,7 @@ def usable(root):
     except OSError:
         return False
     here = "{}.{}".format(*sys.version_info[:2])
-    return (
-        done.returncode == 0
-        and done.stdout.strip() == here
-        and read_stamp(root).get("root", str(root)) == str(root)
-    )
+    return done.returncode == 0 and done.stdout.strip() == here and read_stamp(root).get("root", str(root)) == str(root)
 
 
 def install(root):
@@ -54,9 +50,7 @@ def install(root):
     # Kernels otherwise warn, once a notebook, that this machine can read what it sends to itself.
     profile = root / ".venv/ipython/profile_default"
     profile.mkdir(parents=True, exist_ok=True)
-    (profile / "ipython_kernel_config.py").write_text(
-        "c = get_config()\nc.IPKernelApp.log_level = 'ERROR'\n", "utf-8"
-    )
+    (profile / "ipython_kernel_config.py").write_text("c = get_config()\nc.IPKernelApp.log_level = 'ERROR'\n", "utf-8")
 
 
 def main():

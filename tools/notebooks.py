@@ -37,11 +37,7 @@ def merged_streams(outputs):
     result = []
     for output in outputs:
         before = result[-1] if result else None
-        if (
-            before
-            and output["output_type"] == "stream" == before["output_type"]
-            and output["name"] == before["name"]
-        ):
+        if before and output["output_type"] == "stream" == before["output_type"] and output["name"] == before["name"]:
             before["text"] += output["text"]
         else:
             result.append(output)
@@ -53,9 +49,7 @@ def normal_form(notebook):
 
     Outputs stay, as do cell ids; cells without an id get one from their position.
     """
-    notebook = nbformat.v4.reads(
-        json.dumps(notebook)
-    )  # a copy, with lists of lines joined; nothing is validated yet
+    notebook = nbformat.v4.reads(json.dumps(notebook))  # a copy, with lists of lines joined; nothing is validated yet
     notebook["nbformat"], notebook["nbformat_minor"] = 4, 5
     notebook["metadata"].pop("widgets", None)
     notebook["metadata"].update(kernelspec=KERNEL, language_info=LANGUAGE)
@@ -82,9 +76,7 @@ def problems(text):
     found = []
     if text != as_text(normal_form(notebook)):
         found.append("is not in normal form (make notebooks)")
-    code = [
-        cell for cell in notebook["cells"] if cell["cell_type"] == "code" and "".join(cell["source"]).strip()
-    ]
+    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code" and "".join(cell["source"]).strip()]
     if [cell["execution_count"] for cell in code] != list(range(1, len(code) + 1)):
         found.append("was not executed from top to bottom in one go (make notebooks)")
     for cell in code:

@@ -34,9 +34,7 @@ KINDS = (".katex", "div.math > .eqno", "figure", "table", "img", "svg", "pre", "
 EQUATION, NUMBER = "div.math > .eqno", re.compile(r"\(\w+\.\d+\)")
 #: Millimetres between the margins that pdf.css gives to A4, and how much smaller than on a screen everything is.
 WIDTH, SCALE = 210 - 2 * 17, 0.8
-FOOTER = (
-    '<div style="width: 100%; font: 8pt sans-serif; color: #444; text-align: center"><span class="pageNumber"></span></div>'
-)
+FOOTER = '<div style="width: 100%; font: 8pt sans-serif; color: #444; text-align: center"><span class="pageNumber"></span></div>'
 #: Makes what is too wide for the paper smaller.
 FIT = """() => {
   const shrink = (box, inner) => {
@@ -109,9 +107,7 @@ def from_pdf(address):
 
 def wanted(section):
     """What the one page must have of a built page: how many of each kind, and the numbers of the equations."""
-    counts = {
-        kind: sum(1 for element in section.select(kind) if not element.css.closest(LEFT_OUT)) for kind in KINDS
-    }
+    counts = {kind: sum(1 for element in section.select(kind) if not element.css.closest(LEFT_OUT)) for kind in KINDS}
     return {"counts": counts, "equations": [number(element.get_text()) for element in section.select(EQUATION)]}
 
 
@@ -141,7 +137,9 @@ def chapter(name, section, pages):
 
 def styles(pages):
     """The addresses of the style sheets of all pages, each once."""
-    return list(dict.fromkeys(from_pdf(link["href"]) for page in pages for link in page.select("link[rel~=stylesheet]")))
+    return list(
+        dict.fromkeys(from_pdf(link["href"]) for page in pages for link in page.select("link[rel~=stylesheet]"))
+    )
 
 
 def contents(parts):

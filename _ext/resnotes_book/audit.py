@@ -11,10 +11,11 @@ from html import escape
 from pathlib import Path
 
 from docutils import nodes
+from sphinx.transforms.post_transforms import SphinxPostTransform
+
 from resnotes.claims import CLAIMS, VERDICTS
 from resnotes.claims.claim import as_latex, as_text
 from resnotes.claims.expressions import LATEX_OF
-from sphinx.transforms.post_transforms import SphinxPostTransform
 
 from .checked import chapter_titles
 
@@ -56,9 +57,7 @@ def examine_all(app):
     app.resnotes_examined = {}
     if app.builder.format == "html":
         with ProcessPoolExecutor() as pool:
-            app.resnotes_examined = {
-                name: (result, witness) for name, result, witness in pool.map(examine, CLAIMS)
-            }
+            app.resnotes_examined = {name: (result, witness) for name, result, witness in pool.map(examine, CLAIMS)}
 
 
 # Text. What the claims hold is plain text with names such as x_5, and exact values.
@@ -216,8 +215,7 @@ def section(claim, result, witness, titles):
         formula(claim.formula),
         corrected(claim),
         show_witness(witness),
-        f"Discussed in [{titles[claim.chapter]}]({claim.chapter}.ipynb). "
-        f"Checked in {result.cases} comparisons.",
+        f"Discussed in [{titles[claim.chapter]}]({claim.chapter}.ipynb). Checked in {result.cases} comparisons.",
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -232,8 +230,7 @@ def summary_table():
     lines = [f"| Where | {head} | all |", "| --- |" + " ---: |" * (len(VERDICTS) + 1)]
     for note, title in [*NOTES.items(), (None, "**All notes**")]:
         counts = [
-            sum(claim.verdict == verdict and note in (claim.note, None) for claim in claims)
-            for verdict in VERDICTS
+            sum(claim.verdict == verdict and note in (claim.note, None) for claim in claims) for verdict in VERDICTS
         ]
         lines.append(f"| {title} | {' | '.join(map(str, counts))} | {sum(counts)} |")
     return "\n".join(lines)
@@ -276,9 +273,7 @@ def filter_form():
     """Hidden until the script takes it up: nothing on the page looks live and is not."""
     notes = [(note_class(note), title) for note, title in NOTES.items()]
     verdicts = [(f"verdict-{verdict}", " ".join(SHOWN[verdict])) for verdict in VERDICTS]
-    words = (
-        '<input id="audit-words" name="words" type="search" autocomplete="off" placeholder="such as: vanish">'
-    )
+    words = '<input id="audit-words" name="words" type="search" autocomplete="off" placeholder="such as: vanish">'
     return (
         '<form id="audit-filter" class="audit-filter" role="search" aria-label="Filter the claims" hidden>'
         f"{select('verdict', 'Verdict', 'every verdict', verdicts)}"
@@ -294,9 +289,7 @@ def audit(examined, titles):
     parts = [summary_table(), by_verdict(), "## Claim by claim", filter_form()]
     for note, title in NOTES.items():
         parts.append(f"## {title}")
-        parts += [
-            section(claim, *examined[claim.id], titles) for claim in CLAIMS.values() if claim.note == note
-        ]
+        parts += [section(claim, *examined[claim.id], titles) for claim in CLAIMS.values() if claim.note == note]
     return "\n\n".join(parts)
 
 
@@ -308,9 +301,7 @@ def write(app, docname, source):
         if unknown:
             raise ValueError(f"claims: got the notes {sorted(unknown)}, want some of {list(NOTES)}")
         text = (
-            audit(app.resnotes_examined, chapter_titles(Path(app.srcdir) / "chapters"))
-            if app.resnotes_examined
-            else ""
+            audit(app.resnotes_examined, chapter_titles(Path(app.srcdir) / "chapters")) if app.resnotes_examined else ""
         )
         source[0] = source[0].replace(MARKER, text)
 

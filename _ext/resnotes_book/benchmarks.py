@@ -19,21 +19,21 @@ TITLES = {
 }
 TEXTS = {
     "chain": "Units x + W₂ relu(W₁ x + b₁) + b₂, a batch of 64, the gradients of all states and all parameters. "
-             "`workspace` is `resnotes.workspace.Workspace`, `network` is `Network.forward` and `Network.backward` in "
-             "new arrays. The parameters of all units lie side by side, in one array of each kind, as `jax` takes them; "
-             "`parameters apart` is a workspace where each is an array by itself. `jax` is compiled, `torch` eager. "
-             "The limit is the six matrix products of each unit, their results kept, laid out so that none has to turn "
-             "a matrix.",
+    "`workspace` is `resnotes.workspace.Workspace`, `network` is `Network.forward` and `Network.backward` in "
+    "new arrays. The parameters of all units lie side by side, in one array of each kind, as `jax` takes them; "
+    "`parameters apart` is a workspace where each is an array by itself. `jax` is compiled, `torch` eager. "
+    "The limit is the six matrix products of each unit, their results kept, laid out so that none has to turn "
+    "a matrix.",
     "jacobian": "At one input, of units x + W₂ tanh(W₁ x + b₁) + b₂, the forward pass included. `workspace` takes the "
-                "Jacobian along with it (`Workspace.jacobian(x)`); `jacobian alone` is what the workspace takes where the "
-                "forward pass is there already. `network` is as above. The limit is two matrix products a unit.",
+    "Jacobian along with it (`Workspace.jacobian(x)`); `jacobian alone` is what the workspace takes where the "
+    "forward pass is there already. `network` is as above. The limit is two matrix products a unit.",
     "paths": "Width 4. All paths one by one end where 2ⁿ does. `jax` is the same recursion, compiled, on arrays of full "
-             "length; it includes the forward pass. No transform is used: the sums are exact to rounding, part by part.",
+    "length; it includes the forward pass. No transform is used: the sums are exact to rounding, part by part.",
     "sweeps": "The scalar chain at 1000 depths, and the norm of the gradient at every unit of a chain of width 16.",
     "symbolic": "The gradient of a chain in SymPy, by the form that each chapter derives and by `sympy.diff` of the composed "
-                "expression. Both are compared with numbers in them first.",
+    "expression. Both are compared with numbers in them first.",
     "training": "An epoch of plain gradient descent of all networks, 22 batches of 64, width 32, the losses' gradients "
-                "included, one network after the other. `jax, vmap` takes all networks in one compiled step.",
+    "included, one network after the other. `jax, vmap` takes all networks in one compiled step.",
 }
 # What was aimed at on one thread with OpenBLAS's own kernel: text, workload, way, sizes, the ratio wanted, and to which
 # way of ours, where it is not the first.
@@ -92,8 +92,12 @@ def company(run):
 def size_text(size):
     """Sizes in words; in the file they stand by name, here width and depth come first and the format last."""
     first = ("workload", "chapter", "width", "depth")
-    keys = [key for key in first if key in size] + sorted(size.keys() - {*first, "dtype"}) + ["dtype"] * ("dtype" in size)
-    return ", ".join(str(size[key]) if key in ("dtype", "workload", "chapter") else f"{key} {size[key]}" for key in keys)
+    keys = (
+        [key for key in first if key in size] + sorted(size.keys() - {*first, "dtype"}) + ["dtype"] * ("dtype" in size)
+    )
+    return ", ".join(
+        str(size[key]) if key in ("dtype", "workload", "chapter") else f"{key} {size[key]}" for key in keys
+    )
 
 
 def plain_run(entry):
@@ -122,8 +126,10 @@ def slower(workloads):
         lost = sorted(ratio for ratio in ratios if ratio[0] < 1)
         if lost:
             least, place = lost[0]
-            text = (f"{title}: {way} was faster than `{ours}` in {len(lost)} of {len(ratios)} measurements. "
-                    f"At worst it took {least:.2f} of the time ({place}).")
+            text = (
+                f"{title}: {way} was faster than `{ours}` in {len(lost)} of {len(ratios)} measurements. "
+                f"At worst it took {least:.2f} of the time ({place})."
+            )
             sentences.append((least, text))
     return [text for _, text in sorted(sentences)]
 
@@ -153,7 +159,9 @@ def targets(workloads):
         if run:
             median = max(case["ways"][way]["seconds"]["median"] for case in matching(run, sizes))
             rows.append(f"| {text} | {seconds(median)} | {'met' if median <= wanted else '**not met**'} |")
-    kernels = sorted({name for entry in workloads.values() if plain_run(entry) for name in plain_run(entry).get("kernel", ())})
+    kernels = sorted(
+        {name for entry in workloads.values() if plain_run(entry) for name in plain_run(entry).get("kernel", ())}
+    )
     return [f"| Aim, on one thread, {' and '.join(kernels)} | Measured | Verdict |", "| --- | --- | --- |", *rows]
 
 
@@ -173,7 +181,10 @@ def table(run):
             columns = ways
             if lines:
                 lines.append("")
-            lines += ["| Size | " + " | ".join([f"{ways[0]}, time", *ways[1:]]) + " |", "| --- " * (len(ways) + 1) + "|"]
+            lines += [
+                "| Size | " + " | ".join([f"{ways[0]}, time", *ways[1:]]) + " |",
+                "| --- " * (len(ways) + 1) + "|",
+            ]
         cells = [seconds(case["ways"][ways[0]]["seconds"]["median"])]
         cells += [ratio(case["ways"][way]) if way in case["ways"] else "" for way in columns[1:]]
         varying = {key: value for key, value in case["size"].items() if key not in same}
@@ -183,8 +194,8 @@ def table(run):
 
 def picture(draw, title, alt):
     """A figure as an image element, the drawing inside it."""
-    import matplotlib  # noqa: PLC0415  (only this page needs it)
-    from matplotlib.figure import Figure  # noqa: PLC0415
+    import matplotlib
+    from matplotlib.figure import Figure
 
     settings = {"svg.fonttype": "none", "svg.hashsalt": title, "font.family": "sans-serif", "font.size": 10}
     with matplotlib.rc_context(settings):
@@ -197,13 +208,29 @@ def picture(draw, title, alt):
         stream = io.BytesIO()
         figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
     data = base64.b64encode(stream.getvalue()).decode("ascii")
-    return ["", "```{raw} html", f'<img class="benchmark" width="634" height="346" style="height:auto;margin-bottom:1rem" alt="{alt}" '
-            f'src="data:image/svg+xml;base64,{data}">', "```", ""]
+    return [
+        "",
+        "```{raw} html",
+        f'<img class="benchmark" width="634" height="346" style="height:auto;margin-bottom:1rem" alt="{alt}" '
+        f'src="data:image/svg+xml;base64,{data}">',
+        "```",
+        "",
+    ]
 
 
-STYLES = {"workspace": "o-", "network": "v:", "jax": "s--", "torch": "^-.", "limit": "k:", "by length": "o-",
-          "one by one": "^-.", "ours, not multiplied out": "o-", "sympy.diff": "^-.", "ours, multiplied out": "v:",
-          "autograd": "D:"}
+STYLES = {
+    "workspace": "o-",
+    "network": "v:",
+    "jax": "s--",
+    "torch": "^-.",
+    "limit": "k:",
+    "by length": "o-",
+    "one by one": "^-.",
+    "ours, not multiplied out": "o-",
+    "sympy.diff": "^-.",
+    "ours, multiplied out": "v:",
+    "autograd": "D:",
+}
 
 
 def growth(run, over, sizes, title, xlabel, ways):
@@ -222,8 +249,10 @@ def growth(run, over, sizes, title, xlabel, ways):
         axes.set_xlabel(xlabel)
         axes.set_ylabel("seconds")
 
-    ends = (f"{way} from {seconds(values[0][1])} at {values[0][0]} to {seconds(values[-1][1])} at {values[-1][0]}"
-            for way, values in series.items())
+    ends = (
+        f"{way} from {seconds(values[0][1])} at {values[0][0]} to {seconds(values[-1][1])} at {values[-1][0]}"
+        for way, values in series.items()
+    )
     return picture(draw, title, f"{title}, against {xlabel}: {'; '.join(ends)}.")
 
 
@@ -234,21 +263,36 @@ def plots(name, run):
         def draw(axes):
             labels = [f"{width}×{depth}\n{dtype[-2:]} bit" for width, depth, dtype in bars]
             for way in ("network", "jax", "torch", "limit"):
-                axes.semilogy(range(len(bars)), [c["ways"][way]["ratio"]["median"] for c in bars.values()],
-                              STYLES[way], label=way, markersize=5)
+                axes.semilogy(
+                    range(len(bars)),
+                    [c["ways"][way]["ratio"]["median"] for c in bars.values()],
+                    STYLES[way],
+                    label=way,
+                    markersize=5,
+                )
             axes.axhline(1, color="tab:blue", linewidth=1, label="workspace")
             axes.set_xticks(range(len(bars)), labels, fontsize=7)
             axes.set_ylabel("time, workspace = 1")
             axes.set_ylim(top=2.5 * axes.get_ylim()[1])  # room for the legend
 
-        worst = {way: min(c["ways"][way]["ratio"]["median"] for c in bars.values()) for way in ("jax", "torch", "limit")}
+        worst = {
+            way: min(c["ways"][way]["ratio"]["median"] for c in bars.values()) for way in ("jax", "torch", "limit")
+        }
         words = ", ".join(f"{way} from {value:.2f}" for way, value in worst.items())
-        return picture(draw, "One pass forward and back", f"Times relative to the workspace's at every size: {words} on.")
+        return picture(
+            draw, "One pass forward and back", f"Times relative to the workspace's at every size: {words} on."
+        )
     if name == "paths":
         return growth(run, "depth", {}, "Jacobian by path length", "units", ("by length", "jax", "one by one"))
     if name == "symbolic":
-        return growth(run, "depth", {"chapter": "unrolled"}, "Gradient of a chain in SymPy", "units",
-                      ("ours, not multiplied out", "ours, multiplied out", "sympy.diff")) + counted(run)
+        return growth(
+            run,
+            "depth",
+            {"chapter": "unrolled"},
+            "Gradient of a chain in SymPy",
+            "units",
+            ("ours, not multiplied out", "ours, multiplied out", "sympy.diff"),
+        ) + counted(run)
     return []
 
 
@@ -260,10 +304,18 @@ def counted(run):
         columns = []
         for way in ("ours, not multiplied out", "sympy.diff"):
             grown = [case for case in cases if way in case["operations"]]
-            columns.append(", ".join(f"{case['operations'][way]} at {case['size']['depth']}" for case in (*grown[2:9:3], *grown[9:][-1:])))
+            columns.append(
+                ", ".join(
+                    f"{case['operations'][way]} at {case['size']['depth']}" for case in (*grown[2:9:3], *grown[9:][-1:])
+                )
+            )
         lines.append(f"| {chapter} | {' | '.join(columns)} |")
-    return [*lines, "", "Multiplied out, a form has 2ⁿ terms. Beyond 16 units the package refuses: "
-            f"`{run['cases'][0]['refusal']}`.", ""]
+    return [
+        *lines,
+        "",
+        f"Multiplied out, a form has 2ⁿ terms. Beyond 16 units the package refuses: `{run['cases'][0]['refusal']}`.",
+        "",
+    ]
 
 
 def memory(name, entry):
@@ -272,15 +324,22 @@ def memory(name, entry):
     for table in entry.get("memory", ()):
         used = sorted(table["bytes"].items(), key=lambda item: item[1])
         amounts = ", ".join(f"{way} {value / 2**20:.1f} MiB" for way, value in used)
-        lines += ["", f"Peak memory at {size_text(table['size'])}, one thread, each way in a process of its own, {set_up} "
-                  f"included: {amounts}."]
+        lines += [
+            "",
+            f"Peak memory at {size_text(table['size'])}, one thread, each way in a process of its own, {set_up} "
+            f"included: {amounts}.",
+        ]
     return lines
 
 
 def verify_section(run):
     checks = run["checks"]
-    lines = [f"`python -m resnotes verify` took {seconds(run['whole'])} for {len(checks)} equations and claims; the slowest:", "",
-             "| Check | Kind | Time |", "| --- | --- | --- |"]
+    lines = [
+        f"`python -m resnotes verify` took {seconds(run['whole'])} for {len(checks)} equations and claims; the slowest:",
+        "",
+        "| Check | Kind | Time |",
+        "| --- | --- | --- |",
+    ]
     return lines + [f"| {row['name']} | {row['kind']} | {seconds(row['seconds'])} |" for row in checks[:20]]
 
 
@@ -296,7 +355,9 @@ def section(name, entry, processor):
     if plain:
         lines += plots(name, plain)
     for run in entry["runs"]:
-        heading = ", ".join(filter(None, [f"**{configuration(run)}**", size_text(common(run)), f"measured {run['when']} UTC"]))
+        heading = ", ".join(
+            filter(None, [f"**{configuration(run)}**", size_text(common(run)), f"measured {run['when']} UTC"])
+        )
         lines += [f"{heading}, {company(run)}", "", *table(run), ""]
     return lines + memory(name, entry) + [""]
 
@@ -306,10 +367,26 @@ def with_order(results):
     for entry in results["workloads"].values():
         for run in entry["runs"]:
             for case in run.get("cases", ()):
-                first = [way for way in ("workspace", "by length", "power_sweep", "gradient_norms",
-                                         "ours, not multiplied out") if way in case["ways"]]
-                case["order"] = first + [way for way in (*OWN, "jax", "jax, vmap", "torch", "autograd", "one by one", "sympy.diff",
-                                                         "exact, a 200th", "limit") if way in case["ways"]]
+                first = [
+                    way
+                    for way in ("workspace", "by length", "power_sweep", "gradient_norms", "ours, not multiplied out")
+                    if way in case["ways"]
+                ]
+                case["order"] = first + [
+                    way
+                    for way in (
+                        *OWN,
+                        "jax",
+                        "jax, vmap",
+                        "torch",
+                        "autograd",
+                        "one by one",
+                        "sympy.diff",
+                        "exact, a 200th",
+                        "limit",
+                    )
+                    if way in case["ways"]
+                ]
     return results
 
 
@@ -321,11 +398,17 @@ def page(results):
     losing = slower(workloads)
     lines = [
         f"Measured on {machine['processor']}, {machine['cores']} cores, {machine['memory_GiB']} GiB, "
-        f"{machine['system']}, Python {machine['python']}; {packages}.", "",
-        "## Where ours is slower", "",
+        f"{machine['system']}, Python {machine['python']}; {packages}.",
+        "",
+        "## Where ours is slower",
+        "",
         *(f"- {text}" for text in losing),
-        *([] if losing else ["Nowhere in these measurements."]), "",
-        "## What was aimed at", "", *targets(workloads), "",
+        *([] if losing else ["Nowhere in these measurements."]),
+        "",
+        "## What was aimed at",
+        "",
+        *targets(workloads),
+        "",
     ]
     for name, entry in workloads.items():
         lines += section(name, entry, machine["processor"])

@@ -133,9 +133,7 @@ def bundle(app, exception):
     pages = [page for page in root.rglob("*.html") if LINK.search(page.read_text("utf-8"))]
     styles, scripts = shared(pages, LINK), shared(pages, TAG)
     words = vocabulary(pages, [path for path in static.rglob("*.js")])
-    style = "\n".join(
-        used_rules(rules(relative_urls(path.read_text("utf-8"), path, static)), words) for path in styles
-    )
+    style = "\n".join(used_rules(rules(relative_urls(path.read_text("utf-8"), path, static)), words) for path in styles)
     (static / STYLE).write_text(style, "utf-8")
     script = ";\n".join(path.read_text("utf-8") for path in scripts)
     (static / SCRIPT).write_text(without_tab_stops(script), "utf-8")

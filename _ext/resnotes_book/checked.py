@@ -9,6 +9,7 @@ from html import escape
 from pathlib import Path
 
 import nbformat
+
 from resnotes import mutations
 from resnotes.claims import CLAIMS, damage
 from resnotes.equations import EQUATIONS
@@ -78,8 +79,10 @@ def links(labels):
 
 def row(entry, result, survey, users):
     """An equation's row: a heading with the label, the formula, and a list of facts."""
-    facts = [f"Shown as {{eq}}`{entry.label}`. Method: {entry.method}. Cases: {result.cases}; "
-             f"{error_text(result.worst_error)}."]
+    facts = [
+        f"Shown as {{eq}}`{entry.label}`. Method: {entry.method}. Cases: {result.cases}; "
+        f"{error_text(result.worst_error)}."
+    ]
     if entry.assumptions:
         facts.append(f"Assumes: {'; '.join(entry.assumptions)}.")
     names = [proof.name for proof in entry.proofs if getattr(proof, "name", "")]
@@ -93,7 +96,9 @@ def row(entry, result, survey, users):
         facts.append(f"Used by: {links(users)}.")
     if survey is not None:
         facts.append(f"Damaged forms: {survey.made} made, {survey.caught} caught, {len(survey.equivalent)} equivalent.")
-        facts += [f"Equivalent: {damage.replace('_', chr(92) + '_')}. {reason}." for damage, reason in survey.equivalent]
+        facts += [
+            f"Equivalent: {damage.replace('_', chr(92) + '_')}. {reason}." for damage, reason in survey.equivalent
+        ]
     items = "\n".join(f"- {fact}" for fact in facts)
     return f"(ledger-{entry.label})=\n### {entry.label}\n\n$$\n{entry.latex}\n$$\n\n{items}\n"
 
@@ -103,7 +108,9 @@ def chapter_titles(folder):
     titles = {}
     for path in sorted(folder.glob("*.ipynb")):
         cells = nbformat.read(path, as_version=4).cells
-        titles[path.stem] = next(line[2:] for cell in cells for line in cell.source.splitlines() if line.startswith("# "))
+        titles[path.stem] = next(
+            line[2:] for cell in cells for line in cell.source.splitlines() if line.startswith("# ")
+        )
     return titles
 
 
@@ -129,9 +136,12 @@ def ledger(checked, damaged, titles):
         f"The same was done to the corrected forms of {len(damaged)} claims on the [audit page](audit.md): "
         f"**{claimed[0]} damaged forms**, {claimed[1]} caught, {claimed[2]} the same as the original.",
         "",
-        "| Method | What it means | Equations |", "| --- | --- | --- |",
-        *(f"| {method} | {meaning} | {sum(entry.method == method for entry in EQUATIONS.values())} |"
-          for method, meaning in METHODS.items()),
+        "| Method | What it means | Equations |",
+        "| --- | --- | --- |",
+        *(
+            f"| {method} | {meaning} | {sum(entry.method == method for entry in EQUATIONS.values())} |"
+            for method, meaning in METHODS.items()
+        ),
         "",
     ]
     chapter = None
@@ -148,14 +158,18 @@ def write_ledger(app, docname, source):
     if docname == LEDGER:
         if MARKER not in source[0]:
             raise ValueError(f"{docname}: want the line {MARKER!r} where the ledger belongs")
-        source[0] = source[0].replace(MARKER, ledger(app.resnotes_checked, app.resnotes_damaged, chapter_titles(Path(app.srcdir) / "chapters")))
+        source[0] = source[0].replace(
+            MARKER, ledger(app.resnotes_checked, app.resnotes_damaged, chapter_titles(Path(app.srcdir) / "chapters"))
+        )
 
 
 def mark(entry, result, href):
     """The sign beside an equation's number."""
     said = escape(summary(entry, result), quote=True)
-    return (f'<a class="checked" href="{href}" aria-label="Checked: {said}. To the ledger"><span aria-hidden="true">✓</span>'
-            f'<span class="checked-summary" aria-hidden="true">{said}</span></a>')
+    return (
+        f'<a class="checked" href="{href}" aria-label="Checked: {said}. To the ledger"><span aria-hidden="true">✓</span>'
+        f'<span class="checked-summary" aria-hidden="true">{said}</span></a>'
+    )
 
 
 def add_marks(app):

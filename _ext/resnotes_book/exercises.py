@@ -8,9 +8,10 @@ from html import escape
 from pathlib import Path
 
 from docutils import nodes
-from resnotes.exercises import EXERCISES
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx_exercise.nodes import exercise_enumerable_node, exercise_node
+
+from resnotes.exercises import EXERCISES
 
 SCRIPT = "resnotes-exercises.js"
 PARSER = "jsep/jsep.iife.min.js"

@@ -53,12 +53,12 @@ def prepare(app, pagename, templatename, context, doctree):
         and script.attributes.get("type") != WIDGET_STATE
     ]
     context["css_files"] = [
-        style
-        for style in context["css_files"]
-        if Path(str(style.filename)).name.split("?")[0] not in UNUSED_STYLES
+        style for style in context["css_files"] if Path(str(style.filename)).name.split("?")[0] not in UNUSED_STYLES
     ]
     # The search page has no text of its own.
-    context["page_description"] = f"Search the book: {context['docstitle']}." if doctree is None else description(doctree)
+    context["page_description"] = (
+        f"Search the book: {context['docstitle']}." if doctree is None else description(doctree)
+    )
     if doctree is not None:
         formulas = sum(1 for node in doctree.findall() if isinstance(node, (nodes.math, nodes.math_block)))
         app.resnotes_formulas[pagename] = formulas

@@ -49,8 +49,16 @@ def aims(results):
     shift = max(pages, key=lambda page: max(pages[page]["times"]["shift"], pages[page]["slow"]["shift"]))
     worst_shift = max(pages[shift]["times"]["shift"], pages[shift]["slow"]["shift"])
     rows = [
-        ("every page below 250 kB", f"{kilobytes(total(pages[rest]))} at most ({short(rest)})", total(pages[rest]) < LIMIT),
-        ("the page with most formulas below 400 kB", f"{kilobytes(total(pages[most]))} ({short(most)})", total(pages[most]) < HEAVIEST),
+        (
+            "every page below 250 kB",
+            f"{kilobytes(total(pages[rest]))} at most ({short(rest)})",
+            total(pages[rest]) < LIMIT,
+        ),
+        (
+            "the page with most formulas below 400 kB",
+            f"{kilobytes(total(pages[most]))} ({short(most)})",
+            total(pages[most]) < HEAVIEST,
+        ),
         ("layout shift below 0.01", f"{worst_shift:.4f} at most ({short(shift)})", worst_shift < SHIFT),
     ]
     for text, page, wanted in (("the front page", FRONT, 95), ("the heaviest chapter", heaviest_chapter(pages), 90)):
@@ -59,7 +67,9 @@ def aims(results):
         rows.append((f"Lighthouse performance of {text} at least {wanted}", measured, one["median"] >= wanted))
     for name, title in QUALITIES.items():
         below = {page: scores[name] for page, scores in results["qualities"]["book"].items() if scores[name] < 100}
-        measured = "100 everywhere" if not below else ", ".join(f"{short(page)} {score}" for page, score in below.items())
+        measured = (
+            "100 everywhere" if not below else ", ".join(f"{short(page)} {score}" for page, score in below.items())
+        )
         rows.append((f"Lighthouse {title} of every page 100", measured, not below))
     return rows
 
@@ -70,7 +80,12 @@ def missed(rows):
 
 
 def table(head, rows):
-    return ["| " + " | ".join(head) + " |", "| --- |" + " ---: |" * (len(head) - 1), *("| " + " | ".join(row) + " |" for row in rows), ""]
+    return [
+        "| " + " | ".join(head) + " |",
+        "| --- |" + " ---: |" * (len(head) - 1),
+        *("| " + " | ".join(row) + " |" for row in rows),
+        "",
+    ]
 
 
 def costs(entry):
@@ -114,7 +129,10 @@ def compared(results):
     one, other = performance["book"][page], performance["stock"]
     names = ("First paint", "All formulas shown", "Layout shift", "Blocking", "Explorer, median / 95 %")
     rows = [[kind, kilobytes(ours["bytes"][kind]), kilobytes(stock["bytes"][kind])] for kind in KINDS]
-    rows += [["all", kilobytes(total(ours)), kilobytes(total(stock))], ["Requests", str(ours["requests"]), str(stock["requests"])]]
+    rows += [
+        ["all", kilobytes(total(ours)), kilobytes(total(stock))],
+        ["Requests", str(ours["requests"]), str(stock["requests"])],
+    ]
     for times, update, where in (("times", "update", ""), ("slow", "slow_update", ", processor four times slower")):
         both = zip(names, durations(ours, times, update), durations(stock, times, update), strict=True)
         rows += [[name + where, a, b] for name, a, b in both]
@@ -127,10 +145,12 @@ def compared(results):
 def build_section(build):
     slowest = sorted(build["notebooks"].items(), key=lambda item: -item[1])
     return [
-        "### Building the book", "",
+        "### Building the book",
+        "",
         f"`make book` takes {seconds(build['cold'])} where nothing is built yet and {seconds(build['warm'])} where nothing has "
         f"changed; measured {build['when']} UTC, {quietness(build)}. Of this the notebooks take "
-        f"{seconds(sum(build['notebooks'].values()))}, the rest is the checks of all equations and the writing of the pages.", "",
+        f"{seconds(sum(build['notebooks'].values()))}, the rest is the checks of all equations and the writing of the pages.",
+        "",
         *table(["Notebook", "Executed in"], [[short(name), seconds(took)] for name, took in slowest]),
     ]
 
@@ -141,32 +161,54 @@ def section(results):
     pages, stock = found["pages"], found["stock"]
     rows = aims(results)
     losing = missed(rows)
-    return "\n".join([
-        "## The pages", "",
-        *(["Not reached:", "", *losing, ""] if losing else ["Everything aimed at is reached.", ""]),
-        f"Measured {found['when']} UTC on {machine['processor']}, {machine['cores']} cores, {quietness(found)}, in Chromium "
-        f"{machine['chromium']}, 1280 × 800, by a local server that compresses, nothing cached; medians of {found['runs']} visits. "
-        f"Lighthouse {machine['lighthouse']} in its mobile profile, {lighthouse['when']} UTC, {quietness(lighthouse)}. "
-        "`make pages-cost` measures anew.", "",
-        *table(["Aim", "Measured", "Reached"], [[a, m, "yes" if r else "**no**"] for a, m, r in rows]),
-        *weights_plot(pages, stock),
-        "### One chapter, as it is and with stock settings", "",
-        f"Chapter {short(stock['chapter'])} with {pages[stock['chapter']]['formulas']} formulas and an explorer; with stock settings "
-        f"{stock['formulas']}, since the extension of this book adds some. Those pages load MathJax, require.js, the manager of the "
-        "widgets and anywidget's script from other hosts. Here all of them came from npm packages of the same versions, by the same "
-        "local server, their addresses rewritten: over a network the stock page is slower than this.", "",
-        *compared(results),
-        "### Every page", "",
-        "Over the wire, compressed, fonts and pictures included:", "",
-        *table(["Page", *KINDS, "all", "Requests"], [[short(page), *costs(entry)] for page, entry in pages.items()]),
-        "Times without a network; “all formulas” counts their fonts. An explorer's update is the time from a slider's event "
-        "to the new layout, median and 95th percentile.", "",
-        *[line for times, update, title in (("times", "update", "On this processor"), ("slow", "slow_update", "Four times slower"))
-          for line in (f"**{title}**", "", *table(
-              ["Page", "First paint", "All formulas", "Layout shift", "Blocking", "Explorer"],
-              [[short(page), *durations(entry, times, update)] for page, entry in pages.items()]))],
-        *build_section(results["build"]),
-    ])
+    return "\n".join(
+        [
+            "## The pages",
+            "",
+            *(["Not reached:", "", *losing, ""] if losing else ["Everything aimed at is reached.", ""]),
+            f"Measured {found['when']} UTC on {machine['processor']}, {machine['cores']} cores, {quietness(found)}, in Chromium "
+            f"{machine['chromium']}, 1280 × 800, by a local server that compresses, nothing cached; medians of {found['runs']} visits. "
+            f"Lighthouse {machine['lighthouse']} in its mobile profile, {lighthouse['when']} UTC, {quietness(lighthouse)}. "
+            "`make pages-cost` measures anew.",
+            "",
+            *table(["Aim", "Measured", "Reached"], [[a, m, "yes" if r else "**no**"] for a, m, r in rows]),
+            *weights_plot(pages, stock),
+            "### One chapter, as it is and with stock settings",
+            "",
+            f"Chapter {short(stock['chapter'])} with {pages[stock['chapter']]['formulas']} formulas and an explorer; with stock settings "
+            f"{stock['formulas']}, since the extension of this book adds some. Those pages load MathJax, require.js, the manager of the "
+            "widgets and anywidget's script from other hosts. Here all of them came from npm packages of the same versions, by the same "
+            "local server, their addresses rewritten: over a network the stock page is slower than this.",
+            "",
+            *compared(results),
+            "### Every page",
+            "",
+            "Over the wire, compressed, fonts and pictures included:",
+            "",
+            *table(
+                ["Page", *KINDS, "all", "Requests"], [[short(page), *costs(entry)] for page, entry in pages.items()]
+            ),
+            "Times without a network; “all formulas” counts their fonts. An explorer's update is the time from a slider's event "
+            "to the new layout, median and 95th percentile.",
+            "",
+            *[
+                line
+                for times, update, title in (
+                    ("times", "update", "On this processor"),
+                    ("slow", "slow_update", "Four times slower"),
+                )
+                for line in (
+                    f"**{title}**",
+                    "",
+                    *table(
+                        ["Page", "First paint", "All formulas", "Layout shift", "Blocking", "Explorer"],
+                        [[short(page), *durations(entry, times, update)] for page, entry in pages.items()],
+                    ),
+                )
+            ],
+            *build_section(results["build"]),
+        ]
+    )
 
 
 def write_section(app, docname, source):

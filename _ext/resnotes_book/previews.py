@@ -8,8 +8,9 @@ import re
 from functools import cache
 from html import unescape
 
-from resnotes.equations import EQUATIONS
 from sphinxcontrib import katex
+
+from resnotes.equations import EQUATIONS
 
 LINK = re.compile(r'href="(?P<page>[^"#]*)#equation-(?P<label>[\w-]+)"')
 

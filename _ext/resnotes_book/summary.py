@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import nbformat
+
 from resnotes.equations import EQUATIONS
 
 PAGE = "chapters/summary"

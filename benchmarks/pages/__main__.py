@@ -1,7 +1,7 @@
 """Measure the built book and write pages.json, from which the book's appendix and docs/access.md are written.
 
-    python -m benchmarks.pages                    the build, the pages, Lighthouse's performance and its other categories
-    python -m benchmarks.pages pages qualities    these alone; the rest of pages.json stays
+python -m benchmarks.pages                    the build, the pages, Lighthouse's performance and its other categories
+python -m benchmarks.pages pages qualities    these alone; the rest of pages.json stays
 """
 
 import argparse
@@ -49,7 +49,11 @@ def measure_build():
     book.stamp().unlink(missing_ok=True)
     cold = timed(command)
     warm = timed(command)
-    return {"cold": cold, "warm": warm, "notebooks": json.loads((book.ROOT / "_build" / "times.json").read_text("utf-8"))}
+    return {
+        "cold": cold,
+        "warm": warm,
+        "notebooks": json.loads((book.ROOT / "_build" / "times.json").read_text("utf-8")),
+    }
 
 
 def measure_pages(browser, html, url, stock_url, runs):

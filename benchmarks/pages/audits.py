@@ -43,10 +43,21 @@ def report(url, categories, browser):
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "report.json"
         flags = " ".join(f'"{flag}"' if " " in flag else flag for flag in ("--headless", *chromium.arguments()))
-        command = [node(), str(HERE / "node_modules" / "lighthouse" / "cli" / "index.js"), url, "--quiet",
-                   "--output=json", f"--output-path={out}", f"--only-categories={','.join(categories)}",
-                   f"--chrome-flags={flags}", "--no-enable-error-reporting", "--max-wait-for-load=120000"]
-        done = subprocess.run(command, env={**os.environ, "CHROME_PATH": browser}, capture_output=True, text=True, check=False)
+        command = [
+            node(),
+            str(HERE / "node_modules" / "lighthouse" / "cli" / "index.js"),
+            url,
+            "--quiet",
+            "--output=json",
+            f"--output-path={out}",
+            f"--only-categories={','.join(categories)}",
+            f"--chrome-flags={flags}",
+            "--no-enable-error-reporting",
+            "--max-wait-for-load=120000",
+        ]
+        done = subprocess.run(
+            command, env={**os.environ, "CHROME_PATH": browser}, capture_output=True, text=True, check=False
+        )
         if done.returncode or not out.exists():
             raise SystemExit(f"Lighthouse on {url}: {done.stderr[-2000:]}")
         found = json.loads(out.read_text("utf-8"))
@@ -75,10 +86,16 @@ def qualities(url, browser):
 def performance(url, browser, runs):
     """The scores of several runs, their median, and the median of what they are made of (seconds, shift)."""
     reports = [report(url, ("performance",), browser) for _ in range(runs)]
-    parts = {"paint": "first-contentful-paint", "largest": "largest-contentful-paint", "blocking": "total-blocking-time",
-             "speed": "speed-index", "shift": "cumulative-layout-shift"}
+    parts = {
+        "paint": "first-contentful-paint",
+        "largest": "largest-contentful-paint",
+        "blocking": "total-blocking-time",
+        "speed": "speed-index",
+        "shift": "cumulative-layout-shift",
+    }
     values = {
-        name: statistics.median(one["audits"][audit]["numericValue"] for one in reports) / (1 if name == "shift" else 1000)
+        name: statistics.median(one["audits"][audit]["numericValue"] for one in reports)
+        / (1 if name == "shift" else 1000)
         for name, audit in parts.items()
     }
     each = [scores(one)["performance"] for one in reports]

@@ -44,7 +44,9 @@ def build(chapter, folder):
     command = [Path(sys.executable).with_name("jupyter-book"), "build", "."]
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     # Its warnings are about links to chapters that are not built here.
-    done = subprocess.run(command, cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise SystemExit(f"the stock build of {chapter} failed:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
     took = time.perf_counter() - began
@@ -61,8 +63,10 @@ def local(text):
     for there, here in ADDRESSES:
         text = text.replace(there, here)
     # The manager of the widgets asks the same host for the packages of the widgets, unless told otherwise.
-    text = text.replace("/dist/embed-amd.js\"", "/dist/embed-amd.js\" data-jupyter-widgets-cdn=\"/npm/\"")
-    left = [address for address in OUTSIDE.findall(text) if "rel=\"canonical\"" not in address]
+    text = text.replace('/dist/embed-amd.js"', '/dist/embed-amd.js" data-jupyter-widgets-cdn="/npm/"')
+    left = [address for address in OUTSIDE.findall(text) if 'rel="canonical"' not in address]
     if left:
-        raise ValueError(f"stock page: got the addresses {left}, wanted those of {[there for there, _ in ADDRESSES]} alone")
+        raise ValueError(
+            f"stock page: got the addresses {left}, wanted those of {[there for there, _ in ADDRESSES]} alone"
+        )
     return text

@@ -1,11 +1,10 @@
 """The networks of the benchmarks, by the same numbers in every library."""
 
-import numpy as np
-
 import jax
+import numpy as np
 import torch
 
-from resnotes import Affine, Network, Unit, relu, tanh
+from resnotes import Affine, Network, Unit, relu
 
 jax.config.update("jax_enable_x64", True)
 DTYPES = ("float64", "float32")

@@ -15,7 +15,9 @@ MEMORY = ({"workload": "scalar chain"}, {"workload": "chain", "dtype": "float64"
 
 def scalar():
     def product_by_product():
-        return np.array([[shortcut_product([factor] * depth).log10 for depth in DEPTHS[::100]] for factor in FACTORS[::20]])
+        return np.array(
+            [[shortcut_product([factor] * depth).log10 for depth in DEPTHS[::100]] for factor in FACTORS[::20]]
+        )
 
     whole = lambda: power_sweep(FACTORS, DEPTHS)  # noqa: E731
     compiled = jax.jit(lambda f, d: jax.numpy.log10(jax.numpy.abs(f))[:, None] * d)
@@ -23,7 +25,9 @@ def scalar():
     # The exact products, one by one, on a part of the grid.
     part = {"power_sweep": lambda r: r[::20, ::100], "jax": lambda r: r[::20, ::100], "exact, a 200th": lambda r: r}
     ways = {"power_sweep": whole, "jax": with_jax, "exact, a 200th": product_by_product}
-    return Case({"workload": "scalar chain", "factors": 201, "depths": 1000}, ways, lambda name, r: [part[name](np.asarray(r))])
+    return Case(
+        {"workload": "scalar chain", "factors": 201, "depths": 1000}, ways, lambda name, r: [part[name](np.asarray(r))]
+    )
 
 
 def chain(dtype):
@@ -40,7 +44,9 @@ def chain(dtype):
     def compiled(branches, factors, g):
         rows = jax.numpy.tile(g / jax.numpy.linalg.norm(g), (len(factors), 1))
         _, logs = jax.lax.scan(lambda r, b: step(r, b, factors[:, None]), rows, branches[::-1])
-        logs = jax.numpy.concatenate([jax.numpy.full((1, len(factors)), jax.numpy.log10(jax.numpy.linalg.norm(g))), logs])
+        logs = jax.numpy.concatenate(
+            [jax.numpy.full((1, len(factors)), jax.numpy.log10(jax.numpy.linalg.norm(g))), logs]
+        )
         return jax.numpy.cumsum(logs.astype(float), axis=0)[::-1].T
 
     factors = FACTORS.astype(dtype)

@@ -33,7 +33,9 @@ def composed(step, depth):
 
 def value_of_ours(expression):
     """With a number for every factor."""
-    return float(evaluate(expression, lambda node: number(node.name, int(node.indices[0])) if node.args else float(node), np.eye))
+    return float(
+        evaluate(expression, lambda node: number(node.name, int(node.indices[0])) if node.args else float(node), np.eye)
+    )
 
 
 def value_of_composed(step, depth):
@@ -82,8 +84,15 @@ def case(chapter, depth):
     if chapter == "unrolled" and depth <= IN_A_NOTEBOOK:
         ways["ours, multiplied out"] = multiplied_out
     counted = {name: int(way().count_ops()) for name, way in ways.items()}
-    return Case({"chapter": chapter, "depth": depth}, ways, unchecked=tuple(ways), values=lambda name, r: [], rounds=5,
-                seconds=0.4, notes={"operations": counted, "refusal": refusal()})
+    return Case(
+        {"chapter": chapter, "depth": depth},
+        ways,
+        unchecked=tuple(ways),
+        values=lambda name, r: [],
+        rounds=5,
+        seconds=0.4,
+        notes={"operations": counted, "refusal": refusal()},
+    )
 
 
 def cases(threads):

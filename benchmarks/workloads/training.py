@@ -119,5 +119,12 @@ def cases(threads):
             "jax": with_jax(networks, xs, ps),
             "jax, vmap": with_vmap(networks, xs, ps),
         }
-        size = {"width": WIDTH, "depth": depth, "networks": len(networks), "batch": BATCH, "steps": STEPS, "dtype": "float64"}
+        size = {
+            "width": WIDTH,
+            "depth": depth,
+            "networks": len(networks),
+            "batch": BATCH,
+            "steps": STEPS,
+            "dtype": "float64",
+        }
         yield Case(size, ways, tolerance=1e-7, seconds=8, rounds=5)

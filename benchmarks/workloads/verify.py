@@ -9,7 +9,9 @@ import time
 def table():
     """Seconds of the whole command and of each check, slowest first."""
     began = time.perf_counter()
-    run = subprocess.run([sys.executable, "-m", "resnotes", "verify", "--json"], capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [sys.executable, "-m", "resnotes", "verify", "--json"], capture_output=True, text=True, check=True
+    )
     whole = time.perf_counter() - began
     rows = sorted(json.loads(run.stdout), key=lambda row: -row["seconds"])
     return {"whole": whole, "checks": [{key: row[key] for key in ("name", "kind", "seconds")} for row in rows]}

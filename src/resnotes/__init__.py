@@ -12,7 +12,16 @@ from resnotes.network import Affine, Network, Unit, identity, relu, tanh
 from resnotes.normalisation import BatchNorm, BatchNormTraining, LayerNorm
 
 __all__ = [
-    "Affine", "BatchNorm", "BatchNormTraining", "LayerNorm", "Network", "Unit", "four_layer", "identity", "relu",
-    "softmax_cross_entropy", "tanh",
+    "Affine",
+    "BatchNorm",
+    "BatchNormTraining",
+    "LayerNorm",
+    "Network",
+    "Unit",
+    "four_layer",
+    "identity",
+    "relu",
+    "softmax_cross_entropy",
+    "tanh",
 ]
 __version__ = version("resnotes")

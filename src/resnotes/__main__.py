@@ -99,8 +99,8 @@ def run_report(path: str, as_json: bool = False, figure: str | None = None) -> i
 def checks() -> dict[str, tuple[str, str, object]]:
     """Name -> (kind, method or verdict, what has a ``check()``)."""
     # Building the registries takes a moment; --help should not wait for it.
-    from .claims import CLAIMS  # noqa: PLC0415
-    from .equations import EQUATIONS  # noqa: PLC0415
+    from .claims import CLAIMS
+    from .equations import EQUATIONS
 
     return {
         **{label: ("equation", entry.method, entry) for label, entry in EQUATIONS.items()},
@@ -122,7 +122,7 @@ def run_verify(names: list[str], as_json: bool = False) -> int:
     int
         0 if all pass, 1 if any fails, 2 if a name is unknown.
     """
-    from .claims.claim import forget_passed  # noqa: PLC0415
+    from .claims.claim import forget_passed
 
     known = checks()
     unknown = [name for name in names if name not in known]
@@ -145,13 +145,15 @@ def run_verify(names: list[str], as_json: bool = False) -> int:
     else:
         equations = sum(outcome.kind == "equation" for outcome in outcomes)
         verdict = f"failed: {', '.join(failed)}" if failed else "all hold"
-        print(f"equations: {equations}, claims: {len(outcomes) - equations}, "
-              f"{time.perf_counter() - started:.0f} s, {verdict}")
+        print(
+            f"equations: {equations}, claims: {len(outcomes) - equations}, "
+            f"{time.perf_counter() - started:.0f} s, {verdict}"
+        )
     return 1 if failed else 0
 
 
 def _outcome(name: str, kind: str, how: str, entry) -> Outcome:
-    from .claims.claim import registered  # noqa: PLC0415
+    from .claims.claim import registered
 
     start = time.perf_counter()
     try:
@@ -165,7 +167,9 @@ def _progress(done: int, total: int, name: str) -> None:
     """A bar on a terminal, nothing elsewhere."""
     if sys.stderr.isatty():
         filled = 30 * done // total
-        print(f"\r[{'#' * filled}{'.' * (30 - filled)}] {done}/{total} {name:30.30}", end="", file=sys.stderr, flush=True)
+        print(
+            f"\r[{'#' * filled}{'.' * (30 - filled)}] {done}/{total} {name:30.30}", end="", file=sys.stderr, flush=True
+        )
 
 
 def _clear_progress() -> None:

@@ -155,8 +155,11 @@ def layer(value, name):
 def samples_apart(layer):
     """Refuse a layer whose ``couples_batch`` is true: it has no Jacobian for one sample alone."""
     if getattr(layer, "couples_batch", False):
-        refuse("layer", f"{layer!r}, in which the samples of a batch depend on one another",
-               "layers that treat every sample apart, for a Jacobian by sample; backward takes any layer")
+        refuse(
+            "layer",
+            f"{layer!r}, in which the samples of a batch depend on one another",
+            "layers that treat every sample apart, for a Jacobian by sample; backward takes any layer",
+        )
 
 
 def sent_back(result, x):

@@ -36,7 +36,12 @@ def four_layer_graph(edge_labels=None, node_labels=None):
         State index -> second line under the state's name.
     """
     labels = edge_labels or {
-        (1, 2): "$D_2J_1$", (2, 3): "$D_3J_2$", (3, 4): "$D_4J_3$", (4, 5): "$D_5J_4$", (1, 3): "$D_3$", (3, 5): "$D_5$",
+        (1, 2): "$D_2J_1$",
+        (2, 3): "$D_3J_2$",
+        (3, 4): "$D_4J_3$",
+        (4, 5): "$D_5J_4$",
+        (1, 3): "$D_3$",
+        (3, 5): "$D_5$",
     }
     figure, axes = plt.subplots(figsize=(6.4, 2.2))
     figure.subplots_adjust(0, 0, 1, 1)
@@ -44,14 +49,37 @@ def four_layer_graph(edge_labels=None, node_labels=None):
     for (start, end), text in labels.items():
         skip = end - start == 2
         axes.annotate(
-            "", (end, 0), (start, 0),
-            arrowprops={"arrowstyle": "-|>", "color": ORANGE if skip else BLUE, "shrinkA": 20, "shrinkB": 20,
-                        "linewidth": 1.6, "connectionstyle": "arc3,rad=-0.5" if skip else "arc3"})
-        axes.text((start + end) / 2, 0.66 if skip else -0.2, text, ha="center", va="center",
-                  color=ORANGE if skip else BLUE, fontsize=17)
+            "",
+            (end, 0),
+            (start, 0),
+            arrowprops={
+                "arrowstyle": "-|>",
+                "color": ORANGE if skip else BLUE,
+                "shrinkA": 20,
+                "shrinkB": 20,
+                "linewidth": 1.6,
+                "connectionstyle": "arc3,rad=-0.5" if skip else "arc3",
+            },
+        )
+        axes.text(
+            (start + end) / 2,
+            0.66 if skip else -0.2,
+            text,
+            ha="center",
+            va="center",
+            color=ORANGE if skip else BLUE,
+            fontsize=17,
+        )
     for k in range(1, 6):
-        axes.text(k, 0, f"$x_{k}$", ha="center", va="center", fontsize=17,
-                  bbox={"boxstyle": "circle,pad=0.35", "facecolor": "white", "edgecolor": GREY})
+        axes.text(
+            k,
+            0,
+            f"$x_{k}$",
+            ha="center",
+            va="center",
+            fontsize=17,
+            bbox={"boxstyle": "circle,pad=0.35", "facecolor": "white", "edgecolor": GREY},
+        )
         if node_labels:
             axes.text(k, -0.5, node_labels[k], ha="center", va="center", fontsize=13, color=GREY)
     axes.set_xlim(0.6, 5.4)
@@ -76,19 +104,46 @@ def merge_flow(forward, backward):
     places = {"u": (0, "$u$"), "x": (1.4, "$x$"), "F": (2.3, "$F(x)$"), "+": (2.98, "$+$"), "y": (3.6, "$y$")}
     names = list(places)
     for start, end in zip(names, names[1:], strict=False):
-        axes.annotate("", (places[end][0], 0), (places[start][0], 0), arrowprops={
-            "arrowstyle": "-|>", "color": GREY, "shrinkA": 22 if start == "F" else 13, "shrinkB": 22 if end == "F" else 13,
-            "linewidth": 1.4})
-    axes.annotate("", (places["+"][0], 0.02), (0, 0.02), arrowprops={
-        "arrowstyle": "-|>", "color": GREY, "shrinkA": 17, "shrinkB": 15, "linewidth": 1.4, "linestyle": "--",
-        "connectionstyle": "arc3,rad=-0.32"})
+        axes.annotate(
+            "",
+            (places[end][0], 0),
+            (places[start][0], 0),
+            arrowprops={
+                "arrowstyle": "-|>",
+                "color": GREY,
+                "shrinkA": 22 if start == "F" else 13,
+                "shrinkB": 22 if end == "F" else 13,
+                "linewidth": 1.4,
+            },
+        )
+    axes.annotate(
+        "",
+        (places["+"][0], 0.02),
+        (0, 0.02),
+        arrowprops={
+            "arrowstyle": "-|>",
+            "color": GREY,
+            "shrinkA": 17,
+            "shrinkB": 15,
+            "linewidth": 1.4,
+            "linestyle": "--",
+            "connectionstyle": "arc3,rad=-0.32",
+        },
+    )
 
     def note(x, y, text, colour):
         axes.text(x, y, text, ha="center", va="center", fontsize=12, color=colour)
 
     for name, (x, text) in places.items():
-        axes.text(x, 0, text, ha="center", va="center", fontsize=17,
-                  bbox={"boxstyle": "round,pad=0.35", "facecolor": "white", "edgecolor": GREY})
+        axes.text(
+            x,
+            0,
+            text,
+            ha="center",
+            va="center",
+            fontsize=17,
+            bbox={"boxstyle": "round,pad=0.35", "facecolor": "white", "edgecolor": GREY},
+        )
         if name != "+":
             note(x, -0.62, forward[name], BLUE)
             note(x, -0.92, backward[name], ORANGE)
@@ -139,7 +194,9 @@ def shortcut_and_whole(layers, series, xlabel="layer l, from the input (0) to th
         colour, marker = (BLUE, ORANGE, GREEN)[number], ("o", "s", "^")[number]
         style = {"color": colour, "marker": marker, "markersize": 5, "markevery": (3 * number, 10)}
         axes.semilogy(layers, whole, linestyle="-", label=f"{name}, whole", **style)
-        axes.semilogy(layers, shortcut, linestyle="--", markerfacecolor="white", label=f"{name}, shortcuts alone", **style)
+        axes.semilogy(
+            layers, shortcut, linestyle="--", markerfacecolor="white", label=f"{name}, shortcuts alone", **style
+        )
     axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", frameon=False, fontsize=9, ncols=3)
@@ -162,8 +219,9 @@ def curves(series, xlabel, ylabel, marks=(), ylim=None):
     axes.axhline(0, color=GREY, linewidth=0.8)
     styles = [(BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", ":"), (GREY, "D", "-.")]
     for (name, (x, y)), (colour, marker, line) in zip(series.items(), styles, strict=False):
-        axes.plot(x, y, color=colour, marker=marker, linestyle=line, markersize=5,
-                  markevery=max(1, len(x) // 8), label=name)
+        axes.plot(
+            x, y, color=colour, marker=marker, linestyle=line, markersize=5, markevery=max(1, len(x) // 8), label=name
+        )
     for x, y, text in marks:
         axes.plot([x], [y], marker="o", markersize=12, markerfacecolor="none", markeredgecolor=GREY)
         axes.annotate(text, (x, y), xytext=(12, -14), textcoords="offset points", fontsize=9, color=GREY)
@@ -225,16 +283,38 @@ def spreads(series, xlabel, ylabel, log=False, marks=()):
     """
     # Narrow on purpose: on a telephone the numbers must still be read.
     figure, axes = _axes(width=5.4, height=4.2)
-    styles = [(BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", ":"), (GREY, "D", "-."), (PURPLE, "v", "-"),
-              (OCHRE, "P", "--")]
+    styles = [
+        (BLUE, "o", "-"),
+        (ORANGE, "s", "--"),
+        (GREEN, "^", ":"),
+        (GREY, "D", "-."),
+        (PURPLE, "v", "-"),
+        (OCHRE, "P", "--"),
+    ]
     for (name, (x, low, middle, high)), (colour, marker, line) in zip(series.items(), styles, strict=False):
         axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
-        axes.plot(x, middle, color=colour, marker=marker, linestyle=line, markersize=5,
-                  markevery=max(1, len(x) // 8), label=name)
+        axes.plot(
+            x,
+            middle,
+            color=colour,
+            marker=marker,
+            linestyle=line,
+            markersize=5,
+            markevery=max(1, len(x) // 8),
+            label=name,
+        )
     for y, text in marks:
         axes.axhline(y, color=GREY, linewidth=0.8)
-        axes.annotate(text, (0.99, y), xycoords=("axes fraction", "data"), xytext=(0, 3), ha="right",
-                      textcoords="offset points", fontsize=9, color=GREY)
+        axes.annotate(
+            text,
+            (0.99, y),
+            xycoords=("axes fraction", "data"),
+            xytext=(0, 3),
+            ha="right",
+            textcoords="offset points",
+            fontsize=9,
+            color=GREY,
+        )
     if log:
         axes.set_yscale("log")
     axes.set_xlabel(xlabel)
@@ -255,16 +335,20 @@ def sizes_by_layer_and_step(panels, label, levels=(0.3, 0.4, 0.6, 0.8, 1, 1.5, 2
     levels : sequence of float
         Sizes at which contour lines are drawn and labelled.
     """
-    figure, all_axes = plt.subplots(len(panels), 1, figsize=(5.4, 2.7 * len(panels)), layout="constrained", squeeze=False)
+    figure, all_axes = plt.subplots(
+        len(panels), 1, figsize=(5.4, 2.7 * len(panels)), layout="constrained", squeeze=False
+    )
     plt.close(figure)
     low, high = -1.0, np.log10(3)
     for axes, (name, (steps, sizes)) in zip(all_axes[:, 0], panels.items(), strict=True):
         logs = np.log10(np.asarray(sizes)).T
         layers = np.arange(len(logs))
-        filled = axes.contourf(steps, layers, logs, levels=np.linspace(low, high, 31), cmap="Blues", vmin=low,
-                               vmax=1, extend="both")
-        lines = axes.contour(steps, layers, logs, levels=np.log10(levels), colors="black", linewidths=0.7,
-                             linestyles="solid")
+        filled = axes.contourf(
+            steps, layers, logs, levels=np.linspace(low, high, 31), cmap="Blues", vmin=low, vmax=1, extend="both"
+        )
+        lines = axes.contour(
+            steps, layers, logs, levels=np.log10(levels), colors="black", linewidths=0.7, linestyles="solid"
+        )
         axes.clabel(lines, fmt={level: f"{10**level:.2g}" for level in lines.levels}, fontsize=9)
         axes.set_title(name, fontsize=10, loc="left")
         axes.set_ylabel("layer l")
@@ -289,8 +373,16 @@ def bars_by_length(lengths, series, xlabel="number of branches on the path", yla
     width = 0.8 / len(series)
     for number, (name, values) in enumerate(series.items()):
         offset = (number - (len(series) - 1) / 2) * width
-        axes.bar(lengths + offset, values, width, label=name, color=(BLUE, ORANGE, GREEN)[number % 3],
-                 hatch=("", "//", "..")[number % 3], edgecolor="white", linewidth=0.3)
+        axes.bar(
+            lengths + offset,
+            values,
+            width,
+            label=name,
+            color=(BLUE, ORANGE, GREEN)[number % 3],
+            hatch=("", "//", "..")[number % 3],
+            edgecolor="white",
+            linewidth=0.3,
+        )
     axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)
     axes.legend(frameon=False, fontsize=9)
@@ -310,12 +402,13 @@ def shares_by_length(lengths, series, span=None, xlabel="number of branches on t
     figure, axes = _axes()
     if span is not None:
         first, last, text = span
-        axes.axvspan(first - 0.5, last + 0.5, facecolor="#eeeeee", edgecolor="#999999", linewidth=0.8,
-                     label=text, zorder=0)
+        axes.axvspan(
+            first - 0.5, last + 0.5, facecolor="#eeeeee", edgecolor="#999999", linewidth=0.8, label=text, zorder=0
+        )
     for (name, values), (colour, marker, line) in zip(
-            series.items(), [(BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", ":")], strict=False):
-        axes.plot(lengths, values, color=colour, marker=marker, linestyle=line, linewidth=1, markersize=4,
-                  label=name)
+        series.items(), [(BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", ":")], strict=False
+    ):
+        axes.plot(lengths, values, color=colour, marker=marker, linestyle=line, linewidth=1, markersize=4, label=name)
     axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)
     axes.set_ylim(bottom=0)
@@ -332,7 +425,9 @@ def shares_by_width(widths, series, ylabel):
     series : dict of str to sequence of float
     """
     figure, axes = _axes()
-    for (name, values), (colour, marker, line) in zip(series.items(), [(BLUE, "o", "-"), (ORANGE, "s", "--")], strict=True):
+    for (name, values), (colour, marker, line) in zip(
+        series.items(), [(BLUE, "o", "-"), (ORANGE, "s", "--")], strict=True
+    ):
         axes.plot(widths, values, color=colour, marker=marker, linestyle=line, label=name)
     axes.set_xscale("log", base=2)
     axes.set_xticks(widths, [str(width) for width in widths])
@@ -358,16 +453,34 @@ def rounded_powers(series, edges, xlabel="multiplications", ylabel="value"):
     for (name, values), (colour, marker, line, width) in zip(series.items(), styles, strict=False):
         values = np.asarray(values, dtype=float)
         positive = np.where(values > 0, values, np.nan)
-        axes.semilogy(positive, color=colour, marker=marker, linestyle=line, linewidth=width, markersize=4,
-                      markevery=max(1, len(values) // 12), label=name, alpha=0.6 if marker is None else 1)
+        axes.semilogy(
+            positive,
+            color=colour,
+            marker=marker,
+            linestyle=line,
+            linewidth=width,
+            markersize=4,
+            markevery=max(1, len(values) // 12),
+            label=name,
+            alpha=0.6 if marker is None else 1,
+        )
         zeros = np.flatnonzero(values == 0)
         if len(zeros):
-            axes.plot([zeros[0] - 1], [values[zeros[0] - 1]], marker="x", markersize=10, markeredgewidth=2,
-                      linestyle="none", color=colour, label=f"{name}: zero from step {zeros[0]} on")
+            axes.plot(
+                [zeros[0] - 1],
+                [values[zeros[0] - 1]],
+                marker="x",
+                markersize=10,
+                markeredgewidth=2,
+                linestyle="none",
+                color=colour,
+                label=f"{name}: zero from step {zeros[0]} on",
+            )
     for name, level in edges.items():
         axes.axhline(level, color="black", linewidth=0.8, linestyle=":")
-        axes.annotate(name, (0, level), xycoords=("axes fraction", "data"), xytext=(3, 2),
-                      textcoords="offset points", fontsize=9)
+        axes.annotate(
+            name, (0, level), xycoords=("axes fraction", "data"), xytext=(3, 2), textcoords="offset points", fontsize=9
+        )
     axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", frameon=False, fontsize=9, ncols=2)
@@ -388,8 +501,9 @@ def spectra(series, ylabel="singular value of the product"):
     for (name, logs), (colour, marker, line) in zip(series.items(), styles, strict=False):
         logs = np.asarray(logs, dtype=float)
         logs = logs[np.isfinite(logs)]
-        axes.plot(np.arange(1, len(logs) + 1), logs, color=colour, marker=marker, linestyle=line, markersize=5,
-                  label=name)
+        axes.plot(
+            np.arange(1, len(logs) + 1), logs, color=colour, marker=marker, linestyle=line, markersize=5, label=name
+        )
     axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.yaxis.set_major_formatter(lambda value, _: f"$10^{{{value:.0f}}}$")
     axes.set_xlabel("number of the singular value, largest first")
@@ -417,8 +531,9 @@ def report(found):
     finite = np.where(np.isfinite(found.gradient), found.gradient, np.nan)
     marks = max(1, len(finite) // 10)
     above[0].plot(range(len(finite)), finite, color=BLUE, marker="o", markersize=4, markevery=marks)
-    above[0].set(title="gradient by state", xlabel="state, from the input (0) to the loss",
-                 ylabel="$\\log_{10}$ of its length")
+    above[0].set(
+        title="gradient by state", xlabel="state, from the input (0) to the loss", ylabel="$\\log_{10}$ of its length"
+    )
     gain = np.where(np.isfinite(found.gain), found.gain, np.nan)
     above[1].vlines(range(len(gain)), 0, gain, color=GREY, linewidth=max(0.6, min(4, 160 / len(gain))))
     above[1].axhline(0, color=GREY, linewidth=0.8)
@@ -439,8 +554,15 @@ def report(found):
     if not size.any():
         below[0].annotate("nothing arrives", (0.5, 0.5), xycoords="axes fraction", ha="center", fontsize=10)
     for number, values in enumerate(found.shortcut_product):
-        below[1].plot(range(1, len(values) + 1), np.where(np.isfinite(values), values, np.nan), color=GREEN, marker="^",
-                      markersize=4, linestyle=":", label="one line a sample" if number == 0 < len(found.shortcut_product) - 1 else None)
+        below[1].plot(
+            range(1, len(values) + 1),
+            np.where(np.isfinite(values), values, np.nan),
+            color=GREEN,
+            marker="^",
+            markersize=4,
+            linestyle=":",
+            label="one line a sample" if number == 0 < len(found.shortcut_product) - 1 else None,
+        )
     if not np.isfinite(found.shortcut_product).any():
         below[1].annotate("all are 0", (0.5, 0.5), xycoords="axes fraction", ha="center", fontsize=10)
     if below[1].get_legend_handles_labels()[0]:
@@ -467,11 +589,18 @@ def law_and_measured(series, xlabel, ylabel):
         At most six; x_measured among x. An error bar is two standard errors to each side.
     xlabel, ylabel : str
     """
-    figure, (above, below) = plt.subplots(2, figsize=(7, 5.4), sharex=True, layout="constrained",
-                                          gridspec_kw={"height_ratios": (3, 2)})
+    figure, (above, below) = plt.subplots(
+        2, figsize=(7, 5.4), sharex=True, layout="constrained", gridspec_kw={"height_ratios": (3, 2)}
+    )
     plt.close(figure)
-    styles = ((BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", ":"), (GREY, "D", "-."),
-              (BLUE, "v", (0, (6, 2, 1, 2))), (ORANGE, "P", (0, (1, 3))))
+    styles = (
+        (BLUE, "o", "-"),
+        (ORANGE, "s", "--"),
+        (GREEN, "^", ":"),
+        (GREY, "D", "-."),
+        (BLUE, "v", (0, (6, 2, 1, 2))),
+        (ORANGE, "P", (0, (1, 3))),
+    )
     for number, (name, (x, law, at, mean, error)) in enumerate(series.items()):
         colour, marker, line = styles[number]
         style = {"color": colour, "marker": marker, "markersize": 5, "markerfacecolor": "white"}
@@ -480,8 +609,9 @@ def law_and_measured(series, xlabel, ylabel):
         expected = np.interp(at, x, law)
         # Side by side, so that bars at one depth do not cover each other.
         beside = np.asarray(at) * 1.05 ** (number - (len(series) - 1) / 2)
-        below.errorbar(beside, mean / expected, yerr=2 * np.asarray(error) / expected, linestyle="none",
-                       capsize=2.5, **style)
+        below.errorbar(
+            beside, mean / expected, yerr=2 * np.asarray(error) / expected, linestyle="none", capsize=2.5, **style
+        )
     below.axhline(1, color=GREY, linewidth=0.8)
     above.set_yscale("log")
     above.set_xscale("log", base=2)
@@ -493,8 +623,13 @@ def law_and_measured(series, xlabel, ylabel):
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(True, color="#dddddd", linewidth=0.6)
         axes.set_axisbelow(True)
-    figure.legend(*above.get_legend_handles_labels(), loc="outside upper center", frameon=False, fontsize=9,
-                  ncols=min(3, len(series)))
+    figure.legend(
+        *above.get_legend_handles_labels(),
+        loc="outside upper center",
+        frameon=False,
+        fontsize=9,
+        ncols=min(3, len(series)),
+    )
     return figure
 
 
@@ -508,8 +643,9 @@ def slopes(inputs, rows):
         Name of the network -> name of the depth -> gradient.
     """
     columns = list(next(iter(rows.values())))
-    figure, grid = plt.subplots(len(rows), len(columns), figsize=(7, 3.6), sharex=True, sharey=True,
-                                layout="constrained", squeeze=False)
+    figure, grid = plt.subplots(
+        len(rows), len(columns), figsize=(7, 3.6), sharex=True, sharey=True, layout="constrained", squeeze=False
+    )
     plt.close(figure)
     for (name, of), line, colour in zip(rows.items(), grid, (ORANGE, BLUE), strict=False):
         for (depth, values), axes in zip(of.items(), line, strict=True):

@@ -46,7 +46,7 @@ def mutants(expression: Expr) -> list[Mutant]:
     for place, member in enumerate(members):
         for damage, right in _damaged(member.rhs):
             new = member.func(member.lhs, right, evaluate=False)
-            whole = Tuple(*members[:place], new, *members[place + 1:]) if isinstance(expression, Tuple) else new
+            whole = Tuple(*members[:place], new, *members[place + 1 :]) if isinstance(expression, Tuple) else new
             if isinstance(new, (Eq, Ge, Le)) and whole not in seen:
                 seen.add(whole)
                 where = f" in line {place + 1}" if len(members) > 1 else ""
@@ -71,7 +71,7 @@ def _everywhere(node: Expr) -> Iterator[tuple[str, Expr]]:
         if isinstance(node, _OverIndex) and place > 0:
             continue  # limits are damaged by _here
         for damage, new in _everywhere(argument):
-            yield damage, node.func(*node.args[:place], new, *node.args[place + 1:])
+            yield damage, node.func(*node.args[:place], new, *node.args[place + 1 :])
 
 
 def _here(node: Expr) -> Iterator[tuple[str, Expr]]:
@@ -81,7 +81,7 @@ def _here(node: Expr) -> Iterator[tuple[str, Expr]]:
         yield from _outside(node)
     if isinstance(node, Add):
         for place, term in enumerate(node.args):
-            rest = Add(*node.args[:place], *node.args[place + 1:])
+            rest = Add(*node.args[:place], *node.args[place + 1 :])
             yield f"term {term} lost", rest
             yield f"term {term} counted twice", node + term
             yield f"sign of {term} flipped", rest - term
@@ -106,12 +106,16 @@ def _here(node: Expr) -> Iterator[tuple[str, Expr]]:
 
 
 def _with_index(node, place, index):
-    return node.func(node.name, *node.indices[:place], index, *node.indices[place + 1:])
+    return node.func(node.name, *node.indices[:place], index, *node.indices[place + 1 :])
 
 
 def _limits(node) -> Iterator[tuple[str, Expr]]:
-    for name, low, high in (("lower limit up", 1, 0), ("lower limit down", -1, 0),
-                            ("upper limit up", 0, 1), ("upper limit down", 0, -1)):
+    for name, low, high in (
+        ("lower limit up", 1, 0),
+        ("lower limit down", -1, 0),
+        ("upper limit up", 0, 1),
+        ("upper limit down", 0, -1),
+    ):
         yield f"{name} by one", node.with_limits(node.low + low, node.high + high)
 
 
@@ -120,7 +124,7 @@ def _outside(node) -> Iterator[tuple[str, Expr]]:
     for place, term in enumerate(node.term.args):
         if term == 1:  # a product of ones is 1: no damage
             continue
-        rest = Add(*node.term.args[:place], *node.term.args[place + 1:])
+        rest = Add(*node.term.args[:place], *node.term.args[place + 1 :])
         limits = node.args[1:]
         yield f"{term} outside the product", OrderedProduct(term, *limits) * OrderedProduct(1 + rest, *limits)
 
@@ -129,29 +133,46 @@ def _factors(node) -> Iterator[tuple[str, Expr]]:
     scalars, factors = node.args_cnc()
     for place, factor in enumerate(scalars):
         if factor != Integer(-1):
-            yield f"factor {factor} dropped", Mul(*scalars[:place], *scalars[place + 1:], *factors)
+            yield f"factor {factor} dropped", Mul(*scalars[:place], *scalars[place + 1 :], *factors)
     for place, factor in enumerate(factors):
-        yield f"factor {factor} dropped", Mul(*scalars, *factors[:place], *factors[place + 1:])
+        yield f"factor {factor} dropped", Mul(*scalars, *factors[:place], *factors[place + 1 :])
     for place in range(len(factors) - 1):
-        swapped = [*factors[:place], factors[place + 1], factors[place], *factors[place + 2:]]
+        swapped = [*factors[:place], factors[place + 1], factors[place], *factors[place + 2 :]]
         yield f"{factors[place]} and {factors[place + 1]} swapped", Mul(*scalars, *swapped)
 
 
 #: (label or "*", pattern that the damage matches from its start, why the mutant says the same as the original).
 EQUIVALENT = (
-    ("*", r"(D(_\w+)? transposed|transpose of D(_\w+)? lost)", "D is diagonal: what comes after the addition acts entrywise"),
+    (
+        "*",
+        r"(D(_\w+)? transposed|transpose of D(_\w+)? lost)",
+        "D is diagonal: what comes after the addition acts entrywise",
+    ),
     ("merge-fan-out", r"factor dy/du dropped", "with x held fixed, dy/du is the identity"),
-    ("unrolled-all-lengths", r"(lower limit down|upper limit up)", "no path passes through fewer than 0 or more than "
-     "L - l branches: the added term is 0"),
-    ("report-lengths", r"(lower limit down|upper limit up)", "no path passes through fewer than 0 or more than "
-     "L - l branches: the added term is 0"),
+    (
+        "unrolled-all-lengths",
+        r"(lower limit down|upper limit up)",
+        "no path passes through fewer than 0 or more than L - l branches: the added term is 0",
+    ),
+    (
+        "report-lengths",
+        r"(lower limit down|upper limit up)",
+        "no path passes through fewer than 0 or more than L - l branches: the added term is 0",
+    ),
     ("unrolled-binomial", r"(lower limit down|upper limit up)", "the binomial coefficient outside 0..n is 0"),
-    ("operators-*", r"(X_l|S_l|Phi_l - X_l) and (S_l|1 - S_l) swapped", "both are diagonal, and diagonal matrices "
-     "commute"),
+    (
+        "operators-*",
+        r"(X_l|S_l|Phi_l - X_l) and (S_l|1 - S_l) swapped",
+        "both are diagonal, and diagonal matrices commute",
+    ),
     ("shattered-branch", r"Phi and Phiprime swapped", "both are diagonal, and diagonal matrices commute"),
     ("*", r"factor I dropped", "a number beside a matrix stands for that multiple of the identity"),
-    ("init-branch", r"factor Phi dropped in line 1", "Phi is a diagonal of zeros and ones and stands on both sides: "
-     "Phi W_2^T A W_2 Phi has the mean Phi^2 = Phi times a number, and so has it with one Phi"),
+    (
+        "init-branch",
+        r"factor Phi dropped in line 1",
+        "Phi is a diagonal of zeros and ones and stands on both sides: "
+        "Phi W_2^T A W_2 Phi has the mean Phi^2 = Phi times a number, and so has it with one Phi",
+    ),
     ("at-least-*", r"J transposed", "a matrix and its transpose have the same spectral and Frobenius norm"),
 )
 

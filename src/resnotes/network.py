@@ -557,4 +557,3 @@ class Network:
             _validate.refuse("trace", "the trace of another network", "one from this network's own forward")
         if any(x.dtype.kind == "c" for x in trace.states):
             _validate.refuse("trace", "a complex one", "a real one (complex states serve complex steps only)")
-

@@ -51,8 +51,9 @@ class LayerNorm(Layer):
         centred = x - x.mean(axis=-1, keepdims=True)
         variance = (centred**2).mean(axis=-1, keepdims=True) + self.epsilon
         if np.any(variance == 0):
-            _validate.refuse("x", "a state whose components are all equal",
-                             "components that differ, or epsilon above 0")
+            _validate.refuse(
+                "x", "a state whose components are all equal", "components that differ, or epsilon above 0"
+            )
         s = np.sqrt(variance)
         return centred / s, s
 
@@ -183,8 +184,11 @@ class BatchNormTraining(Layer):
         # Written without an absolute value, so that complex steps go through.
         total = (centred * centred).mean(axis=0) + self.epsilon
         if not (total.real > 0).all():
-            _validate.refuse("x", f"component {int(np.argmin(total.real))} the same in all samples with epsilon 0",
-                             "variance + epsilon above 0 everywhere")
+            _validate.refuse(
+                "x",
+                f"component {int(np.argmin(total.real))} the same in all samples with epsilon 0",
+                "variance + epsilon above 0 everywhere",
+            )
         root = np.sqrt(total)
         return centred / root, root
 

@@ -176,11 +176,7 @@ def shown(expression: Expr) -> set[tuple]:
         if isinstance(node, Map):
             walk.skip()
             keys.update(key(symbol) for index in node.indices for symbol in index.free_symbols)
-        if (
-            node.is_Add
-            and not node.is_commutative
-            and 1 in {abs(term) for term in node.args if term.is_Number}
-        ):
+        if node.is_Add and not node.is_commutative and 1 in {abs(term) for term in node.args if term.is_Number}:
             keys.add(key(IDENTITY))
     return keys - {None}
 
@@ -207,9 +203,7 @@ _ENTRIES = (
         None,
         "forward-affine",
     ),
-    Entry(
-        forward.k, "number of a layer, of a component, or of branches on a path", "k", (), "forward-affine"
-    ),
+    Entry(forward.k, "number of a layer, of a component, or of branches on a path", "k", (), "forward-affine"),
     Entry(
         x(forward.k),
         "state that enters unit $k$, a column; $x_0$ is the input, $x_L$ the output; "
@@ -321,9 +315,7 @@ _ENTRIES = (
         ("m",),
         "backward-block-inside",
     ),
-    Entry(
-        upstream, "gradient at the sum behind a block", "grads.units[l].sum", ("n",), "backward-block-inside"
-    ),
+    Entry(upstream, "gradient at the sum behind a block", "grads.units[l].sum", ("n",), "backward-block-inside"),
     Entry(
         K,
         "number of layers in a block",
@@ -366,8 +358,7 @@ _ENTRIES = (
     Entry(merge.F, "activation on the branch", "point.units[0].branch[1]", None, "merge-question"),
     Entry(
         merge.o,
-        "where the skip starts: some earlier output; it has the shape of $y$ unless a projection "
-        "stands between",
+        "where the skip starts: some earlier output; it has the shape of $y$ unless a projection stands between",
         "passed.units[0].branch[0]",
         ("n",),
         "merge-question",
@@ -416,9 +407,7 @@ _ENTRIES = (
         ("m", 1),
         "merge-columns",
     ),
-    Entry(
-        Scalar("o", forward.k), "component $k$ of $o$", "passed.units[0].branch[0][k - 1]", (), "merge-padded"
-    ),
+    Entry(Scalar("o", forward.k), "component $k$ of $o$", "passed.units[0].branch[0][k - 1]", (), "merge-padded"),
     Entry(Scalar("g", forward.k), "component $k$ of $g$", "sent.units[0].sum[k - 1]", (), "merge-padded"),
     Entry(merge.a, "output behind the merge point", "passed.units[0].output", ("m",), "merge-after"),
     Entry(
@@ -440,8 +429,7 @@ _ENTRIES = (
     Entry(
         scaling.Fhat.subs(i, l)(x(l)),
         "branch of unit $l$ times the factors that come after it",
-        "float(shortcut_product([unit.shortcut.weight for unit in net.units[l + 1:]]))"
-        " * trace.units[l].branch_output",
+        "float(shortcut_product([unit.shortcut.weight for unit in net.units[l + 1:]])) * trace.units[l].branch_output",
         ("n",),
         "scaling-branch-hat",
     ),
@@ -525,9 +513,7 @@ _ENTRIES = (
         (),
         "at-least-zero-mean",
     ),
-    Entry(
-        bounds.trace, "trace, the sum of the diagonal", f"np.trace({_JACOBIANS}[2])", (), "at-least-isotropic"
-    ),
+    Entry(bounds.trace, "trace, the sum of the diagonal", f"np.trace({_JACOBIANS}[2])", (), "at-least-isotropic"),
     Entry(
         Norm(bounds.J, "F"),
         "Frobenius norm, the root of the sum of squares",
@@ -557,9 +543,7 @@ _ENTRIES = (
         (),
         "operators-upper",
     ),
-    Entry(
-        operators.U(i), "an orthogonal matrix", "np.linalg.qr(draw(n, n))[0]", ("n", "n"), "operators-rotation"
-    ),
+    Entry(operators.U(i), "an orthogonal matrix", "np.linalg.qr(draw(n, n))[0]", ("n", "n"), "operators-rotation"),
     Entry(
         operators.opening(l),
         "diagonal matrix of the opening of unit $l$'s gate at $x_l$",
@@ -634,15 +618,15 @@ _ENTRIES = (
         ("m", "m"),
         "shattered-branch",
     ),
-    Entry(
-        shattered.p, "probability that a component is active for both inputs", "0.25", (), "shattered-branch"
-    ),
+    Entry(shattered.p, "probability that a component is active for both inputs", "0.25", (), "shattered-branch"),
     Entry(shattered.theta, "angle between the states of two inputs", "next_angle(np.pi / 2)", (), "shattered-coactive"),
+    Entry(shattered.angle(l), "the same in front of unit $l$", "angles(L)[l]", (), "shattered-angle"),
     Entry(
-        shattered.angle(l), "the same in front of unit $l$", "angles(L)[l]", (), "shattered-angle"
-    ),
-    Entry(
-        shattered.beta, "factor on every branch, where all are equal", "scaled.units[l].branch[3].weight", (), "shattered-angle"
+        shattered.beta,
+        "factor on every branch, where all are equal",
+        "scaled.units[l].branch[3].weight",
+        (),
+        "shattered-angle",
     ),
     Entry(
         shattered.w,
@@ -651,7 +635,9 @@ _ENTRIES = (
         (),
         "shattered-step",
     ),
-    Entry(shattered.tau, "how fast the square of the spread grows, a unit", "1 - 1 / np.pi", (), "shattered-normalised"),
+    Entry(
+        shattered.tau, "how fast the square of the spread grows, a unit", "1 - 1 / np.pi", (), "shattered-normalised"
+    ),
     # 11. Finite precision
     Entry(
         precision.u,
@@ -691,9 +677,7 @@ _ENTRIES = (
         "precision-stall",
     ),
     Entry(precision.entry, "one entry of a state", "trace.states[l][0]", (), "precision-lost"),
-    Entry(
-        precision.branch, "the same entry of a branch", "trace.units[l].branch_output[0]", (), "precision-lost"
-    ),
+    Entry(precision.branch, "the same entry of a branch", "trace.units[l].branch_output[0]", (), "precision-lost"),
     Entry(precision.scale, "factor on the loss", "S", (), "precision-scale"),
     Entry(
         precision.gscaled(l),
@@ -703,11 +687,17 @@ _ENTRIES = (
         "precision-scale",
     ),
     Entry(
-        precision.Q(l), r"orthogonal matrix in front of unit $l$", "np.linalg.qr(factors[l - 1])[0]", ("n", "n"),
+        precision.Q(l),
+        r"orthogonal matrix in front of unit $l$",
+        "np.linalg.qr(factors[l - 1])[0]",
+        ("n", "n"),
         "precision-qr-step",
     ),
     Entry(
-        precision.A(l), "factor of a long product, such as the Jacobian of unit $l$", "factors[l]", ("n", "n"),
+        precision.A(l),
+        "factor of a long product, such as the Jacobian of unit $l$",
+        "factors[l]",
+        ("n", "n"),
         "precision-qr-step",
     ),
     Entry(
@@ -748,7 +738,13 @@ _ENTRIES = (
         "depths-streams",
         "In chapter 7 the same letter is the state on a diagonal.",
     ),
-    Entry(depths.write(l), "how much the branch of unit $l$ writes into each stream, a column", "writes", (2,), "depths-streams"),
+    Entry(
+        depths.write(l),
+        "how much the branch of unit $l$ writes into each stream, a column",
+        "writes",
+        (2,),
+        "depths-streams",
+    ),
     Entry(depths.read(l), "how much it reads of each stream, a row", "reads", (2,), "depths-streams"),
     Entry(
         depths.gradients(l),
@@ -818,9 +814,7 @@ _ENTRIES = (
         (),
         "after-norm",
     ),
-    Entry(
-        activation.beta_k, "shift of a normalisation, a parameter", "held.bias[k - 1]", (), "after-norm"
-    ),
+    Entry(activation.beta_k, "shift of a normalisation, a parameter", "held.bias[k - 1]", (), "after-norm"),
     Entry(
         activation.v(l),
         "variance of what branch $l$ adds to a component, with normalised states",
@@ -837,9 +831,7 @@ _ENTRIES = (
         (),
         "after-batch",
     ),
-    Entry(
-        activation.epsilon, "small number under that root", "held.epsilon", (), "after-batch"
-    ),
+    Entry(activation.epsilon, "small number under that root", "held.epsilon", (), "after-batch"),
     Entry(
         activation.t_hat,
         "the column $t$, normalised",
@@ -864,7 +856,13 @@ _ENTRIES = (
         "init-unit",
         "In chapter 8 the same letter is the shift of a normalisation.",
     ),
-    Entry(initialisation.A, "any matrix with as many rows and columns as the state", "np.eye(n)", ("n", "n"), "init-branch"),
+    Entry(
+        initialisation.A,
+        "any matrix with as many rows and columns as the state",
+        "np.eye(n)",
+        ("n", "n"),
+        "init-branch",
+    ),
     Entry(
         initialisation.Phi,
         "Jacobian of a ReLU inside a branch: a diagonal of zeros and ones",
@@ -899,7 +897,11 @@ _ENTRIES = (
         "In chapter 7 the same letter is the opening of a gate.",
     ),
     Entry(
-        initialisation.trace(l), "its trace", "np.trace(felt.states[l][:, np.newaxis] * felt.states[l])", (), "init-second-moment"
+        initialisation.trace(l),
+        "its trace",
+        "np.trace(felt.states[l][:, np.newaxis] * felt.states[l])",
+        (),
+        "init-second-moment",
     ),
     Entry(
         initialisation.kappa,
@@ -908,7 +910,13 @@ _ENTRIES = (
         (),
         "init-second-moment",
     ),
-    Entry(initialisation.alpha, "one factor on a branch that is learned", "scaled.units[l].branch[3].weight", (), "init-zero-scale"),
+    Entry(
+        initialisation.alpha,
+        "one factor on a branch that is learned",
+        "scaled.units[l].branch[3].weight",
+        (),
+        "init-zero-scale",
+    ),
     Entry(
         initialisation.state,
         "state at one unit",
@@ -937,6 +945,4 @@ _ENTRIES = (
     ),
 )
 #: In the order in which the book introduces them.
-NOTATION: tuple[Entry, ...] = tuple(
-    sorted(_ENTRIES, key=lambda entry: list(EQUATIONS).index(entry.introduced))
-)
+NOTATION: tuple[Entry, ...] = tuple(sorted(_ENTRIES, key=lambda entry: list(EQUATIONS).index(entry.introduced)))

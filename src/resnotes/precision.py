@@ -91,9 +91,7 @@ def step_by_step(factors, dtype, start=1.0):
     The same product rounded once is ``round_to(float(shortcut_product(factors)), dtype)``, up to the
     range of float64 in between; for equal factors `range_limits` tells where it ends.
     """
-    factors = _validate.finite_array(
-        factors, "factors", "a list of finite real numbers", (1,), allow_empty=True
-    )
+    factors = _validate.finite_array(factors, "factors", "a list of finite real numbers", (1,), allow_empty=True)
     value = float(round_to(_validate.finite_number(start, "start"), dtype))
     values = [value]
     with np.errstate(over="ignore", invalid="ignore"):

@@ -192,8 +192,7 @@ def streams_network(weights, mixing, read=None, write=None, norm="pre"):
     if norm not in (None, "pre"):
         _validate.refuse("norm", _validate.describe(norm), "one of (None, 'pre')")
     read, write = (
-        _vector(value, name, s, default)
-        for value, name, default in ((read, "read", 1 / s), (write, "write", 1.0))
+        _vector(value, name, s, default) for value, name, default in ((read, "read", 1 / s), (write, "write", 1.0))
     )
     one = np.eye(weights.shape[-1])
     front = [Affine(np.kron(read, one)), *([LayerNorm()] if norm == "pre" else [])]
@@ -256,7 +255,9 @@ class Checks:
 
     def _repr_markdown_(self):
         rows = ["| answer | question | found | look at |", "|---|---|---|---|"]
-        rows += [f"| {'ok' if c.passed else '**look**'} | {c.question} | {c.found} | `{c.where}` |" for c in self.checks]
+        rows += [
+            f"| {'ok' if c.passed else '**look**'} | {c.question} | {c.found} | `{c.where}` |" for c in self.checks
+        ]
         return re.sub(r"10\^(-?[\d.]+)", r"$10^{\1}$", "\n".join(rows))
 
 

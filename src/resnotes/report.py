@@ -207,11 +207,7 @@ class Report:
             yield f"paths: {mean}; {self._cancellation_in_words()}"
         values = self.shortcut_product
         finite = values[np.isfinite(values)]
-        gone = (
-            f", {np.count_nonzero(~np.isfinite(values))} of {values.size} are 0"
-            if finite.size < values.size
-            else ""
-        )
+        gone = f", {np.count_nonzero(~np.isfinite(values))} of {values.size} are 0" if finite.size < values.size else ""
         span = f"from {_power(finite.min())} to {_power(finite.max())}" if finite.size else "none but 0"
         yield f"shortcut product: singular values {span}{gone}"
 
@@ -359,9 +355,7 @@ def load(path):
         try:
             archive = np.load(file, allow_pickle=False)
         except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-            raise ValueError(
-                f"file: got {name!r}, which is no .npz file ({error}), wanted {wanted}"
-            ) from error
+            raise ValueError(f"file: got {name!r}, which is no .npz file ({error}), wanted {wanted}") from error
         if isinstance(archive, np.ndarray):
             _validate.refuse("file", f"{name!r}, which holds one array without a name", wanted)
         return {key: _member(archive, key) for key in archive.files}
@@ -426,10 +420,7 @@ def from_arrays(arrays):
             given[key] = value
         elif key not in NAMES:
             _validate.refuse(f"key {key!r}", "a name that means nothing here", KEYS)
-    words = {
-        key: _word(key, arrays[key]) if key in arrays else next(iter(options))
-        for key, options in NAMES.items()
-    }
+    words = {key: _word(key, arrays[key]) if key in arrays else next(iter(options)) for key, options in NAMES.items()}
     if not parts:
         _validate.refuse("unit0.weight0", "no such key", "at least one unit, with a matrix of shape (m, n)")
     units, width = [], None
@@ -480,9 +471,7 @@ def _shortcut(key, value, n_in, n_out):
     """The shortcut that an array stands for, of shape (n_out, n_in)."""
     wanted = f"the number 0 or a real matrix of shape ({n_out}, {n_in})"
     if n_in == n_out:
-        wanted = (
-            f"one real number, a real vector of shape ({n_in},) or a real matrix of shape ({n_out}, {n_in})"
-        )
+        wanted = f"one real number, a real vector of shape ({n_in},) or a real matrix of shape ({n_out}, {n_in})"
         if value is None:
             return Identity()
     elif value is None:
@@ -615,9 +604,7 @@ def _backward(net, trace, g):
     measure(depth)
     for index in reversed(range(depth)):
         with _validate.located("unit", index):
-            D, H, J = (
-                np.asarray(part, dtype=np.float64) for part in net.units[index].jacobians(trace.units[index])
-            )
+            D, H, J = (np.asarray(part, dtype=np.float64) for part in net.units[index].jacobians(trace.units[index]))
             with np.errstate(over="ignore", invalid="ignore"):  # _Scaled refuses what is not finite
                 through = rows.array @ D
                 by_shortcut, by_branch = through @ H, through @ J

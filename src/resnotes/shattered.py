@@ -37,8 +37,9 @@ def coactive_correlation(depth, lam=1.0, beta=1.0, strength=1.0, coactive=0.25):
         If a number is none, p is outside, or a unit has neither a shortcut nor a branch.
     """
     depth = _validate.whole_number(depth, "depth", 1)
-    lam, beta, coactive = (_per_unit(value, name, depth)
-                           for value, name in ((lam, "lam"), (beta, "beta"), (coactive, "coactive")))
+    lam, beta, coactive = (
+        _per_unit(value, name, depth) for value, name in ((lam, "lam"), (beta, "beta"), (coactive, "coactive"))
+    )
     if np.any(coactive < 0) or np.any(coactive > 0.5):
         _validate.refuse("coactive", f"{coactive.min()} to {coactive.max()}", "probabilities from 0 to 1/2")
     return float(np.prod(_weights(lam, beta, strength, 2 * coactive)))

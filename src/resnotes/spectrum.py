@@ -115,8 +115,10 @@ def singular_values_by_depth(factors):
             logs = np.cumsum([np.log10(np.abs(np.diagonal(factor))) for factor in factors], axis=0)
         return [np.sort(row)[::-1] for row in logs]
     columns = factors[0].shape[1]
-    return [_spectrum(logs, rows, min(len(factor), columns)).log10
-            for factor, (_, logs, rows) in zip(factors, _accumulated(factors), strict=True)]
+    return [
+        _spectrum(logs, rows, min(len(factor), columns)).log10
+        for factor, (_, logs, rows) in zip(factors, _accumulated(factors), strict=True)
+    ]
 
 
 def _spectrum(logs, rows, count):
@@ -314,9 +316,7 @@ def _orthogonal_rows(logs, rows):
                 rows[place] = turned / length[:, None]
         if worst <= ORTHOGONAL * count:
             return logs
-    raise ArithmeticError(
-        f"rows: still {worst:.1e} from orthogonal after {SWEEPS} sweeps of Jacobi's iteration"
-    )
+    raise ArithmeticError(f"rows: still {worst:.1e} from orthogonal after {SWEEPS} sweeps of Jacobi's iteration")
 
 
 def _rounds(count):
@@ -325,9 +325,7 @@ def _rounds(count):
     half = len(players) // 2
     for _ in range(len(players) - 1):
         pairs = [
-            (a, b)
-            for a, b in zip(players[:half], reversed(players[half:]), strict=True)
-            if a < count and b < count
+            (a, b) for a, b in zip(players[:half], reversed(players[half:]), strict=True) if a < count and b < count
         ]
         yield np.array([a for a, _ in pairs]), np.array([b for _, b in pairs])
         players = [players[0], players[-1], *players[1:-1]]

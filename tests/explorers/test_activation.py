@@ -188,7 +188,9 @@ def test_the_picture_draws_the_shares():
     (line,) = [p for p in picture if p.get("class") == "rx-line rx-shortcut" and "L" in p.get("d")]
     points = [tuple(map(float, point.split())) for point in line.get("d")[1:].split("L")]
     (dot,) = [c for c in picture if c.tag.endswith("circle")]
-    levels = {t.text: float(t.get("y")) - 4 for t in picture if t.tag.endswith("text") and t.get("text-anchor") == "end"}
+    levels = {
+        t.text: float(t.get("y")) - 4 for t in picture if t.tag.endswith("text") and t.get("text-anchor") == "end"
+    }
     unit = levels["0 %"] - levels["100 %"]
     shares = [(levels["0 %"] - y) / unit for _, y in points]
     assert shares == pytest.approx([10**value for value in explorer.numbers()["shortcut"]], abs=0.001)
@@ -217,6 +219,8 @@ def test_the_values_stand_in_the_table(opened, site):
     assert rows.count() == 19
     for row in rows.all():
         at, shortcut, whole, coin = (cell.strip() for cell in row.inner_text().split("\t"))
-        words = [activation._draw.words(0 if v == -np.inf else 1, v)
-                 for v in (found[name][int(at)] for name in ("shortcut", "whole", "coins"))]
+        words = [
+            activation._draw.words(0 if v == -np.inf else 1, v)
+            for v in (found[name][int(at)] for name in ("shortcut", "whole", "coins"))
+        ]
         assert [shortcut, whole, coin] == words

@@ -112,15 +112,11 @@ def test_what_the_propositions_say_is_so(J):
 
 def test_the_titles_are_those_of_the_chapter():
     chapter = json.loads((ROOT / "chapters" / "06_at_least.ipynb").read_text("utf-8"))
-    titles = re.findall(
-        r":::\{prf:proposition\} (.+)", "\n".join("".join(c["source"]) for c in chapter["cells"])
-    )
+    titles = re.findall(r":::\{prf:proposition\} (.+)", "\n".join("".join(c["source"]) for c in chapter["cells"]))
     assert [title for title, _, _ in at_least.propositions(0.5, 1.0, 1.0, 0.5)] == titles
 
 
-@pytest.mark.parametrize(
-    ("cos", "sin"), [(0.6, 0.8), (-0.28, 0.96), (0.0, -1.0), (np.cos(1), np.sin(1)), (-1.0, 0.0)]
-)
+@pytest.mark.parametrize(("cos", "sin"), [(0.6, 0.8), (-0.28, 0.96), (0.0, -1.0), (np.cos(1), np.sin(1)), (-1.0, 0.0)])
 def test_a_turn_shrinks_nothing_and_prefers_nothing(cos, sin):
     """J + Jᵀ + JJᵀ is 0, with equal eigenvalues; in floats its entries need not be 0."""
     found = at_least.summary(cos - 1, -sin, sin, cos - 1)
@@ -201,9 +197,7 @@ def test_the_static_picture_draws_what_shrinks():
         if "rx-circle" in name or "rx-image" in name:
             lengths = np.linalg.norm(points(element.get("d")) - centre, axis=1) / unit
             lines.setdefault(name, []).append(lengths)
-    assert np.allclose(
-        np.concatenate(lines["rx-circle rx-shrinks"] + lines["rx-circle rx-grows"]), 1, atol=0.01
-    )
+    assert np.allclose(np.concatenate(lines["rx-circle rx-shrinks"] + lines["rx-circle rx-grows"]), 1, atol=0.01)
     assert np.concatenate(lines["rx-image rx-shrinks"]).max() < 1.01
     assert np.concatenate(lines["rx-image rx-shrinks"]).min() == pytest.approx(0.5, abs=0.01)
     assert np.concatenate(lines["rx-image rx-grows"]).min() > 0.99

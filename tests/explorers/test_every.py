@@ -120,16 +120,22 @@ def test_presets_reset_and_link(opened, site, case):
     assert len(said) == buttons.count()
     kept = live.readout
     live.root.get_by_role("button", name="Copy link").click()
-    live.page.wait_for_function("id => document.querySelector(`[data-ready=${id}] .rx-message`).textContent", arg=f"{case.name}-1")
+    live.page.wait_for_function(
+        "id => document.querySelector(`[data-ready=${id}] .rx-message`).textContent", arg=f"{case.name}-1"
+    )
     assert opened(live.page.url, case.name).readout == kept
     live.root.get_by_role("button", name="Reset").click()
     assert live.readout == before
 
 
 @every
-@pytest.mark.parametrize(("tail", "said"), [("/colour=red", "unknown"), ("/{key}=%E0%A4%A", "cannot be read"), ("/{key}=", "got ")])
+@pytest.mark.parametrize(
+    ("tail", "said"), [("/colour=red", "unknown"), ("/{key}=%E0%A4%A", "cannot be read"), ("/{key}=", "got ")]
+)
 def test_a_broken_link_says_so(opened, site, case, tail, said):
-    numeric = next(key for key, value in case.state().items() if isinstance(value, (int, float)) and not isinstance(value, bool))
+    numeric = next(
+        key for key, value in case.state().items() if isinstance(value, (int, float)) and not isinstance(value, bool)
+    )
     live = opened(f"{site}/{case.page}#{case.name}-1{tail.format(key=numeric)}", case.name)
     assert said in live.root.locator(".rx-message").inner_text()
     assert live.readout == opened(f"{site}/{case.page}", case.name).readout

@@ -52,9 +52,7 @@ def test_states_and_gradients_are_the_packages():
         ]
         assert found["x"] == pytest.approx(np.concatenate(states), rel=1e-12, abs=1e-12)
         assert found["g"] == pytest.approx(np.concatenate(gradients), rel=1e-9, abs=1e-9)
-        assert found["g"][state["at"] - 1] == pytest.approx(
-            sum(path["product"] for path in found["paths"]), abs=1e-12
-        )
+        assert found["g"][state["at"] - 1] == pytest.approx(sum(path["product"] for path in found["paths"]), abs=1e-12)
 
 
 def test_true_gradients_take_no_skip_for_a_constant():
@@ -160,18 +158,14 @@ def misprints(state, rows):
 
 def quarters():
     """States whose numbers are all exact in floats, in the notes' own network, no sum at a kink."""
-    both = (
-        {**state, "skip_13": "on", "skip_35": "on", "after": True} for state in settings(2, 0.25, 3.0, seed=5)
-    )
+    both = ({**state, "skip_13": "on", "skip_35": "on", "after": True} for state in settings(2, 0.25, 3.0, seed=5))
     return [state for state in both if state["at"] < 5 and 0 not in four_layers.numbers(state)["y"]]
 
 
 def test_the_notes_formulas_are_those_of_the_claims():
     states = [{**FOUR_PATHS, "at": at} for at in (1, 2, 3, 4)] + quarters()
     assert len(states) > 100
-    assert [
-        fault for state in states for fault in misprints(state, four_layers.numbers(state)["formulas"])
-    ] == []
+    assert [fault for state in states for fault in misprints(state, four_layers.numbers(state)["formulas"])] == []
     # The printed derivative is 0 where x_4 is held fixed: what stays of the second form of g_3 is g_5 alone.
     assert world(FOUR_PATHS).evaluate(Partial(residuals.F4, x(3))).item() == 0
 
@@ -255,9 +249,7 @@ def _unit(width=1, act=relu, shortcut=SHORTCUTS["on"], after=relu):
     ],
 )
 def test_other_networks_are_refused(units):
-    with pytest.raises(
-        ValueError, match=r"^network: got .*wanted two units \[Affine, relu, Affine\] of width 1"
-    ):
+    with pytest.raises(ValueError, match=r"^network: got .*wanted two units \[Affine, relu, Affine\] of width 1"):
         FourLayers(network=Network(units))
 
 

@@ -151,9 +151,7 @@ def test_slider_and_trait_follow_each_other(lab, browser):
         page.wait_for_function("document.querySelector('.resnotes-explorer.rx-live input').value === '0.25'")
         assert root.get_by_role("slider", name="depth").get_attribute("aria-valuetext") == "3 units"
         assert run_next(page, 3).locator(".jp-OutputArea-output").inner_text().strip() == "linked -0.5"
-        page.wait_for_function(
-            "document.querySelectorAll('.resnotes-explorer.rx-live input')[2].value === '-0.5'"
-        )
+        page.wait_for_function("document.querySelectorAll('.resnotes-explorer.rx-live input')[2].value === '-0.5'")
         run_next(page, 4)
         page.wait_for_function(
             "document.querySelector('.resnotes-explorer.rx-live input[type=text]').value === '0.5, 4'"
@@ -202,7 +200,12 @@ def test_chapter_four_runs_from_top_to_bottom_and_its_slider_moves_the_kernel(la
         said = page.locator(".jp-OutputArea-output", has_text="kernel has").last
         said.wait_for()
         assert said.inner_text().strip() == "kernel has 0.9"
-        assert page.locator("[data-mime-type='application/vnd.jupyter.stderr'], .jp-RenderedText[data-mime-type*='error']").count() == 0
+        assert (
+            page.locator(
+                "[data-mime-type='application/vnd.jupyter.stderr'], .jp-RenderedText[data-mime-type*='error']"
+            ).count()
+            == 0
+        )
         page.locator(".jp-Notebook .jp-Cell").first.evaluate("cell => cell.scrollIntoView()")
         slider = page.locator(".resnotes-explorer.rx-live").first.get_by_role("slider", name="λ")
         slider.scroll_into_view_if_needed()
@@ -214,6 +217,7 @@ def test_chapter_four_runs_from_top_to_bottom_and_its_slider_moves_the_kernel(la
         last.locator(".cm-content").click()
         page.keyboard.press("Control+Enter")
         page.wait_for_function(
-            "[...document.querySelectorAll('.jp-OutputArea-output')].some(o => o.textContent.includes('kernel has 0.85'))")
+            "[...document.querySelectorAll('.jp-OutputArea-output')].some(o => o.textContent.includes('kernel has 0.85'))"
+        )
     finally:
         context.close()

@@ -73,9 +73,7 @@ def _moved(H, r, c, h):
 
 def test_whole_numbers_are_exact():
     """With whole numbers nothing is rounded: equal to the last bit, where no ReLU is at its kink."""
-    whole = [
-        state for state in settings(1) if all(float(state[k]).is_integer() for k in ("o1", "g1", "s11", "w"))
-    ]
+    whole = [state for state in settings(1) if all(float(state[k]).is_integer() for k in ("o1", "g1", "s11", "w"))]
     assert len(whole) > 60
     compared = 0
     for state in whole:
@@ -156,8 +154,7 @@ def test_the_packages_shortcuts_are_taken(given, wanted):
 
 def test_widths_that_are_not_given_fit():
     widths = [
-        MergePoint(**given).state()
-        for given in ({"n_in": 5}, {"n_out": 1}, {"shortcut": "identity", "n_out": 4})
+        MergePoint(**given).state() for given in ({"n_in": 5}, {"n_out": 1}, {"shortcut": "identity", "n_out": 4})
     ]
     assert [(state["n_in"], state["n_out"]) for state in widths] == [(5, 5), (1, 1), (4, 4)]
 
@@ -256,9 +253,7 @@ def test_the_matrix_and_its_gradient_in_every_shape(opened, site):
         found = MergePoint(**state).numbers()
         said = merge_point._draw.number
         assert own[0] == ["g \\ o", *map(said, found["o"])]
-        assert own[1:] == [
-            [said(g), *map(said, row)] for g, row in zip(found["g"], found["H_gradient"], strict=True)
-        ]
+        assert own[1:] == [[said(g), *map(said, row)] for g, row in zip(found["g"], found["H_gradient"], strict=True)]
         assert [row[1:] for row in matrix[1:]] == [[said(entry) for entry in row] for row in found["H"]]
 
 

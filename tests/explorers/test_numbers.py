@@ -12,9 +12,7 @@ from resnotes.magnitudes import FORMATS, range_limits, shortcut_product
 from .cases.case import MODULES, plain
 from .cases.lambda_depth import settings
 
-GRID = list(
-    settings([0.0, 0.01, 0.5, 0.9, 1.0, 1.03, 2.0], [1, 2, 7, 60, 1000], [-2.0, -0.9, -0.1, 0.0, 0.1, 1.0])
-)
+GRID = list(settings([0.0, 0.01, 0.5, 0.9, 1.0, 1.03, 2.0], [1, 2, 7, 60, 1000], [-2.0, -0.9, -0.1, 0.0, 0.1, 1.0]))
 SAMPLE = list(settings([0.0, 0.3, 0.9, 1.1, 2.0], [1, 50, 1000], [-0.9, 0.0, 0.1]))
 
 SERIES = """

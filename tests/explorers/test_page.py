@@ -34,8 +34,7 @@ def test_numbers_equal_pythons(opened, http):
         for row in rows:
             at = int(row[0])
             expected = [
-                _draw.words(int(lines[n].sign[at]), float(lines[n].log10[at]))
-                for n in ("whole", "shortcut", "rest")
+                _draw.words(int(lines[n].sign[at]), float(lines[n].log10[at])) for n in ("whole", "shortcut", "rest")
             ]
             assert row[1:] == expected, (state, at)
         ends = lambda_depth.formats(**state)
@@ -183,9 +182,7 @@ def luminance(colour):
 def test_lines_stand_out(opened, http, scheme):
     """Every line at 3:1 against the ground; the three series differ in dashes, not in colour alone."""
     live = opened(http, color_scheme=scheme)
-    ground = luminance(
-        live.root.locator(".resnotes-explorer").evaluate("e => getComputedStyle(e).backgroundColor")
-    )
+    ground = luminance(live.root.locator(".resnotes-explorer").evaluate("e => getComputedStyle(e).backgroundColor"))
     dashes = set()
     for name in ("rx-whole", "rx-shortcut", "rx-rest", "rx-limit", "rx-axis"):
         line = live.root.locator(f".rx-panel > svg .{name}").first

@@ -20,9 +20,7 @@ from .cases.case import MODULES
 from .test_numbers import exact
 
 SETTINGS = list(
-    itertools.product(
-        [1, 2, 9, 54, 55, 1000], [0.0, 1e-9, 0.5, 1.0, 2.0], [-2.0, -0.5, 0.0, 0.01, paths.CENTRED, 1.0]
-    )
+    itertools.product([1, 2, 9, 54, 55, 1000], [0.0, 1e-9, 0.5, 1.0, 2.0], [-2.0, -0.5, 0.0, 0.01, paths.CENTRED, 1.0])
 )
 
 # Fractions of a thousand factors are slow: few of those.
@@ -102,9 +100,7 @@ def test_the_heaviest_lengths_are_the_fewest_that_carry_the_most():
         assert part == pytest.approx(sum(sizes[k] for k in lengths))
         assert part >= 0.95
         for count in range(1, len(lengths) + 1):
-            best = max(
-                sum(sizes[k] for k in chosen) for chosen in itertools.combinations(range(n + 1), count)
-            )
+            best = max(sum(sizes[k] for k in chosen) for chosen in itertools.combinations(range(n + 1), count))
             assert best < 0.95 if count < len(lengths) else best <= part + 1e-15
     assert paths.heaviest([0.3, 0.2, 0.3, 0.2])[0] == [0, 1, 2, 3]
     assert paths.heaviest([1.0, -1.0, 0.0, 36.0])[0] == [0, 3]  # of equal ones the shorter
@@ -238,9 +234,7 @@ def test_units_move_by_whole_ones(opened, site):
 
 
 def test_the_table_lists_the_weights(opened, site):
-    live = opened(
-        f"{site}/{CASES['paths'].page}{CASES['paths'].link({'n': 4, 'lam': 1.0, 'r': 1.0})}", "paths"
-    )
+    live = opened(f"{site}/{CASES['paths'].page}{CASES['paths'].link({'n': 4, 'lam': 1.0, 'r': 1.0})}", "paths")
     live.root.get_by_text("Table of the values").click()
     rows = [row.split("\t") for row in live.root.locator("details tbody").inner_text().split("\n")]
     assert [[cell.strip() for cell in row] for row in rows] == [

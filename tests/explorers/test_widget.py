@@ -139,11 +139,7 @@ def test_static_picture_draws_the_series():
     picture = ElementTree.fromstring(LambdaDepth(lam=0.5, depth=20, r=0.1).picture())
     (line,) = [p for p in picture if p.get("class") == "rx-line rx-shortcut" and "L" in p.get("d")]
     x, y = zip(*(map(float, point.split()) for point in line.get("d")[1:].split("L")), strict=True)
-    grid = {
-        t.text: float(t.get("y")) - 4
-        for t in picture
-        if t.tag.endswith("text") and t.get("text-anchor") == "end"
-    }
+    grid = {t.text: float(t.get("y")) - 4 for t in picture if t.tag.endswith("text") and t.get("text-anchor") == "end"}
     decade = (grid["10⁻⁴"] - grid["1"]) / 4
     assert len(x) == 21
     assert y[-1] == pytest.approx(grid["1"], abs=0.11)

@@ -47,9 +47,7 @@ class Watched:
 
     def unfold(self):
         """Open everything that is folded away, so that it is looked at too."""
-        self.page.evaluate(
-            "() => document.querySelectorAll('details').forEach((fold) => { fold.open = true; })"
-        )
+        self.page.evaluate("() => document.querySelectorAll('details').forEach((fold) => { fold.open = true; })")
         self.settle()
 
     def settle(self):
@@ -222,9 +220,7 @@ def accessibility(watched):
 
 def links(root):
     """Links of the pages below `root` that lead nowhere: missing files, missing anchors, repeated ids."""
-    pages = {
-        path: BeautifulSoup(path.read_text("utf-8"), "html.parser") for path in sorted(root.rglob("*.html"))
-    }
+    pages = {path: BeautifulSoup(path.read_text("utf-8"), "html.parser") for path in sorted(root.rglob("*.html"))}
     anchors = {path: [tag["id"] for tag in soup.find_all(id=True)] for path, soup in pages.items()}
     found = []
     for path, soup in pages.items():

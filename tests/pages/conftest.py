@@ -18,9 +18,7 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 def serve(folder):
     """A running server for `folder` on a free port; close it with `.shutdown()` and `.server_close()`."""
-    server = http.server.ThreadingHTTPServer(
-        ("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder))
-    )
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
 

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 
 import pytest
+
 from resnotes.claims import CLAIMS, VERDICTS
 from resnotes.claims.claim import Claim
 from resnotes.verify import CheckError
@@ -15,8 +16,7 @@ SHOWN = "section.claim:not([hidden])"
 COUNTS = Counter(claim.verdict for claim in CLAIMS.values())
 WORDS = {"holds": "holds", "conditions": "holds under conditions", "ambiguous": "ambiguous", "wrong": "wrong"}
 NOTES = {
-    note: sum(claim.note == note for claim in CLAIMS.values())
-    for note in {claim.note for claim in CLAIMS.values()}
+    note: sum(claim.note == note for claim in CLAIMS.values()) for note in {claim.note for claim in CLAIMS.values()}
 }
 
 
@@ -31,8 +31,7 @@ def page(book, watched):
 def visible(page):
     """Ids of the claims that are shown, in the page's order."""
     ids = page.evaluate(
-        f"[...document.querySelectorAll('{SHOWN}')].filter((card) => card.offsetHeight)"
-        ".map((card) => card.id)"
+        f"[...document.querySelectorAll('{SHOWN}')].filter((card) => card.offsetHeight).map((card) => card.id)"
     )
     return [name.removeprefix("claim-") for name in ids]
 
@@ -63,9 +62,7 @@ def test_every_claim_has_its_card_and_anchor(page):
 
 def test_registered_corrections_link_to_their_equations(page):
     cards = page.evaluate(CARDS)
-    labels = {
-        (name, truth.equation) for name, claim in CLAIMS.items() for truth in claim.truths if truth.equation
-    }
+    labels = {(name, truth.equation) for name, claim in CLAIMS.items() for truth in claim.truths if truth.equation}
     assert labels
     for name, label in sorted(labels):
         ends = {link.rpartition("#")[2] for link in cards[f"claim-{name}"]["links"]}
@@ -115,14 +112,11 @@ def test_search_for_words(page):
     box.fill("HIGHWAY gradient")
     found = visible(page)
     assert "S0-S8" in found and 0 < len(found) < len(CLAIMS)
-    texts = page.evaluate(
-        f"[...document.querySelectorAll('{SHOWN}')].map((card) => card.textContent.toLowerCase())"
-    )
+    texts = page.evaluate(f"[...document.querySelectorAll('{SHOWN}')].map((card) => card.textContent.toLowerCase())")
     assert all("highway" in text and "gradient" in text for text in texts)
     hidden = set(CLAIMS) - set(found)
     assert not any(
-        {"highway", "gradient"} <= set(re.findall(r"[a-z]+", CLAIMS[name].statement.lower()))
-        for name in hidden
+        {"highway", "gradient"} <= set(re.findall(r"[a-z]+", CLAIMS[name].statement.lower())) for name in hidden
     )
     box.fill("S4-T3")
     assert "S4-T3" in visible(page)
@@ -169,9 +163,7 @@ def test_the_table_and_the_lists_count_the_claims(page):
     assert numbers[-1] == [COUNTS[verdict] for verdict in VERDICTS] + [len(CLAIMS)]
     assert [sum(column) for column in zip(*numbers[:-1], strict=True)] == numbers[-1]
     lists = [part.locator("a").all_inner_texts() for part in page.locator(".claim-links").all()]
-    assert lists == [
-        [name for name, claim in CLAIMS.items() if claim.verdict == verdict] for verdict in VERDICTS
-    ]
+    assert lists == [[name for name, claim in CLAIMS.items() if claim.verdict == verdict] for verdict in VERDICTS]
 
 
 def test_without_script_everything_is_shown(book, browser):
@@ -188,12 +180,8 @@ def test_filtered_and_unfolded_it_stays_accessible(book, watched, width, scheme)
     watched.open((book / PAGE).as_uri(), width=width, scheme=scheme)
     watched.page.get_by_label("Verdict").select_option("verdict-ambiguous")
     # What is hidden is taken out: axe walks through it too, for a minute.
-    watched.page.evaluate(
-        "document.querySelectorAll('section.claim[hidden]').forEach((card) => card.remove())"
-    )
-    watched.page.evaluate(
-        "document.querySelectorAll('section.claim details').forEach((fold) => { fold.open = true; })"
-    )
+    watched.page.evaluate("document.querySelectorAll('section.claim[hidden]').forEach((card) => card.remove())")
+    watched.page.evaluate("document.querySelectorAll('section.claim details').forEach((fold) => { fold.open = true; })")
     watched.settle()
     assert watched.page.locator("section.claim").count() == COUNTS["ambiguous"]
     assert checks.overflow(watched) + checks.complaints(watched) + checks.accessibility(watched) == []
@@ -229,8 +217,5 @@ def test_a_failing_claim_ends_the_build(audit, monkeypatch):
 
 
 def test_text_is_shown_as_it_is(audit):
-    assert (
-        audit.prose("x_5 - p_{k+1}, J^T and *not* lambda_i")
-        == r"$x_{5}$ - $p_{k+1}$, Jᵀ and \*not\* $\lambda_{i}$"
-    )
+    assert audit.prose("x_5 - p_{k+1}, J^T and *not* lambda_i") == r"$x_{5}$ - $p_{k+1}$, Jᵀ and \*not\* $\lambda_{i}$"
     assert audit.prose("|lambda| < 1 [sic] <b>") == r"\|λ\| \< 1 \[sic\] \<b\>"

@@ -2,6 +2,7 @@
 
 import pytest
 from bs4 import BeautifulSoup
+
 from resnotes.equations import EQUATIONS
 
 

@@ -66,7 +66,11 @@ def test_a_complaint_is_seen(watched, site, body, said):
     [
         (GOOD_FORMULA, 2, "its source has 2"),
         (GOOD_FORMULA.replace("<math><mi>x</mi></math>", ""), 1, "without MathML"),
-        (GOOD_FORMULA.replace('class="katex-mathml"', 'class="katex-mathml" aria-hidden="true"'), 1, "hidden from screen"),
+        (
+            GOOD_FORMULA.replace('class="katex-mathml"', 'class="katex-mathml" aria-hidden="true"'),
+            1,
+            "hidden from screen",
+        ),
         (GOOD_FORMULA.replace("<math>", '<math style="display: none">'), 1, "hidden from screen"),
         (GOOD_FORMULA.replace('aria-hidden="true">x', 'aria-hidden="true">'), 1, "without a drawn form"),
         ('<span class="katex-error">\\fraq</span>', 0, "formula not set"),
@@ -156,10 +160,6 @@ def test_a_dead_link_is_seen(tmp_path, body, said):
 
 
 def test_good_links_pass(tmp_path):
-    (tmp_path / "a.html").write_text(
-        '<a href="b.html#there">b</a><a href="https://example.org">c</a>', "utf-8"
-    )
-    (tmp_path / "b.html").write_text(
-        '<p id="there"></p><a href="#there">d</a><a href="a.html">a</a>', "utf-8"
-    )
+    (tmp_path / "a.html").write_text('<a href="b.html#there">b</a><a href="https://example.org">c</a>', "utf-8")
+    (tmp_path / "b.html").write_text('<p id="there"></p><a href="#there">d</a><a href="a.html">a</a>', "utf-8")
     assert checks.links(tmp_path) == []

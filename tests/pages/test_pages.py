@@ -22,9 +22,7 @@ from . import checks
 
 HTML = ROOT / "_build" / "html"
 # Found from the build, so that a page cannot be forgotten; a missing build fails in the `book` fixture.
-PAGES = [path.relative_to(HTML).as_posix() for path in sorted(HTML.rglob("*.html"))] or [
-    "the book was not built"
-]
+PAGES = [path.relative_to(HTML).as_posix() for path in sorted(HTML.rglob("*.html"))] or ["the book was not built"]
 # index.html only leads to the first page.
 CONTENT = [page for page in PAGES if page != "index.html"]
 NOTEBOOKS = [path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "chapters").glob("*.ipynb"))]
@@ -143,7 +141,9 @@ def test_script_download(book, book_url, watched, origin, tmp_path):
         assert cell.cell_type != "code" or cell.source in script
     if origin == "http":
         headless = {**os.environ, "MPLBACKEND": "agg"}
-        done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=headless, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", script], cwd=tmp_path, env=headless, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stderr
 
 
@@ -290,8 +290,11 @@ def test_a_link_lands_where_motion_is_welcome(book, browser, page, width):
         tab = context.new_page()
         tab.goto(f"{(book / page).as_uri()}#{names[-1]}")
         tab.wait_for_timeout(1000)
-        top, end = tab.evaluate("""id => [document.getElementById(id).getBoundingClientRect().top,
-          document.documentElement.scrollHeight - scrollY - innerHeight]""", names[-1])
+        top, end = tab.evaluate(
+            """id => [document.getElementById(id).getBoundingClientRect().top,
+          document.documentElement.scrollHeight - scrollY - innerHeight]""",
+            names[-1],
+        )
         assert 0 <= top <= 200 or (top > 0 and end < 2)
     finally:
         context.close()
@@ -330,7 +333,9 @@ SWATCHES = """(colours) => {
 
 def luminance(colour):
     """Relative luminance, as WCAG has it."""
-    linear = [one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in (part / 255 for part in colour)]
+    linear = [
+        one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in (part / 255 for part in colour)
+    ]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 

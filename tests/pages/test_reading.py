@@ -21,7 +21,9 @@ def page(browser, book_url):
     context.close()
 
 
-@pytest.mark.parametrize("made", [bounds.growth_derivation(), merge.distance_induction(), backward.all_units(), scaling.two_units()])
+@pytest.mark.parametrize(
+    "made", [bounds.growth_derivation(), merge.distance_induction(), backward.all_units(), scaling.two_units()]
+)
 def test_the_rows_of_a_derivation_are_told_apart(made):
     latex = made.latex()
     found = derivations.rows(latex)
@@ -32,7 +34,9 @@ def test_the_rows_of_a_derivation_are_told_apart(made):
     assert re.sub(r"\s", "", glued) == bare
 
 
-@pytest.mark.parametrize("latex", ["x = y", "\\begin{aligned}\nx &= y\n\\end{aligned}", EQUATIONS["backward-product"].latex])
+@pytest.mark.parametrize(
+    "latex", ["x = y", "\\begin{aligned}\nx &= y\n\\end{aligned}", EQUATIONS["backward-product"].latex]
+)
 def test_other_formulas_are_left_alone(latex):
     assert derivations.rows(latex) is None
 

@@ -102,4 +102,4 @@ def test_the_theme_measures_no_boxes(book):
     """Its pass over what scrolls is taken out; were it written otherwise one day, the build would say so."""
     assert "nboutput" not in (book / "_static" / bundle.SCRIPT).read_text("utf-8")
     with pytest.raises(ValueError, match="scripts: the theme's function that makes boxes reachable: got 0"):
-        bundle.without_tab_stops("function T(){const e=()=>{document.querySelectorAll(\"pre\")}}")
+        bundle.without_tab_stops('function T(){const e=()=>{document.querySelectorAll("pre")}}')

@@ -14,8 +14,6 @@ _SHARED = [claim for claim in (*residuals.CLAIMS, *lambdas.CLAIMS) if claim.note
 _OWN = [claim for claim in residuals.CLAIMS if claim.note == "002"]
 
 #: id -> claim, in the order of the notes.
-CLAIMS: dict[str, Claim] = {
-    claim.id: claim for claim in (*_SHARED, *_OWN, *question.CLAIMS, *analysis.CLAIMS)
-}
+CLAIMS: dict[str, Claim] = {claim.id: claim for claim in (*_SHARED, *_OWN, *question.CLAIMS, *analysis.CLAIMS)}
 
 __all__ = ["CLAIMS", "KINDS", "VERDICTS", "Case", "Claim", "Witness"]

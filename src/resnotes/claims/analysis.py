@@ -96,9 +96,7 @@ def _first_weight(world):
 def _open_bank() -> tuple:
     """ReLU after every addition, and every sum positive."""
     return tuple(
-        world
-        for world in spaces.chain((1, 2, 3), (1, 2), after="relu").sample(200, seed=13, top=3)
-        if _open(world)
+        world for world in spaces.chain((1, 2, 3), (1, 2), after="relu").sample(200, seed=13, top=3) if _open(world)
     )
 
 
@@ -125,8 +123,7 @@ CLAIMS = (
         place="paragraph after the first formula",
         statement="A unit has K layers of weights; f is a ReLU and h the identity.",
         typed=r"W_l = \{W_{l,k} \mid 1 \le k \le K\},\quad h(x_l) = x_l,\quad f = \operatorname{ReLU}",
-        corrected="A definition. K is 2 or 3 in He et al. (2015). The note has lost the numbers of its "
-        "citations here.",
+        corrected="A definition. K is 2 or 3 in He et al. (2015). The note has lost the numbers of its citations here.",
         truths=(
             Truth(
                 partial(spaces.chain_bank, after="relu"),
@@ -207,9 +204,7 @@ CLAIMS = (
         claimed=eq(x(L), x(0) + FROM_ZERO),
         corrected="Right. The words beside it leave x_0 out of the sum.",
         truths=(_plain(eq(x(L), x(0) + FROM_ZERO)),),
-        evidence=tuple(
-            _unit(f"{depth} units", eq(x(L), x(0) + FROM_ZERO), depths=(depth,)) for depth in (1, 2)
-        ),
+        evidence=tuple(_unit(f"{depth} units", eq(x(L), x(0) + FROM_ZERO), depths=(depth,)) for depth in (1, 2)),
         reference="he2016",
         rests_on=("unrolled-forward",),
     ),
@@ -217,8 +212,7 @@ CLAIMS = (
         id="S4-E5",
         place="last formula, first equals sign",
         verdict="holds",
-        statement="The gradient at x_l is the gradient at x_L times the derivative of x_L with respect to "
-        "x_l.",
+        statement="The gradient at x_l is the gradient at x_L times the derivative of x_L with respect to x_l.",
         claimed=eq(g(l), g(L) * AsPrinted(x(L), x(l))),
         corrected="With gradients as rows. With columns the derivative is transposed and stands in front.",
         truths=(
@@ -244,8 +238,7 @@ CLAIMS = (
         id="S4-E6",
         place="last formula, second equals sign",
         verdict="ambiguous",
-        statement="That is the gradient at x_L times 1 plus the derivative of the sum of all branches from"
-        " unit 0.",
+        statement="That is the gradient at x_L times 1 plus the derivative of the sum of all branches from unit 0.",
         claimed=eq(g(l), g(L) * (ONE + AsPrinted(FROM_ZERO, x(l)))),
         corrected="The sum starts at l, and 1 is I. Starting at 0 does no harm if the branches before unit"
         " l count as constants; if x_l is written out as x_0 plus those branches, the identity "

@@ -137,10 +137,7 @@ class Case:
 
         return {
             "name": self.name,
-            "data": [
-                {"name": name, "name_latex": latex, **both(value)}
-                for name, (latex, value) in self.data.items()
-            ],
+            "data": [{"name": name, "name_latex": latex, **both(value)} for name, (latex, value) in self.data.items()],
             "kind": self.kind,
             "quantity": {"text": self.quantity[0], "latex": self.quantity[1]},
             "relation": {"text": self.relation, "latex": LATEX_OF.get(self.relation, self.relation)},
@@ -347,12 +344,7 @@ class Judged:
 
 def compared(relation, true, claimed) -> bool:
     """Whether ``true relation claimed``, for numbers and tuples exactly, for text by equality."""
-    if (
-        isinstance(true, (str, bool))
-        or isinstance(claimed, (str, bool))
-        or _has_text(true)
-        or _has_text(claimed)
-    ):
+    if isinstance(true, (str, bool)) or isinstance(claimed, (str, bool)) or _has_text(true) or _has_text(claimed):
         return (true == claimed) != (relation is Ne)
     if isinstance(true, tuple) or isinstance(claimed, tuple):
         if np.shape(true) != np.shape(claimed):
@@ -670,9 +662,7 @@ class Claim:
             "formula": self.formula,
             "verdict": self.verdict,
             "corrected": self.corrected,
-            "corrected_formulas": [
-                {"equation": label, "latex": text} for label, text in self.corrected_formulas
-            ],
+            "corrected_formulas": [{"equation": label, "latex": text} for label, text in self.corrected_formulas],
             "equations": list(self.equations),
             "chapter": self.chapter,
             "reference": self.reference,
@@ -707,9 +697,7 @@ class Claim:
     def _check(self) -> CheckResult:
         found = [item.found() for item in self.evidence]
         worlds = _worlds_of(found)
-        comparisons = self._check_verdict([case for _, case in found]) + sum(
-            world.confirm() for world in worlds
-        )
+        comparisons = self._check_verdict([case for _, case in found]) + sum(world.confirm() for world in worlds)
         worst = 0.0
         for truth in self.truths:
             comparisons += truth.check(relations(truth.stated), worlds)

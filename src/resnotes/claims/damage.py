@@ -26,7 +26,5 @@ def survey(claim: Claim) -> mutations.Survey:
     """
     expression = claim.corrected_expression
     if expression is None:
-        raise ValueError(
-            f"claim: got {claim.id}, whose corrected form is words alone, want one with a formula"
-        )
+        raise ValueError(f"claim: got {claim.id}, whose corrected form is words alone, want one with a formula")
     return mutations.survey(claim.id, expression, claim.check, EQUIVALENT)

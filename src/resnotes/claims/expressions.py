@@ -117,9 +117,7 @@ def relations(expression: Expr) -> list[Expr]:
     members = list(expression.args) if isinstance(expression, Tuple) else [expression]
     for member in members:
         if not isinstance(member, tuple(SIGNS)):
-            raise ValueError(
-                f"expression: got {type(member).__name__} {member}, want a relation or a Tuple of them"
-            )
+            raise ValueError(f"expression: got {type(member).__name__} {member}, want a relation or a Tuple of them")
     return members
 
 
@@ -131,7 +129,5 @@ def formula(expression: Expr) -> str:
         if len(pairs) > 1 and len({left for left, _ in pairs}) > 1:
             return printing.system(pairs)
         return printing.equation(pairs[0][0], *(right for _, right in pairs))
-    lines = [
-        printing.relation(member.lhs, f"&{LATEX_OF[SIGNS[type(member)]]}", member.rhs) for member in members
-    ]
+    lines = [printing.relation(member.lhs, f"&{LATEX_OF[SIGNS[type(member)]]}", member.rhs) for member in members]
     return printing.aligned(lines) if len(lines) > 1 else lines[0].replace("&", "")

@@ -53,9 +53,7 @@ def _plain(expression=None, equation="", where=anywhere, **options):
 
 def identity_shortcuts(world) -> bool:
     """Every lambda_i is 1."""
-    return all(
-        not isinstance(world.shortcuts[k], np.ndarray) and world.shortcuts[k] == 1 for k in range(world.depth)
-    )
+    return all(not isinstance(world.shortcuts[k], np.ndarray) and world.shortcuts[k] == 1 for k in range(world.depth))
 
 
 def first_factor(world):
@@ -540,9 +538,7 @@ CLAIMS = (
                 _above_one,
                 "The branch takes away what lambda adds.",
             ),
-            Shown(
-                "the shortcut alone, 54 units", GRADIENT_TEXT, _through(2, 0, 2**UNITS), True, _alike(2, 0)
-            ),
+            Shown("the shortcut alone, 54 units", GRADIENT_TEXT, _through(2, 0, 2**UNITS), True, _alike(2, 0)),
             Shown(
                 "with a branch, 54 units",
                 GRADIENT_TEXT,

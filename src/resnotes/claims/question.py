@@ -128,9 +128,7 @@ CLAIMS = (
         "et al. (2015).",
         truths=(_merged("apart", equation="merge-question"),),
         evidence=(
-            Example(
-                "o from elsewhere", eq(*merge.definition[1]), spaces.asked(source="apart", nonzero=True), True
-            ),
+            Example("o from elsewhere", eq(*merge.definition[1]), spaces.asked(source="apart", nonzero=True), True),
             Example("o is u", eq(y, F_x + u), spaces.asked(nonzero=True), True),
         ),
     ),
@@ -312,12 +310,8 @@ CLAIMS = (
         ),
         evidence=(
             Example("plain", eq(loss_gradient(o), g_q), spaces.asked(source="apart", nonzero=True), True),
-            _unit(
-                "a ReLU after the addition", eq(UNIT_SHARE, g(l + 1) * D(l)), True, where=_shut, after="relu"
-            ),
-            Example(
-                "projected", eq(loss_gradient(o), g_q * Ws), _wide(), True, lambda world: all(world.entries())
-            ),
+            _unit("a ReLU after the addition", eq(UNIT_SHARE, g(l + 1) * D(l)), True, where=_shut, after="relu"),
+            Example("projected", eq(loss_gradient(o), g_q * Ws), _wide(), True, lambda world: all(world.entries())),
         ),
     ),
     _mathematics(
@@ -385,9 +379,7 @@ CLAIMS = (
         statement="The paper defines its identity shortcut by y = F(x, W) + x, and does so in section 3.2.",
         claimed=eq(x(l + 1), x(l) + F(l)(x(l))),
         corrected="So it does: He et al. (2015), section 3.2, equation (1).",
-        truths=(
-            Truth(spaces.chain_bank, eq(x(l + 1), x(l) + F(l)(x(l))), where=lambda world: not world.start),
-        ),
+        truths=(Truth(spaces.chain_bank, eq(x(l + 1), x(l) + F(l)(x(l))), where=lambda world: not world.start),),
         evidence=(
             Quoted("the paper", "Eqn. (1)", "section 3.2", "section 3.2", True, "he2015"),
             _unit("one unit", eq(x(l + 1), x(l) + F(l)(x(l))), True),
@@ -465,9 +457,7 @@ CLAIMS = (
         corrected="The formula is right. It is the shortcut that changes, not F.",
         truths=(_merged("projected", equation="merge-projected"),),
         evidence=(
-            Example(
-                "a projected shortcut", eq(y, F_x + Ws * o), _wide(), True, lambda world: all(world.entries())
-            ),
+            Example("a projected shortcut", eq(y, F_x + Ws * o), _wide(), True, lambda world: all(world.entries())),
             Judged(
                 "another F and the old shortcut",
                 ("F(x) + o", "F(x) + o"),

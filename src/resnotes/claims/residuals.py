@@ -91,9 +91,7 @@ UPSTREAM = {g(5): [1]}
 
 
 def _four(name, says, outcome=False, where=anywhere, text="", biases=(), nonzero=False, fixed=None):
-    return Example(
-        name, says, spaces.four_layers(biases=biases, nonzero=nonzero, fixed=fixed), outcome, where, text
-    )
+    return Example(name, says, spaces.four_layers(biases=biases, nonzero=nonzero, fixed=fixed), outcome, where, text)
 
 
 def _readings(left, right, name="", note_3=False):
@@ -179,11 +177,7 @@ _GROWTH = _unit(equation="at-least-growth")
 def _target(world) -> bool:
     """p is a probability vector, x_5 the output of a ReLU."""
     p = world.data[Factor("p")]
-    return (
-        all(entry >= 0 for entry in p)
-        and sum(p) == 1
-        and all(entry >= 0 for entry in world.data[world.given])
-    )
+    return all(entry >= 0 for entry in p) and sum(p) == 1 and all(entry >= 0 for entry in world.data[world.given])
 
 
 def _positive(world) -> bool:
@@ -568,9 +562,7 @@ CLAIMS = (
             Truth(partial(spaces.loss_bank, Logits), equation="forward-logits-gradient"),
         ),
         evidence=(
-            _gradient_reading(
-                "cross-entropy of softmax(x_5)", E, forward.output(k), forward.squared_gradient
-            ),
+            _gradient_reading("cross-entropy of softmax(x_5)", E, forward.output(k), forward.squared_gradient),
             _gradient_reading(
                 "minus the sum of p log x_5",
                 forward.literal[0],
@@ -623,8 +615,7 @@ CLAIMS = (
         id="S0-B2",
         place="section Backward, second line",
         verdict="holds",
-        statement="The gradient at x_4 is the gradient at x_5 times the derivative of x_5 with respect to "
-        "x_4.",
+        statement="The gradient at x_4 is the gradient at x_5 times the derivative of x_5 with respect to x_4.",
         claimed=eq(g(4), g(5) * d(x(5), x(4))),
         corrected="With gradients as rows. Written out it is g_5 D_5 J_4.",
         truths=(_layers("backward-g4"), _layers(expression=eq(g(4), g(5) * Partial(x(5), x(4))))),
@@ -677,8 +668,7 @@ CLAIMS = (
         verdict="wrong",
         statement="The gradient at x_2 is the product of the four derivatives from x_5 down to x_2.",
         claimed=eq(g(2), THROUGH * d(x(3), x(2))),
-        corrected="That is one of two paths. The other takes the skip from x_3 to x_5: g_5 D_5 D_3 J_2 is "
-        "missing.",
+        corrected="That is one of two paths. The other takes the skip from x_3 to x_5: g_5 D_5 D_3 J_2 is missing.",
         truths=(_layers("backward-g2"), _layers("backward-lost-skip")),
         evidence=_readings(g(2), THROUGH * d(x(3), x(2))),
     ),
@@ -699,9 +689,7 @@ CLAIMS = (
             _layers(
                 expression=eq(
                     total(FIRST_1) - g(1),
-                    g(5)
-                    * D(5)
-                    * (J(4) * D(4) * J(3) * D(3) * J(2) * D(2) * J(1) - D(3) * J(2) * D(2) * J(1) - D(3)),
+                    g(5) * D(5) * (J(4) * D(4) * J(3) * D(3) * J(2) * D(2) * J(1) - D(3) * J(2) * D(2) * J(1) - D(3)),
                 )
             ),
         ),
@@ -720,11 +708,7 @@ CLAIMS = (
         "by the path over both skips.",
         truths=(
             _layers("backward-g1"),
-            _layers(
-                expression=eq(
-                    total(SECOND_1) - g(1), THROUGH_TRUE + g(3) * (1 - D(3)) * (1 + J(2) * D(2) * J(1))
-                )
-            ),
+            _layers(expression=eq(total(SECOND_1) - g(1), THROUGH_TRUE + g(3) * (1 - D(3)) * (1 + J(2) * D(2) * J(1)))),
             _layers(
                 expression=eq(
                     total(SECOND_1).xreplace({g(3): NOTES_3}) - g(1),
@@ -733,11 +717,7 @@ CLAIMS = (
                     + g(5) * D(5) * J(4) * D(4) * J(3) * D(3) * (1 + J(2) * D(2) * J(1)),
                 )
             ),
-            _layers(
-                expression=eq(
-                    direct(SECOND_1) - direct(FIRST_1), g(3) - g(5) * D(5) * J(4) * D(4) * J(3) * D(3)
-                )
-            ),
+            _layers(expression=eq(direct(SECOND_1) - direct(FIRST_1), g(3) - g(5) * D(5) * J(4) * D(4) * J(3) * D(3))),
         ),
         evidence=(
             *_readings(g(1), SECOND_1, note_3=True),
@@ -767,9 +747,7 @@ CLAIMS = (
             _layers(
                 expression=eq(Total(x(5), x(3)), D(5) * (1 + Total(F4, x(3)))),
             ),
-            Truth(
-                spaces.open_bank, eq(g(5) * Total(x(5), x(3)), g(5) * (1 + Total(F4, x(3)))), where=open_at(5)
-            ),
+            Truth(spaces.open_bank, eq(g(5) * Total(x(5), x(3)), g(5) * (1 + Total(F4, x(3)))), where=open_at(5)),
         ),
         evidence=(
             _four("ReLU open", N1, True, open_at(5), nonzero=True),
@@ -867,9 +845,7 @@ CLAIMS = (
             _block(eq(Total(y(l + 2), x(l)), 1 + J(l + 1) * D(l + 1) * J(l))),
         ),
         evidence=(
-            _one(
-                MOVING, eq(Total(y(l + 2), x(l)), BLOCK_TOTAL), True, not_zero(BLOCK_TOTAL - 1), nonzero=True
-            ),
+            _one(MOVING, eq(Total(y(l + 2), x(l)), BLOCK_TOTAL), True, not_zero(BLOCK_TOTAL - 1), nonzero=True),
             _one(
                 "∂F with x_{l+1} held fixed",
                 eq(Total(y(l + 2), x(l)), Partial(F(l + 1)(x(l + 1)), x(l)) + 1),
@@ -1051,8 +1027,7 @@ CLAIMS = (
         id="S0-S9",
         place="last sentence before λ",
         verdict="conditions",
-        statement="Within a long block no skip helps, and the gradient may die out before it reaches the "
-        "next one.",
+        statement="Within a long block no skip helps, and the gradient may die out before it reaches the next one.",
         claimed=Ne(loss_gradient(backward.a(0)), 0, evaluate=False),
         corrected="Inside a block of K layers the gradient is a plain product and may vanish. At the "
         "block's input the skip adds a copy of the gradient from the block's end. What vanished "

@@ -124,9 +124,7 @@ class Space:
 
 
 def _over(numerators, denominator):
-    return (
-        numerators if denominator == 1 else [_plain(Fraction(number, denominator)) for number in numerators]
-    )
+    return numerators if denominator == 1 else [_plain(Fraction(number, denominator)) for number in numerators]
 
 
 def _plain(number: Fraction):

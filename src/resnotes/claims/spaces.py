@@ -54,9 +54,7 @@ def _layers(kind, count, widths, biases, fixed, top, nonzero) -> Space:
             x(1): (n,),
             g(count + 1): (n,),
         }
-        layouts.append(
-            layout(kind, {name: shape for name, shape in free.items() if name not in (fixed or {})}, fixed)
-        )
+        layouts.append(layout(kind, {name: shape for name, shape in free.items() if name not in (fixed or {})}, fixed))
     return Space(tuple(layouts), top, nonzero=nonzero)
 
 
@@ -122,9 +120,7 @@ def asked(widths=(1,), source="u", fixed=None, top=2, nonzero=False) -> Space:
                 merge.o: (inner,),
                 merge.g: (outer,),
             }
-        layouts.append(
-            layout(Merge, {name: shape for name, shape in free.items() if name not in (fixed or {})}, fixed)
-        )
+        layouts.append(layout(Merge, {name: shape for name, shape in free.items() if name not in (fixed or {})}, fixed))
     return Space(tuple(layouts), top, nonzero=nonzero)
 
 
@@ -144,9 +140,7 @@ def distance(steps=(1,), widths=(1,), top=2, nonzero=False) -> Space:
 def input_skip(shapes=((1, 1),), top=2, nonzero=False) -> Space:
     """A skip from the input; shapes are (width of the hidden layer, width of u)."""
     return Space(
-        tuple(
-            layout(InputSkip, {W(1): (m, n), W(2): (n, m), merge.u: (n,), merge.g: (n,)}) for m, n in shapes
-        ),
+        tuple(layout(InputSkip, {W(1): (m, n), W(2): (n, m), merge.u: (n,), merge.g: (n,)}) for m, n in shapes),
         top,
         nonzero=nonzero,
     )
@@ -282,9 +276,7 @@ def input_skip_bank() -> tuple:
 
 @lru_cache
 def inner_bank() -> tuple:
-    return tuple(
-        block((2, 3, 4), (1, 2)).sample(BANK, seed=7) + block((3, 4), (1, 2), inside=2).sample(BANK, seed=8)
-    )
+    return tuple(block((2, 3, 4), (1, 2)).sample(BANK, seed=7) + block((3, 4), (1, 2), inside=2).sample(BANK, seed=8))
 
 
 @lru_cache

@@ -146,9 +146,7 @@ class Layers(World):
             done += agree(got, self.parameter_gradient("W", k), f"Network.backward, W_{k}")
         if self.last == 5:
             got = four_layer.gradients(weights, biases, start, upstream)
-            done += sum(
-                agree(got[f"x{k}"], self.value_g(k), f"four_layer.gradients, x_{k}") for k in range(1, 5)
-            )
+            done += sum(agree(got[f"x{k}"], self.value_g(k), f"four_layer.gradients, x_{k}") for k in range(1, 5))
         return done
 
 
@@ -184,9 +182,7 @@ class Chain(World):
         self.written = {scaling.n: S(depth)}
         self.depth, self.start, self.after = depth, start, after
         self.n = len(data[x(0)])
-        beyond = any(
-            name(depth) in data for name in (W, lam, H)
-        )  # nothing is known of units that are not given
+        beyond = any(name(depth) in data for name in (W, lam, H))  # nothing is known of units that are not given
         units = range(depth + 1 if beyond else depth)
         self.weights = {k: data.get(W(k), array([[0] * self.n] * self.n)) for k in units}
         self.shortcuts = {k: self._shortcut(k) for k in units}
@@ -205,9 +201,7 @@ class Chain(World):
     def before(self, k):
         """y_k. A shortcut that is held back carries the value and no derivative."""
         shortcut, v = self.shortcuts[k], (self.original if k == self.held_back else self.states)[k]
-        return (shortcut @ v if isinstance(shortcut, np.ndarray) else shortcut * v) + self.weights[
-            k
-        ] @ self.states[k]
+        return (shortcut @ v if isinstance(shortcut, np.ndarray) else shortcut * v) + self.weights[k] @ self.states[k]
 
     def moved(self, state, v, **changed):
         k = int(state.indices[0])
@@ -222,9 +216,7 @@ class Chain(World):
 
     def _gradient(self, k, **changed):
         last = x(self.depth)
-        return self._upstream() @ jacobian(
-            lambda v: self.moved(x(k), v, **changed).evaluate(last), self.state(x(k))
-        )
+        return self._upstream() @ jacobian(lambda v: self.moved(x(k), v, **changed).evaluate(last), self.state(x(k)))
 
     def value_x(self, k):
         return column(self.states[int(k)])
@@ -301,12 +293,8 @@ class Chain(World):
         units = []
         for k in range(self.depth):
             shortcut = self.shortcuts[k]
-            kept = (
-                Projection(floats(shortcut)) if isinstance(shortcut, np.ndarray) else Scale(float(shortcut))
-            )
-            units.append(
-                Unit([Affine(floats(self.weights[k]))], kept, relu if self.after == "relu" else identity)
-            )
+            kept = Projection(floats(shortcut)) if isinstance(shortcut, np.ndarray) else Scale(float(shortcut))
+            units.append(Unit([Affine(floats(self.weights[k]))], kept, relu if self.after == "relu" else identity))
         net = Network(units)
         trace = net.forward(floats(self.data[x(0)]))
         grads = net.backward(trace, floats(self.data[g(self.depth)]))
@@ -358,9 +346,7 @@ class Merge(World):
                 return self._gradient(name, change).reshape(self.q[name].shape)
             return self._gradient(name, lambda v: self.moved(node.by, v))
         if node.of == merge.y and name == "u":  # x held fixed: what is left is the skip
-            return jacobian(
-                lambda v: self._with(q={**self.q, "o": v if self.same else self.q["o"]}).y(), self.q["u"]
-            )
+            return jacobian(lambda v: self._with(q={**self.q, "o": v if self.same else self.q["o"]}).y(), self.q["u"])
         return jacobian(lambda v: self.moved(node.by, v).evaluate(node.of), self.q[name])
 
     def _replaced(self, name, v):
@@ -587,9 +573,7 @@ class Block(World):
             branch += [Affine(floats(self.weights[k])), relu]
         net = Network([Unit(branch[:-1])])
         grads = net.backward(net.forward(floats(self.states[0])), floats(self.data[backward.upstream]))
-        done = agree(
-            grads.states[0], self.evaluate(Partial(E, backward.a(0))), "Network.backward at the block's input"
-        )
+        done = agree(grads.states[0], self.evaluate(Partial(E, backward.a(0))), "Network.backward at the block's input")
         for k in range(1, self.depth):  # entry 2k of the branch is layer k + 1
             done += agree(
                 grads.units[0].branch[2 * k].input, self.evaluate(Partial(E, backward.a(k))), f"inside, a_{k}"
@@ -682,9 +666,7 @@ class RandomDirection(OneUnit):
 
     def value_mean(self, node):
         values = [
-            self._with(g=signed * eye(self.n)[k]).evaluate(node.args[0])
-            for k in range(self.n)
-            for signed in (1, -1)
+            self._with(g=signed * eye(self.n)[k]).evaluate(node.args[0]) for k in range(self.n) for signed in (1, -1)
         ]
         return sum(values, S.Zero) / len(values)
 
@@ -776,9 +758,7 @@ class Loss(World):
             return _derivative(differentiate, loss, component, self.n).xreplace(self.point)
         if isinstance(node, Factor):
             if node.name == "s":
-                return softmax([self.point[forward.output(k)] for k in range(1, self.n + 1)])[
-                    int(node.indices[-1]) - 1
-                ]
+                return softmax([self.point[forward.output(k)] for k in range(1, self.n + 1)])[int(node.indices[-1]) - 1]
             definition = dict(LOSSES).get(node)
             if definition is not None:
                 return self._number(definition)
@@ -799,9 +779,7 @@ class Loss(World):
                 continue  # log of 0
             value, gradient = function(v, p)
             done += agree([value], [self.evaluate(loss[1])], function.__name__)
-            done += agree(
-                gradient, self.evaluate(Partial(loss[0], forward.output(forward.k))), function.__name__
-            )
+            done += agree(gradient, self.evaluate(Partial(loss[0], forward.output(forward.k))), function.__name__)
         return done
 
 

@@ -80,11 +80,12 @@ class Equation:
     @property
     def references(self) -> tuple[str, ...]:
         """Labels of the equations it rests on: those its derivations name, then those given with the entry."""
-        from . import EQUATIONS  # noqa: PLC0415 - the registry holds this very entry
+        from . import EQUATIONS
 
         named = (label for proof in self.proofs for label in getattr(proof, "rests_on", ()))
-        return tuple(dict.fromkeys(label for label in (*named, *self.rests_on)
-                                   if label in EQUATIONS and label != self.label))
+        return tuple(
+            dict.fromkeys(label for label in (*named, *self.rests_on) if label in EQUATIONS and label != self.label)
+        )
 
     @property
     def latex(self) -> str:
@@ -137,14 +138,18 @@ class Equation:
         for number, world in enumerate(verify.worlds(self.world, self.cases)):
             shortfall = world.shortfall(larger, smaller)
             if not shortfall <= self.tolerance:
-                raise CheckError(f"{self.label}, random case {number}: {bound} is violated: got "
-                                 f"{world.evaluate(bound.lhs)} on the left and {world.evaluate(bound.rhs)} on the right")
+                raise CheckError(
+                    f"{self.label}, random case {number}: {bound} is violated: got "
+                    f"{world.evaluate(bound.lhs)} on the left and {world.evaluate(bound.rhs)} on the right"
+                )
             worst = max(worst, shortfall)
         for number, world in enumerate(verify.worlds(self.tight, self.cases)):
             error, want, got = world.compare(bound.lhs, bound.rhs)
             if not error <= self.tight_tolerance:
-                raise CheckError(f"{self.label}, case {number} in which it must be tight: got {got} for {bound.rhs}, "
-                                 f"want {want} for {bound.lhs}")
+                raise CheckError(
+                    f"{self.label}, case {number} in which it must be tight: got {got} for {bound.rhs}, "
+                    f"want {want} for {bound.lhs}"
+                )
             worst = max(worst, error) if self.tight_tolerance <= self.tolerance else worst
         return worst, 2 * self.cases
 
@@ -162,8 +167,10 @@ class Equation:
                     comparisons += 1
                     if difference != 0:
                         at = ", ".join(f"{k} = {v}" for k, v in values.items())
-                        raise CheckError(f"{self.label}{' at ' + at if at else ''}: got {right}, want {left}; "
-                                         f"they differ by {difference}")
+                        raise CheckError(
+                            f"{self.label}{' at ' + at if at else ''}: got {right}, want {left}; "
+                            f"they differ by {difference}"
+                        )
         return comparisons
 
     def _check_numerically(self, pairs) -> tuple[float, int]:
@@ -177,10 +184,14 @@ class Equation:
                 except CheckError:
                     raise
                 except (KeyError, IndexError, ValueError) as cause:
-                    raise CheckError(f"{self.label}, random case {number}: {right} cannot be evaluated: {cause}") from cause
+                    raise CheckError(
+                        f"{self.label}, random case {number}: {right} cannot be evaluated: {cause}"
+                    ) from cause
                 if not error <= self.tolerance:
-                    raise CheckError(f"{self.label}, random case {number} ({world.values}): got {got} for {right}, "
-                                     f"want {want} for {left}, relative error {error:.1e}")
+                    raise CheckError(
+                        f"{self.label}, random case {number} ({world.values}): got {got} for {right}, "
+                        f"want {want} for {left}, relative error {error:.1e}"
+                    )
                 worst = max(worst, error)
         return worst, self.cases
 

@@ -70,9 +70,7 @@ def build() -> list[Equation]:
             proofs=(chapter.scaled_induction(),),
             rests_on=("backward-unit", "backward-product"),
         ),
-        Equation(
-            "precision-qr-step", STEM, together(chapter.qr_step), "definition", world=verify.LongProduct
-        ),
+        Equation("precision-qr-step", STEM, together(chapter.qr_step), "definition", world=verify.LongProduct),
         Equation(
             "precision-qr",
             STEM,

@@ -192,7 +192,10 @@ EXERCISES = (
                 (
                     ("(c) the bias of the last layer alone", "It gets softmax minus target, whatever the state is."),
                     ("(a) all", "A weight behind a state of zeros has no gradient."),
-                    ("(b) the scales alone", "In the first unit nothing arrives from above, and in every other the branch gives 0."),
+                    (
+                        "(b) the scales alone",
+                        "In the first unit nothing arrives from above, and in every other the branch gives 0.",
+                    ),
                     ("(d) none", "One parameter needs no state: it is added at the very top."),
                 ),
             ),
@@ -272,9 +275,15 @@ EXERCISES = (
             Choice(
                 "What has happened is",
                 (
-                    ("(b) The branch sends back nearly the negative of what the shortcut does.", "Each keeps the length, and their sum does not."),
+                    (
+                        "(b) The branch sends back nearly the negative of what the shortcut does.",
+                        "Each keeps the length, and their sum does not.",
+                    ),
                     ("(a) The shortcut is too weak.", "Its own factor is 1."),
-                    ("(c) The activation after the addition is closed.", "Then the factor of the layer after would be small."),
+                    (
+                        "(c) The activation after the addition is closed.",
+                        "Then the factor of the layer after would be small.",
+                    ),
                 ),
             ),
         ),
@@ -287,7 +296,11 @@ EXERCISES = (
             Number(
                 "through no branch:",
                 lambda: _halved(0),
-                mistakes=((1, "Divide by what arrives, ¼."), (0.25, "That is what arrives. The share is over it."), (0, "The path over both shortcuts counts.")),
+                mistakes=(
+                    (1, "Divide by what arrives, ¼."),
+                    (0.25, "That is what arrives. The share is over it."),
+                    (0, "The path over both shortcuts counts."),
+                ),
             ),
             Number(
                 "through one branch:",
@@ -302,7 +315,10 @@ EXERCISES = (
             Number(
                 "through both:",
                 lambda: _halved(2),
-                mistakes=((0.25, "Divide by what arrives, ¼."), (-1, "The sign: the product of two negative numbers is positive.")),
+                mistakes=(
+                    (0.25, "Divide by what arrives, ¼."),
+                    (-1, "The sign: the product of two negative numbers is positive."),
+                ),
             ),
         ),
         ("$4$, $-4$ and $1$",),

@@ -94,9 +94,15 @@ EXERCISES = (
                 "The length of every gradient is kept by",
                 (
                     ("b) a permutation of the channels", "It is orthogonal: the same numbers in another order."),
-                    ("a) a doubly stochastic matrix", "It keeps the sum of the entries. Differences between them shrink."),
+                    (
+                        "a) a doubly stochastic matrix",
+                        "It keeps the sum of the entries. Differences between them shrink.",
+                    ),
                     ("c) dropout divided by q", "The mean is kept, and single gradients lose components."),
-                    ("d) a Gaussian matrix with variance 1/n", "It keeps the mean of the squared length, over draws. One draw stretches some gradients and shrinks others."),
+                    (
+                        "d) a Gaussian matrix with variance 1/n",
+                        "It keeps the mean of the squared length, over draws. One draw stretches some gradients and shrinks others.",
+                    ),
                 ),
             ),
         ),
@@ -157,7 +163,10 @@ EXERCISES = (
                 "chance =",
                 lambda: _uncut(3),
                 mistakes=(
-                    (Fraction(1, 8), "Three coins would give this. But a component that has survived one ReLU stands higher, and is safer."),
+                    (
+                        Fraction(1, 8),
+                        "Three coins would give this. But a component that has survived one ReLU stands higher, and is safer.",
+                    ),
                     (_uncut(2), "That is the chance for two."),
                     (_uncut(4), "That is the chance for four."),
                     (1 - _uncut(3), "That is the chance of being cut."),
@@ -240,7 +249,10 @@ EXERCISES = (
                 "mean gain =",
                 lambda: expected_gain(4, beta=0.5, strength=branch_strength((2.0, 2.0))),
                 mistakes=(
-                    (16, "That is (1 + 1)⁴. Two roads lead there: the factor ½ was not squared, or the ReLU’s own ½ is missing."),
+                    (
+                        16,
+                        "That is (1 + 1)⁴. Two roads lead there: the factor ½ was not squared, or the ReLU’s own ½ is missing.",
+                    ),
                     (81, "The factor ½ in front of the branch is missing."),
                     (1.5, "That is one unit; there are four."),
                     (0.5**4, "The shortcut is missing: λ² = 1 is added in every unit."),
@@ -257,9 +269,15 @@ EXERCISES = (
             Choice(
                 "The gradient is 0 before the first step for",
                 (
-                    ("(b) the weights of the first layer of a branch", "Their gradient comes through the last layer, and that is 0."),
+                    (
+                        "(b) the weights of the first layer of a branch",
+                        "Their gradient comes through the last layer, and that is 0.",
+                    ),
                     ("(a) the state x₀", "The shortcuts bring it the whole of the gradient above."),
-                    ("(c) the weights of the last layer of a branch", "Their gradient is made of what comes in and of the gradient above. Neither is 0."),
+                    (
+                        "(c) the weights of the last layer of a branch",
+                        "Their gradient is made of what comes in and of the gradient above. Neither is 0.",
+                    ),
                     ("(d) the bias of the last layer of a branch", "It gets the gradient above as it is."),
                 ),
             ),
@@ -292,7 +310,10 @@ EXERCISES = (
                 ),
             ),
         ),
-        ("\\frac{\\lVert\\bar g\\rVert^2}{1 + L}", "$\\mathbb E\\,\\lVert g_0\\rVert^2 \\approx \\lVert\\bar g\\rVert^2$"),
+        (
+            "\\frac{\\lVert\\bar g\\rVert^2}{1 + L}",
+            "$\\mathbb E\\,\\lVert g_0\\rVert^2 \\approx \\lVert\\bar g\\rVert^2$",
+        ),
     ),
     Exercise(
         "ex-shattered-number",
@@ -319,9 +340,15 @@ EXERCISES = (
             Choice(
                 "It follows:",
                 (
-                    ("(c) A step computed at one input tells next to nothing about another.", "This is what shattered means."),
+                    (
+                        "(c) A step computed at one input tells next to nothing about another.",
+                        "This is what shattered means.",
+                    ),
                     ("(a) The gradients have vanished.", "Their mean square is what it should be."),
-                    ("(b) The network cannot express smooth functions.", "The correlation is about random weights. It says nothing about what other weights can do."),
+                    (
+                        "(b) The network cannot express smooth functions.",
+                        "The correlation is about random weights. It says nothing about what other weights can do.",
+                    ),
                     ("(d) The backward pass has a mistake.", "Exact gradients at two inputs may well be uncorrelated."),
                 ),
             ),

@@ -41,10 +41,19 @@ EXERCISES = (
             Choice(
                 "Look first at",
                 (
-                    ("the branches: divide them by √L, or start them at 0", "Right: every branch is as strong as its shortcut, and 100 of them multiply."),
-                    ("the shortcuts: their product has collapsed", "The largest singular value is 1. The shortcuts keep everything."),
+                    (
+                        "the branches: divide them by √L, or start them at 0",
+                        "Right: every branch is as strong as its shortcut, and 100 of them multiply.",
+                    ),
+                    (
+                        "the shortcuts: their product has collapsed",
+                        "The largest singular value is 1. The shortcuts keep everything.",
+                    ),
                     ("one unit: it is to blame for the explosion", "No unit does more than a hundredth of the change."),
-                    ("the format: train in float32", "A better format would hold a gradient that is 10¹⁵ times too long, and no more."),
+                    (
+                        "the format: train in float32",
+                        "A better format would hold a gradient that is 10¹⁵ times too long, and no more.",
+                    ),
                 ),
             ),
         ),

@@ -226,7 +226,9 @@ def value_of_expression(expression, values: dict):
     parts = [value_of_expression(part, values) for part in expression.args]
     if isinstance(expression, Transpose):
         return notation._call("T", parts[0])
-    if isinstance(expression, Pow) or (isinstance(expression, MatrixExpr) and type(expression).__name__ in ("MatPow", "Inverse")):
+    if isinstance(expression, Pow) or (
+        isinstance(expression, MatrixExpr) and type(expression).__name__ in ("MatPow", "Inverse")
+    ):
         base, exponent = parts if len(parts) == 2 else (parts[0], -1.0)
         return notation._power(base, exponent)
     fold = {"Add": notation.ast.Add, "MatAdd": notation.ast.Add, "Mul": notation.ast.Mult, "MatMul": notation.ast.Mult}
@@ -273,5 +275,7 @@ class Exercise:
             wanted = f"a tuple of {len(self.asks)} answers: {', '.join(ask.prompt for ask in self.asks)}"
             _validate.refuse("answer", _validate.describe(answer), wanted)
         verdicts = [ask.judge(one) for ask, one in zip(self.asks, answer, strict=True)]
-        wrong = [f"{ask.prompt} {verdict.said}" for ask, verdict in zip(self.asks, verdicts, strict=True) if not verdict]
+        wrong = [
+            f"{ask.prompt} {verdict.said}" for ask, verdict in zip(self.asks, verdicts, strict=True) if not verdict
+        ]
         return Verdict(False, " ".join(wrong)) if wrong else RIGHT

@@ -100,7 +100,10 @@ EXERCISES = (
                 Fraction(1, 2),
                 mistakes=(
                     (1, "True, and not enough to conclude: a smaller number holds."),
-                    (0.25, "A quarter of the squared range bounds the variance. The range itself may be √2 times the length of v."),
+                    (
+                        0.25,
+                        "A quarter of the squared range bounds the variance. The range itself may be √2 times the length of v.",
+                    ),
                 ),
             ),
         ),
@@ -125,7 +128,10 @@ EXERCISES = (
                 "through exactly two branches:",
                 lambda: _paths(2),
                 1e-9,
-                mistakes=((4, "Which branch is left out? There are three to choose from."), (6, "The order of the two branches is fixed: each pair counts once.")),
+                mistakes=(
+                    (4, "Which branch is left out? There are three to choose from."),
+                    (6, "The order of the two branches is fixed: each pair counts once."),
+                ),
             ),
         ),
         ("$2^3 = 8$", "$\\binom32 = 3$"),
@@ -139,7 +145,10 @@ EXERCISES = (
                 "1 + w4*w3",
                 ("w3", "w4"),
                 (),
-                (("w4*w3", "A path is lost: the one over the skip."), ("1 + w4 + w3", "Along a path the factors multiply.")),
+                (
+                    ("w4*w3", "A path is lost: the one over the skip."),
+                    ("1 + w4 + w3", "Along a path the factors multiply."),
+                ),
             ),
             Number(
                 "g₁ where g₃ = 0:",
@@ -176,7 +185,10 @@ EXERCISES = (
                 "g1 + g2 + g3",
                 (),
                 ("g1", "g2", "g3"),
-                (("(g1 + g2 + g3)/3", "Gradients of several uses are added, not averaged."), ("g1*g2*g3", "Uses side by side add. Only one after the other multiplies.")),
+                (
+                    ("(g1 + g2 + g3)/3", "Gradients of several uses are added, not averaged."),
+                    ("g1*g2*g3", "Uses side by side add. Only one after the other multiplies."),
+                ),
             ),
             Formula(
                 "and for y = F(x) + o + o:",
@@ -192,13 +204,22 @@ EXERCISES = (
         "ex-merge-lambda",
         2,
         (
-            Formula("sent back to o:", "lam*g", ("lam",), ("g", "o"), (("g", "The factor λ is lost."), ("g/lam", "A factor on the way forward is a factor on the way back."))),
+            Formula(
+                "sent back to o:",
+                "lam*g",
+                ("lam",),
+                ("g", "o"),
+                (("g", "The factor λ is lost."), ("g/lam", "A factor on the way forward is a factor on the way back.")),
+            ),
             Formula(
                 "the gradient of λ =",
                 "g*o",
                 ("lam",),
                 ("g", "o"),
-                (("o*g", "A column times a row is a matrix, and λ is one number."), ("lam*g*o", "λ o is linear in λ: its derivative has no λ left.")),
+                (
+                    ("o*g", "A column times a row is a matrix, and λ is one number."),
+                    ("lam*g*o", "λ o is linear in λ: its derivative has no λ left."),
+                ),
             ),
         ),
         ("\\lambda g", "g\\,o"),
@@ -270,7 +291,11 @@ EXERCISES = (
                 "1/(n + 1)",
                 ("n",),
                 (),
-                (("1/n", "Off by one: the last denominator is n + 1."), ("n/(n + 1)", "That is the last factor alone."), ("1/2^n", "The factors grow towards 1; only the first is one half.")),
+                (
+                    ("1/n", "Off by one: the last denominator is n + 1."),
+                    ("n/(n + 1)", "That is the last factor alone."),
+                    ("1/2^n", "The factors grow towards 1; only the first is one half."),
+                ),
             ),
         ),
         ("\\frac1{n+1}",),
@@ -284,7 +309,11 @@ EXERCISES = (
                 "2^(-n)",
                 ("n",),
                 (),
-                (("1/2", "That is one unit; there are n."), ("2^n", "Turned over: each unit halves."), ("1/2^(n - 1)", "Off by one: every one of the n units halves.")),
+                (
+                    ("1/2", "That is one unit; there are n."),
+                    ("2^n", "Turned over: each unit halves."),
+                    ("1/2^(n - 1)", "Off by one: every one of the n units halves."),
+                ),
             ),
         ),
         ("2^{-(L-l)}",),
@@ -297,13 +326,19 @@ EXERCISES = (
                 "0.999 becomes",
                 lambda: round_to(0.999, "bfloat16"),
                 1e-9,
-                mistakes=((0.999, "It is none of bfloat16’s numbers."), (Fraction(255, 256), "The nearer neighbour is above: 255.744 rounds to 256.")),
+                mistakes=(
+                    (0.999, "It is none of bfloat16’s numbers."),
+                    (Fraction(255, 256), "The nearer neighbour is above: 255.744 rounds to 256."),
+                ),
             ),
             Number(
                 "0.99 becomes",
                 lambda: round_to(0.99, "bfloat16"),
                 1e-9,
-                mistakes=((0.99, "It is none of bfloat16’s numbers."), (Fraction(254, 256), "The nearer neighbour is below: 253.44 rounds to 253.")),
+                mistakes=(
+                    (0.99, "It is none of bfloat16’s numbers."),
+                    (Fraction(254, 256), "The nearer neighbour is below: 253.44 rounds to 253."),
+                ),
             ),
         ),
         ("becomes exactly $1$", "0.98828125"),
@@ -317,7 +352,11 @@ EXERCISES = (
                 "sqrt(1 + n^2)",
                 ("n",),
                 (),
-                (("1", "The eigenvalues are 1, and yet the length grows."), ("n", "The first entry, 1, is still there."), ("1 + n", "A length is the root of a sum of squares.")),
+                (
+                    ("1", "The eigenvalues are 1, and yet the length grows."),
+                    ("n", "The first entry, 1, is still there."),
+                    ("1 + n", "A length is the root of a sum of squares."),
+                ),
             ),
         ),
         ("becomes $(1, n)$",),
@@ -326,8 +365,28 @@ EXERCISES = (
         "ex-unrolled-range",
         1,
         (
-            Number("It vanishes for r above", -2, 1e-9, mistakes=((-1, "At −1 the gradient is 0 already; below it the factor 1 + r turns negative and is still small."), (0, "That is the upper end."))),
-            Number("and below", 0, 1e-9, mistakes=((-1, "Between −1 and 0 the factor is between 0 and 1."), (1, "At r = 1 the gradient doubles in every unit."), (-2, "That is the lower end."))),
+            Number(
+                "It vanishes for r above",
+                -2,
+                1e-9,
+                mistakes=(
+                    (
+                        -1,
+                        "At −1 the gradient is 0 already; below it the factor 1 + r turns negative and is still small.",
+                    ),
+                    (0, "That is the upper end."),
+                ),
+            ),
+            Number(
+                "and below",
+                0,
+                1e-9,
+                mistakes=(
+                    (-1, "Between −1 and 0 the factor is between 0 and 1."),
+                    (1, "At r = 1 the gradient doubles in every unit."),
+                    (-2, "That is the lower end."),
+                ),
+            ),
         ),
         ("$-2 < r < 0$",),
     ),
@@ -341,7 +400,10 @@ EXERCISES = (
                 mistakes=(
                     (11, "That is the mean with λ = 1."),
                     (Fraction(54 * 11, 43), "The share of a branch is r/(λ + r), not r."),
-                    (54 * Fraction(1, 2) / (Fraction(1, 2) + Fraction(11, 43)), "That is the mean number of shortcuts."),
+                    (
+                        54 * Fraction(1, 2) / (Fraction(1, 2) + Fraction(11, 43)),
+                        "That is the mean number of shortcuts.",
+                    ),
                 ),
             ),
         ),
@@ -355,7 +417,10 @@ EXERCISES = (
                 "In the first cell, with r = −1/2, the gradient is exactly zero",
                 (
                     ("at no depth", "No unit is singular there: 1 + r = 1/2."),
-                    ("from some depth on", "A product of numbers that are not zero is not zero. It only becomes small."),
+                    (
+                        "from some depth on",
+                        "A product of numbers that are not zero is not zero. It only becomes small.",
+                    ),
                     ("at one depth alone", "Once zero, it would stay zero at every larger depth."),
                 ),
             ),
@@ -373,7 +438,10 @@ EXERCISES = (
                 ("g", "J1", "J2"),
                 (
                     ("g*(I + J2)*(I + J1)", "That is exact. The path through both branches is of second order."),
-                    ("g*(I + J1)*(I + J2)", "The path through both branches is of second order, and its factors are in the wrong order."),
+                    (
+                        "g*(I + J1)*(I + J2)",
+                        "The path through both branches is of second order, and its factors are in the wrong order.",
+                    ),
                     ("g*(J1 + J2)", "A path is lost: the one over both shortcuts."),
                 ),
             ),
@@ -384,8 +452,21 @@ EXERCISES = (
         "ex-at-least-zero",
         1,
         (
-            Number("It shrinks for J above", -2, 1e-9, mistakes=((-1, "Below −1 the factor 1 + J is negative, and its size still below 1."),)),
-            Number("and below", 0, 1e-9, mistakes=((-1, "Between −1 and 0 the factor is between 0 and 1."), (1, "For J between 0 and 1 the gradient grows."))),
+            Number(
+                "It shrinks for J above",
+                -2,
+                1e-9,
+                mistakes=((-1, "Below −1 the factor 1 + J is negative, and its size still below 1."),),
+            ),
+            Number(
+                "and below",
+                0,
+                1e-9,
+                mistakes=(
+                    (-1, "Between −1 and 0 the factor is between 0 and 1."),
+                    (1, "For J between 0 and 1 the gradient grows."),
+                ),
+            ),
         ),
         ("$J \\le -2$", "$J \\ge 0$"),
     ),
@@ -416,7 +497,11 @@ EXERCISES = (
                 "mu*(mu + 2)",
                 ("mu",),
                 (),
-                (("mu^2", "J and Jᵀ each add mu."), ("2*mu", "J Jᵀ adds mu²."), ("(1 + mu)^2", "That belongs to (I + J)(I + J)ᵀ. Take away the 1 of the identity.")),
+                (
+                    ("mu^2", "J and Jᵀ each add mu."),
+                    ("2*mu", "J Jᵀ adds mu²."),
+                    ("(1 + mu)^2", "That belongs to (I + J)(I + J)ᵀ. Take away the 1 of the identity."),
+                ),
             ),
         ),
         ("\\mu(\\mu + 2)",),

@@ -165,9 +165,7 @@ def numbers(unit, depth, width, seed, layer, log=False, arrays=STORED, own=()):
         "law": law(depth) if unit == "relu" else [],
         "coins": coins(depth),
         "draws": [line(arrays, unit, "shortcut", depth, width, k)[layer] for k in range(SEEDS)],
-        "by_depth": {
-            name: [line(arrays, name, "shortcut", each, width, seed)[0] for each in DEPTHS] for name in UNITS
-        },
+        "by_depth": {name: [line(arrays, name, "shortcut", each, width, seed)[0] for each in DEPTHS] for name in UNITS},
         "own": [list(way) for way in own],
     }
 
@@ -192,8 +190,10 @@ def readout(unit, depth, width, seed, layer, log=False, arrays=STORED, own=()):
     found = numbers(unit, depth, width, seed, layer, log, arrays, own)
     at = str(layer).translate(SUBSCRIPTS)
     back = _said(found["shortcut"][layer])
-    parts = [f"The shortcuts alone bring {back} of the squared length back to x{at}, through "
-             f"{'1 unit' if depth - layer == 1 else f'{depth - layer} units'}."]
+    parts = [
+        f"The shortcuts alone bring {back} of the squared length back to x{at}, through "
+        f"{'1 unit' if depth - layer == 1 else f'{depth - layer} units'}."
+    ]
     if unit == "relu":
         parts.append(f"The law says {_said(found['law'][layer])}, coins would leave {_said(found['coins'][layer])}.")
     if unit == "pre":
@@ -205,8 +205,10 @@ def readout(unit, depth, width, seed, layer, log=False, arrays=STORED, own=()):
     parts.append(f"The whole gradient there is {_measured_by(found['whole'][layer])}.")
     if own:
         shortcut, whole = (-math.inf if way[0] is None else way[0] for way in own)
-        parts.append(f"Your network: at its input the shortcuts alone bring back {_said(shortcut)}, "
-                     f"and the whole gradient is {_measured_by(whole)}.")
+        parts.append(
+            f"Your network: at its input the shortcuts alone bring back {_said(shortcut)}, "
+            f"and the whole gradient is {_measured_by(whole)}."
+        )
     return " ".join(parts)
 
 
@@ -243,8 +245,9 @@ def of_network(network, x, g=None):
     if entered == -math.inf:
         _validate.refuse("g", "a gradient of 0", "one that is not 0, to measure the others by")
     # To nine decimals, so that the book's page is the same whatever processor made it.
-    return [[None if size == -math.inf else round(2 * (size - entered), 9) for size in map(log10_norm, way)]
-            for way in ways]
+    return [
+        [None if size == -math.inf else round(2 * (size - entered), 9) for size in map(log10_norm, way)] for way in ways
+    ]
 
 
 #: Units of a network of the reader's own.

@@ -133,9 +133,7 @@ def propositions(a, b, c, d):
         (
             "Zero mean",
             "no" if any(entries) else "yes",
-            "it speaks of random J, and this one stands still"
-            if any(entries)
-            else "J is 0, and so is its mean",
+            "it speaks of random J, and this one stands still" if any(entries) else "J is 0, and so is its mean",
         ),
         (
             "Isotropic gradient",
@@ -145,16 +143,12 @@ def propositions(a, b, c, d):
         (
             "Nothing negative",
             "no" if min(entries) < 0 else "yes",
-            "J has a negative entry"
-            if min(entries) < 0
-            else "where no entry of g is negative, none gets smaller",
+            "J has a negative entry" if min(entries) < 0 else "where no entry of g is negative, none gets smaller",
         ),
         (
             "Chain",
             "yes" if lower > 0 else "no",
-            f"{CHAIN} such units leave {low} to {high} times the length"
-            if lower > 0
-            else "‖J‖ is not below 1",
+            f"{CHAIN} such units leave {low} to {high} times the length" if lower > 0 else "‖J‖ is not below 1",
         ),
     ]
 
@@ -252,9 +246,7 @@ def of_network(network, x, unit=0):
         _validate.refuse("x", _validate.describe(trace.states[0]), "one sample, not a batch")
     jacobian = network.jacobian(trace, unit, unit + 1)
     if jacobian.shape != (2, 2):
-        _validate.refuse(
-            "network", f"unit {unit} with a Jacobian of shape {jacobian.shape}", "a unit of width 2"
-        )
+        _validate.refuse("network", f"unit {unit} with a Jacobian of shape {jacobian.shape}", "a unit of width 2")
     return of_matrix(jacobian - np.eye(2))
 
 
@@ -383,9 +375,7 @@ def _picture(a, b, c, d):
         )
         x, y = map(float, tip.split())
         parts.append(_draw.element("circle", cx=x, cy=y, r="10", class_="rx-knob", fill="#0060a0"))
-        parts.append(
-            _draw.text(x, y + 4, str(k), text_anchor="middle", fill="#ffffff", class_="rx-knob-name")
-        )
+        parts.append(_draw.text(x, y + 4, str(k), text_anchor="middle", fill="#ffffff", class_="rx-knob-name"))
     for start, end, shrinks in arcs(a, b, c, d):
         steps = [start + (end - start) * k / 60 for k in range(61)]
         both = zip(*(_image(a, b, c, d, degrees) for degrees in steps), strict=True)

@@ -124,11 +124,7 @@ def edges(setting, mask, stopped=True):
 
 def routes(setting, at):
     """The ways back from x_5 to x_at that exist: a skip that is off belongs to none."""
-    return [
-        route
-        for route in ROUTES[at]
-        if all(a - b == 1 or setting.skips[a] != "off" for a, b in pairwise(route))
-    ]
+    return [route for route in ROUTES[at] if all(a - b == 1 or setting.skips[a] != "off" for a, b in pairwise(route))]
 
 
 def product(setting, local, route):
@@ -259,9 +255,7 @@ def numbers(state):
         "g": [gradient(setting, local, k) for k in range(1, 6)],
         "truth": [gradient(setting, true, k) for k in range(1, 6)],
         "central": [central(setting, k) for k in range(1, 6)],
-        "paths": [
-            {"route": list(route), "product": product(setting, local, route)} for route in routes(setting, at)
-        ],
+        "paths": [{"route": list(route), "product": product(setting, local, route)} for route in routes(setting, at)],
         "formulas": formulas(setting, at),
     }
 
@@ -504,9 +498,7 @@ def path_in_words(state, found, route):
     steps = list(zip(route[1:], route, strict=False))
     symbols = ["g₅", *(symbol(state, a, b) for a, b in steps)]
     values = [state["g5"], *(local[edge] for edge in steps)]
-    return f"{' · '.join(symbols)} = {_draw.number(values[0])}" + "".join(
-        f" · {_factor(v)}" for v in values[1:]
-    )
+    return f"{' · '.join(symbols)} = {_draw.number(values[0])}" + "".join(f" · {_factor(v)}" for v in values[1:])
 
 
 def _picture(state):
@@ -560,9 +552,7 @@ def _picture(state):
             "rx": "8",
             "fill": "#ffffff",
         }
-        parts.append(
-            _draw.element("rect", class_=f"rx-fl-box{' rx-fl-chosen' if k == at else ''}", **box, **chosen)
-        )
+        parts.append(_draw.element("rect", class_=f"rx-fl-box{' rx-fl-chosen' if k == at else ''}", **box, **chosen))
         parts.append(_draw.text(x(k), MIDDLE - 4, f"x{SUB[k]}", text_anchor="middle", **BOLD))
         parts.append(_draw.text(x(k), MIDDLE + 14, _draw.number(found["x"][k - 1]), text_anchor="middle"))
         said = f"g{SUB[k]} = {_draw.number(found['g'][k - 1])}"

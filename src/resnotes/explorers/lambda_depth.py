@@ -441,9 +441,7 @@ def _range(drawn):
 
 def _drawn(lines):
     """(sign, log10) by layer; the paths through branches begin one unit before the loss, if there are any."""
-    drawn = {
-        name: list(zip(line.sign.tolist(), line.log10.tolist(), strict=True)) for name, line in lines.items()
-    }
+    drawn = {name: list(zip(line.sign.tolist(), line.log10.tolist(), strict=True)) for name, line in lines.items()}
     drawn["rest"] = drawn["rest"][:-1] if lines["rest"].sign.any() else []
     return drawn
 

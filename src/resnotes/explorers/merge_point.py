@@ -439,9 +439,7 @@ def _picture(state):
     ]
     for points, stopped in wires:
         parts += _wire(points, stopped)
-    parts.append(
-        _draw.element("circle", cx=plus, cy=middle, r="12", class_="rx-mp-plus", fill="#ffffff", stroke=PLAIN)
-    )
+    parts.append(_draw.element("circle", cx=plus, cy=middle, r="12", class_="rx-mp-plus", fill="#ffffff", stroke=PLAIN))
     parts.append(_draw.text(plus, middle + 5, "+", text_anchor="middle", **BOLD))
     notes = [
         ((start + left[2]) / 2, top - 40, labels["skip"]),
@@ -488,9 +486,7 @@ def _wire(points, stopped):
     forward, backward = shifted(points, -4), shifted(points, 4)[::-1]
     dashed = {"stroke": ACCENT, "stroke_width": "2", "stroke_dasharray": "5 3"}
     parts = [
-        _draw.element(
-            "path", d=_line(forward), class_="rx-mp-forward", fill="none", stroke=SOFT, stroke_width="1.5"
-        ),
+        _draw.element("path", d=_line(forward), class_="rx-mp-forward", fill="none", stroke=SOFT, stroke_width="1.5"),
         _draw.element("path", d=_tip(forward), class_="rx-mp-tip", fill=SOFT),
     ]
     if stopped:
@@ -500,9 +496,7 @@ def _wire(points, stopped):
         backward = [*backward[:-1], (x, y)]
         across = (8, 0) if a == x else (0, 8)
         bar = _line([(x - across[0], y - across[1]), (x + across[0], y + across[1])])
-        parts.append(
-            _draw.element("path", d=bar, class_="rx-mp-bar", fill="none", stroke=ACCENT, stroke_width="4")
-        )
+        parts.append(_draw.element("path", d=bar, class_="rx-mp-bar", fill="none", stroke=ACCENT, stroke_width="4"))
     else:
         parts.append(_draw.element("path", d=_tip(backward), class_="rx-mp-back-tip", fill=ACCENT))
     return [*parts, _draw.element("path", d=_line(backward), class_="rx-mp-backward", fill="none", **dashed)]
@@ -520,9 +514,7 @@ def _stack(x, y, title, values, gradients, padded):
             at = {"x": x + CELL * k, "y": y + HEAD + ROW * r, "width": str(CELL), "height": str(ROW)}
             pad = " rx-mp-pad" if dashed else ""
             parts.append(
-                _draw.element(
-                    "rect", class_=f"rx-mp-{kind}{pad}", fill="#ffffff", stroke=SOFT, **at, **dashed
-                )
+                _draw.element("rect", class_=f"rx-mp-{kind}{pad}", fill="#ffffff", stroke=SOFT, **at, **dashed)
             )
             look = {"text_decoration": "line-through"} if dashed and k else {}
             said = _draw.number(value)

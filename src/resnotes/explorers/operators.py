@@ -362,7 +362,9 @@ def _picture(operator, depth, spectra):
         path = "L".join(f"{_draw.fixed(x(unit))} {_draw.fixed(y(log))}" for unit, log in points)
         parts.append(_draw.stroke(f"M{path}", "fan", stroke="#0072b2", stroke_width="1.5"))
     at = _draw.fixed(x(depth))
-    parts.append(_draw.stroke(f"M{at} {TOP}V{BOTTOM}", "now", stroke="#b54a00", stroke_width="2", stroke_dasharray="5 4"))
+    parts.append(
+        _draw.stroke(f"M{at} {TOP}V{BOTTOM}", "now", stroke="#b54a00", stroke_width="2", stroke_dasharray="5 4")
+    )
     values = curves[depth - 1]
     for k, log in enumerate(values):
         place = SIDE[0] + (SIDE[1] - SIDE[0]) * (k + 0.5) / len(values)

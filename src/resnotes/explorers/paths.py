@@ -388,9 +388,7 @@ def _picture(n, lam, r, measured):
         parts.append(_draw.stroke(f"M{_draw.fixed(x(k))} {BOTTOM}v5", "axis", stroke="#8c959f"))
         parts.append(_draw.text(x(k), BOTTOM + 18, str(k), text_anchor="middle"))
     parts.append(
-        _draw.text(
-            (LEFT + RIGHT) / 2, BOTTOM + 36, "length of a path: the branches on it", text_anchor="middle"
-        )
+        _draw.text((LEFT + RIGHT) / 2, BOTTOM + 36, "length of a path: the branches on it", text_anchor="middle")
     )
     width = max(1.2, min(10, 0.6 * (RIGHT - LEFT - 16) / n))
     seen = [k for k, entry in enumerate(entries) if abs(entry) * 100 > (high - low) / 500]

@@ -31,9 +31,18 @@ def gskip(unit) -> Factor:
 @lru_cache
 def direct() -> Induction:
     """g_L prod D_i, every depth."""
-    return Induction(gskip(l), g(L) * OrderedProduct(D(i), (i, l, L - 1)), gskip(l + 1) * D(l), variable=l, base=L,
-                     downwards=True, at_base=g(L), name="after-direct", rests_on=("unrolled-general-terms",),
-                     assumptions=(IDENTITY_SHORTCUT,))
+    return Induction(
+        gskip(l),
+        g(L) * OrderedProduct(D(i), (i, l, L - 1)),
+        gskip(l + 1) * D(l),
+        variable=l,
+        base=L,
+        downwards=True,
+        at_base=g(L),
+        name="after-direct",
+        rests_on=("unrolled-general-terms",),
+        assumptions=(IDENTITY_SHORTCUT,),
+    )
 
 
 def direct_rules() -> tuple[Rule, ...]:
@@ -51,9 +60,17 @@ def pre_gradient() -> Derivation:
     graph = Graph(dict([pre_unit]))
     return Derivation(
         g(l),
-        (Step(g(l + 1) * graph.local(x(l + 1), x(l)), "chain rule over one unit",
-              (Rule(g(l), graph.eliminate(x(l), x(l + 1), g(l + 1))),)),),
-        name="after-pre-gradient", rests_on=("after-pre-unit",), cases=({},), assumptions=(IDENTITY_SHORTCUT,),
+        (
+            Step(
+                g(l + 1) * graph.local(x(l + 1), x(l)),
+                "chain rule over one unit",
+                (Rule(g(l), graph.eliminate(x(l), x(l + 1), g(l + 1))),),
+            ),
+        ),
+        name="after-pre-gradient",
+        rests_on=("after-pre-unit",),
+        cases=({},),
+        assumptions=(IDENTITY_SHORTCUT,),
     )
 
 
@@ -71,8 +88,7 @@ def q(steps) -> Scalar:
 first_minimum = (S.One, OrderedSum(q(k) * q(n - k), (k, 0, n)))
 survival = (q(n), binomial(2 * n, n) / 4**n)
 survival_bound = Le(q(n), 1 / sqrt(pi * n), evaluate=False)
-arcsine = (Mean(Norm(gskip(l)) ** 2) / Mean(Norm(g(L)) ** 2),
-           OrderedSum(q(k) * q(L + 1 - k), (k, 0, l + 1)))
+arcsine = (Mean(Norm(gskip(l)) ** 2) / Mean(Norm(g(L)) ** 2), OrderedSum(q(k) * q(L + 1 - k), (k, 0, l + 1)))
 
 
 def closed_form(count) -> Expr:
@@ -112,8 +128,12 @@ def prove_survival() -> int:
     square = (series**2 * (1 - z)).simplify()
     equation = (2 * (1 - z) * sympy_diff(series, z) - series).simplify()
     ratio = combsimp(closed_form(n + 1) / closed_form(n) - (2 * n + 1) / (2 * n + 2)).simplify()
-    for what, got, want in (("square", square, 1), ("differential equation", equation, 0), ("ratio", ratio, 0),
-                            ("start", closed_form(0), 1)):
+    for what, got, want in (
+        ("square", square, 1),
+        ("differential equation", equation, 0),
+        ("ratio", ratio, 0),
+        ("start", closed_form(0), 1),
+    ):
         if got != want:
             raise ValueError(f"{what}: got {got}, want {want}")
     return 4
@@ -171,11 +191,18 @@ def batch_derivation() -> Derivation:
     spread = Rule(Differential(sigma), Transpose(t_hat) * dt / B)
     return Derivation(
         Differential(t_hat),
-        (Step(quotient.right, r"$d$ of $\sigma\hat t = Ct$", (quotient,)),
-         Step((C * dt - t_hat * Transpose(t_hat) * dt / B) / sigma,
-              r"$d$ of $\sigma^2$, with $Ct = \sigma\hat t$", (spread,)),
-         Step((C - t_hat * Transpose(t_hat) / B) / sigma * dt, "$dt$ behind")),
-        name="after-batch-jacobian", rests_on=("after-batch",), cases=({},),
+        (
+            Step(quotient.right, r"$d$ of $\sigma\hat t = Ct$", (quotient,)),
+            Step(
+                (C * dt - t_hat * Transpose(t_hat) * dt / B) / sigma,
+                r"$d$ of $\sigma^2$, with $Ct = \sigma\hat t$",
+                (spread,),
+            ),
+            Step((C - t_hat * Transpose(t_hat) / B) / sigma * dt, "$dt$ behind"),
+        ),
+        name="after-batch-jacobian",
+        rests_on=("after-batch",),
+        cases=({},),
     )
 
 
@@ -186,8 +213,10 @@ def batch_jacobian() -> tuple[Expr, Expr]:
 
 
 #: With epsilon = 0 the gradient loses its mean over the batch and its part along t-hat.
-batch_lost = ((sigma / gain) ** 2 * Norm(row * N) ** 2,
-              Norm(row) ** 2 - (Norm(row * one) ** 2 + Norm(row * t_hat) ** 2) / B)
+batch_lost = (
+    (sigma / gain) ** 2 * Norm(row * N) ** 2,
+    Norm(row) ** 2 - (Norm(row * one) ** 2 + Norm(row * t_hat) ** 2) / B,
+)
 
 
 def _by_components(size: int, with_epsilon: bool):
@@ -202,8 +231,16 @@ def _by_components(size: int, with_epsilon: bool):
     outputs = factor * centred / sqrt(square)
     jacobian = outputs.jacobian(column).applyfunc(lambda entry: entry.subs(sqrt(square), root))
     jacobian = jacobian.applyfunc(lambda entry: entry.subs(square, root**2))
-    values = {"t": column, "that": centred / root, "one": Matrix.ones(size, 1), "N": jacobian, "g": above,
-              "C": identity_matrix(size) - Matrix.ones(size, size) / size, "sigma": root, "gamma": factor}
+    values = {
+        "t": column,
+        "that": centred / root,
+        "one": Matrix.ones(size, 1),
+        "N": jacobian,
+        "g": above,
+        "C": identity_matrix(size) - Matrix.ones(size, size) / size,
+        "sigma": root,
+        "gamma": factor,
+    }
 
     def value_of(node):
         if isinstance(node, Norm):
@@ -243,5 +280,3 @@ def check_batch(pairs, sizes=(2, 3), with_epsilon: bool = True) -> int:
             if getattr(want, "shape", ()) != getattr(got, "shape", ()) or not vanishes(want - got):
                 raise ValueError(f"a batch of {size}: {right} is not {left}")
     return comparisons
-
-

@@ -34,7 +34,9 @@ def four_layer_gradient(index: int) -> Derivation:
     """g_index of the notes' network, index in 1..4: chain rule, local derivatives, what is known already."""
     graph = four_layer_graph()
     by_chain_rule = graph.pullback(x(index), _g)
-    with_locals = map_tree(by_chain_rule, lambda node: graph.local(node.of, node.by) if isinstance(node, Partial) else None)
+    with_locals = map_tree(
+        by_chain_rule, lambda node: graph.local(node.of, node.by) if isinstance(node, Partial) else None
+    )
     users = graph.users(x(index))
     steps = [
         Step(by_chain_rule, "chain rule: one term for each use", _definition(index)),
@@ -46,8 +48,13 @@ def four_layer_gradient(index: int) -> Derivation:
         first = map_tree(with_locals, Rule(g(2), known_rules[0]))
         steps.append(Step(first, "put in $g_2$", (Rule(g(2), known_rules[0]),)))
         steps.append(Step(factored(first), "$g_3 D_3$ in front"))
-        steps.append(Step(map_tree(factored(first), four_layer_gradient(3).rule()), "put in $g_3$",
-                          (four_layer_gradient(3).rule(),)))
+        steps.append(
+            Step(
+                map_tree(factored(first), four_layer_gradient(3).rule()),
+                "put in $g_3$",
+                (four_layer_gradient(3).rule(),),
+            )
+        )
     elif known:
         put_in = tuple(derivation.rule() for derivation in known)
         first = map_tree(with_locals, lambda node: next((r(node) for r in put_in if r(node) is not None), None))
@@ -56,7 +63,10 @@ def four_layer_gradient(index: int) -> Derivation:
         if first.is_Add:
             steps.append(Step(factored(first), "common factors in front"))
     return Derivation(
-        g(index), tuple(steps), name=f"backward-g{index}", assumptions=(POSITIVE_PART,),
+        g(index),
+        tuple(steps),
+        name=f"backward-g{index}",
+        assumptions=(POSITIVE_PART,),
         rests_on=("forward-four-layers", "backward-local", *(d.name for d in known)),
     )
 
@@ -64,8 +74,11 @@ def four_layer_gradient(index: int) -> Derivation:
 def _definition(index: int) -> tuple[Rule, ...]:
     """g_index as the elimination of differentials gives it: an algorithm other than the chain rule on the graph."""
     graph = four_layer_graph()
-    return (Rule(g(index), graph.eliminate(x(index), x(5), g(5))), *graph.rules(),
-            *(Rule(g(other), graph.eliminate(x(other), x(5), g(5))) for other in range(index + 1, 5)))
+    return (
+        Rule(g(index), graph.eliminate(x(index), x(5), g(5))),
+        *graph.rules(),
+        *(Rule(g(other), graph.eliminate(x(other), x(5), g(5))) for other in range(index + 1, 5)),
+    )
 
 
 def factored(expression: Expr) -> Expr:
@@ -94,7 +107,9 @@ def four_paths() -> Derivation:
     return Derivation(
         g(1),
         (Step(closed.result, "the closed form", (closed.rule(),)), Step(walked, "one term for each path")),
-        name="backward-four-paths", assumptions=(POSITIVE_PART,), rests_on=("backward-g1",),
+        name="backward-four-paths",
+        assumptions=(POSITIVE_PART,),
+        rests_on=("backward-g1",),
     )
 
 
@@ -106,11 +121,15 @@ def double_count() -> Derivation:
     return Derivation(
         Factor("gprinted", 3) - g(3),
         (
-            Step(once_more + total - g(3), "path through $F_4$, plus the total derivative",
-                 (Rule(Factor("gprinted", 3), once_more + total),)),
+            Step(
+                once_more + total - g(3),
+                "path through $F_4$, plus the total derivative",
+                (Rule(Factor("gprinted", 3), once_more + total),),
+            ),
             Step(once_more, "the total derivative is $g_3$ already", (four_layer_gradient(3).rule(),)),
         ),
-        name="backward-double-count", rests_on=("backward-g3",),
+        name="backward-double-count",
+        rests_on=("backward-g3",),
     )
 
 
@@ -122,10 +141,14 @@ def lost_skip() -> Derivation:
         g(2) - Factor("gprinted", 2),
         (
             Step(g(2) - one_path, "the chain through all layers", (Rule(Factor("gprinted", 2), one_path),)),
-            Step(g(5) * D(5) * D(3) * J(2), "the other path takes the skip from $x_3$ to $x_5$",
-                 (four_layer_gradient(2).rule(),)),
+            Step(
+                g(5) * D(5) * D(3) * J(2),
+                "the other path takes the skip from $x_3$ to $x_5$",
+                (four_layer_gradient(2).rule(),),
+            ),
         ),
-        name="backward-lost-skip", rests_on=("backward-g2",),
+        name="backward-lost-skip",
+        rests_on=("backward-g2",),
     )
 
 
@@ -141,12 +164,20 @@ def unit_gradient() -> Derivation:
     return Derivation(
         g(l),
         (
-            Step(by_chain_rule, "chain rule through $y_l$",
-                 (Rule(g(l), graph.eliminate(x(l), x(l + 1), g(l + 1))), *local_rules)),
-            Step(map_tree(by_chain_rule, lambda n: graph.local(n.of, n.by) if isinstance(n, Partial) else None),
-                 "local derivatives", local_rules),
+            Step(
+                by_chain_rule,
+                "chain rule through $y_l$",
+                (Rule(g(l), graph.eliminate(x(l), x(l + 1), g(l + 1))), *local_rules),
+            ),
+            Step(
+                map_tree(by_chain_rule, lambda n: graph.local(n.of, n.by) if isinstance(n, Partial) else None),
+                "local derivatives",
+                local_rules,
+            ),
         ),
-        name="backward-unit", rests_on=("forward-unit", "backward-row"), cases=({},),
+        name="backward-unit",
+        rests_on=("forward-unit", "backward-row"),
+        cases=({},),
     )
 
 
@@ -164,8 +195,14 @@ def jacobian_product(low=l, high=L - 1) -> Expr:
 def all_units() -> Induction:
     """Every depth: g_l = g_L prod D_i (H_i + J_i)."""
     return Induction(
-        g(l), g(L) * jacobian_product(), unit_gradient().result, variable=l, base=L, downwards=True,
-        name="backward-product", rests_on=("backward-unit",),
+        g(l),
+        g(L) * jacobian_product(),
+        unit_gradient().result,
+        variable=l,
+        base=L,
+        downwards=True,
+        name="backward-product",
+        rests_on=("backward-unit",),
     )
 
 
@@ -173,7 +210,9 @@ def all_units() -> Induction:
 def all_units_expanded() -> Derivation:
     """The same statement, checked by writing it out for all 0 <= l < L <= 6."""
     return Derivation(
-        g(l), (Step(g(L) * jacobian_product(), "unit after unit", (unit_rule(),)),), name="backward-product-expanded",
+        g(l),
+        (Step(g(L) * jacobian_product(), "unit after unit", (unit_rule(),)),),
+        name="backward-product-expanded",
         rests_on=("backward-unit",),
     )
 
@@ -190,8 +229,12 @@ def parameter_gradients() -> tuple[tuple[Expr, Expr], ...]:
         # Only what W_k and b_k touch moves: F_k(x_k) = W_k x_k + b_k with x_k held fixed.
         moved = Differential(W(index)) * x(index) + Differential(b(index))
         inside = graph.equations[x(index + 1)]
-        response = differential(inside.argument.xreplace({F(index)(x(index)): Factor("z", index)}), [Factor("z", index)])
-        response = map_tree(response, lambda n, m=moved: m if isinstance(n, Differential) and n.state.name == "z" else None)
+        response = differential(
+            inside.argument.xreplace({F(index)(x(index)): Factor("z", index)}), [Factor("z", index)]
+        )
+        response = map_tree(
+            response, lambda n, m=moved: m if isinstance(n, Differential) and n.state.name == "z" else None
+        )
         total = g(index + 1) * inside.function.jacobian * response
         pairs.append((loss_gradient(W(index)), weight_gradient(total, W(index))))
         pairs.append((loss_gradient(b(index)), weight_gradient(total, b(index))))
@@ -254,15 +297,19 @@ def stopped() -> Derivation:
     return Derivation(
         g(l) - Factor("gstop", l),
         (
-            Step(g(l + 1) * D(l) * (H(l) + J(l)) - g(l + 1) * D(l) * J(l), "with and without the way back",
-                 (unit_gradient().rule(), Rule(Factor("gstop", l), g(l + 1) * D(l) * J(l)))),
+            Step(
+                g(l + 1) * D(l) * (H(l) + J(l)) - g(l + 1) * D(l) * J(l),
+                "with and without the way back",
+                (unit_gradient().rule(), Rule(Factor("gstop", l), g(l + 1) * D(l) * J(l))),
+            ),
             Step(g(l + 1) * D(l) * H(l), "the branch cancels"),
         ),
-        name="backward-stop", rests_on=("backward-unit",), cases=({},),
+        name="backward-stop",
+        rests_on=("backward-unit",),
+        cases=({},),
     )
 
 
 def eliminated(index: int) -> Expr:
     """g_index by elimination of differentials, for cross-checks."""
     return four_layer_graph().eliminate(x(index), x(5), g(5))
-

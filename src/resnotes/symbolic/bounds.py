@@ -72,10 +72,13 @@ def growth_derivation() -> Derivation:
     """How much the squared norm grows over one unit."""
     return Derivation(
         growth[0],
-        (Step(g * (1 + J) * (1 + Transpose(J)) * gT - g * gT, "a row times its transpose", (norm_squared,)),
-         Step(g * J * gT + g * Transpose(J) * gT + g * J * Transpose(J) * gT, "multiply out, $g g^{\\top}$ cancels"),
-         Step(growth[1], "$g$ in front, $g^{\\top}$ behind")),
-        name="at-least-growth", cases=({},),
+        (
+            Step(g * (1 + J) * (1 + Transpose(J)) * gT - g * gT, "a row times its transpose", (norm_squared,)),
+            Step(g * J * gT + g * Transpose(J) * gT + g * J * Transpose(J) * gT, "multiply out, $g g^{\\top}$ cancels"),
+            Step(growth[1], "$g$ in front, $g^{\\top}$ behind"),
+        ),
+        name="at-least-growth",
+        cases=({},),
     )
 
 
@@ -83,9 +86,11 @@ def both_signs_derivation() -> Derivation:
     """The parallelogram identity."""
     return Derivation(
         both_signs[0],
-        (Step((squared(g * (1 + J)) + squared(g * (1 - J))) / 2, "a row times its transpose", (norm_squared,)),
-         Step(squared(g) + squared(g * J), "multiply out: the terms with one $J$ cancel"),
-         Step(both_signs[1], "squares again", (norm_squared,))),
-        name="at-least-both-signs", cases=({},),
+        (
+            Step((squared(g * (1 + J)) + squared(g * (1 - J))) / 2, "a row times its transpose", (norm_squared,)),
+            Step(squared(g) + squared(g * J), "multiply out: the terms with one $J$ cancel"),
+            Step(both_signs[1], "squares again", (norm_squared,)),
+        ),
+        name="at-least-both-signs",
+        cases=({},),
     )
-

@@ -41,7 +41,7 @@ def differential(expression: Expr, variables) -> Expr:
             return Add(*map(d, node.args))
         if isinstance(node, Mul):
             factors = node.args
-            return Add(*(Mul(*factors[:k], d(factors[k]), *factors[k + 1:]) for k in range(len(factors))))
+            return Add(*(Mul(*factors[:k], d(factors[k]), *factors[k + 1 :]) for k in range(len(factors))))
         if isinstance(node, Application):
             # The rule for du = 0 comes out by itself: the Jacobian times zero.
             return node.function.jacobian * d(node.argument)
@@ -81,7 +81,7 @@ def weight_gradient(expression: Expr, weight: Expr) -> Expr:
             continue
         scalars, factors = term.args_cnc()
         place = factors.index(target)
-        total += Mul(*scalars) * Transpose(Mul(*factors[:place])) * Transpose(Mul(*factors[place + 1:]))
+        total += Mul(*scalars) * Transpose(Mul(*factors[:place])) * Transpose(Mul(*factors[place + 1 :]))
     return total
 
 
@@ -115,8 +115,9 @@ class Graph:
 
     def rules(self) -> list[Rule]:
         """Every direct partial derivative as a rule ``Partial(u, v) -> its expression``."""
-        return [Rule(Partial(user, state), self.local(user, state)) for state in self.states
-                for user in self.users(state)]
+        return [
+            Rule(Partial(user, state), self.local(user, state)) for state in self.states for user in self.users(state)
+        ]
 
     def pullback(self, state: Expr, gradient) -> Expr:
         """The multivariate chain rule: the sum over all users of their gradient times the local derivative."""
@@ -126,8 +127,7 @@ class Graph:
         """d loss / d state, by pulling back along the edges until only ``upstream`` is left."""
         if state == output:
             return upstream
-        return Add(*(self.gradient(user, output, upstream) * self.local(user, state)
-                     for user in self.users(state)))
+        return Add(*(self.gradient(user, output, upstream) * self.local(user, state) for user in self.users(state)))
 
     def eliminate(self, state: Expr, output: Expr, upstream: Expr) -> Expr:
         """The same by substitution: write d(loss), replace each d(x_k) by its equation, read off d(state)."""

@@ -28,8 +28,9 @@ class ExactFourLayers:
     def __init__(self, seed: int):
         generator = random.Random(seed)
         while True:
-            self.numbers = {name: Matrix(SIZE, columns, lambda r, c: generator.randint(-3, 3))
-                            for name, columns in self._names()}
+            self.numbers = {
+                name: Matrix(SIZE, columns, lambda r, c: generator.randint(-3, 3)) for name, columns in self._names()
+            }
             self.numbers["g5"] = Matrix(1, SIZE, lambda r, c: generator.randint(1, 4))
             states, before = self._forward(self.numbers, None)
             if all(entry != 0 for vector in before.values() for entry in vector):
@@ -123,10 +124,13 @@ def check(pairs, seeds=range(8)) -> int:
         try:
             sides = [evaluate(side, world.value_of, eye) for side in (left, right)]
         except KeyError as error:
-            raise ValueError(f"by components: {left} = {right} names what the network does not have: {error}") from error
+            raise ValueError(
+                f"by components: {left} = {right} names what the network does not have: {error}"
+            ) from error
         sides = [side if hasattr(side, "shape") else side * eye(SIZE) if side else zeros(1, SIZE) for side in sides]
         comparisons += 1
         if sides[0] != sides[1]:
-            raise ValueError(f"by components, seed {seed}: got {sides[1].tolist()} for {right}, "
-                             f"want {sides[0].tolist()} for {left}")
+            raise ValueError(
+                f"by components, seed {seed}: got {sides[1].tolist()} for {right}, want {sides[0].tolist()} for {left}"
+            )
     return comparisons

@@ -120,7 +120,11 @@ def stream_sum_derivation() -> Derivation:
     one_unit = expand(Transpose(ones) * inner_step * ones)
     return Derivation(
         stream_sum[0],
-        (Step(one_unit, "one unit", (Rule(inner(l), inner_step),)),
-         Step(stream_sum[1], r"$H_l \mathbf{1} = \mathbf{1}$", rows_add_up)),
-        name="depths-streams-sum", cases=({},), rests_on=("depths-streams-moment",),
+        (
+            Step(one_unit, "one unit", (Rule(inner(l), inner_step),)),
+            Step(stream_sum[1], r"$H_l \mathbf{1} = \mathbf{1}$", rows_add_up),
+        ),
+        name="depths-streams-sum",
+        cases=({},),
+        rests_on=("depths-streams-moment",),
     )

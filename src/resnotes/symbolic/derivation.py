@@ -207,9 +207,17 @@ class Induction:
         new = k if self.downwards else k + 1
         rows = [
             (self.left, self.right, "claim"),
-            (self.base_case()[0], self.right.subs(k, self.base), rf"base case, ${latex(k)} = {latex(self.base)}$: empty"),
+            (
+                self.base_case()[0],
+                self.right.subs(k, self.base),
+                rf"base case, ${latex(k)} = {latex(self.base)}$: empty",
+            ),
             (self.left.subs(k, new), self.recurrence, "definition"),
-            (None, rewrite(self.recurrence, [Rule(self.left.subs(k, old), self.right.subs(k, old))]), "claim one step on"),
+            (
+                None,
+                rewrite(self.recurrence, [Rule(self.left.subs(k, old), self.right.subs(k, old))]),
+                "claim one step on",
+            ),
             (None, self.right.subs(k, new), "one range instead of two"),
         ]
         return aligned(

@@ -63,8 +63,11 @@ def as_units() -> tuple[Derivation, Derivation]:
             quantity,
             (
                 Step(definition, "definition", (rules[quantity],)),
-                Step(definition.function(substituted), f"put in $x_{inner.indices[0]}$",
-                     (Rule(inner, rules[inner].right, inside=True),)),
+                Step(
+                    definition.function(substituted),
+                    f"put in $x_{inner.indices[0]}$",
+                    (Rule(inner, rules[inner].right, inside=True),),
+                ),
             ),
             name=f"forward-unit-{quantity.indices[0]}",
             rests_on=("forward-four-layers",),
@@ -227,11 +230,15 @@ def loss_by_logarithms() -> Derivation:
         E,
         (
             Step(cross_entropy[1], "definition", (Rule(*cross_entropy),)),
-            Step(-OrderedSum(target(m) * (output(m) - log(_EXPONENTIALS)), (m, 1, n)),
-                 "logarithm of a quotient", (_put_in_softmax,)),
-            Step(OrderedSum(target(m), (m, 1, n)) * log(_EXPONENTIALS)
-                 - OrderedSum(target(m) * output(m), (m, 1, n)),
-                 "the logarithm does not depend on $m$"),
+            Step(
+                -OrderedSum(target(m) * (output(m) - log(_EXPONENTIALS)), (m, 1, n)),
+                "logarithm of a quotient",
+                (_put_in_softmax,),
+            ),
+            Step(
+                OrderedSum(target(m), (m, 1, n)) * log(_EXPONENTIALS) - OrderedSum(target(m) * output(m), (m, 1, n)),
+                "the logarithm does not depend on $m$",
+            ),
         ),
         name="forward-loss-by-logarithms",
         rests_on=("forward-loss", "forward-softmax"),
@@ -275,15 +282,21 @@ def _one_term(loss, term, gradient, name, assumptions=()) -> Derivation:
 @lru_cache
 def literal_derivation() -> Derivation:
     """Second reading: the line as it stands, with a minus sign."""
-    return _one_term(literal, -target(k) * Partial(log(output(k)), output(k)), literal_gradient,
-                     "forward-literal-gradient", ("every component of x_5 positive",))
+    return _one_term(
+        literal,
+        -target(k) * Partial(log(output(k)), output(k)),
+        literal_gradient,
+        "forward-literal-gradient",
+        ("every component of x_5 positive",),
+    )
 
 
 @lru_cache
 def squared_derivation() -> Derivation:
     """Third reading: half the squared distance."""
-    return _one_term(squared, Partial((output(k) - target(k)) ** 2, output(k)) / 2, squared_gradient,
-                     "forward-squared-gradient")
+    return _one_term(
+        squared, Partial((output(k) - target(k)) ** 2, output(k)) / 2, squared_gradient, "forward-squared-gradient"
+    )
 
 
 @lru_cache
@@ -293,16 +306,21 @@ def logits_derivation() -> Derivation:
     return Derivation(
         Partial(literal[0], logit(k)),
         (
-            Step(OrderedSum(Partial(literal[0], output(m)) * Partial(output(m), logit(k)), (m, 1, n)),
-                 "chain rule", (derivative, _put_in_logits)),
-            Step(-OrderedSum(target(m) * (KroneckerDelta(m, k) - output(k)), (m, 1, n)),
-                 "both derivatives put in; $x_{5,m}$ cancels", (derivative, _put_in_logits)),
+            Step(
+                OrderedSum(Partial(literal[0], output(m)) * Partial(output(m), logit(k)), (m, 1, n)),
+                "chain rule",
+                (derivative, _put_in_logits),
+            ),
+            Step(
+                -OrderedSum(target(m) * (KroneckerDelta(m, k) - output(k)), (m, 1, n)),
+                "both derivatives put in; $x_{5,m}$ cancels",
+                (derivative, _put_in_logits),
+            ),
             Step(logits_gradient, "only the term $m = k$ has $\\delta_{km} = 1$"),
         ),
         name="forward-logits-gradient",
         assumptions=("x_5 = softmax(z)",),
-        rests_on=("forward-literal", "forward-literal-gradient", "forward-logits",
-                  "forward-softmax-jacobian"),
+        rests_on=("forward-literal", "forward-literal-gradient", "forward-logits", "forward-softmax-jacobian"),
         cases=CASES,
     )
 

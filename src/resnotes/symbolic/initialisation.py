@@ -80,16 +80,28 @@ def branch() -> Derivation:
     final = variance(1) * variance(2) / (2 * n) * trA * identity
     return Derivation(
         quantity,
-        (Step(jacobian, r"the branch's Jacobian is $W_2 \Phi W_1$", (Rule(quantity, jacobian),)),
-         Step(outer, r"mean over $W_2$: $\mathbb{E}[W_2^{\top} A W_2] = \frac{v_2}{h} \operatorname{tr} A\, I$",
-              (Rule(jacobian, outer),)),
-         Step(half, r"$W_1$ and $-W_1$ are equally likely, and one of them lets a row through",
-              (Rule(masked, whole / 2),)),
-         Step(final, r"$h$ rows, each entry with variance $v_1/n$", (Rule(whole, h * variance(1) / n * identity),))),
-        name="init-branch", cases=({},),
-        assumptions=("W_1 and W_2 independent", "W_2 of mean 0, its entries uncorrelated with variance v_2/h",
-                     "the rows of W_1 as likely as their negatives, entries uncorrelated with variance v_1/n",
-                     "no biases, x not 0"),
+        (
+            Step(jacobian, r"the branch's Jacobian is $W_2 \Phi W_1$", (Rule(quantity, jacobian),)),
+            Step(
+                outer,
+                r"mean over $W_2$: $\mathbb{E}[W_2^{\top} A W_2] = \frac{v_2}{h} \operatorname{tr} A\, I$",
+                (Rule(jacobian, outer),),
+            ),
+            Step(
+                half,
+                r"$W_1$ and $-W_1$ are equally likely, and one of them lets a row through",
+                (Rule(masked, whole / 2),),
+            ),
+            Step(final, r"$h$ rows, each entry with variance $v_1/n$", (Rule(whole, h * variance(1) / n * identity),)),
+        ),
+        name="init-branch",
+        cases=({},),
+        assumptions=(
+            "W_1 and W_2 independent",
+            "W_2 of mean 0, its entries uncorrelated with variance v_2/h",
+            "the rows of W_1 as likely as their negatives, entries uncorrelated with variance v_1/n",
+            "no biases, x not 0",
+        ),
     )
 
 
@@ -131,9 +143,18 @@ one_unit = (mean_square(l), factor(l) * mean_square(l + 1))
 def law() -> Induction:
     """E |g_l|^2 for every depth."""
     right = OrderedProduct(factor(i), (i, l, L - 1)) * Norm(g(L)) ** 2
-    return Induction(mean_square(l), right, one_unit[1], variable=l, base=L, downwards=True,
-                     at_base=Norm(g(L)) ** 2, name="init-law", rests_on=("init-factor",),
-                     assumptions=(MEAN_FREE, GIVEN))
+    return Induction(
+        mean_square(l),
+        right,
+        one_unit[1],
+        variable=l,
+        base=L,
+        downwards=True,
+        at_base=Norm(g(L)) ** 2,
+        name="init-law",
+        rests_on=("init-factor",),
+        assumptions=(MEAN_FREE, GIVEN),
+    )
 
 
 _gain = OrderedProduct(1 + kappa * beta(i) ** 2, (i, 0, L - 1))
@@ -199,8 +220,7 @@ def check_norm_jacobian(pairs=(norm_jacobian,), widths=(2, 3)) -> int:
         derivative = normal.jacobian(entries)
         for shift in (0, 1):
             point = {entry: Rational(k * k + shift * k + 1, k + 2) for k, entry in enumerate(entries)}
-            values = {z: normal.subs(point), one: Matrix([1] * width), std: deviation.subs(point),
-                      n: Integer(width)}
+            values = {z: normal.subs(point), one: Matrix([1] * width), std: deviation.subs(point), n: Integer(width)}
             for _, right in pairs:
                 difference = (_by_components(right, values, width) - derivative.subs(point)).applyfunc(simplify)
                 comparisons += 1
@@ -233,11 +253,20 @@ def pre_unit() -> Derivation:
     end = (1 + kappa / std**2 * (1 - 2 / n)) * Norm(row) ** 2
     return Derivation(
         start,
-        (Step(apart, r"$\mathbb{E} J = 0$, and $\mathbb{E}[J^{\top} g^{\top} g J] = \frac{\kappa}{n} \lVert g\rVert^2 I$",
-              (Rule(start, apart),)),
-         Step(end, r"$s^2 N N^{\top}$ is a projection onto $n - 2$ dimensions",
-              (Rule(Norm(N, "F"), sqrt((n - 2) / std**2)),))),
-        name="init-pre-unit", cases=({},),
+        (
+            Step(
+                apart,
+                r"$\mathbb{E} J = 0$, and $\mathbb{E}[J^{\top} g^{\top} g J] = \frac{\kappa}{n} \lVert g\rVert^2 I$",
+                (Rule(start, apart),),
+            ),
+            Step(
+                end,
+                r"$s^2 N N^{\top}$ is a projection onto $n - 2$ dimensions",
+                (Rule(Norm(N, "F"), sqrt((n - 2) / std**2)),),
+            ),
+        ),
+        name="init-pre-unit",
+        cases=({},),
     )
 
 
@@ -286,5 +315,3 @@ def check_spread(width: int = 3) -> int:
         if total != stated:
             raise ValueError(f"n = {size}: got {stated}, want {total}")
     return width
-
-

@@ -80,13 +80,20 @@ def fan_out() -> Derivation:
     return Derivation(
         loss_gradient(u),
         (
-            Step(by_chain_rule, "$u$ is used twice", (
-                Rule(loss_gradient(u), graph.eliminate(u, y, g)), Rule(loss_gradient(x), graph.eliminate(x, y, g)),
-                *graph.rules())),
+            Step(
+                by_chain_rule,
+                "$u$ is used twice",
+                (
+                    Rule(loss_gradient(u), graph.eliminate(u, y, g)),
+                    Rule(loss_gradient(x), graph.eliminate(x, y, g)),
+                    *graph.rules(),
+                ),
+            ),
             Step(g + g * J * W, "local derivatives", (Rule(loss_gradient(x), g * J), *graph.rules())),
             Step(g * (1 + J * W), "$g$ in front"),
         ),
-        name="merge-fan-out", rests_on=("merge-question", "merge-copies"),
+        name="merge-fan-out",
+        rests_on=("merge-question", "merge-copies"),
     )
 
 
@@ -96,9 +103,10 @@ def as_asked() -> Derivation:
     inverse = Factor("Winv")
     return Derivation(
         (J + inverse) * W,
-        (Step(J * W + inverse * W, "multiply out"),
-         Step(J * W + 1, "$W^{-1} W = I$", (Rule(inverse, W**-1),))),
-        name="merge-inverse", rests_on=("merge-fan-out",), assumptions=("W square and invertible",),
+        (Step(J * W + inverse * W, "multiply out"), Step(J * W + 1, "$W^{-1} W = I$", (Rule(inverse, W**-1),))),
+        name="merge-inverse",
+        rests_on=("merge-fan-out",),
+        assumptions=("W square and invertible",),
     )
 
 
@@ -109,11 +117,15 @@ def constant() -> Derivation:
     return Derivation(
         loss_gradient(u) - Factor("gstop", u),
         (
-            Step(g * (1 + J * W) - g * J * W, "with and without the way back over $o$",
-                 (Rule(loss_gradient(u), graph.eliminate(u, y, g)), Rule(Factor("gstop", u), g * J * W))),
+            Step(
+                g * (1 + J * W) - g * J * W,
+                "with and without the way back over $o$",
+                (Rule(loss_gradient(u), graph.eliminate(u, y, g)), Rule(Factor("gstop", u), g * J * W)),
+            ),
             Step(g, "the branch cancels"),
         ),
-        name="merge-constant", rests_on=("merge-fan-out",),
+        name="merge-constant",
+        rests_on=("merge-fan-out",),
     )
 
 
@@ -145,8 +157,16 @@ distance = (loss_gradient(z(0)), g * (1 + chain_jacobian(m - 1)))
 def distance_induction() -> Induction:
     """Q_m, the Jacobian from z_0 to z_m, for every distance."""
     whole = Factor("Q", m)
-    return Induction(whole, chain_jacobian(m - 1), Factor("J", m) * whole, variable=m, base=0,
-                     downwards=False, at_base=1, name="merge-distance")
+    return Induction(
+        whole,
+        chain_jacobian(m - 1),
+        Factor("J", m) * whole,
+        variable=m,
+        base=0,
+        downwards=False,
+        at_base=1,
+        name="merge-distance",
+    )
 
 
 # A projected shortcut: y = F(x) + W_s o.
@@ -186,6 +206,7 @@ P = Factor("P")
 @lru_cache
 def shortcut_kinds() -> dict[str, tuple[Expr, Expr | None]]:
     """Kind of shortcut -> what it sends back to o, and its own parameter's gradient (None: it has none)."""
+
     def sent(shortcut):
         return Graph({y: F(x) + shortcut}).gradient(o, y, g)
 
@@ -231,8 +252,12 @@ class ExactMerge:
             return Matrix(rows, columns, lambda r, c: generator.choice((-3, -2, -1, 1, 2, 3)))
 
         self.numbers = {
-            "W": draw(3, 2), "V": draw(2, 3), "Ws": draw(2, 3) if projected else eye(2),
-            "u": draw(2, 1), "o": draw(3 if projected else 2, 1), "ga": draw(1, 2),
+            "W": draw(3, 2),
+            "V": draw(2, 3),
+            "Ws": draw(2, 3) if projected else eye(2),
+            "u": draw(2, 1),
+            "o": draw(3 if projected else 2, 1),
+            "ga": draw(1, 2),
         }
         for name in ("x", "y", "a"):
             self.numbers[name] = self._forward({})[name]

@@ -44,18 +44,34 @@ def product(low=l, high=L - 1, index=i) -> Expr:
 def forward() -> Induction:
     """x_L for linear shortcuts, every depth."""
     stated = product() * x(l) + OrderedSum(product(i + 1, L - 1, j) * F(i)(x(i)), (i, l, L - 1))
-    return Induction(x(L), stated, H(L) * x(L) + F(L)(x(L)), variable=L, base=l, downwards=False,
-                     name="operators-forward", rests_on=("forward-unit",), assumptions=(LINEAR,))
+    return Induction(
+        x(L),
+        stated,
+        H(L) * x(L) + F(L)(x(L)),
+        variable=L,
+        base=l,
+        downwards=False,
+        name="operators-forward",
+        rests_on=("forward-unit",),
+        assumptions=(LINEAR,),
+    )
 
 
 @lru_cache
 def gradient() -> Induction:
     """g_l as the shortcut term and everything else, every depth. H_l is a Jacobian, so gates are allowed."""
-    others = OrderedSum(
-        product(i + 1, L - 1, j) * J(i) * OrderedProduct(H(j) + J(j), (j, l, i - 1)), (i, l, L - 1))
-    return Induction(g(l), g(L) * product() + g(L) * others, g(l + 1) * (H(l) + J(l)), variable=l, base=L,
-                     downwards=True, name="operators-gradient", rests_on=("backward-unit",),
-                     assumptions=(NOTHING_AFTER,))
+    others = OrderedSum(product(i + 1, L - 1, j) * J(i) * OrderedProduct(H(j) + J(j), (j, l, i - 1)), (i, l, L - 1))
+    return Induction(
+        g(l),
+        g(L) * product() + g(L) * others,
+        g(l + 1) * (H(l) + J(l)),
+        variable=l,
+        base=L,
+        downwards=True,
+        name="operators-gradient",
+        rests_on=("backward-unit",),
+        assumptions=(NOTHING_AFTER,),
+    )
 
 
 def gradient_rule() -> Rule:
@@ -104,7 +120,7 @@ class Cancels:
         for place in range(len(factors) - 1):
             result = self._of(factors[place], factors[place + 1])
             if result is not None:
-                return Mul(*scalars, *factors[:place], result, *factors[place + 2:])
+                return Mul(*scalars, *factors[:place], result, *factors[place + 2 :])
         return None
 
     def _of(self, first, second):
@@ -151,8 +167,7 @@ _S, _X = opening(l), state_diagonal(l)
 gate = (H(l), _S + _X * opening_jacobian(l))
 sigmoid_slope = (opening_jacobian(l), -_S * (1 - _S) * V(l))
 sigmoid = (H(l), _S - _X * _S * (1 - _S) * V(l))
-exclusive = (Partial(x(l + 1), x(l)),
-             _S + (1 - _S) * J(l) + (branch_diagonal(l) - _X) * _S * (1 - _S) * V(l))
+exclusive = (Partial(x(l + 1), x(l)), _S + (1 - _S) * J(l) + (branch_diagonal(l) - _X) * _S * (1 - _S) * V(l))
 
 
 @lru_cache
@@ -160,8 +175,13 @@ def sigmoid_derivation() -> Derivation:
     """The gate's Jacobian with the sigmoid's slope put in."""
     return Derivation(
         H(l),
-        (Step(gate[1], "product rule", (Rule(*gate),)), Step(sigmoid[1], "slope of the sigmoid", (Rule(*sigmoid_slope),))),
-        name="operators-sigmoid", rests_on=("operators-gate",), cases=({},),
+        (
+            Step(gate[1], "product rule", (Rule(*gate),)),
+            Step(sigmoid[1], "slope of the sigmoid", (Rule(*sigmoid_slope),)),
+        ),
+        name="operators-sigmoid",
+        rests_on=("operators-gate",),
+        cases=({},),
     )
 
 
@@ -179,13 +199,21 @@ def check_gate(pairs, largest_width: int = 3) -> int:
         branch = Matrix([Function(f"F_{k}")(*states) for k in range(width)])
         for left, right in pairs:
             general = not (right.has(V(l)) or right.has(branch_diagonal(l)))
-            s = (Matrix([Function(f"s_{k}")(*states) for k in range(width)]) if general
-                 else (weight * column + bias).applyfunc(lambda z: 1 - 1 / (1 + exp(-z))))
+            s = (
+                Matrix([Function(f"s_{k}")(*states) for k in range(width)])
+                if general
+                else (weight * column + bias).applyfunc(lambda z: 1 - 1 / (1 + exp(-z)))
+            )
             gated = Matrix([s[k] * states[k] for k in range(width)])
             whole = gated + Matrix([(1 - s[k]) * branch[k] for k in range(width)])
             known = {
-                "S": Matrix.diag(*s), "X": Matrix.diag(*states), "Phi": Matrix.diag(*branch), "V": weight,
-                "G": s.jacobian(states), "H": gated.jacobian(states), "J": branch.jacobian(states),
+                "S": Matrix.diag(*s),
+                "X": Matrix.diag(*states),
+                "Phi": Matrix.diag(*branch),
+                "V": weight,
+                "G": s.jacobian(states),
+                "H": gated.jacobian(states),
+                "J": branch.jacobian(states),
             }
 
             def value_of(node, known=known, whole=whole, states=states):
@@ -271,8 +299,9 @@ def check_convolution(pairs=(convolution,), deepest: int = 3, positions: int = 2
     for high in range(1, deepest + 1):
         for low in range(high):
             for left, right in pairs:
-                want, got = (evaluate(unroll(side, {l: Integer(low), L: Integer(high)}), value_of, eye)
-                             for side in (left, right))
+                want, got = (
+                    evaluate(unroll(side, {l: Integer(low), L: Integer(high)}), value_of, eye) for side in (left, right)
+                )
                 comparisons += 1
                 same_shape = getattr(got, "shape", None) == want.shape
                 if not same_shape or not (want - got).expand().is_zero_matrix:
@@ -283,8 +312,7 @@ def check_convolution(pairs=(convolution,), deepest: int = 3, positions: int = 2
 #: Random matrices with independent entries of mean 0 and variance 1/n.
 mixing_square = (Mean(Norm(g(L) * channels) ** 2), Norm(g(L)) ** 2)
 #: The same with Gaussian entries: the mean of the logarithm.
-gaussian_log = (Mean(log(Norm(g(L) * channels) / Norm(g(L)))),
-                (L - l) * (digamma(n / 2) - log(n / 2)) / 2)
+gaussian_log = (Mean(log(Norm(g(L) * channels) / Norm(g(L)))), (L - l) * (digamma(n / 2) - log(n / 2)) / 2)
 
 # Stride and zero-padding.
 
@@ -298,10 +326,13 @@ def _same_length(sides, rule, name, why, cases=None) -> Derivation:
     long, short = (side.args[0] for side in sides)
     return Derivation(
         sides[0] ** 2,
-        (Step(squared(long), "a row times its transpose", (norm_squared,)),
-         Step(squared(short), why, (rule,)),
-         Step(sides[1] ** 2, "a square again", (norm_squared,))),
-        name=name, cases=cases,
+        (
+            Step(squared(long), "a row times its transpose", (norm_squared,)),
+            Step(squared(short), why, (rule,)),
+            Step(sides[1] ** 2, "a square again", (norm_squared,)),
+        ),
+        name=name,
+        cases=cases,
     )
 
 
@@ -319,6 +350,7 @@ def rotation_derivation() -> Derivation:
 
 def check_lengths(rule):
     """A check of |a| = |b| by a a^T = b b^T, for all 0 <= l < L <= 6."""
+
     def check(pairs) -> int:
         comparisons = 0
         for left, right in pairs:
@@ -389,15 +421,16 @@ def second(k) -> Scalar:
     return Scalar("sigmasecond", k)
 
 
-stochastic_rest = Le(Norm(g(L) * product() * C), OrderedProduct(second(i), (i, l, L - 1)) * Norm(g(L) * C),
-                     evaluate=False)
+stochastic_rest = Le(
+    Norm(g(L) * product() * C), OrderedProduct(second(i), (i, l, L - 1)) * Norm(g(L) * C), evaluate=False
+)
 
 
 @lru_cache
 def stochastic_mean_derivation() -> Derivation:
     """The sum of a gradient's entries passes every doubly stochastic shortcut."""
     return Derivation(
-        stochastic_mean[0], (Step(stochastic_mean[1], r"$H_i \mathbf{1} = \mathbf{1}$, again and again", (keeps,)),),
+        stochastic_mean[0],
+        (Step(stochastic_mean[1], r"$H_i \mathbf{1} = \mathbf{1}$, again and again", (keeps,)),),
         name="operators-stochastic-mean",
     )
-

@@ -13,20 +13,52 @@ from .algebra import Application, Factor, Mean, OrderedSum, Scalar, Transpose, _
 
 #: Names whose LaTeX is not simply the name.
 LATEX_NAMES = {
-    "lambda": r"\lambda", "Lambda": r"\Lambda", "E": r"\mathcal{E}", "F": "F", "Fhat": r"\hat F",
-    "ReLU": r"\operatorname{ReLU}", "softmax": r"\operatorname{softmax}", "delta": r"\delta",
-    "ubar": r"\bar g", "theta": r"\theta", "trJ": r"\operatorname{tr} J", "phi": r"\phi",
-    "Ws": "W_s", "Winv": "W^{-1}",
-    "eta": r"\eta", "kstar": r"k^{\star}", "gscaled": r"g^{(S)}", "sigma": r"\sigma", "rho": r"\rho",
-    "kappa": r"\kappa", "Phi": r"\Phi", "std": "s", "alpha": r"\alpha",
-    "gprime": r"\tilde g", "Jprime": r"\tilde J", "Phiprime": r"\tilde\Phi", "varrho": r"\varrho", "vartheta": r"\vartheta", "tau": r"\tau",
-    "gprinted": r"g^{\text{printed}}", "gstop": r"g^{\text{stop}}",
-    "Eliteral": r"\mathcal{E}^{\text{literal}}", "Esquared": r"\mathcal{E}^{\text{squared}}",
+    "lambda": r"\lambda",
+    "Lambda": r"\Lambda",
+    "E": r"\mathcal{E}",
+    "F": "F",
+    "Fhat": r"\hat F",
+    "ReLU": r"\operatorname{ReLU}",
+    "softmax": r"\operatorname{softmax}",
+    "delta": r"\delta",
+    "ubar": r"\bar g",
+    "theta": r"\theta",
+    "trJ": r"\operatorname{tr} J",
+    "phi": r"\phi",
+    "Ws": "W_s",
+    "Winv": "W^{-1}",
+    "eta": r"\eta",
+    "kstar": r"k^{\star}",
+    "gscaled": r"g^{(S)}",
+    "sigma": r"\sigma",
+    "rho": r"\rho",
+    "kappa": r"\kappa",
+    "Phi": r"\Phi",
+    "std": "s",
+    "alpha": r"\alpha",
+    "gprime": r"\tilde g",
+    "Jprime": r"\tilde J",
+    "Phiprime": r"\tilde\Phi",
+    "varrho": r"\varrho",
+    "vartheta": r"\vartheta",
+    "tau": r"\tau",
+    "gprinted": r"g^{\text{printed}}",
+    "gstop": r"g^{\text{stop}}",
+    "Eliteral": r"\mathcal{E}^{\text{literal}}",
+    "Esquared": r"\mathcal{E}^{\text{squared}}",
     "s": r"\operatorname{softmax}(x_5)",
-    "gskip": r"g^{\text{skip}}", "gamma": r"\gamma", "beta": r"\beta", "mu": r"\mu",
-    "epsilon": r"\varepsilon", "that": r"\hat t", "one": r"\mathbf{1}",
-    "sigmalow": r"\underline{\sigma}", "sigmahigh": r"\overline{\sigma}", "sigmasecond": r"\tilde\sigma",
-    "Phi": r"\Phi", "Gamma": r"\Gamma", "Fscaled": r"\tilde F",
+    "gskip": r"g^{\text{skip}}",
+    "gamma": r"\gamma",
+    "beta": r"\beta",
+    "mu": r"\mu",
+    "epsilon": r"\varepsilon",
+    "that": r"\hat t",
+    "one": r"\mathbf{1}",
+    "sigmalow": r"\underline{\sigma}",
+    "sigmahigh": r"\overline{\sigma}",
+    "sigmasecond": r"\tilde\sigma",
+    "Gamma": r"\Gamma",
+    "Fscaled": r"\tilde F",
 }
 #: Traces of a quantity with indices: its name.
 TRACES = {"trA": "A", "trS": "S"}
@@ -48,7 +80,14 @@ def branches(term: Expr) -> int:
 def term_order(term: Expr, number_last: bool = False):
     """Sort key of a term within a sum: fewest branches first, then the shortest, then by text."""
     negative = term.could_extract_minus_sign()
-    return (negative, branches(term), number_last and term.is_Number, not term.is_Number, len(Mul.make_args(term)), str(term))
+    return (
+        negative,
+        branches(term),
+        number_last and term.is_Number,
+        not term.is_Number,
+        len(Mul.make_args(term)),
+        str(term),
+    )
 
 
 class BookPrinter(LatexPrinter):
@@ -130,7 +169,13 @@ class BookPrinter(LatexPrinter):
         text = ""
         for term in sorted(expr.args, key=lambda t: term_order(t, index_sum)):
             if matrices and term.is_commutative:
-                part = "I" if term is S.One else "-I" if term is S.NegativeOne else rf"{self._in_product(term, last=False)} I"
+                part = (
+                    "I"
+                    if term is S.One
+                    else "-I"
+                    if term is S.NegativeOne
+                    else rf"{self._in_product(term, last=False)} I"
+                )
             else:
                 part = self._print(term)
             text += part if not text else (f" - {part[1:].lstrip()}" if part.startswith("-") else f" + {part}")
@@ -157,9 +202,9 @@ class BookPrinter(LatexPrinter):
         parts += [self._in_product(f, last=(k == len(factors) - 1)) for k, f in enumerate(factors)]
         return sign + " ".join(parts)
 
-
     def _print_scalar_product(self, expr, scalars):
         """Numbers, then named scalars, then the rest; fractions as SymPy sets them."""
+
         def below_the_line(power):  # n - k is no negative exponent
             return not power.exp.is_Add and power.exp.could_extract_minus_sign()
 
@@ -181,9 +226,19 @@ class BookPrinter(LatexPrinter):
         return isinstance(scalar, Mean) or (isinstance(scalar, Scalar) and scalar.name in TRACES)
 
     def _print_in_order(self, scalars):
-        ordered = sorted((s for s in scalars if s != 1), key=lambda s: (
-            not s.is_Number, not s.is_Symbol, not isinstance(s, (_OverIndex, binomial)),
-            isinstance(s, Mean), self._opens_to_the_right(s), not isinstance(s, Scalar), s.is_Function, str(s)))
+        ordered = sorted(
+            (s for s in scalars if s != 1),
+            key=lambda s: (
+                not s.is_Number,
+                not s.is_Symbol,
+                not isinstance(s, (_OverIndex, binomial)),
+                isinstance(s, Mean),
+                self._opens_to_the_right(s),
+                not isinstance(s, Scalar),
+                s.is_Function,
+                str(s),
+            ),
+        )
         return " ".join(self._in_product(s, last=(k == len(ordered) - 1)) for k, s in enumerate(ordered))
 
 

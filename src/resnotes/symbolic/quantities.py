@@ -83,5 +83,25 @@ def loss_gradient(state):
     return Partial(E, state)
 
 
-__all__ = ["D", "E", "F", "H", "J", "W", "after", "b", "g", "i", "j", "lam", "lambdas", "loss_gradient", "relu",
-           "shortcut", "x", "y", "OrderedProduct", "OrderedSum"]
+__all__ = [
+    "D",
+    "E",
+    "F",
+    "H",
+    "J",
+    "W",
+    "after",
+    "b",
+    "g",
+    "i",
+    "j",
+    "lam",
+    "lambdas",
+    "loss_gradient",
+    "relu",
+    "shortcut",
+    "x",
+    "y",
+    "OrderedProduct",
+    "OrderedSum",
+]

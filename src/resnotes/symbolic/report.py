@@ -46,8 +46,7 @@ def check_gain(pairs=(gain,), largest: int = 6) -> int:
     for depth in range(1, largest + 1):
         for left, right in pairs:
             want, got = (
-                expand_log(map_tree(unroll(side, {L: Integer(depth)}), sizes.get), force=True)
-                for side in (left, right)
+                expand_log(map_tree(unroll(side, {L: Integer(depth)}), sizes.get), force=True) for side in (left, right)
             )
             comparisons += 1
             if expand(want - got) != 0:
@@ -81,9 +80,7 @@ def check_lengths(pairs=lengths, largest: int = 4) -> int:
             for count in range(high - low + 1):
                 values = {l: Integer(low), L: Integer(high), k: Integer(count)}
                 for left, right in pairs:
-                    want, got = (
-                        expand(map_tree(unroll(side, values), _written(high))) for side in (left, right)
-                    )
+                    want, got = (expand(map_tree(unroll(side, values), _written(high))) for side in (left, right))
                     comparisons += 1
                     if expand(want - got) != 0:
                         raise ValueError(

@@ -45,7 +45,8 @@ STATES = "f = id, every shortcut a scalar"
 def forward_sum(low=l, high=L) -> Expr:
     """The unrolled state with its right limits."""
     return OrderedProduct(lam(i), (i, low, high - 1)) * x(low) + OrderedSum(
-        lambdas(i + 1, high - 1) * F(i)(x(i)), (i, low, high - 1))
+        lambdas(i + 1, high - 1) * F(i)(x(i)), (i, low, high - 1)
+    )
 
 
 def state_rule() -> Rule:
@@ -60,17 +61,32 @@ def two_units() -> Derivation:
     put_in = map_tree(last.right, first)
     return Derivation(
         x(l + 2),
-        (Step(last.right, "the last unit", (last,)), Step(put_in, "put in the unit before it", (first,)),
-         Step(expanded(put_in), "multiply out")),
-        name="scaling-two-units", rests_on=("scaling-unit",), assumptions=(STATES,), cases=({},),
+        (
+            Step(last.right, "the last unit", (last,)),
+            Step(put_in, "put in the unit before it", (first,)),
+            Step(expanded(put_in), "multiply out"),
+        ),
+        name="scaling-two-units",
+        rests_on=("scaling-unit",),
+        assumptions=(STATES,),
+        cases=({},),
     )
 
 
 @lru_cache
 def forward() -> Induction:
     """x_L for every depth."""
-    return Induction(x(L), forward_sum(), lam(L) * x(L) + F(L)(x(L)), variable=L, base=l, downwards=False,
-                     name="scaling-forward", rests_on=("scaling-unit",), assumptions=(STATES,))
+    return Induction(
+        x(L),
+        forward_sum(),
+        lam(L) * x(L) + F(L)(x(L)),
+        variable=L,
+        base=l,
+        downwards=False,
+        name="scaling-forward",
+        rests_on=("scaling-unit",),
+        assumptions=(STATES,),
+    )
 
 
 #: What the branches add to x_L, by F-hat.
@@ -88,9 +104,12 @@ def forward_hat() -> Derivation:
     """The same with F-hat."""
     return Derivation(
         x(L),
-        (Step(forward_sum(), "unit after unit", (state_rule(),)),
-         Step(Lambda * x(l) + branch_sum, r"names for the product and for each summand", hat_rules())),
-        name="scaling-forward-hat", assumptions=(STATES,),
+        (
+            Step(forward_sum(), "unit after unit", (state_rule(),)),
+            Step(Lambda * x(l) + branch_sum, r"names for the product and for each summand", hat_rules()),
+        ),
+        name="scaling-forward-hat",
+        assumptions=(STATES,),
         rests_on=("scaling-forward", "scaling-shortcut-product", "scaling-branch-hat"),
     )
 
@@ -101,9 +120,16 @@ def unit_gradient() -> Derivation:
     graph = Graph({unit[0]: unit[1]})
     return Derivation(
         g(l),
-        (Step(g(l + 1) * graph.local(x(l + 1), x(l)), "chain rule over one unit",
-              (Rule(g(l), graph.eliminate(x(l), x(l + 1), g(l + 1))),)),),
-        name="scaling-unit-gradient", rests_on=("scaling-unit", "backward-unit"), cases=({},),
+        (
+            Step(
+                g(l + 1) * graph.local(x(l + 1), x(l)),
+                "chain rule over one unit",
+                (Rule(g(l), graph.eliminate(x(l), x(l + 1), g(l + 1))),),
+            ),
+        ),
+        name="scaling-unit-gradient",
+        rests_on=("scaling-unit", "backward-unit"),
+        cases=({},),
         assumptions=(STATES,),
     )
 
@@ -121,22 +147,40 @@ def product(low=l, high=L - 1, index=i) -> Expr:
 def two_terms(low=l, high=L) -> Expr:
     """The path through shortcuts alone, plus the rest, sorted by the last branch before the loss."""
     return OrderedProduct(lam(i), (i, low, high - 1)) + OrderedSum(
-        lambdas(i + 1, high - 1) * J(i) * product(low, i - 1, j), (i, low, high - 1))
+        lambdas(i + 1, high - 1) * J(i) * product(low, i - 1, j), (i, low, high - 1)
+    )
 
 
 @lru_cache
 def jacobian() -> Induction:
     """g_l = g_L prod (lambda_i I + J_i), every depth."""
-    return Induction(g(l), g(L) * product(), unit_gradient().result, variable=l, base=L, downwards=True,
-                     name="scaling-jacobian", rests_on=("scaling-unit-gradient",), assumptions=(STATES,))
+    return Induction(
+        g(l),
+        g(L) * product(),
+        unit_gradient().result,
+        variable=l,
+        base=L,
+        downwards=True,
+        name="scaling-jacobian",
+        rests_on=("scaling-unit-gradient",),
+        assumptions=(STATES,),
+    )
 
 
 @lru_cache
 def two_term_induction() -> Induction:
     """g_l as the shortcut term and everything else, every depth."""
-    return Induction(g(l), g(L) * two_terms(), unit_gradient().result, variable=l, base=L, downwards=True,
-                     name="scaling-two-terms", rests_on=("scaling-unit-gradient", "scaling-forward"),
-                     assumptions=(STATES,))
+    return Induction(
+        g(l),
+        g(L) * two_terms(),
+        unit_gradient().result,
+        variable=l,
+        base=L,
+        downwards=True,
+        name="scaling-two-terms",
+        rests_on=("scaling-unit-gradient", "scaling-forward"),
+        assumptions=(STATES,),
+    )
 
 
 @lru_cache
@@ -144,9 +188,13 @@ def two_term_derivation() -> Derivation:
     """Product = shortcut term + sum, written out for all 0 <= l < L <= 6."""
     return Derivation(
         g(l),
-        (Step(g(L) * product(), "unit after unit", (gradient_rule(),)),
-         Step(g(L) * two_terms(), "sort the paths by the last branch they take")),
-        name="scaling-two-terms-expanded", rests_on=("scaling-jacobian",), assumptions=(STATES,),
+        (
+            Step(g(L) * product(), "unit after unit", (gradient_rule(),)),
+            Step(g(L) * two_terms(), "sort the paths by the last branch they take"),
+        ),
+        name="scaling-two-terms-expanded",
+        rests_on=("scaling-jacobian",),
+        assumptions=(STATES,),
     )
 
 
@@ -156,8 +204,10 @@ def derivative_along(total: Expr, low: int, high: int) -> Expr:
     hats = hat_rules(high)
     written = unroll(rewrite(unroll(total, {L: Integer(high)}), hats), {L: Integer(high)})
     d_total = differential(written, [x(k) for k in range(low, high + 1)])
-    return sum((expanded(coefficient(d_total, x(k)) * graph.gradient(x(low), x(k), S.One))
-                for k in range(low, high + 1)), S.Zero)
+    return sum(
+        (expanded(coefficient(d_total, x(k)) * graph.gradient(x(low), x(k), S.One)) for k in range(low, high + 1)),
+        S.Zero,
+    )
 
 
 def derivative_of_sum(low: int, high: int) -> Expr:
@@ -190,8 +240,7 @@ def check_two_terms_hat(pairs=(two_terms_hat,), largest: int = 5) -> int:
                 difference = compare(left, written, (gradient_rule(), *hat_rules()), values)
                 comparisons += 1
                 if difference != 0:
-                    raise ValueError(f"l = {low}, L = {high}: got {right}, want {left}; "
-                                     f"they differ by {difference}")
+                    raise ValueError(f"l = {low}, L = {high}: got {right}, want {left}; they differ by {difference}")
     return comparisons
 
 
@@ -208,6 +257,7 @@ def check_log_size(pairs=(log_size,), largest: int = 5) -> int:
     ValueError
         With l, L, the signs and both sides.
     """
+
     def named(side):
         return map_tree(side, Rule(*shortcut_product))
 
@@ -241,9 +291,13 @@ def scalar_derivation() -> Derivation:
     from_input = Rule(g(i), g(i + 1) * (lam(i) + J(i)), index=i, low=S.Zero, high=L - 1)
     return Derivation(
         g(0),
-        (Step(start, "the product for $l = 0$", (from_input, *constant)),
-         Step(scalar_chain[1], "all factors equal", constant)),
-        name="scaling-scalar", rests_on=("scaling-jacobian",), assumptions=("n = 1, every unit the same",),
+        (
+            Step(start, "the product for $l = 0$", (from_input, *constant)),
+            Step(scalar_chain[1], "all factors equal", constant),
+        ),
+        name="scaling-scalar",
+        rests_on=("scaling-jacobian",),
+        assumptions=("n = 1, every unit the same",),
         cases=tuple({L: Integer(depth), l: S.Zero} for depth in range(1, 7)),
     )
 
@@ -269,4 +323,3 @@ def check_below(largest: int = 50) -> int:
         if value != below_closed.subs(n, count):
             raise ValueError(f"n = {count}: got {below_closed.subs(n, count)}, want {value}")
     return largest + 2
-

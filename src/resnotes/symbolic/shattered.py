@@ -5,12 +5,31 @@ from __future__ import annotations
 from functools import lru_cache
 
 from mpmath import mp
-from sympy import Expr, Float, Integer, Limit, Rational, S, Symbol, acos, cos, gamma, gammasimp, lambdify, limit, oo, pi, simplify, sin, sqrt
+from sympy import (
+    Expr,
+    Float,
+    Integer,
+    Limit,
+    Rational,
+    S,
+    Symbol,
+    acos,
+    cos,
+    gamma,
+    gammasimp,
+    lambdify,
+    limit,
+    oo,
+    pi,
+    simplify,
+    sin,
+    sqrt,
+)
 
 from .algebra import Factor, L, Mean, Norm, OrderedProduct, Rule, Scalar, Transpose, i, l, unroll
 from .bounds import n
 from .derivation import Derivation, Induction, Step
-from .initialisation import A, J0, Phi, W_1, identity, kappa, trA, variance
+from .initialisation import J0, W_1, A, Phi, identity, kappa, trA, variance
 from .initialisation import beta as beta_at
 from .initialisation import factor as single
 from .quantities import g, lam
@@ -51,10 +70,14 @@ def branch() -> Derivation:
     final = p * variance(1) / n * trA * identity
     return Derivation(
         quantity,
-        (Step(jacobians, r"the Jacobians are $W_1\Phi$ and $W_1\tilde\Phi$", (Rule(quantity, jacobians),)),
-         Step(outer, "mean over $W_1$", (Rule(jacobians, outer),)),
-         Step(final, "mean over the masks", (Rule(masks, p * identity),))),
-        name="shattered-branch", cases=({},), assumptions=(COINS,),
+        (
+            Step(jacobians, r"the Jacobians are $W_1\Phi$ and $W_1\tilde\Phi$", (Rule(quantity, jacobians),)),
+            Step(outer, "mean over $W_1$", (Rule(jacobians, outer),)),
+            Step(final, "mean over the masks", (Rule(masks, p * identity),)),
+        ),
+        name="shattered-branch",
+        cases=({},),
+        assumptions=(COINS,),
     )
 
 
@@ -70,8 +93,18 @@ one_unit = (product(l), pair(l) * product(l + 1))
 def law() -> Induction:
     """The correlation for every depth; g_L is the same for both inputs."""
     right = OrderedProduct(pair(i), (i, l, L - 1)) * Norm(g(L)) ** 2
-    return Induction(product(l), right, one_unit[1], variable=l, base=L, downwards=True, at_base=Norm(g(L)) ** 2,
-                     name="shattered-law", rests_on=("shattered-unit",), assumptions=(COINS,))
+    return Induction(
+        product(l),
+        right,
+        one_unit[1],
+        variable=l,
+        base=L,
+        downwards=True,
+        at_base=Norm(g(L)) ** 2,
+        name="shattered-law",
+        rests_on=("shattered-unit",),
+        assumptions=(COINS,),
+    )
 
 
 correlation_law = (correlation(l), OrderedProduct(pair(i) / single(i), (i, l, L - 1)))
@@ -84,10 +117,13 @@ beta, tau = Scalar("beta"), Scalar("tau")
 _added = beta**2 / (1 + tau * beta**2 * i)
 normalised_product = OrderedProduct((1 + _added / 2) / (1 + _added), (i, 0, L - 1))
 _a = 1 / (tau * beta**2)
-normalised_closed = (gamma(_a + 1 / tau) * gamma(L + _a + 1 / (2 * tau))
-                     / (gamma(_a + 1 / (2 * tau)) * gamma(L + _a + 1 / tau)))
-normalised_limit = (Limit(L ** (1 / (2 * tau)) * normalised_closed, L, oo),
-                    gamma(_a + 1 / tau) / gamma(_a + 1 / (2 * tau)))
+normalised_closed = (
+    gamma(_a + 1 / tau) * gamma(L + _a + 1 / (2 * tau)) / (gamma(_a + 1 / (2 * tau)) * gamma(L + _a + 1 / tau))
+)
+normalised_limit = (
+    Limit(L ** (1 / (2 * tau)) * normalised_closed, L, oo),
+    gamma(_a + 1 / tau) / gamma(_a + 1 / (2 * tau)),
+)
 small_beta = (Limit(beta * gamma(1 + 1 / beta**2) / gamma(S.Half + 1 / beta**2), beta, 0), S.One)
 _POSITIVE = {beta: Symbol("b", positive=True), tau: Symbol("t", positive=True)}
 
@@ -178,8 +214,10 @@ def kernel(at: Expr) -> Expr:
     return (sin(at) + (pi - at) * cos(at)) / pi
 
 
-next_angle = (cos(angle(l + 1)),
-              (lam0**2 * cos(angle(l)) + kappa * beta0**2 * kernel(angle(l))) / (lam0**2 + kappa * beta0**2))
+next_angle = (
+    cos(angle(l + 1)),
+    (lam0**2 * cos(angle(l)) + kappa * beta0**2 * kernel(angle(l))) / (lam0**2 + kappa * beta0**2),
+)
 
 #: The branch's share kappa beta^2 / (lambda^2 + kappa beta^2).
 w = Scalar("w")

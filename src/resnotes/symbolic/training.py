@@ -31,9 +31,7 @@ def unit_gradient() -> Derivation:
                 (Rule(g(l), graph.eliminate(x(l), x(l + 1), g(l + 1))), *graph.rules()),
             ),
             Step(
-                map_tree(
-                    by_chain_rule, lambda n: graph.local(n.of, n.by) if isinstance(n, Partial) else None
-                ),
+                map_tree(by_chain_rule, lambda n: graph.local(n.of, n.by) if isinstance(n, Partial) else None),
                 "local derivatives",
                 tuple(graph.rules()),
             ),

@@ -10,7 +10,19 @@ from sympy import Add, Expr, Integer, Mul, S, Symbol, binomial, diff, expand
 from sympy import cancel as cancel_fractions
 
 from .algebra import (
-    Factor, L, OrderedProduct, OrderedSum, Partial, Rule, Scalar, expanded, i, j, l, map_tree, rewrite,
+    Factor,
+    L,
+    OrderedProduct,
+    OrderedSum,
+    Partial,
+    Rule,
+    Scalar,
+    expanded,
+    i,
+    j,
+    l,
+    map_tree,
+    rewrite,
     unroll,
 )
 from .calculus import Graph, coefficient, differential
@@ -31,8 +43,17 @@ def state_rule() -> Rule:
 @lru_cache
 def forward() -> Induction:
     """The telescoping sum, every depth."""
-    return Induction(x(L), state[1], x(L) + F(L)(x(L)), variable=L, base=l, downwards=False,
-                     name="unrolled-forward", rests_on=("forward-unit",), assumptions=(IDENTITY,))
+    return Induction(
+        x(L),
+        state[1],
+        x(L) + F(L)(x(L)),
+        variable=L,
+        base=l,
+        downwards=False,
+        name="unrolled-forward",
+        rests_on=("forward-unit",),
+        assumptions=(IDENTITY,),
+    )
 
 
 def product(low=l, high=L - 1, index=i) -> Expr:
@@ -64,9 +85,18 @@ def derivative(expression: Expr, low: int, high: int) -> Expr:
 @lru_cache
 def term_induction() -> Induction:
     """T_l for every depth: the Jacobian of x_L is I + T_l, and one unit more multiplies it by I + J_l."""
-    return Induction(T(l), term, (1 + T(l + 1)) * (1 + J(l)) - 1, variable=l, base=L,
-                     downwards=True, at_base=S.Zero, name="unrolled-term", rests_on=("unrolled-forward",),
-                     assumptions=(IDENTITY,))
+    return Induction(
+        T(l),
+        term,
+        (1 + T(l + 1)) * (1 + J(l)) - 1,
+        variable=l,
+        base=L,
+        downwards=True,
+        at_base=S.Zero,
+        name="unrolled-term",
+        rests_on=("unrolled-forward",),
+        assumptions=(IDENTITY,),
+    )
 
 
 def check_term(pairs=((T(l), term_definition), (term_definition, term)), largest: int = 5) -> int:
@@ -80,6 +110,7 @@ def check_term(pairs=((T(l), term_definition), (term_definition, term)), largest
     comparisons = 0
     for high in range(1, largest + 1):
         for low in range(high):
+
             def put_in(node, low=low, high=high):
                 if isinstance(node, Partial):
                     return derivative(node.of, low, high)
@@ -93,8 +124,7 @@ def check_term(pairs=((T(l), term_definition), (term_definition, term)), largest
                 difference = compare(*sides)
                 comparisons += 1
                 if difference != 0:
-                    raise ValueError(f"l = {low}, L = {high}: got {right}, want {left}; "
-                                     f"they differ by {difference}")
+                    raise ValueError(f"l = {low}, L = {high}: got {right}, want {left}; they differ by {difference}")
     return comparisons
 
 
@@ -105,9 +135,17 @@ def gradient_rule() -> Rule:
 @lru_cache
 def two_terms() -> Induction:
     """g_l = g_L + g_L sum J_i prod (I + J_j), every depth."""
-    return Induction(g(l), g(L) + g(L) * term, g(l + 1) * (1 + J(l)), variable=l, base=L, downwards=True,
-                     name="unrolled-two-terms", rests_on=("unrolled-forward", "backward-unit"),
-                     assumptions=(IDENTITY,))
+    return Induction(
+        g(l),
+        g(L) + g(L) * term,
+        g(l + 1) * (1 + J(l)),
+        variable=l,
+        base=L,
+        downwards=True,
+        name="unrolled-two-terms",
+        rests_on=("unrolled-forward", "backward-unit"),
+        assumptions=(IDENTITY,),
+    )
 
 
 @lru_cache
@@ -115,10 +153,14 @@ def two_terms_expanded() -> Derivation:
     """The same, written out for all 0 <= l < L <= 6."""
     return Derivation(
         g(l),
-        (Step(g(L) * product(), "unit after unit", (gradient_rule(),)),
-         Step(g(L) * (1 + term), "sort the paths by the last branch they take"),
-         Step(g(L) + g(L) * term, "multiply out")),
-        name="unrolled-two-terms-expanded", rests_on=("unrolled-two-terms",), assumptions=(IDENTITY,),
+        (
+            Step(g(L) * product(), "unit after unit", (gradient_rule(),)),
+            Step(g(L) * (1 + term), "sort the paths by the last branch they take"),
+            Step(g(L) + g(L) * term, "multiply out"),
+        ),
+        name="unrolled-two-terms-expanded",
+        rests_on=("unrolled-two-terms",),
+        assumptions=(IDENTITY,),
     )
 
 
@@ -132,16 +174,24 @@ def general_rule() -> Rule:
 #: The paths sorted by the last branch they take: none at all, or the branch of unit i.
 direct = OrderedProduct(D(i) * H(i), (i, l, L - 1))
 others = OrderedSum(
-    OrderedProduct(D(j) * H(j), (j, i + 1, L - 1)) * D(i) * J(i)
-    * OrderedProduct(D(j) * (H(j) + J(j)), (j, l, i - 1)),
-    (i, l, L - 1))
+    OrderedProduct(D(j) * H(j), (j, i + 1, L - 1)) * D(i) * J(i) * OrderedProduct(D(j) * (H(j) + J(j)), (j, l, i - 1)),
+    (i, l, L - 1),
+)
 
 
 @lru_cache
 def general_terms() -> Induction:
     """g_l as the direct term and everything else, for any shortcuts and anything after the additions."""
-    return Induction(g(l), g(L) * direct + g(L) * others, g(l + 1) * D(l) * (H(l) + J(l)), variable=l, base=L,
-                     downwards=True, name="unrolled-general-terms", rests_on=("backward-unit",))
+    return Induction(
+        g(l),
+        g(L) * direct + g(L) * others,
+        g(l + 1) * D(l) * (H(l) + J(l)),
+        variable=l,
+        base=L,
+        downwards=True,
+        name="unrolled-general-terms",
+        rests_on=("backward-unit",),
+    )
 
 
 @lru_cache
@@ -149,10 +199,17 @@ def wrong_lower_limit() -> Derivation:
     """A sum that starts at 0 has too much: x_l - x_0, which moves with x_l."""
     return Derivation(
         OrderedSum(F(i)(x(i)), (i, 0, L - 1)) - OrderedSum(F(i)(x(i)), (i, l, L - 1)),
-        (Step(OrderedSum(F(i)(x(i)), (i, 0, l - 1)), "what the two sums do not share"),
-         Step(x(l) - x(0), "the unrolled sum from $0$ to $l$",
-              (Rule(x(i + 1), x(i) + F(i)(x(i)), index=i, low=S.Zero, high=l - 1),))),
-        name="unrolled-lower-limit", rests_on=("unrolled-forward",), assumptions=(IDENTITY,),
+        (
+            Step(OrderedSum(F(i)(x(i)), (i, 0, l - 1)), "what the two sums do not share"),
+            Step(
+                x(l) - x(0),
+                "the unrolled sum from $0$ to $l$",
+                (Rule(x(i + 1), x(i) + F(i)(x(i)), index=i, low=S.Zero, high=l - 1),),
+            ),
+        ),
+        name="unrolled-lower-limit",
+        rests_on=("unrolled-forward",),
+        assumptions=(IDENTITY,),
     )
 
 
@@ -169,7 +226,9 @@ def cancel() -> Derivation:
     return Derivation(
         row * (1 + M),
         (Step(row + row * M, "multiply out"), Step(S.Zero, "$g$ is a left eigenvector", (eigenvector_rule,))),
-        name="unrolled-cancel", assumptions=("g M = -g",), cases=({},),
+        name="unrolled-cancel",
+        assumptions=("g M = -g",),
+        cases=({},),
     )
 
 
@@ -227,9 +286,12 @@ def check_by_length(pairs=(by_length_start, by_length_step, by_length_total), la
     """
     comparisons = 0
     for depth in range(1, largest + 1):
+
         def put_in(expression, depth=depth):
-            return map_tree(expression, lambda node: path_value(node, depth)
-                            if isinstance(node, Factor) and node.name == "P" else None)
+            return map_tree(
+                expression,
+                lambda node: path_value(node, depth) if isinstance(node, Factor) and node.name == "P" else None,
+            )
 
         for low in range(depth):
             for length in range(depth - low + 1):
@@ -239,8 +301,10 @@ def check_by_length(pairs=(by_length_start, by_length_step, by_length_total), la
                     difference = expanded(expanded(sides[0]) - expanded(sides[1]))
                     comparisons += 1
                     if difference != 0:
-                        raise ValueError(f"l = {low}, L = {depth}, k = {length}: got {right}, want {left}; "
-                                         f"they differ by {difference}")
+                        raise ValueError(
+                            f"l = {low}, L = {depth}, k = {length}: got {right}, want {left}; "
+                            f"they differ by {difference}"
+                        )
     return comparisons
 
 
@@ -261,8 +325,9 @@ mean_length = (OrderedSum(k * w(k), (k, 0, n)), n * r / (lam0 + r))
 def scalar_path_sum(units: int, length: int) -> Expr:
     """The paths through ``length`` of ``units`` branches, products of lambda and r, added up one by one."""
     one, other = Symbol("lambda"), Symbol("r")
-    return Add(*(Mul(*(other if u in chosen else one for u in range(units)))
-                 for chosen in combinations(range(units), length)))
+    return Add(
+        *(Mul(*(other if u in chosen else one for u in range(units))) for chosen in combinations(range(units), length))
+    )
 
 
 def scalar_term_by_differentiation(units: int) -> Expr:

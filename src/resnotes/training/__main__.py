@@ -25,9 +25,7 @@ def _parser():
         **many,
         help="residual units, of two weight layers each",
     )
-    parser.add_argument(
-        "--shortcut", type=float, default=[0, 0.5, 0.9, 1, 1.1], **many, help="factor of the shortcuts"
-    )
+    parser.add_argument("--shortcut", type=float, default=[0, 0.5, 0.9, 1, 1.1], **many, help="factor of the shortcuts")
     parser.add_argument(
         "--activation",
         choices=ACTIVATIONS,
@@ -52,9 +50,7 @@ def table(found) -> str:
     for record in found:
         run = record.settings
         groups.setdefault((run.depth, run.activation, run.scale, run.shortcut, run.rate), []).append(record)
-    lines = [
-        f"{'depth':>5}  {'ReLUs':5}  {'scale':9}  {'shortcut':>8}  {'rate':>6}  {'accuracy':>11}  diverged"
-    ]
+    lines = [f"{'depth':>5}  {'ReLUs':5}  {'scale':9}  {'shortcut':>8}  {'rate':>6}  {'accuracy':>11}  diverged"]
     for key, group in sorted(groups.items()):
         depth, activation, scale, shortcut, rate = key
         finished = [record.accuracy[-1] for record in group if not record.diverged]

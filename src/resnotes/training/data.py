@@ -40,8 +40,8 @@ def load_digits() -> Digits:
     """
     try:
         # Only training needs scikit-learn, and it takes a second to load.
-        from sklearn import datasets  # noqa: PLC0415
-        from sklearn.model_selection import train_test_split  # noqa: PLC0415
+        from sklearn import datasets
+        from sklearn.model_selection import train_test_split
     except ImportError as error:
         raise ImportError("training needs scikit-learn's digits: pip install resnotes[training]") from error
     images, digits = datasets.load_digits(return_X_y=True)

@@ -123,7 +123,7 @@ def decode(line: bytes) -> Record:
     ValueError
         If the line is not whole, its checksum differs, or it has another format.
     """
-    from resnotes.training.run import Settings  # noqa: PLC0415 - run.py makes records, and stands above this file
+    from resnotes.training.run import Settings
 
     if not line.endswith(b"\n"):
         _validate.refuse("line", "one without its end", "a whole line")

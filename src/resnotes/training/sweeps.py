@@ -115,7 +115,7 @@ def _make(missing, processes):
     if not missing:
         return
     load_digits()  # here first: where scikit-learn is missing, the message should be a plain one
-    from threadpoolctl import threadpool_limits  # noqa: PLC0415 - comes with scikit-learn
+    from threadpoolctl import threadpool_limits
 
     if processes == 1:
         with threadpool_limits(1):
@@ -132,7 +132,7 @@ def _make(missing, processes):
 
 def _prepare_process():
     """In a process of the pool: one BLAS thread, no answer to Ctrl-C, and an end when the parent ends."""
-    from threadpoolctl import threadpool_limits  # noqa: PLC0415 - comes with scikit-learn
+    from threadpoolctl import threadpool_limits
 
     threadpool_limits(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

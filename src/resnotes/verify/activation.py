@@ -58,8 +58,12 @@ class PreActivated(Units):
         units = []
         for _ in range(depth):
             first, second = (rng.normal(size=(n, n)) / math.sqrt(n) for _ in range(2))
-            units.append(Unit([(relu, tanh)[rng.integers(2)], Affine(first, rng.normal(size=n) / 2), tanh,
-                               Affine(second)], after=identity))
+            units.append(
+                Unit(
+                    [(relu, tanh)[rng.integers(2)], Affine(first, rng.normal(size=n) / 2), tanh, Affine(second)],
+                    after=identity,
+                )
+            )
         return Network(units), rng.normal(size=n)
 
     def _rest(self, k):
@@ -132,13 +136,13 @@ class ReluWalk(Walks):
         super().__init__(rng)
         depth = int(rng.integers(1, self.LONGEST))
         self.values = {L: Integer(depth), l: Integer(int(rng.integers(0, depth)))}
-        self.steps = _all_walks(self.sizes[:depth + 1])
+        self.steps = _all_walks(self.sizes[: depth + 1])
         self.g_out = float(rng.uniform(0.5, 2))
 
     def _run(self, x, first):
         """From the steps before unit ``first`` on; x holds one state for each walk."""
         states = [x]
-        for step in self.steps.T[first + 1:]:
+        for step in self.steps.T[first + 1 :]:
             y = states[-1] + step
             states.append(np.where(np.real(y) > 0, y, 0))
         return states
@@ -169,7 +173,9 @@ class NormAfter(World):
         self.states = [self._standard(rng.normal(size=(self.samples, n)))]
         self.branches, self.after = [], []
         for variance in self.v:
-            self.branches.append(math.sqrt(variance) * self._standard(rng.normal(size=(self.samples, n)), self.states[-1]))
+            self.branches.append(
+                math.sqrt(variance) * self._standard(rng.normal(size=(self.samples, n)), self.states[-1])
+            )
             y = self.states[-1] + self.branches[-1]
             self.after.append(BatchNorm(y.mean(axis=0), y.var(axis=0), epsilon=0))
             self.states.append(self.after[-1].forward(y))
@@ -195,7 +201,7 @@ class NormAfter(World):
         sample = self.samples // 2
 
         def run(x):
-            for after, branch in zip(self.after[int(k):], self.branches[int(k):], strict=True):
+            for after, branch in zip(self.after[int(k) :], self.branches[int(k) :], strict=True):
                 x = after.forward(x + branch[sample])
             return x
 

@@ -78,8 +78,9 @@ class Streams(OneBranch):
     def _check_package(self):
         if self.W1.shape != self.W2.shape:  # the package draws square weights alone
             return
-        net = streams_network(np.stack([self.W1[0], self.W2[0]])[np.newaxis], self.H, self.r[0], self.c[:, 0],
-                              norm=None)
+        net = streams_network(
+            np.stack([self.W1[0], self.W2[0]])[np.newaxis], self.H, self.r[0], self.c[:, 0], norm=None
+        )
         trace = net.forward(self.X.ravel())
         same(trace.states[-1].reshape(self.X.shape), self._unit(self.X)[0], "streams_network, forward")
         sent = net.backward(trace, self.above.ravel()).states[0]

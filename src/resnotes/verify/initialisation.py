@@ -85,8 +85,9 @@ class OneBranch(Ensemble):
         self.values = {chapter.n: Integer(n), chapter.h: Integer(h)}
         self.n = n
         self.variances = rng.uniform(0.5, 3, size=2)
-        first, second = (signs(*shape) * math.sqrt(v / shape[1])
-                         for shape, v in zip(((h, n), (n, h)), self.variances, strict=True))
+        first, second = (
+            signs(*shape) * math.sqrt(v / shape[1]) for shape, v in zip(((h, n), (n, h)), self.variances, strict=True)
+        )
         self.W1, self.W2 = pairs_of(first, second)
         self.x, self.g, self.A = rng.normal(size=n), rng.normal(size=n), rng.normal(size=(n, n))
         self.norm = LayerNorm(epsilon=0)
@@ -189,8 +190,10 @@ class AllNetworks(Ensemble):
         self.variances = rng.uniform(0.5, 2, size=2)
         self.g_out = rng.normal(size=(1, n))
         bits = signs(depth, 2 * n * h)
-        first, second = (np.sqrt(v / columns) * part for v, columns, part in
-                         zip(self.variances, (n, h), (bits[..., : n * h], bits[..., n * h:]), strict=True))
+        first, second = (
+            np.sqrt(v / columns) * part
+            for v, columns, part in zip(self.variances, (n, h), (bits[..., : n * h], bits[..., n * h :]), strict=True)
+        )
         self.W1, self.W2 = first.reshape(-1, depth, h, n), second.reshape(-1, depth, n, h)
         self.states = [np.broadcast_to(rng.normal(size=(n, 1)), (len(bits), n, 1))]
         for k in range(depth):
@@ -239,8 +242,9 @@ class AllNetworks(Ensemble):
         _, _, h, n = self.W1.shape
         alone = OneBranch.__new__(OneBranch)
         alone.n, alone.x, alone.variances = n, self.states[0][0, :, 0], self.variances
-        alone.W1, alone.W2 = pairs_of(signs(h, n) * math.sqrt(self.variances[0] / n),
-                                      signs(n, h) * math.sqrt(self.variances[1] / h))
+        alone.W1, alone.W2 = pairs_of(
+            signs(h, n) * math.sqrt(self.variances[0] / n), signs(n, h) * math.sqrt(self.variances[1] / h)
+        )
         return alone.value_kappa()
 
     def value_I(self):
@@ -329,7 +333,9 @@ class ZeroLast(World):
 
     def _weight_gradient(self, k):
         weight = {1: self.W1, 2: self.W2}[k]
-        moved = complex_step_jacobian(lambda flat: self._output(**{f"W{k}": flat.reshape(weight.shape)}), weight.ravel())
+        moved = complex_step_jacobian(
+            lambda flat: self._output(**{f"W{k}": flat.reshape(weight.shape)}), weight.ravel()
+        )
         return (self.g @ moved).reshape(weight.shape)
 
     def value_partial(self, node):

@@ -118,13 +118,12 @@ class FourLayers(World):
         if node.by.name == "W":
             return self.weight_gradient(k)
         if node.by.name == "b":
-            moved = complex_step_jacobian(
-                lambda b: self._with_bias(k, b), self.biases[k - 1])
+            moved = complex_step_jacobian(lambda b: self._with_bias(k, b), self.biases[k - 1])
             return column(self.g5 @ moved)
         return row(self.gradient(k))
 
     def _with_bias(self, k, b):
-        kept, self.biases = self.biases, [*self.biases[:k - 1], b, *self.biases[k:]]
+        kept, self.biases = self.biases, [*self.biases[: k - 1], b, *self.biases[k:]]
         try:
             return self._continue(dict(self.states), k)
         finally:
@@ -217,7 +216,7 @@ class Units(World):
         return complex_step_jacobian(lambda x: self._from(int(k), x) - x, self.trace.states[int(k)])
 
     def value_Lambda(self, low, high):
-        factors = [unit.shortcut.weight for unit in self.net.units[int(low):int(high)]]
+        factors = [unit.shortcut.weight for unit in self.net.units[int(low) : int(high)]]
         return float(magnitudes.shortcut_product(factors)) if factors else 1.0
 
     def value_P(self, unit, length):
@@ -282,7 +281,7 @@ class Units(World):
         """F-hat as what the unit adds to x_L: run the later shortcuts alone on the branch's output."""
         index = int(function.indices[0])
         moved = branch_forward(self.net.units[index], x)
-        for unit in self.net.units[index + 1:]:
+        for unit in self.net.units[index + 1 :]:
             moved = unit.shortcut.forward(moved)
         return moved
 
@@ -338,8 +337,11 @@ def _shortcut(rng, n, kind):
     if kind == "projection":
         return Projection(rng.normal(size=(n, n)) / math.sqrt(n))
     choices = (
-        Identity(), Scale(float(rng.uniform(-1.5, 1.5))), Diagonal(rng.normal(size=n)),
-        Projection(rng.normal(size=(n, n)) / math.sqrt(n)), ZeroPad(n),
+        Identity(),
+        Scale(float(rng.uniform(-1.5, 1.5))),
+        Diagonal(rng.normal(size=n)),
+        Projection(rng.normal(size=(n, n)) / math.sqrt(n)),
+        ZeroPad(n),
     )
     return choices[rng.integers(len(choices))]
 
@@ -503,7 +505,7 @@ class Distance(World):
     """A skip over m = 1..6 layers: z_{k+1} = tanh(V_k z_k), y = z_m + z_0."""
 
     def __init__(self, rng):
-        from ..symbolic.merge import m  # noqa: PLC0415  (the symbol, nothing else)
+        from ..symbolic.merge import m
 
         steps, n = int(rng.integers(1, 7)), int(rng.integers(1, 6))
         self.values = {m: Integer(steps)}
@@ -533,7 +535,7 @@ class Padded(World):
     """A zero-padded shortcut from 1..4 to up to 6 components."""
 
     def __init__(self, rng):
-        from ..symbolic.merge import component  # noqa: PLC0415
+        from ..symbolic.merge import component
 
         n_in = int(rng.integers(1, 5))
         n_out = int(rng.integers(n_in, 7))
@@ -558,7 +560,8 @@ class Components(World):
         self.values = {forward_chapter.n: Integer(n), forward_chapter.k: Integer(int(rng.integers(1, n + 1)))}
         self.x, self.p = rng.uniform(0.2, 3, size=n), rng.uniform(0.1, 2, size=n)
         for loss, function in (
-            (losses.softmax_cross_entropy, self.cross_entropy), (losses.cross_entropy, self.literal),
+            (losses.softmax_cross_entropy, self.cross_entropy),
+            (losses.cross_entropy, self.literal),
             (losses.half_squared_error, self.squared),
         ):
             value, gradient = loss(self.x, self.p)
@@ -608,12 +611,17 @@ class Logits(World):
     def __init__(self, rng):
         n = int(rng.integers(1, 6))
         above, below = rng.integers(1, n + 1, size=2)
-        self.values = {forward_chapter.n: Integer(n), forward_chapter.k: Integer(int(below)),
-                       forward_chapter.m: Integer(int(above))}
+        self.values = {
+            forward_chapter.n: Integer(n),
+            forward_chapter.k: Integer(int(below)),
+            forward_chapter.m: Integer(int(above)),
+        }
         self.z, self.p = rng.normal(size=n), rng.uniform(0.1, 2, size=n)
         value, gradient = losses.softmax_cross_entropy(self.z, self.p)
         same([value], [float(self.loss(self.z))], "softmax_cross_entropy of z")
-        same(gradient, complex_step_jacobian(lambda z: [self.loss(z)], self.z)[0], "softmax_cross_entropy of z, gradient")
+        same(
+            gradient, complex_step_jacobian(lambda z: [self.loss(z)], self.z)[0], "softmax_cross_entropy of z, gradient"
+        )
 
     def loss(self, z):
         return -np.sum(self.p * np.log(Components.softmax(z)))
@@ -637,7 +645,7 @@ class ScalarChain(World):
     """n = 1, every unit lambda x + r x."""
 
     def __init__(self, rng):
-        from ..symbolic.scaling import n as count  # noqa: PLC0415
+        from ..symbolic.scaling import n as count
 
         depth = int(rng.integers(1, 13))
         while True:  # shares are divided by lambda + r
@@ -645,8 +653,11 @@ class ScalarChain(World):
             if abs(self.lam + self.r) > 0.3:
                 break
         self.depth, self.g_out = depth, float(rng.normal())
-        self.values = {L: Integer(depth), count: Integer(depth),
-                       unrolled_chapter.k: Integer(int(rng.integers(0, depth + 1)))}
+        self.values = {
+            L: Integer(depth),
+            count: Integer(depth),
+            unrolled_chapter.k: Integer(int(rng.integers(0, depth + 1))),
+        }
         self.net = Network([Unit([Affine([[self.r]], [0.0])], Scale(self.lam)) for _ in range(depth)])
         self.trace = self.net.forward(np.array([1.0]))
 
@@ -680,7 +691,7 @@ class Plain(World):
     """Nothing random but an index."""
 
     def __init__(self, rng):
-        from ..symbolic.scaling import n as count  # noqa: PLC0415
+        from ..symbolic.scaling import n as count
 
         self.values = {count: Integer(int(rng.integers(0, 30)))}
 
@@ -748,9 +759,12 @@ class RandomBranch(OneUnit):
 
     def value_mean(self, mean):
         kept, total = self.J, 0.0
-        for self.J in self.branches:
-            total += float(self.evaluate(mean.args[0]))
-        self.J = kept
+        try:
+            for branch in self.branches:
+                self.J = branch
+                total += float(self.evaluate(mean.args[0]))
+        finally:
+            self.J = kept
         return total / len(self.branches)
 
 
@@ -759,9 +773,12 @@ class RandomDirection(OneUnit):
 
     def value_mean(self, mean):
         n, kept, total = len(self.J), self.g, 0.0
-        for self.g in np.eye(n) * math.sqrt(n):
-            total += float(self.evaluate(mean.args[0]))
-        self.g = kept
+        try:
+            for direction in np.eye(n) * math.sqrt(n):
+                self.g = direction
+                total += float(self.evaluate(mean.args[0]))
+        finally:
+            self.g = kept
         return total / n
 
 

@@ -113,9 +113,13 @@ def _operator(rng, n, kind):
         c = rng.uniform(0.1, 0.9)
         return DoublyStochastic((1 - c) * np.eye(n) + c / n)
     choices = [
-        Scale(float(rng.uniform(-1.5, 1.5))), Diagonal(rng.normal(size=n)), ZeroPad(n),
-        Projection(rng.normal(size=(n, n)) / math.sqrt(n)), Rotation(rotation(rng, n)),
-        Dropout(rng.random(n) < 0.7, 0.7), Convolution1x1(rng.normal(size=(1, 1)), n),
+        Scale(float(rng.uniform(-1.5, 1.5))),
+        Diagonal(rng.normal(size=n)),
+        ZeroPad(n),
+        Projection(rng.normal(size=(n, n)) / math.sqrt(n)),
+        Rotation(rotation(rng, n)),
+        Dropout(rng.random(n) < 0.7, 0.7),
+        Convolution1x1(rng.normal(size=(1, 1)), n),
         Convolution1x1(rng.normal(size=(n, n)) / math.sqrt(n), 1),
         DoublyStochastic(sinkhorn(rng.uniform(0.05, 1, size=(n, n)))),
     ]
@@ -269,7 +273,10 @@ class Gaussian(World):
             # The length t of n standard normal numbers has a density proportional to t^(n-1) exp(-t²/2).
             peak = mpmath.sqrt(n)
             split = [0, peak / 2, peak, peak + 4, peak + 40]
-            density = lambda t: mpmath.exp((n - 1) * mpmath.log(t / peak) - (t * t - n) / 2)
+
+            def density(t):
+                return mpmath.exp((n - 1) * mpmath.log(t / peak) - (t * t - n) / 2)
+
             weight = mpmath.quad(density, split)
             logarithm = mpmath.quad(lambda t: density(t) * mpmath.log(t / mpmath.sqrt(n)), split)
             return float(self.units * logarithm / weight)

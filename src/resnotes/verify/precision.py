@@ -94,9 +94,7 @@ class Resting(World):
         while True:
             numerator = int(rng.integers(2 ** (bits - 1) + 1, int(0.95 * 2**bits)))
             spare = 2**bits - numerator
-            if (
-                2 ** (bits - 1) % spare or (2 ** (bits - 1) // spare) % 2 == 0
-            ):  # 1 / (2 (1 - factor)) is no odd number
+            if 2 ** (bits - 1) % spare or (2 ** (bits - 1) // spare) % 2 == 0:  # 1 / (2 (1 - factor)) is no odd number
                 break
         self.factor = numerator / 2**bits
 
@@ -119,9 +117,7 @@ class ScaledLoss(Units):
         self.S = float(rng.uniform(2, 1000))
         sent = self.net.backward(self.trace, self.S * self.g_out)
         for k in range(self.depth + 1):
-            same(
-                sent.states[k], self.value_gscaled(k)[0], f"Network.backward of the scaled loss, states[{k}]"
-            )
+            same(sent.states[k], self.value_gscaled(k)[0], f"Network.backward of the scaled loss, states[{k}]")
 
     def value_S(self):
         return self.S

@@ -85,8 +85,11 @@ class CoinNetworks(Ensemble):
 
     def __init__(self, rng, kind="any"):
         n, depth = ((1, 1), (1, 2), (1, 4), (2, 1), (2, 2))[int(rng.integers(5))]
-        self.values = {chapter.n: Integer(n), L: Integer(depth),
-                       l: Integer(int(rng.integers(depth)) if kind == "any" else 0)}
+        self.values = {
+            chapter.n: Integer(n),
+            L: Integer(depth),
+            l: Integer(int(rng.integers(depth)) if kind == "any" else 0),
+        }
         self.lam, self.beta = rng.uniform(-1.5, 1.5, size=(2, depth))
         self.variance, self.p = float(rng.uniform(0.5, 3)), float(rng.uniform(0, 0.5))
         if kind != "any":
@@ -99,7 +102,8 @@ class CoinNetworks(Ensemble):
         for k in reversed(range(depth)):
             self.rows[k] = tuple(
                 np.einsum("aoi,bij->aboj", rows, self.lam[k] * np.eye(n) + self.beta[k] * W @ mask).reshape(-1, 1, n)
-                for rows, mask in zip(self.rows[k + 1], (first, second), strict=True))
+                for rows, mask in zip(self.rows[k + 1], (first, second), strict=True)
+            )
             self.weights[len(self.rows[k][0])] = np.outer(self.weights[len(self.rows[k + 1][0])], probability).ravel()
         stated = shattered.coactive_correlation(depth, self.lam, self.beta, self.value_kappa(), self.p)
         same([stated], [self.value_varrho(0)], "coactive_correlation")
@@ -120,8 +124,10 @@ class CoinNetworks(Ensemble):
 
     def value_varrho(self, k):
         first, second = self._rows(k, 0), self._rows(k, 1)
-        product, one, two = (float(self.average(np.sum(a * b, axis=(1, 2))))
-                             for a, b in ((first, second), (first, first), (second, second)))
+        product, one, two = (
+            float(self.average(np.sum(a * b, axis=(1, 2))))
+            for a, b in ((first, second), (first, first), (second, second))
+        )
         return product / math.sqrt(one * two)
 
     def value_norm(self, norm):
@@ -169,13 +175,17 @@ class TwoStates(World):
         self.angle = float(rng.uniform(0.05, math.pi - 0.05))
         self.lam, self.beta, self.kappa = (float(v) for v in rng.uniform(0.2, 1.5, size=3))
         self.values = {chapter.theta: self.angle, l: Integer(0)}
-        same([math.cos(shattered.next_angle(self.angle, self.lam, self.beta, self.kappa))],
-             [self._next_cosine()], "next_angle")
+        same(
+            [math.cos(shattered.next_angle(self.angle, self.lam, self.beta, self.kappa))],
+            [self._next_cosine()],
+            "next_angle",
+        )
 
     def _over_plane(self, function):
         """Mean of a function of w's direction, which is smooth between the directions where a ReLU opens."""
-        edges = np.sort(np.mod([angle + turn for angle in (0.0, self.angle) for turn in (-np.pi / 2, np.pi / 2)],
-                               2 * np.pi))
+        edges = np.sort(
+            np.mod([angle + turn for angle in (0.0, self.angle) for turn in (-np.pi / 2, np.pi / 2)], 2 * np.pi)
+        )
         edges = np.append(edges, edges[0] + 2 * np.pi)
         nodes, weights = np.polynomial.legendre.leggauss(30)
         total = 0.0
@@ -205,4 +215,3 @@ class TwoStates(World):
 
     def value_kappa(self):
         return self.kappa
-

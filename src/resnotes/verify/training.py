@@ -61,9 +61,7 @@ class ScaledBranches(Units):
 
     def value_partial(self, node):
         return (
-            self.gradient_by_scale(int(node.by.indices[0]))
-            if node.by.name == "beta"
-            else super().value_partial(node)
+            self.gradient_by_scale(int(node.by.indices[0])) if node.by.name == "beta" else super().value_partial(node)
         )
 
     def apply_F(self, function, x):

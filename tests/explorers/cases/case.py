@@ -118,7 +118,11 @@ def differences(got, want, where="", scale=1.0):
         return [] if abs(got - want) <= 1e-12 * scale else [f"{where}: got {got!r}, want {want!r}"]
     if number and (math.isnan(want) and math.isnan(got)):
         return []
-    return [] if got == want and isinstance(got, bool) == isinstance(want, bool) else [f"{where}: got {got!r}, want {want!r}"]
+    return (
+        []
+        if got == want and isinstance(got, bool) == isinstance(want, bool)
+        else [f"{where}: got {got!r}, want {want!r}"]
+    )
 
 
 #: Code for Node or the page: numbers and words in many states, which share the data that is carried beside them; what

@@ -13,9 +13,7 @@ PROJECTION = {"shortcut": "projection", "n_in": 2, "n_out": 3}
 def settings(draws=3, seed=4):
     """Every shortcut in every pair of widths that it joins, with and without the stop, with some numbers."""
     draw = random.Random(seed)
-    for n_in, n_out, shortcut in itertools.product(
-        range(1, 6), range(1, 6), ("identity", "zeros", "projection")
-    ):
+    for n_in, n_out, shortcut in itertools.product(range(1, 6), range(1, 6), ("identity", "zeros", "projection")):
         if (shortcut == "identity" and n_in != n_out) or (shortcut == "zeros" and n_out < n_in):
             continue
         for stop, k in itertools.product([False, True], range(draws)):

@@ -15,8 +15,11 @@ def own_matrices():
 CASE = Case(
     explorer=Operators,
     chapter="07_shortcuts_as_operators",
-    grid=[{"operator": name, "depth": depth} for name in operators.OPERATORS
-          for depth in (1, 2, 3, 5, 8, 13, 16, 17, 18, 19, 27, 34, 40, 48, 54, 60, 64)],
+    grid=[
+        {"operator": name, "depth": depth}
+        for name in operators.OPERATORS
+        for depth in (1, 2, 3, 5, 8, 13, 16, 17, 18, 19, 27, 34, 40, 48, 54, 60, 64)
+    ],
     extremes=[
         ({"operator": "dropout", "depth": 64}, "Nothing of any gradient comes through"),
         ({"operator": "half", "depth": 64}, "All 8 singular values are 5.42 × 10⁻²⁰"),
