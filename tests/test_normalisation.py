@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from random_networks import assert_near
 
-from resnotes import Affine, LayerNorm, Network, Unit, relu
+from resnotes import Affine, BatchNormTraining, LayerNorm, Network, RMSNorm, Unit, relu
+from resnotes.shattered import batch_normalised_network
 from resnotes.verify import complex_step_jacobian
 
 GAIN, SHIFT = np.array([1.5, -0.5, 2.0, 0.25]), np.array([0.5, 1.0, -1.0, 0.0])
@@ -14,7 +15,20 @@ LAYERS = {
     "gain": LayerNorm(GAIN),
     "shift": LayerNorm(bias=SHIFT),
     "both": LayerNorm(GAIN, SHIFT),
+    "rms bare": RMSNorm(epsilon=0),
+    "rms epsilon": RMSNorm(epsilon=0.3),
+    "rms gain": RMSNorm(GAIN),
 }
+BARE = {
+    "LayerNorm": LayerNorm(epsilon=0),
+    "RMSNorm": RMSNorm(epsilon=0),
+    "BatchNormTraining": BatchNormTraining(1, epsilon=0),
+}
+
+
+def normalised(name, x):
+    """What a normalisation without epsilon makes of a vector; for the batch's it is one component of n samples."""
+    return np.ravel(BARE[name](x[:, None] if name == "BatchNormTraining" else x))
 
 
 def test_states_come_out_with_mean_0_and_variance_1():
@@ -42,6 +56,11 @@ def test_backward_against_the_complex_step(name, batch):
     flat = x.reshape(-1, 4)
     for got, state, row in zip(sent.reshape(-1, 4), flat, g.reshape(-1, 4), strict=True):
         assert_near(got, row @ complex_step_jacobian(layer.forward, state), 1e-9)
+    if name.startswith("rms"):
+        assert (parameter is None) == (layer.weight is None)
+        if parameter is not None:
+            np.testing.assert_allclose(parameter, (g * RMSNorm()(x)).reshape(-1, 4).sum(axis=0), rtol=1e-14)
+        return
     if name in ("bare", "epsilon"):
         assert parameter is None
         return
@@ -56,6 +75,60 @@ def test_backward_against_the_complex_step(name, batch):
             step = np.eye(4) * 1e-6
             want = [np.sum(g * (make(value + e)(x) - make(value - e)(x))) / 2e-6 for e in step]
             np.testing.assert_allclose(got, want, rtol=1e-6, atol=1e-8)
+
+
+def test_rms_by_hand():
+    # Mean square (1 + 49) / 2 = 25, and with epsilon 11 the root is 6.
+    np.testing.assert_allclose(RMSNorm([1.0, 2.0], 0)([1.0, 7.0]), [0.2, 2.8], rtol=1e-15)
+    np.testing.assert_allclose(RMSNorm(epsilon=11.0)([1.0, 7.0]), [1 / 6, 7 / 6], rtol=1e-15)
+    # (I - z zᵀ/n) / r with z = (1/5, 7/5), r = 5 and n = 2.
+    want = np.array([[1 - 1 / 50, -7 / 50], [-7 / 50, 1 - 49 / 50]]) / 5
+    np.testing.assert_allclose(RMSNorm(epsilon=0).jacobian([1.0, 7.0]), want, rtol=1e-14)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(
+    "value, n", [(0.1, 3), (0.7, 6), (14.62, 1000), (np.log(1e-5), 8), (1.1, 3), (1e-170, 5), (1e30, 7)]
+)
+def test_constants_are_refused_however_their_mean_rounds(value, n, dtype):
+    x = np.full(n, value, dtype)
+    g = np.arange(n, dtype=dtype)
+    batch = BARE["BatchNormTraining"]
+    calls = [lambda: BARE["LayerNorm"](x), lambda: BARE["LayerNorm"].backward(x, g), lambda: batch(x[:, None])]
+    calls += [lambda: batch.backward(x[:, None], g[:, None]), lambda: batch.batch_jacobian(x[:, None])]
+    calls += [lambda: batch.fixed(x[:, None]), lambda: batch_normalised_network(np.eye(1)[None], x[:, None])]
+    for call in calls:
+        with pytest.raises(ValueError, match="^(x|variance|batch): got .* wanted"):
+            call()
+    np.testing.assert_array_equal(LayerNorm(epsilon=1e-30)(x), 0)
+
+
+@pytest.mark.parametrize("name", ["LayerNorm", "BatchNormTraining"])
+@pytest.mark.parametrize("offset, step", [(1, 2.0**-40), (1, 2.0**-52), (1e8, 1.0), (0, 5e-324), (-1e300, 1e290)])
+def test_what_differs_little_passes(name, offset, step):
+    x = offset + step * np.array([0.0, 1.0, -1.0])
+    x[2] = x[0] - (x[1] - x[0])
+    np.testing.assert_allclose(normalised(name, x), [0, 1.5**0.5, -(1.5**0.5)], atol=1e-6)
+
+
+@pytest.mark.parametrize("name", BARE)
+@pytest.mark.parametrize("exponent", [-1060, -600, 0, 600, 1020])
+def test_squares_may_leave_the_range(name, exponent):
+    x = np.array([1.0, 2.0, 5.0, 7.0])
+    with np.errstate(all="raise"):
+        np.testing.assert_allclose(normalised(name, np.ldexp(x, exponent)), normalised(name, x), rtol=1e-14)
+        if exponent > -1000:  # 1 / s is in range
+            column = name == "BatchNormTraining"
+            at, g = (a[:, None] if column else a for a in (np.ldexp(x, exponent), np.array([1.0, 0.0, 2.0, 0.0])))
+            plain = BARE[name].backward(np.ldexp(at, -exponent), g)[0]
+            np.testing.assert_allclose(BARE[name].backward(at, np.ldexp(g, exponent))[0], plain, rtol=1e-12)
+
+
+def test_epsilon_counts_where_the_state_is_small_and_not_where_it_is_large():
+    with np.errstate(all="raise"):
+        np.testing.assert_allclose(RMSNorm(epsilon=4.0)(np.array([1e-200, -2e-200])), [5e-201, -1e-200], rtol=1e-14)
+        np.testing.assert_allclose(RMSNorm(epsilon=4.0)(np.array([1e200, -1e200])), [1, -1], rtol=1e-14)
+        np.testing.assert_allclose(LayerNorm(epsilon=1e-300)(np.float32([1e20, 3e20])), [-1, 1], rtol=1e-6)
 
 
 def test_in_a_network_before_the_branch_and_after_the_addition():
@@ -102,6 +175,11 @@ def test_equal_components():
         ("x", lambda: LayerNorm(bias=[1.0, 2.0]).backward([1.0], [1.0])),
         ("g", lambda: LayerNorm().backward([1.0, 2.0], [1.0])),
         ("x", lambda: LayerNorm().backward([1j, 2.0], [1.0, 1.0])),
+        ("weight", lambda: RMSNorm([[1.0]])),
+        ("epsilon", lambda: RMSNorm(epsilon=-1)),
+        ("x", lambda: RMSNorm([1.0, 2.0])([1.0])),
+        ("x", lambda: RMSNorm(epsilon=0)([[1.0, 2.0], [0.0, 0.0]])),
+        ("g", lambda: RMSNorm().backward([1.0, 2.0], [1.0])),
     ],
 )
 def test_bad_input(name, call):
@@ -112,3 +190,5 @@ def test_bad_input(name, call):
 def test_repr_names_width_and_epsilon():
     assert repr(LayerNorm()) == "LayerNorm(epsilon=1e-05)"
     assert repr(LayerNorm(bias=SHIFT, epsilon=0)) == "LayerNorm(n=4, epsilon=0)"
+    assert repr(RMSNorm()) == "RMSNorm(epsilon=1e-05)"
+    assert repr(RMSNorm(GAIN, 0)) == "RMSNorm(n=4, epsilon=0)"

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from resnotes import four_layer
 from resnotes.losses import softmax_cross_entropy
 from resnotes.network import Affine, Network, Unit, identity, relu, tanh
-from resnotes.normalisation import BatchNorm, BatchNormTraining, LayerNorm
+from resnotes.normalisation import BatchNorm, BatchNormTraining, LayerNorm, RMSNorm
 
 __all__ = [
     "Affine",
@@ -17,6 +17,7 @@ __all__ = [
     "BatchNormTraining",
     "LayerNorm",
     "Network",
+    "RMSNorm",
     "Unit",
     "four_layer",
     "identity",

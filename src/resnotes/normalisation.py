@@ -5,6 +5,9 @@ import numpy as np
 from resnotes import _validate
 from resnotes.shortcuts import Layer
 
+# A number far below the others of its sum rounds to 0, and that is what it adds.
+UNDERFLOWS = np.errstate(under="ignore")
+
 
 class LayerNorm(Layer):
     """Layer normalisation (Ba et al. 2016, arXiv:1607.06450): every state to mean 0 and variance 1.
@@ -34,9 +37,7 @@ class LayerNorm(Layer):
         if weight is not None and bias is not None and self.weight.shape != self.bias.shape:
             wanted = f"a real vector of shape {self.weight.shape}, like weight"
             _validate.refuse("bias", _validate.describe(self.bias), wanted)
-        self.epsilon = _validate.finite_number(epsilon, "epsilon")
-        if self.epsilon < 0:
-            _validate.refuse("epsilon", self.epsilon, "a number of at least 0")
+        self.epsilon = _epsilon(epsilon)
 
     def __repr__(self):
         parts = [f"n={len(self._width()[0])}"] if self._width() else []
@@ -46,16 +47,11 @@ class LayerNorm(Layer):
         """The parameters that there are; they tell the width."""
         return [array for array in (self.weight, self.bias) if array is not None]
 
+    @UNDERFLOWS
     def _standard(self, x):
-        """z and s, shapes (..., n) and (..., 1). No absolute values: the complex step passes through."""
-        centred = x - x.mean(axis=-1, keepdims=True)
-        variance = (centred**2).mean(axis=-1, keepdims=True) + self.epsilon
-        if np.any(variance == 0):
-            _validate.refuse(
-                "x", "a state whose components are all equal", "components that differ, or epsilon above 0"
-            )
-        s = np.sqrt(variance)
-        return centred / s, s
+        """z and s, shapes (..., n) and (..., 1)."""
+        zero = "a state whose components are all equal", "components that differ, or epsilon above 0"
+        return _divided_by_root(*_centred(x, -1, self.epsilon), -1, self.epsilon, zero)
 
     def forward(self, x):
         x = _validate.state(x, *(len(array) for array in self._width()[:1]))
@@ -74,6 +70,56 @@ class LayerNorm(Layer):
         rows = (-1, x.shape[-1])
         weight = None if self.weight is None else (g * z).reshape(rows).sum(axis=0)
         return sent, (weight, None if self.bias is None else g.reshape(rows).sum(axis=0))
+
+
+class RMSNorm(Layer):
+    """Root mean square normalisation (Zhang and Sennrich 2019, arXiv:1910.07467): every state to mean square 1.
+
+    f(x) = weight ∘ z with z = x / r and r² = mean(x²) + epsilon. Nothing is subtracted. Its Jacobian is
+    diag(weight) (I − z zᵀ/n) / r: it divides by r and takes out the gradient's part along the state.
+
+    Parameters
+    ----------
+    weight : array_like, shape (n,), optional
+        Gain of each component. Without it the gain is 1, and its gradient None.
+    epsilon : float
+        Added to the mean square; at least 0.
+
+    Raises
+    ------
+    ValueError
+        If `weight` is not a finite real vector, or epsilon is negative or not finite.
+        In ``forward`` and ``backward``, where epsilon is 0 and a state is 0.
+    """
+
+    def __init__(self, weight=None, epsilon=1e-5):
+        wanted = "a real vector of shape (n,)"
+        self.weight = None if weight is None else _validate.finite_array(weight, "weight", wanted, (1,))
+        self.epsilon = _epsilon(epsilon)
+
+    def __repr__(self):
+        width = "" if self.weight is None else f"n={len(self.weight)}, "
+        return f"RMSNorm({width}epsilon={self.epsilon:g})"
+
+    n_in = property(lambda self: None if self.weight is None else len(self.weight))
+
+    @UNDERFLOWS
+    def _standard(self, x):
+        """z and r, shapes (..., n) and (..., 1)."""
+        exponent = _exponent(x, -1, self.epsilon)
+        zero = "a state of zeros", "a component that is not 0, or epsilon above 0"
+        return _divided_by_root(x / _power_of_two(exponent, x), exponent, -1, self.epsilon, zero)
+
+    def forward(self, x):
+        z, _ = self._standard(_validate.state(x, self.n_in))
+        return z if self.weight is None else z * self.weight
+
+    def backward(self, x, g):
+        x, g = self.checked(x, g)
+        z, r = self._standard(x)
+        h = g if self.weight is None else g * self.weight
+        sent = (h - z * (h * z).mean(axis=-1, keepdims=True)) / r
+        return sent, None if self.weight is None else (g * z).reshape(-1, x.shape[-1]).sum(axis=0)
 
 
 class BatchNorm(Layer):
@@ -178,19 +224,11 @@ class BatchNormTraining(Layer):
     def __repr__(self):
         return f"BatchNormTraining(n={self.n})"
 
+    @UNDERFLOWS
     def _normalised(self, x):
-        """x̂ and √(v + ε) of a batch that has been checked."""
-        centred = x - x.mean(axis=0)
-        # Written without an absolute value, so that complex steps go through.
-        total = (centred * centred).mean(axis=0) + self.epsilon
-        if not (total.real > 0).all():
-            _validate.refuse(
-                "x",
-                f"component {int(np.argmin(total.real))} the same in all samples with epsilon 0",
-                "variance + epsilon above 0 everywhere",
-            )
-        root = np.sqrt(total)
-        return centred / root, root
+        """x̂ and √(v + ε) of a batch that has been checked, shapes (m, n) and (1, n)."""
+        zero = "component {} the same in all samples with epsilon 0", "variance + epsilon above 0 everywhere"
+        return _divided_by_root(*_centred(x, 0, self.epsilon), 0, self.epsilon, zero)
 
     def _batch(self, x):
         wanted = f"a batch of shape (m, {self.n}) with at least two samples"
@@ -223,7 +261,8 @@ class BatchNormTraining(Layer):
     def fixed(self, x):
         """The `BatchNorm` that has the statistics of the batch x and shares this layer's parameters."""
         x = self._batch(_validate.state(x, self.n, kinds="iuf"))
-        return BatchNorm(x.mean(axis=0), x.var(axis=0), self.weight, self.bias, self.epsilon)
+        with np.errstate(over="ignore", under="ignore"):  # BatchNorm refuses what is then infinite, or 0 without ε
+            return BatchNorm(x.mean(axis=0), batch_variance(x), self.weight, self.bias, self.epsilon)
 
 
 class Sequence(Layer):
@@ -269,6 +308,57 @@ class Sequence(Layer):
             g, parameter = _validate.sent_back(layer.backward(at, g), at)
             parameters.insert(0, parameter)
         return g, parameters
+
+
+def batch_variance(x):
+    """The variance of each component over a batch (m, n): exactly 0 where all samples are equal, and only there.
+
+    The sum of equal numbers rounds, and so does their mean; differences to the first sample do not.
+    """
+    return (x - x[0]).var(axis=0)
+
+
+def _exponent(x, axis, epsilon=0.0):
+    """The exponent of 2 at the largest |entry| along an axis, or at √epsilon where that is larger.
+
+    Divided by that power of two, which is exact, the squares of the entries stay in the range of the dtype and
+    epsilon with them. For complex numbers, which serve complex steps, the real part decides.
+    """
+    largest = np.maximum(np.max(np.abs(x.real), axis=axis, keepdims=True), np.sqrt(epsilon).astype(x.real.dtype))
+    return np.frexp(largest)[1] - 1
+
+
+def _power_of_two(exponent, like):
+    return np.ldexp(like.real.dtype.type(1), exponent)
+
+
+def _centred(x, axis, epsilon):
+    """x − mean along an axis, as an array and the exponent of the 2 it is to be multiplied by.
+
+    The first entry is taken off before the mean, so that equal entries give exactly 0 and close ones keep
+    their digits.
+    """
+    exponent = _exponent(x, axis, epsilon)
+    shifted = x / _power_of_two(exponent, x)
+    shifted = shifted - np.take(shifted, [0], axis=axis)
+    centred = shifted - shifted.mean(axis=axis, keepdims=True)
+    finer = _exponent(centred, axis, np.ldexp(epsilon, -2 * exponent))
+    return centred / _power_of_two(finer, x), exponent + finer
+
+
+def _divided_by_root(scaled, exponent, axis, epsilon, zero):
+    """x / s and s = √(mean(x²) + epsilon) for x = scaled · 2^exponent.
+
+    Written without absolute values, so that complex steps pass through. Where s is 0, `zero` says what came and
+    what was wanted.
+    """
+    # Of epsilon and x², the one that is far below the other underflows without harm.
+    total = (scaled * scaled).mean(axis=axis, keepdims=True) + np.ldexp(scaled.real.dtype.type(epsilon), -2 * exponent)
+    if np.any(total == 0):
+        got, wanted = zero
+        _validate.refuse("x", got.format(int(np.argmax(total.ravel() == 0))), wanted)
+    root = np.sqrt(total)
+    return scaled / root, root * _power_of_two(exponent, scaled)
 
 
 def _vector(value, name, n):

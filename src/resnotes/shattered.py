@@ -8,7 +8,7 @@ import numpy as np
 from resnotes import _validate
 from resnotes.initialisation import _per_unit, _shortcut
 from resnotes.network import Affine, Network, Unit, relu
-from resnotes.normalisation import BatchNorm
+from resnotes.normalisation import BatchNorm, batch_variance
 from resnotes.shortcuts import Scale
 
 
@@ -136,7 +136,7 @@ def batch_normalised_network(weights, batch, lam=1.0, beta=1.0, variance=None):
     lam, beta = (_per_unit(value, name, len(weights)) for value, name in ((lam, "lam"), (beta, "beta")))
     units = []
     for index, (W, shortcut, scale) in enumerate(zip(weights, lam, beta, strict=True)):
-        spread = states.var(axis=0) if given is None else np.full(states.shape[1], given[index])
+        spread = batch_variance(states) if given is None else np.full(states.shape[1], given[index])
         if np.any(spread == 0):
             _validate.refuse("batch", "a component that is the same in every sample", "components that vary")
         branch = [BatchNorm(states.mean(axis=0), spread, epsilon=0.0), relu, Affine(W)]
