@@ -95,8 +95,8 @@ def test_the_first_check_names_what_is_wrong():
     weights, x = draw_weights(np.random.default_rng(4), 100, 16), np.random.default_rng(5).normal(size=(4, 16))
     said = {label: first_checks(recipe.network(weights), x).first for label, recipe in RECIPES.items()}
     for label in ("no shortcuts", "Highway, b = -1", "post-LN"):
-        assert said[label].where == "shortcut_product"
-    assert said["identity shortcuts"].where == "branch"
+        assert said[label].where == "log10_shortcut_product"
+    assert said["identity shortcuts"].where == "log10_branch"
     for label in ("Highway, b = -log L", "Fixup", "SkipInit", "ReZero", "Stable ResNet", "pre-LN", "DeepNorm"):
         assert said[label] is None
 
@@ -111,7 +111,7 @@ def test_one_unit_and_the_format_are_noticed():
     assert lost.first.where == "limits['bfloat16']" and "3 branches lost" in lost.first.found
     assert first_checks([Unit([Affine(np.eye(4) * 1e-6)])], precision="float64").first is None
     gone = first_checks([Unit([Affine(np.eye(4))], Scale(0.0))] * 2)
-    assert gone.first.where == "shortcut_product" and gone.first.found == "largest singular value 0"
+    assert gone.first.where == "log10_shortcut_product" and gone.first.found == "largest singular value 0"
 
 
 @pytest.mark.parametrize(

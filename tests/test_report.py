@@ -14,9 +14,10 @@ from resnotes import Affine, Network, Unit, identity, relu, tanh
 from resnotes.__main__ import main
 from resnotes.magnitudes import FORMATS
 from resnotes.normalisation import BatchNormTraining
+from resnotes.npz import from_arrays, load
 from resnotes.paths import jacobian_by_length
 from resnotes.precision import round_to
-from resnotes.report import _power, from_arrays, load, report
+from resnotes.reports import _power, report
 from resnotes.shortcuts import Absent, Diagonal, Identity, Projection, Scale, ZeroPad
 
 
@@ -49,8 +50,8 @@ def test_gradient_gains_and_shares_are_those_of_the_package(seed, batched):
     g = rng.normal(size=trace.states[-1].shape)
     found = report(net, x, g)
     states = net.backward(trace, g).states
-    np.testing.assert_allclose(10**found.gradient, [np.linalg.norm(state) for state in states], rtol=1e-12)
-    assert math.isclose(found.gain.sum(), found.total, abs_tol=1e-12)
+    np.testing.assert_allclose(10**found.log10_gradient, [np.linalg.norm(state) for state in states], rtol=1e-12)
+    assert math.isclose(found.log10_gain.sum(), found.log10_total, abs_tol=1e-12)
     assert found.widths == (4, 4, 6, 6, 3, 3) and found.samples == (5 if batched else 1)
     parts = np.einsum("bn,bknm->bkm", np.atleast_2d(g), np.reshape(jacobian_by_length(net, trace), (-1, 6, 3, 4)))
     whole = np.atleast_2d(states[0])
@@ -59,10 +60,14 @@ def test_gradient_gains_and_shares_are_those_of_the_package(seed, batched):
     np.testing.assert_allclose(found.share, want, atol=1e-12)
     assert math.isclose(found.share.sum(), 1, abs_tol=1e-12)
     cancelled = np.sum(np.linalg.norm(parts, axis=(0, 2))) / np.linalg.norm(whole)
-    assert math.isclose(found.cancellation, math.log10(cancelled), abs_tol=1e-12)
+    assert math.isclose(found.log10_cancellation, math.log10(cancelled), abs_tol=1e-12)
     first = jacobian_by_length(net, trace)[..., 0, :, :] if batched else jacobian_by_length(net, trace)[None, 0]
     values = np.array([np.linalg.svd(one, compute_uv=False) for one in first])
-    got = np.broadcast_to(10**found.shortcut_product, (len(values), 3)) if not batched else 10**found.shortcut_product
+    got = (
+        np.broadcast_to(10**found.log10_shortcut_product, (len(values), 3))
+        if not batched
+        else 10**found.log10_shortcut_product
+    )
     np.testing.assert_allclose(got, values, atol=1e-12 * values.max())
 
 
@@ -94,7 +99,7 @@ def test_networks_of_every_kind(seed):
     trace = net.forward(x)
     g = np.random.default_rng(1).normal(size=np.atleast_2d(trace.states[-1]).shape)  # what the report draws
     sent = net.backward(trace, g if x.ndim == 2 else g[0]).states[0]
-    assert 10 ** found.gradient[0] == pytest.approx(np.linalg.norm(sent), rel=1e-12)
+    assert 10 ** found.log10_gradient[0] == pytest.approx(np.linalg.norm(sent), rel=1e-12)
     if sent.any():
         assert math.isclose(found.share.sum(), 1, abs_tol=1e-9)
     assert str(found) and found._repr_markdown_()
@@ -103,11 +108,11 @@ def test_networks_of_every_kind(seed):
 def test_what_layer_shortcut_and_branch_do_is_told_apart():
     unit = Unit([Affine(0.25 * np.eye(3))], Scale(-0.5), after=Diagonal(np.full(3, 8.0)))
     found = report([unit], np.ones(3), np.array([1.0, 2.0, 3.0]))
-    assert [10 ** float(part[0]) for part in (found.after, found.shortcut, found.branch, found.gain)] == pytest.approx(
-        [8, 0.5, 0.25, 2]
-    )
+    assert [
+        10 ** float(part[0]) for part in (found.log10_after, found.log10_shortcut, found.log10_branch, found.log10_gain)
+    ] == pytest.approx([8, 0.5, 0.25, 2])
     np.testing.assert_allclose(found.share, [2, -1], atol=1e-14)
-    assert math.isclose(found.cancellation, math.log10(3), abs_tol=1e-12)
+    assert math.isclose(found.log10_cancellation, math.log10(3), abs_tol=1e-12)
 
 
 # The unit to blame.
@@ -121,9 +126,9 @@ def test_one_bad_unit_is_named(place, factor, verdict):
     bad = Affine(factor * rng.normal(size=(4, 4)))
     units[place] = Unit([bad], Scale(factor))
     found = report(units)
-    assert found.verdict == verdict and found.to_blame == place and 0.8 < found.blame < 1.2
+    assert found.verdict == verdict and found.worst_unit == place and 0.8 < found.worst_share < 1.2
     assert f"unit {place} is most to blame" in str(found) and f"the gradient {verdict}" in str(found)
-    assert found.gain[place] == pytest.approx(math.log10(factor), abs=0.5)
+    assert found.log10_gain[place] == pytest.approx(math.log10(factor), abs=0.5)
 
 
 def test_a_branch_that_cancels_its_shortcut_is_named_with_the_reason():
@@ -131,22 +136,22 @@ def test_a_branch_that_cancels_its_shortcut_is_named_with_the_reason():
     units = [weak(rng) for _ in range(30)]
     units[21] = Unit([Affine(-0.999 * np.eye(4))])
     found = report(units)
-    assert (found.verdict, found.to_blame) == ("vanishes", 21)
-    assert found.shortcut[21] == 0 and found.branch[21] == pytest.approx(math.log10(0.999))
+    assert (found.verdict, found.worst_unit) == ("vanishes", 21)
+    assert found.log10_shortcut[21] == 0 and found.log10_branch[21] == pytest.approx(math.log10(0.999))
     units[21] = Unit([Affine(-np.eye(4))])
     found = report(units)
-    assert found.to_blame == 21 and found.total == -math.inf and found.blame == 1.0
-    assert np.isnan(found.share).all() and np.isnan(found.gain[:21]).all()
+    assert found.worst_unit == 21 and found.log10_total == -math.inf and found.worst_share == 1.0
+    assert np.isnan(found.share).all() and np.isnan(found.log10_gain[:21]).all()
     assert "unit 21 is to blame: it sends nothing back" in str(found)
 
 
 def test_no_unit_is_blamed_where_nothing_is_wrong_and_blame_is_spread_where_all_are():
     rng = np.random.default_rng(1)
     kept = report(network(rng, 20))
-    assert (kept.verdict, kept.to_blame, kept.blame) == ("keeps its size", None, None)
+    assert (kept.verdict, kept.worst_unit, kept.worst_share) == ("keeps its size", None, None)
     assert "no unit to blame" in str(kept)
     spread = report([Unit([Affine(np.zeros((3, 3)))], Scale(0.8)) for _ in range(50)])
-    assert spread.verdict == "vanishes" and spread.blame == pytest.approx(1 / 50)
+    assert spread.verdict == "vanishes" and spread.worst_share == pytest.approx(1 / 50)
 
 
 # Depth.
@@ -157,9 +162,9 @@ def test_a_thousand_units_leave_the_range_of_no_float(factor, verdict):
     rng = np.random.default_rng(2)
     units = [Unit([Affine(0.01 * factor * rng.normal(size=(4, 4))), tanh], Scale(factor)) for _ in range(1000)]
     found = report(units, x=np.zeros(4))
-    assert found.verdict == verdict and found.total == pytest.approx(1000 * math.log10(factor), rel=0.02)
+    assert found.verdict == verdict and found.log10_total == pytest.approx(1000 * math.log10(factor), rel=0.02)
     assert found.share.sum() == pytest.approx(1)
-    np.testing.assert_allclose(found.shortcut_product, 1000 * math.log10(factor), rtol=1e-12)
+    np.testing.assert_allclose(found.log10_shortcut_product, 1000 * math.log10(factor), rtol=1e-12)
     assert found.limits["float64"].subnormal is None or factor < 0.5
 
 
@@ -238,7 +243,7 @@ def test_layers_of_ones_own_are_taken_and_need_an_input_where_they_come_first():
     net = Network(units)
     x, g = rng.normal(size=(2, 3)), rng.normal(size=(2, 3))
     want = np.linalg.norm(net.backward(net.forward(x), g).states[0])
-    assert 10 ** report(units, x, g).gradient[0] == pytest.approx(want)
+    assert 10 ** report(units, x, g).log10_gradient[0] == pytest.approx(want)
     with pytest.raises(ValueError, match="x: got none, wanted .* the first unit, .* does not tell n"):
         report(units)
     assert report([Unit([Gate()], Diagonal([1.0, 2.0]))]).widths == (2, 2)
@@ -247,7 +252,7 @@ def test_layers_of_ones_own_are_taken_and_need_an_input_where_they_come_first():
 def test_float32_networks_are_reported_in_float64():
     weight = np.eye(3, dtype=np.float32)
     found = report([Unit([Affine(weight)]) for _ in range(3)], np.ones(3, np.float32), np.ones(3, np.float32))
-    assert found.total == pytest.approx(3 * math.log10(2))
+    assert found.log10_total == pytest.approx(3 * math.log10(2))
 
 
 def test_batch_statistics_are_refused_by_unit():
@@ -399,7 +404,7 @@ def test_the_command_line_prints_json_and_writes_a_figure(good_file, tmp_path, c
     assert main(["report", str(good_file), "--json", "--figure", str(tmp_path / "net.png")]) == 0
     found = json.loads(capsys.readouterr().out)
     want = report(GOOD)
-    assert found["verdict"] == want.verdict and found["gain"] == pytest.approx(want.gain.tolist())
+    assert found["verdict"] == want.verdict and found["log10_gain"] == pytest.approx(want.log10_gain.tolist())
     assert found["limits"]["float16"]["lost_units"] == want.limits["float16"].lost_units
     assert (tmp_path / "net.png").read_bytes().startswith(b"\x89PNG")
     assert main(["report", str(good_file), "--figure", str(tmp_path / "none" / "net.png")]) == 2
@@ -408,7 +413,7 @@ def test_the_command_line_prints_json_and_writes_a_figure(good_file, tmp_path, c
 
 def test_json_has_no_numbers_that_json_does_not_know():
     text = json.dumps(report([Unit([Affine(-np.eye(2))])]).as_dict(), allow_nan=False)
-    assert json.loads(text)["gradient"][0] == "-inf" and json.loads(text)["share"] == ["nan", "nan"]
+    assert json.loads(text)["log10_gradient"][0] == "-inf" and json.loads(text)["share"] == ["nan", "nan"]
 
 
 class Tempting:

@@ -10,18 +10,34 @@ from resnotes import four_layer
 from resnotes.losses import softmax_cross_entropy
 from resnotes.network import Affine, Network, Unit, identity, relu, tanh
 from resnotes.normalisation import BatchNorm, BatchNormTraining, LayerNorm, RMSNorm
+from resnotes.paths import gradient_by_shortcut, jacobian_by_length
+from resnotes.recipes import first_checks
+from resnotes.reports import report
+from resnotes.shortcuts import Absent, Diagonal, Gate, Identity, Projection, Scale, StopGradient, ZeroPad
 
 __all__ = [
+    "Absent",
     "Affine",
     "BatchNorm",
     "BatchNormTraining",
+    "Diagonal",
+    "Gate",
+    "Identity",
     "LayerNorm",
     "Network",
+    "Projection",
     "RMSNorm",
+    "Scale",
+    "StopGradient",
     "Unit",
+    "ZeroPad",
+    "first_checks",
     "four_layer",
+    "gradient_by_shortcut",
     "identity",
+    "jacobian_by_length",
     "relu",
+    "report",
     "softmax_cross_entropy",
     "tanh",
 ]

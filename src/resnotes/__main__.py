@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
     verify.add_argument("names", nargs="*", metavar="LABEL", help="equation labels or claim ids; all by default")
     verify.add_argument("--json", action="store_true", help="print one JSON object a check, as a list")
     report = commands.add_parser("report", help="report on a network whose weights are in an .npz file")
-    report.add_argument("file", metavar="FILE.npz", help="arrays as resnotes.report.from_arrays names them")
+    report.add_argument("file", metavar="FILE.npz", help="arrays as resnotes.npz.from_arrays names them")
     report.add_argument("--json", action="store_true", help="print everything as one JSON object")
     report.add_argument("--figure", metavar="PATH", help="also write a figure (.png, .svg, .pdf)")
     options = parser.parse_args(arguments)
@@ -77,7 +77,7 @@ def run_report(path: str, as_json: bool = False, figure: str | None = None) -> i
     int
         0, or 2 where the file, what is in it, or the figure's path is bad; the reason goes to stderr.
     """
-    from .report import report
+    from .reports import report
 
     try:
         found = report(path)

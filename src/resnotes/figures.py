@@ -513,7 +513,7 @@ def spectra(series, ylabel="singular value of the product"):
 
 
 def report(found):
-    """A `resnotes.report.Report` in four panels: gradient, gains, path lengths, shortcut product.
+    """A `resnotes.reports.Report` in four panels: gradient, gains, path lengths, shortcut product.
 
     Parameters
     ----------
@@ -527,14 +527,14 @@ def report(found):
         axes.set_axisbelow(True)
         axes.tick_params(labelsize=9)
     above, below = panels
-    unit = found.to_blame
-    finite = np.where(np.isfinite(found.gradient), found.gradient, np.nan)
+    unit = found.worst_unit
+    finite = np.where(np.isfinite(found.log10_gradient), found.log10_gradient, np.nan)
     marks = max(1, len(finite) // 10)
     above[0].plot(range(len(finite)), finite, color=BLUE, marker="o", markersize=4, markevery=marks)
     above[0].set(
         title="gradient by state", xlabel="state, from the input (0) to the loss", ylabel="$\\log_{10}$ of its length"
     )
-    gain = np.where(np.isfinite(found.gain), found.gain, np.nan)
+    gain = np.where(np.isfinite(found.log10_gain), found.log10_gain, np.nan)
     above[1].vlines(range(len(gain)), 0, gain, color=GREY, linewidth=max(0.6, min(4, 160 / len(gain))))
     above[1].axhline(0, color=GREY, linewidth=0.8)
     if unit is not None:
@@ -553,7 +553,7 @@ def report(found):
     below[0].set(title="share by path length", xlabel="branches on the path", ylabel="share")
     if not size.any():
         below[0].annotate("nothing arrives", (0.5, 0.5), xycoords="axes fraction", ha="center", fontsize=10)
-    for number, values in enumerate(found.shortcut_product):
+    for number, values in enumerate(found.log10_shortcut_product):
         below[1].plot(
             range(1, len(values) + 1),
             np.where(np.isfinite(values), values, np.nan),
@@ -561,9 +561,9 @@ def report(found):
             marker="^",
             markersize=4,
             linestyle=":",
-            label="one line a sample" if number == 0 < len(found.shortcut_product) - 1 else None,
+            label="one line a sample" if number == 0 < len(found.log10_shortcut_product) - 1 else None,
         )
-    if not np.isfinite(found.shortcut_product).any():
+    if not np.isfinite(found.log10_shortcut_product).any():
         below[1].annotate("all are 0", (0.5, 0.5), xycoords="axes fraction", ha="center", fontsize=10)
     if below[1].get_legend_handles_labels()[0]:
         below[1].legend(frameon=False, fontsize=9)

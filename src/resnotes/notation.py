@@ -42,7 +42,7 @@ from resnotes.normalisation import BatchNormTraining, LayerNorm
 from resnotes.paths import gradient_by_shortcut, jacobian_by_length
 from resnotes.precision import round_to, stall
 from resnotes.recipes import streams_network
-from resnotes.report import report
+from resnotes.reports import report
 from resnotes.shattered import angles, coactive_correlation, next_angle
 from resnotes.shortcuts import Gate, Projection, Scale, StopGradient, Subsample, ZeroPad
 

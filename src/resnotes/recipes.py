@@ -16,7 +16,7 @@ from resnotes.initialisation import residual_network
 from resnotes.magnitudes import FORMATS
 from resnotes.network import Affine, Network, Unit, relu
 from resnotes.normalisation import LayerNorm
-from resnotes.report import DECADES, report
+from resnotes.reports import DECADES, report
 from resnotes.shortcuts import Projection
 
 #: One unit or more to blame for this share of the change, on a log scale, counts as one unit alone.
@@ -287,21 +287,21 @@ def first_checks(source, x=None, g=None, precision="bfloat16"):
         _validate.refuse("precision", _validate.describe(precision), f"one of {tuple(FORMATS)}")
     found = report(source, x, g)
     limits = found.limits[precision]
-    largest = float(np.max(found.shortcut_product, initial=-math.inf))
-    load = _load(found.branch - found.shortcut)
+    largest = float(np.max(found.log10_shortcut_product, initial=-math.inf))
+    load = _load(found.log10_branch - found.log10_shortcut)
     top = 2 * DECADES * math.log(10)
-    alone = found.to_blame is not None and found.depth > 1 and found.blame >= ALONE
+    alone = found.worst_unit is not None and found.depth > 1 and found.worst_share >= ALONE
     fits = limits.zero is None and limits.overflow is None and limits.states is None and limits.lost_units == 0
     return Checks((
         Check("Does the path through shortcuts alone survive?",
-              f"largest singular value {_power(largest)}", abs(largest) <= DECADES, "shortcut_product"),
+              f"largest singular value {_power(largest)}", abs(largest) <= DECADES, "log10_shortcut_product"),
         Check("Are the branches small enough for their number?",
-              f"squared branch factors add up to {load:.1f}, at most {top:.1f} wanted", load <= top, "branch"),
+              f"squared branch factors add up to {load:.1f}, at most {top:.1f} wanted", load <= top, "log10_branch"),
         Check("Does the gradient arrive?",
-              f"its length changes by {_power(found.total)}", found.verdict == "keeps its size", "total"),
+              f"its length changes by {_power(found.log10_total)}", found.verdict == "keeps its size", "log10_total"),
         Check("Does one unit spoil it?",
-              f"unit {found.to_blame} does {100 * found.blame:.0f} % of the change" if alone else "no", not alone,
-              "to_blame"),
+              f"unit {found.worst_unit} does {100 * found.worst_share:.0f} % of the change" if alone else "no", not alone,
+              "worst_unit"),
         Check(f"Does {precision} hold it?",
               _limits_in_words(limits), fits, f"limits['{precision}']"),
     ))  # fmt: skip

@@ -10,7 +10,7 @@ import numpy as np
 from .. import Affine, Unit
 from ..magnitudes import FORMATS
 from ..precision import round_to, stall
-from ..report import report
+from ..reports import report
 from ..shortcuts import Scale
 from ..spectrum import qr_growth
 from .kinds import Choice, Exercise, Formula, Number
@@ -30,7 +30,7 @@ def _qr_diagonal(units=10):
 def _arriving_units(share, shortcut):
     """The first number of units with a shortcut alone through which less than `share` arrives."""
     units = 1
-    while 10 ** _with_gains([math.log10(shortcut)] * units).total >= share:
+    while 10 ** _with_gains([math.log10(shortcut)] * units).log10_total >= share:
         units += 1
     return units
 
@@ -249,7 +249,7 @@ EXERCISES = (
         (
             Number(
                 "factor of the length =",
-                lambda: 10 ** _with_gains(GAINS).total,
+                lambda: 10 ** _with_gains(GAINS).log10_total,
                 mistakes=(
                     (-4, "That is its logarithm."),
                     (1e4, "Turned over: the length shrinks."),
@@ -258,7 +258,7 @@ EXERCISES = (
             ),
             Number(
                 "share of the blame =",
-                lambda: _with_gains(GAINS).blame,
+                lambda: _with_gains(GAINS).worst_share,
                 mistakes=(
                     (0.6, "Gains add up with their signs, and 0.5 counts the other way."),
                     (Fraction(3, 4) / Fraction(9, 8), "The unit with the gain 0.5 counts as well."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..paths import jacobian_by_length
-from ..report import report
+from ..reports import report
 from .core import row, same
 from .notes import Units
 
@@ -20,9 +20,9 @@ class Reported(Units):
             if min(sizes) > 1e-3 * max(sizes):
                 break
         self.found = report(self.net, self.trace.states[0], self.g_out)
-        same(10**self.found.gradient, sizes, "report, lengths of the gradients")
+        same(10**self.found.log10_gradient, sizes, "report, lengths of the gradients")
         logs = np.log10(sizes)
-        same(self.found.gain, logs[:-1] - logs[1:], "report, gains")
+        same(self.found.log10_gain, logs[:-1] - logs[1:], "report, gains")
 
     def value_q(self, unit, count):
         parts = jacobian_by_length(self.net, self.trace, int(unit))

@@ -7,8 +7,6 @@ the arrays are named. Depth makes nothing overflow: gradients are carried with a
 import math
 import os
 import re
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
@@ -16,9 +14,10 @@ import numpy as np
 
 from resnotes import _validate
 from resnotes.magnitudes import FORMATS
-from resnotes.network import Affine, Network, ReLU, Tanh, Unit, identity, relu, tanh
+from resnotes.network import Affine, Network, ReLU, Tanh
+from resnotes.npz import from_arrays, load
 from resnotes.precision import round_to
-from resnotes.shortcuts import Absent, Diagonal, Identity, Projection, Scale
+from resnotes.shortcuts import Diagonal, Identity, Projection, Scale
 from resnotes.spectrum import product_singular_values
 
 #: A gradient that gets this many powers of ten shorter from loss to input vanishes; longer, it explodes.
@@ -26,17 +25,6 @@ DECADES = 2.0
 #: Samples of the input that is drawn where none is given.
 SAMPLES = 4
 LOG2 = math.log10(2.0)
-
-KEY = re.compile(r"unit(0|[1-9]\d*)\.(?:(weight|bias)(0|[1-9]\d*)|(shortcut))")
-NAMES = {
-    "activation": {"relu": relu, "tanh": tanh, "identity": identity},
-    "after": {"identity": identity, "relu": relu, "tanh": tanh},
-    "placement": ("between", "before", "behind"),
-}
-KEYS = (
-    "unit<l>.weight<k>, unit<l>.bias<k> and unit<l>.shortcut (l and k count from 0), "
-    "activation, after, placement, x or g"
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,23 +72,24 @@ class Report:
         Where x and g came from.
     widths : tuple of int, length L + 1
     samples : int
-    gradient : ndarray, shape (L + 1,)
+    log10_gradient : ndarray, shape (L + 1,)
         log10 of the length of g_l; -inf where g_l is 0.
-    gain : ndarray, shape (L,)
+    log10_gain : ndarray, shape (L,)
         log10 of the factor by which unit l changes the length, |g_l| / |g_{l+1}|: -inf where the unit sends
-        nothing back, NaN where nothing arrives. The finite ones add up to gradient[0] - gradient[L], equation
+        nothing back, NaN where nothing arrives. The finite ones add up to log10_gradient[0] - log10_gradient[L],
+        equation
         ``report-gain``.
-    after, shortcut, branch : ndarray, shape (L,)
+    log10_after, log10_shortcut, log10_branch : ndarray, shape (L,)
         log10 of |g D_l| / |g|, of |g D_l H_l| / |g D_l| and of |g D_l J_l| / |g D_l| with g = g_{l+1}: what
         the layer after the addition, the shortcut and the branch do on their own.
     share : ndarray, shape (L + 1,)
         The share of g_0 that comes by paths through exactly k branches, for k = 0..L: the part q_k along g_0,
         q_k g_0ᵀ / |g_0|², equation ``report-share``. The shares add up to 1; single ones may be negative
         or above 1 where paths cancel. All NaN where g_0 is 0.
-    cancellation : float
+    log10_cancellation : float
         log10 of (sum over k of |q_k|) / |g_0|: 0 where all lengths pull the same way. The shares have lost
         about as many of their 16 digits.
-    shortcut_product : ndarray, shape (1 or samples, r)
+    log10_shortcut_product : ndarray, shape (1 or samples, r)
         log10 of the singular values of the product of D_l H_l over all units, the path through no branch;
         one row where it is the same for all samples.
     limits : dict of str to FormatLimits
@@ -110,49 +99,49 @@ class Report:
     inputs: str
     widths: tuple
     samples: int
-    gradient: np.ndarray
-    gain: np.ndarray
-    after: np.ndarray
-    shortcut: np.ndarray
-    branch: np.ndarray
+    log10_gradient: np.ndarray
+    log10_gain: np.ndarray
+    log10_after: np.ndarray
+    log10_shortcut: np.ndarray
+    log10_branch: np.ndarray
     share: np.ndarray
-    cancellation: float
-    shortcut_product: np.ndarray
+    log10_cancellation: float
+    log10_shortcut_product: np.ndarray
     limits: dict
 
     @property
     def depth(self):
         """L, the number of units."""
-        return len(self.gain)
+        return len(self.log10_gain)
 
     @property
-    def total(self):
+    def log10_total(self):
         """log10 of |g_0| / |g_L|; -inf where nothing arrives."""
-        return float(self.gradient[0] - self.gradient[-1])
+        return float(self.log10_gradient[0] - self.log10_gradient[-1])
 
     @property
     def verdict(self):
         """ "vanishes" or "explodes", where the length changes by more than 10**2, else "keeps its size"."""
-        if self.total < -DECADES:
+        if self.log10_total < -DECADES:
             return "vanishes"
-        return "explodes" if self.total > DECADES else "keeps its size"
+        return "explodes" if self.log10_total > DECADES else "keeps its size"
 
     @property
-    def to_blame(self):
+    def worst_unit(self):
         """The unit most to blame: the one with the lowest gain where the gradient vanishes, with the highest
         where it explodes; the lowest index where several are equal. None where it keeps its size."""
         if self.verdict == "keeps its size":
             return None
         pick = np.nanargmin if self.verdict == "vanishes" else np.nanargmax
-        return int(pick(self.gain))
+        return int(pick(self.log10_gain))
 
     @property
-    def blame(self):
+    def worst_share(self):
         """The blamed unit's gain as a share of the total on the log scale: 1 where no other unit matters, 1/L
         where all do the same, above 1 where others make up for it. None without a unit to blame."""
-        if self.to_blame is None:
+        if self.worst_unit is None:
             return None
-        return 1.0 if self.total == -math.inf else float(self.gain[self.to_blame] / self.total)
+        return 1.0 if self.log10_total == -math.inf else float(self.log10_gain[self.worst_unit] / self.log10_total)
 
     @property
     def mean_length(self):
@@ -163,7 +152,7 @@ class Report:
         """Everything as numbers, lists and text for JSON; what is not finite as "inf", "-inf" or "nan"."""
         found = {field.name: getattr(self, field.name) for field in fields(self)}
         found["limits"] = {name: vars(limits) for name, limits in self.limits.items()}
-        names = ("depth", "total", "verdict", "to_blame", "blame", "mean_length")
+        names = ("depth", "log10_total", "verdict", "worst_unit", "worst_share", "mean_length")
         return _plain({**found, **{name: getattr(self, name) for name in names}})
 
     def __str__(self):
@@ -196,42 +185,44 @@ class Report:
         low, high = min(self.widths), max(self.widths)
         width = f"width {low}" if low == high else f"widths {low} to {high}"
         yield f"{_count(self.depth, 'unit')}, {width}, {_count(self.samples, 'sample')}; {self.inputs}"
-        if self.total == -math.inf:
+        if self.log10_total == -math.inf:
             yield "the gradient vanishes: nothing arrives at the input"
         else:
-            change = f"from the loss to the input its length changes by a factor of {_power(self.total)}"
+            change = f"from the loss to the input its length changes by a factor of {_power(self.log10_total)}"
             yield f"the gradient {self.verdict}: {change}"
         yield self._blame_in_words()
         if math.isfinite(self.mean_length):
             mean = f"{self.mean_length:.1f} of {self.depth} branches in the mean"
             yield f"paths: {mean}; {self._cancellation_in_words()}"
-        values = self.shortcut_product
+        values = self.log10_shortcut_product
         finite = values[np.isfinite(values)]
         gone = f", {np.count_nonzero(~np.isfinite(values))} of {values.size} are 0" if finite.size < values.size else ""
         span = f"from {_power(finite.min())} to {_power(finite.max())}" if finite.size else "none but 0"
         yield f"shortcut product: singular values {span}{gone}"
 
     def _blame_in_words(self):
-        unit = self.to_blame
+        unit = self.worst_unit
         if unit is None:
-            large = int(np.argmax(np.abs(np.nan_to_num(self.gain))))
-            factor = _power(self.gain[large])
+            large = int(np.argmax(np.abs(np.nan_to_num(self.log10_gain))))
+            factor = _power(self.log10_gain[large])
             return f"no unit to blame; unit {large} changes the length most, by a factor of {factor}"
-        if self.gain[unit] == -math.inf:
+        if self.log10_gain[unit] == -math.inf:
             return f"unit {unit} is to blame: it sends nothing back"
-        after, shortcut, branch = (_power(part[unit]) for part in (self.after, self.shortcut, self.branch))
-        median = _power(float(np.nanmedian(self.gain)))
+        after, shortcut, branch = (
+            _power(part[unit]) for part in (self.log10_after, self.log10_shortcut, self.log10_branch)
+        )
+        median = _power(float(np.nanmedian(self.log10_gain)))
         return (
-            f"unit {unit} is most to blame: a factor of {_power(self.gain[unit])} "
+            f"unit {unit} is most to blame: a factor of {_power(self.log10_gain[unit])} "
             f"(layer after {after}, shortcut {shortcut}, branch {branch}), "
-            f"{100 * self.blame:.0f} % of the change on a log scale; the median unit has {median}"
+            f"{100 * self.worst_share:.0f} % of the change on a log scale; the median unit has {median}"
         )
 
     def _cancellation_in_words(self):
-        if self.cancellation < 0.05:
+        if self.log10_cancellation < 0.05:
             return "lengths pull the same way"
-        lost = " (the shares mean little)" if self.cancellation > 10 else ""
-        times = _power(self.cancellation)
+        lost = " (the shares mean little)" if self.log10_cancellation > 10 else ""
+        times = _power(self.log10_cancellation)
         return f"parts by length add up to {times} times what arrives, the rest cancels{lost}"
 
     def _tables(self):
@@ -240,16 +231,22 @@ class Report:
         yield (
             "Gradient by state, from the input to the loss",
             ["state", "length"],
-            [[str(spot), _power(self.gradient[spot])] for spot in spots],
+            [[str(spot), _power(self.log10_gradient[spot])] for spot in spots],
         )
-        order = np.argsort(np.nan_to_num(self.gain), kind="stable")
+        order = np.argsort(np.nan_to_num(self.log10_gain), kind="stable")
         count = min(3, self.depth)
         ends = list(dict.fromkeys([*order[:count], *order[::-1][:count]]))
         yield (
             "Units that shrink and grow the gradient most",
             ["unit", "factor", "layer after", "shortcut", "branch"],
             [
-                [str(unit), *(_power(part[unit]) for part in (self.gain, self.after, self.shortcut, self.branch))]
+                [
+                    str(unit),
+                    *(
+                        _power(part[unit])
+                        for part in (self.log10_gain, self.log10_after, self.log10_shortcut, self.log10_branch)
+                    ),
+                ]
                 for unit in ends
             ],
         )
@@ -328,166 +325,6 @@ def report(source, x=None, g=None):
         **sent.reported,
         limits=limits,
     )
-
-
-def load(path):
-    """The arrays of an .npz file by name. Pickles are never loaded.
-
-    Parameters
-    ----------
-    path : path-like
-
-    Returns
-    -------
-    dict of str to ndarray
-
-    Raises
-    ------
-    ValueError
-        If there is no such file, or it is no .npz file, is damaged, or holds Python objects; the message
-        names the key.
-    """
-    name = os.fspath(path)
-    wanted = "a file that numpy.savez wrote"
-    if not os.path.isfile(name):
-        _validate.refuse("file", f"{name!r}, which is no file", wanted)
-    with open(name, "rb") as file:  # np.load leaves a file open that turns out to be no archive
-        try:
-            archive = np.load(file, allow_pickle=False)
-        except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-            raise ValueError(f"file: got {name!r}, which is no .npz file ({error}), wanted {wanted}") from error
-        if isinstance(archive, np.ndarray):
-            _validate.refuse("file", f"{name!r}, which holds one array without a name", wanted)
-        return {key: _member(archive, key) for key in archive.files}
-
-
-def _member(archive, key):
-    """One array of an open archive."""
-    try:
-        array = archive[key]
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(
-            f"{key}: got something that is no plain array ({error}), "
-            "wanted numbers or text; Python objects are never loaded"
-        ) from error
-    if not isinstance(array, np.ndarray):
-        _validate.refuse(key, "something that is no array", "numbers or text")
-    return array
-
-
-def from_arrays(arrays):
-    """Build a network from named arrays.
-
-    Parameters
-    ----------
-    arrays : mapping of str to array_like
-        ``unit<l>.weight<k>``, (m, n)
-            The k-th affine layer of unit l's branch; l and k count from 0 without gaps.
-        ``unit<l>.bias<k>``, (m,), optional
-        ``unit<l>.shortcut``, optional
-            One number λ for λ x, with 0 for no shortcut at all, a vector for its product entry by entry,
-            or a matrix. Without it the shortcut is the identity.
-        ``activation``, optional
-            "relu" (the default), "tanh" or "identity", within the branches.
-        ``placement``, optional
-            Where the activation stands: "between" two affine layers (the default), "before" each of them, or
-            "behind" each.
-        ``after``, optional
-            "identity" (the default), "relu" or "tanh", after the addition.
-        ``x``, ``g``, optional
-            Input, and gradient at the last state, for `report`.
-
-    Returns
-    -------
-    net : Network
-    given : dict
-        The arrays ``x`` and ``g``, as far as there are.
-
-    Raises
-    ------
-    ValueError
-        Naming the key, what came and what was wanted.
-    """
-    if not isinstance(arrays, Mapping):
-        _validate.refuse("arrays", _validate.describe(arrays), "a mapping of names to arrays")
-    parts, given = {}, {}
-    for key, value in arrays.items():
-        found = KEY.fullmatch(key) if isinstance(key, str) else None
-        if found:
-            unit, kind, layer, shortcut = found.groups()
-            parts.setdefault(int(unit), {})[(kind or shortcut, int(layer or 0))] = value
-        elif key in ("x", "g"):
-            given[key] = value
-        elif key not in NAMES:
-            _validate.refuse(f"key {key!r}", "a name that means nothing here", KEYS)
-    words = {key: _word(key, arrays[key]) if key in arrays else next(iter(options)) for key, options in NAMES.items()}
-    if not parts:
-        _validate.refuse("unit0.weight0", "no such key", "at least one unit, with a matrix of shape (m, n)")
-    units, width = [], None
-    for index in range(max(parts) + 1):
-        unit, width = _unit(index, parts.get(index, {}), words, width)
-        units.append(unit)
-    return Network(units), given
-
-
-def _word(key, value):
-    """One of the words that a key may hold."""
-    options = NAMES[key]
-    word = np.asarray(value)
-    if word.dtype.kind != "U" or word.ndim != 0 or str(word) not in options:
-        _validate.refuse(key, _validate.describe(value), f"one of {', '.join(options)}")
-    return str(word)
-
-
-def _unit(index, layers, words, width):
-    """Unit `index` from its arrays, and the width of its output; `width` is its input's, where known."""
-    activation, branch, n_in = NAMES["activation"][words["activation"]], [], width
-    for k in range(max((k for kind, k in layers if kind != "shortcut"), default=0) + 1):
-        name = f"unit{index}.weight{k}"
-        if ("weight", k) not in layers:
-            _validate.refuse(name, "no such key", "a matrix of shape (m, n); keys count from 0, without gaps")
-        wanted = "a real matrix of shape (m, n)" if width is None else f"a real matrix of shape (m, {width})"
-        weight = _validate.finite_array(layers["weight", k], name, wanted, (2,))
-        if width is not None and weight.shape[1] != width:
-            _validate.refuse(name, _validate.describe(weight), wanted)
-        n_in = weight.shape[1] if n_in is None else n_in
-        bias = layers.get(("bias", k))
-        if bias is not None:
-            wanted = f"a real vector of shape ({len(weight)},)"
-            bias = _validate.finite_array(bias, f"unit{index}.bias{k}", wanted, (1,))
-            if bias.shape != weight.shape[:1]:
-                _validate.refuse(f"unit{index}.bias{k}", _validate.describe(bias), wanted)
-        if words["placement"] == "before" or (words["placement"] == "between" and k > 0):
-            branch.append(activation)
-        branch.append(Affine(weight, bias))
-        if words["placement"] == "behind":
-            branch.append(activation)
-        width = len(weight)
-    shortcut = _shortcut(f"unit{index}.shortcut", layers.get(("shortcut", 0)), n_in, width)
-    return Unit(branch, shortcut, after=NAMES["after"][words["after"]]), width
-
-
-def _shortcut(key, value, n_in, n_out):
-    """The shortcut that an array stands for, of shape (n_out, n_in)."""
-    wanted = f"the number 0 or a real matrix of shape ({n_out}, {n_in})"
-    if n_in == n_out:
-        wanted = f"one real number, a real vector of shape ({n_in},) or a real matrix of shape ({n_out}, {n_in})"
-        if value is None:
-            return Identity()
-    elif value is None:
-        _validate.refuse(
-            key,
-            "no such key",
-            f"{wanted}: the branch changes the width, so the shortcut cannot be the identity",
-        )
-    value = _validate.finite_array(value, key, wanted, (0, 1, 2))
-    if value.ndim == 0 and value == 0:
-        return Absent()
-    if value.shape == (n_out, n_in):
-        return Projection(value)
-    if n_in == n_out and value.shape in ((), (n_in,)):
-        return Scale(float(value)) if value.ndim == 0 else Diagonal(value)
-    return _validate.refuse(key, _validate.describe(value), wanted)
 
 
 def _network(source):
@@ -626,8 +463,9 @@ def _backward(net, trace, g):
     with np.errstate(invalid="ignore"):  # -inf - -inf: nothing arrived there
         gain = gradient[:-1] - gradient[1:]
     reported = {
-        "gradient": gradient, "gain": gain, "after": after, "shortcut": shortcut, "branch": branch, "share": share,
-        "cancellation": cancellation, "shortcut_product": _path_spectrum(paths),
+        "log10_gradient": gradient, "log10_gain": gain, "log10_after": after, "log10_shortcut": shortcut,
+        "log10_branch": branch, "share": share, "log10_cancellation": cancellation,
+        "log10_shortcut_product": _path_spectrum(paths),
     }  # fmt: skip
     return _Sent(typical, largest, reported)
 
