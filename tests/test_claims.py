@@ -23,7 +23,7 @@ from resnotes.claims.expressions import ONE, AsPrinted, Total, direct, formula, 
 from resnotes.claims.search import Layout, NotSmooth, SearchError, Space, first, vectors
 from resnotes.equations import EQUATIONS
 from resnotes.mutations import mutants, why_equivalent
-from resnotes.symbolic import bounds, merge
+from resnotes.symbolic import at_least, merge_point
 from resnotes.symbolic.algebra import Factor, L, Norm, OrderedSum, Partial, i, l
 from resnotes.symbolic.quantities import D, F, J, W, b, g, lam, x
 from resnotes.verify import CheckError
@@ -509,7 +509,7 @@ def test_as_many_relations_as_there_are():
         ("S0-B3", g(5) * D(5) * J(4) * D(4) * J(3)),  # path lost
         ("S0-S2", Total(Factor("y", 3), x(1))),
         ("S0-L6", lam(l)),
-        ("S3-Q10", 2 * merge.g),
+        ("S3-Q10", 2 * merge_point.g),
         ("S4-P2", x(0) + OrderedSum(F(i)(x(i)), (i, 1, L - 1))),
     ],
 )
@@ -525,8 +525,8 @@ def test_damage_by_hand_is_caught_at_the_witness(name, wrong):
 def test_a_bound_that_is_too_weak_is_caught():
     row = CLAIMS["S0-A1"]
     members = relations(row.corrected_expression)
-    for coefficient in (1 - 2 * Norm(bounds.J, "2"), Rational(1, 2) * (1 - Norm(bounds.J, "2"))):
-        weaker = Ge(members[1].lhs, coefficient * Norm(bounds.g), evaluate=False)
+    for coefficient in (1 - 2 * Norm(at_least.J, "2"), Rational(1, 2) * (1 - Norm(at_least.J, "2"))):
+        weaker = Ge(members[1].lhs, coefficient * Norm(at_least.g), evaluate=False)
         with pytest.raises(CheckError, match="S0-A1: got"):
             row.check(Tuple(members[0], weaker, *members[2:]))
 

@@ -13,10 +13,10 @@ from resnotes.initialisation import (
     residual_network,
 )
 from resnotes.shortcuts import Absent, Identity, Scale
-from resnotes.symbolic import initialisation as symbolic
+from resnotes.symbolic import at_initialisation as symbolic
 from resnotes.symbolic.algebra import L
+from resnotes.verify.at_initialisation import Normalised, signs
 from resnotes.verify.core import CheckError
-from resnotes.verify.initialisation import Normalised, signs
 
 
 def test_weights_have_the_variance_asked_for():

@@ -4,9 +4,9 @@ import pytest
 from sympy import Expr, eye
 
 from resnotes.equations import EQUATIONS, eq
-from resnotes.symbolic import merge
+from resnotes.symbolic import merge_point
 from resnotes.symbolic.algebra import Factor, OrderedProduct, Transpose, evaluate, i
-from resnotes.symbolic.merge import D, J, W, Ws, a, delta, g, o, u, x, y
+from resnotes.symbolic.merge_point import D, J, W, Ws, a, delta, g, o, u, x, y
 from resnotes.symbolic.quantities import loss_gradient
 
 inverse = Factor("Winv")
@@ -21,8 +21,8 @@ WRONG: list[tuple[str, Expr, Expr]] = [
     ("merge-weight", loss_gradient(W), u * g * J),  # the wrong shape
     ("merge-inverse", (J + inverse) * W, J * W),
     ("merge-constant", loss_gradient(u) - Factor("gstop", u), g * J * W),
-    ("merge-distance", merge.distance[0], g * (1 + OrderedProduct(layer, (i, 0, merge.m)))),
-    ("merge-distance", merge.distance[0], g * (1 + OrderedProduct(layer, (i, 1, merge.m - 1)))),
+    ("merge-distance", merge_point.distance[0], g * (1 + OrderedProduct(layer, (i, 0, merge_point.m)))),
+    ("merge-distance", merge_point.distance[0], g * (1 + OrderedProduct(layer, (i, 1, merge_point.m - 1)))),
     ("merge-projected-gradient", loss_gradient(o), g),  # the projection forgotten
     ("merge-projected-gradient", loss_gradient(o), g * Transpose(Ws)),  # transposed on a row
     ("merge-projected-gradient", loss_gradient(Ws), o * g),
@@ -32,7 +32,7 @@ WRONG: list[tuple[str, Expr, Expr]] = [
     ("merge-after-gradient", loss_gradient(o), loss_gradient(a)),  # the skip past the ReLU
     ("merge-after-gradient", loss_gradient(x), loss_gradient(a) * J * D),
     ("merge-after-gradient", loss_gradient(y), -loss_gradient(a) * D),
-    ("merge-padded", merge.padded[0], -merge.padded[1]),
+    ("merge-padded", merge_point.padded[0], -merge_point.padded[1]),
 ]
 
 
@@ -46,21 +46,21 @@ def test_a_wrong_formula_is_caught(label, left, right):
 def test_components_agree_with_the_ordered_algebra(projected):
     pairs = [
         (loss_gradient(y), loss_gradient(a) * D),
-        merge.own_weight(),
-        *(merge.projected_gradient() if projected else merge.after_gradient()),
+        merge_point.own_weight(),
+        *(merge_point.projected_gradient() if projected else merge_point.after_gradient()),
     ]
-    assert merge.check_by_components(pairs, projected=projected) == 8 * len(pairs)
+    assert merge_point.check_by_components(pairs, projected=projected) == 8 * len(pairs)
 
 
 def test_components_know_what_they_do_not_know():
-    world = merge.ExactMerge(0)
+    world = merge_point.ExactMerge(0)
     with pytest.raises(KeyError, match="no value by components for Winv"):
         evaluate(inverse, world.value_of, eye)
 
 
 def test_what_each_shortcut_sends_back():
-    kinds = merge.shortcut_kinds()
+    kinds = merge_point.shortcut_kinds()
     assert kinds["identity"] == (g, None)
-    assert kinds["zero-padding"] == (g * merge.P, None)
+    assert kinds["zero-padding"] == (g * merge_point.P, None)
     assert kinds["projection"] == (g * Ws, Transpose(o * g))
     assert kinds["identity, held constant"] == (0, None)

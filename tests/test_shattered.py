@@ -15,7 +15,7 @@ from resnotes.shattered import (
     ratio_and_error,
     wide_correlation,
 )
-from resnotes.symbolic import shattered as symbolic
+from resnotes.symbolic import shattered_gradients as symbolic
 
 
 def test_coin_laws():

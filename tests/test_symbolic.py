@@ -13,12 +13,12 @@ from resnotes.symbolic import (
     Induction,
     Step,
     algebra,
-    backward,
+    backward_pass,
     components,
-    forward,
-    merge,
-    scaling,
-    unrolled,
+    forward_pass,
+    lambda_scaling,
+    merge_point,
+    unrolled_sum,
 )
 from resnotes.symbolic.algebra import (
     Factor,
@@ -44,32 +44,32 @@ from resnotes.symbolic.calculus import Graph, differential
 from resnotes.symbolic.quantities import D, F, H, J, W, g, lam, x
 
 DERIVATIONS = [
-    *forward.as_units(),
-    *(backward.four_layer_gradient(k) for k in (1, 2, 3, 4)),
-    backward.four_paths(),
-    backward.double_count(),
-    backward.lost_skip(),
-    backward.unit_gradient(),
-    backward.all_units_expanded(),
-    backward.stopped(),
-    merge.fan_out(),
-    merge.as_asked(),
-    merge.constant(),
-    scaling.forward_hat(),
-    scaling.unit_gradient(),
-    scaling.two_term_derivation(),
-    scaling.scalar_derivation(),
-    unrolled.two_terms_expanded(),
-    unrolled.wrong_lower_limit(),
+    *forward_pass.as_units(),
+    *(backward_pass.four_layer_gradient(k) for k in (1, 2, 3, 4)),
+    backward_pass.four_paths(),
+    backward_pass.double_count(),
+    backward_pass.lost_skip(),
+    backward_pass.unit_gradient(),
+    backward_pass.all_units_expanded(),
+    backward_pass.stopped(),
+    merge_point.fan_out(),
+    merge_point.as_asked(),
+    merge_point.constant(),
+    lambda_scaling.forward_hat(),
+    lambda_scaling.unit_gradient(),
+    lambda_scaling.two_term_derivation(),
+    lambda_scaling.scalar_derivation(),
+    unrolled_sum.two_terms_expanded(),
+    unrolled_sum.wrong_lower_limit(),
 ]
 INDUCTIONS = [
-    backward.all_units(),
-    merge.distance_induction(),
-    scaling.forward(),
-    scaling.jacobian(),
-    scaling.two_term_induction(),
-    unrolled.forward(),
-    unrolled.two_terms(),
+    backward_pass.all_units(),
+    merge_point.distance_induction(),
+    lambda_scaling.forward(),
+    lambda_scaling.jacobian(),
+    lambda_scaling.two_term_induction(),
+    unrolled_sum.forward(),
+    unrolled_sum.two_terms(),
 ]
 
 
@@ -97,7 +97,7 @@ def test_inductions_hold(induction):
 
 
 def test_an_empty_product_of_matrices_prints_as_the_identity():
-    assert r"I &= \prod_{i=-1}^{0} J_{i}" in merge.distance_induction().latex()
+    assert r"I &= \prod_{i=-1}^{0} J_{i}" in merge_point.distance_induction().latex()
 
 
 @pytest.mark.parametrize("induction", INDUCTIONS, ids=name_of)
@@ -109,19 +109,19 @@ def test_a_claim_that_is_off_by_a_factor_has_no_base_case(induction):
 def test_a_claim_with_its_limit_off_by_one_fails_its_step():
     claim = g(L) * OrderedProduct(D(i) * (H(i) + J(i)), (i, l + 1, L))
     with pytest.raises(DerivationError, match="base case|induction step"):
-        dataclasses.replace(backward.all_units(), right=claim).check()
+        dataclasses.replace(backward_pass.all_units(), right=claim).check()
 
 
 def test_a_claim_with_swapped_factors_fails_its_step():
     claim = g(L) * OrderedProduct((H(i) + J(i)) * D(i), (i, l, L - 1))
     with pytest.raises(DerivationError, match="induction step"):
-        dataclasses.replace(backward.all_units(), right=claim).check()
+        dataclasses.replace(backward_pass.all_units(), right=claim).check()
 
 
 def test_the_notes_upper_limit_fails():
     claim = x(l) + OrderedSum(F(i)(x(i)), (i, l, L))
     with pytest.raises(DerivationError):
-        dataclasses.replace(unrolled.forward(), right=claim).check()
+        dataclasses.replace(unrolled_sum.forward(), right=claim).check()
 
 
 def test_products_run_from_the_loss_down_and_may_be_empty():
@@ -178,7 +178,7 @@ def test_rules_match_an_index_within_its_range_only():
 
 
 def test_the_three_roads_to_a_gradient_meet():
-    graph = forward.four_layer_graph()
+    graph = forward_pass.four_layer_graph()
     for k in (1, 2, 3, 4):
         pulled = graph.gradient(x(k), x(5), g(5))
         eliminated = graph.eliminate(x(k), x(5), g(5))
@@ -200,7 +200,7 @@ def test_graph_without_a_way_gives_no_gradient():
 
 
 def test_by_components_agrees_and_catches():
-    right = backward.four_layer_gradient(1).result
+    right = backward_pass.four_layer_gradient(1).result
     assert components.check([(g(1), right)]) == 8
     for wrong in (
         g(5) * D(5) * (1 + J(4) * D(4) * J(3)) * (1 + J(2) * D(2) * J(1)),  # a mask lost
@@ -221,13 +221,13 @@ def test_evaluate_multiplies_the_identity_where_a_number_is_added():
 
 def test_component_gradients_catch_a_wrong_one():
     with pytest.raises(ValueError, match="want"):
-        forward.check_component_gradient(forward.cross_entropy[1], forward.squared_gradient)
+        forward_pass.check_component_gradient(forward_pass.cross_entropy[1], forward_pass.squared_gradient)
 
 
 def test_by_length_catches_a_lost_path():
-    left, right = unrolled.by_length_step
+    left, right = unrolled_sum.by_length_step
     with pytest.raises(ValueError, match="differ"):
-        unrolled.check_by_length([(left, right.args[0])], largest=2)
+        unrolled_sum.check_by_length([(left, right.args[0])], largest=2)
 
 
 def test_a_step_shows_its_rule_and_the_error_names_line_and_both_sides():
@@ -253,8 +253,8 @@ def test_growth_with_depth_is_not_exponential_without_expanding():
 
 def test_symbolic_half_imports_no_numpy_half():
     code = (
-        "import sys, resnotes.symbolic, resnotes.symbolic.backward, resnotes.symbolic.merge, "
-        "resnotes.symbolic.scaling, resnotes.symbolic.unrolled, resnotes.symbolic.components;"
+        "import sys, resnotes.symbolic, resnotes.symbolic.backward_pass, resnotes.symbolic.merge_point, "
+        "resnotes.symbolic.lambda_scaling, resnotes.symbolic.unrolled_sum, resnotes.symbolic.components;"
         "bad = [m for m in sys.modules if m in ('resnotes.verify', 'resnotes.equations')]; print(bad)"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
@@ -286,13 +286,13 @@ def test_lambda_and_scalars_commute_and_factors_do_not():
     assert J(1) * J(2) != J(2) * J(1)
     assert Scalar("w", 1).is_commutative and not Factor("w", 1).is_commutative
     assert Eq(Symbol("a"), Symbol("a")) == True  # noqa: E712
-    assert isinstance(backward.all_units(), Induction)
+    assert isinstance(backward_pass.all_units(), Induction)
 
 
 @pytest.mark.parametrize("multiply_out", [algebra.expanded, algebra.normal])
 def test_a_product_that_grows_as_the_number_of_paths_is_refused(multiply_out):
     """Sixteen units have 65536 paths; a seventeenth would double them."""
-    product = backward.jacobian_product()
+    product = backward_pass.jacobian_product()
     with pytest.raises(ValueError, match=r"expression: got one that expands to 131072 terms, want at most 2\^16"):
         multiply_out(algebra.unroll(product, {algebra.l: 0, algebra.L: 17}))
     small = multiply_out(algebra.unroll(product, {algebra.l: 0, algebra.L: 6}))

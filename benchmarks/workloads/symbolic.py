@@ -4,7 +4,7 @@ import numpy as np
 import sympy
 from measure import Case
 
-from resnotes.symbolic import backward, merge, scaling, unrolled
+from resnotes.symbolic import backward_pass, lambda_scaling, merge_point, unrolled_sum
 from resnotes.symbolic.algebra import LARGEST_EXPANSION, L, evaluate, expanded, l, unroll
 
 COMPOSED, IN_A_NOTEBOOK = 9, 12
@@ -13,11 +13,11 @@ MEMORY = ({"chapter": "backward pass", "depth": COMPOSED},)
 
 # Chapter -> what it derives, from unit l to unit L, and the step x -> x_{i+1} that SymPy composes instead.
 FORMS = {
-    "backward pass": (backward.jacobian_product(), lambda x, H, F, f, scale: f(H(x) + F(x))),
-    "unrolled": (1 + unrolled.term, lambda x, H, F, f, scale: x + F(x)),
-    "unrolled, any shortcut": (unrolled.direct + unrolled.others, lambda x, H, F, f, scale: f(H(x) + F(x))),
-    "scaled": (scaling.two_terms(), lambda x, H, F, f, scale: scale * x + F(x)),
-    "merge": (merge.chain_jacobian(L - 1), lambda x, H, F, f, scale: F(x)),
+    "backward pass": (backward_pass.jacobian_product(), lambda x, H, F, f, scale: f(H(x) + F(x))),
+    "unrolled": (1 + unrolled_sum.term, lambda x, H, F, f, scale: x + F(x)),
+    "unrolled, any shortcut": (unrolled_sum.direct + unrolled_sum.others, lambda x, H, F, f, scale: f(H(x) + F(x))),
+    "scaled": (lambda_scaling.two_terms(), lambda x, H, F, f, scale: scale * x + F(x)),
+    "merge": (merge_point.chain_jacobian(L - 1), lambda x, H, F, f, scale: F(x)),
 }
 X = sympy.Symbol("x")
 
@@ -54,7 +54,7 @@ def number(name, index):
 def refusal():
     """What is said where an expansion would grow beyond all use."""
     try:
-        expanded(unroll(unrolled.product(), {l: 0, L: LARGEST_EXPANSION + 1}))
+        expanded(unroll(unrolled_sum.product(), {l: 0, L: LARGEST_EXPANSION + 1}))
     except ValueError as error:
         return str(error)
     raise ValueError(f"depth: {LARGEST_EXPANSION + 1} units were multiplied out, wanted a refusal")
@@ -73,7 +73,7 @@ def case(chapter, depth):
 
     def multiplied_out():
         sympy.core.cache.clear_cache()
-        return expanded(unroll(unrolled.product(), {l: 0, L: depth}))
+        return expanded(unroll(unrolled_sum.product(), {l: 0, L: depth}))
 
     got, want = value_of_ours(ours()), value_of_composed(step, depth)
     if not abs(got - want) <= 1e-9 * abs(want):

@@ -77,7 +77,7 @@ def run_report(path: str, as_json: bool = False, figure: str | None = None) -> i
     int
         0, or 2 where the file, what is in it, or the figure's path is bad; the reason goes to stderr.
     """
-    from .reports import report
+    from resnotes.reports import report
 
     try:
         found = report(path)
@@ -86,7 +86,7 @@ def run_report(path: str, as_json: bool = False, figure: str | None = None) -> i
         return 2
     if figure is not None:
         try:
-            from . import figures  # matplotlib is an extra
+            from resnotes import figures  # matplotlib is an extra
 
             figures.report(found).savefig(figure)
         except (ImportError, OSError, ValueError) as error:
@@ -99,8 +99,8 @@ def run_report(path: str, as_json: bool = False, figure: str | None = None) -> i
 def checks() -> dict[str, tuple[str, str, object]]:
     """Name -> (kind, method or verdict, what has a ``check()``)."""
     # Building the registries takes a moment; --help should not wait for it.
-    from .claims import CLAIMS
-    from .equations import EQUATIONS
+    from resnotes.claims import CLAIMS
+    from resnotes.equations import EQUATIONS
 
     return {
         **{label: ("equation", entry.method, entry) for label, entry in EQUATIONS.items()},
@@ -122,7 +122,7 @@ def run_verify(names: list[str], as_json: bool = False) -> int:
     int
         0 if all pass, 1 if any fails, 2 if a name is unknown.
     """
-    from .claims.claim import forget_passed
+    from resnotes.claims.claim import forget_passed
 
     known = checks()
     unknown = [name for name in names if name not in known]
@@ -153,7 +153,7 @@ def run_verify(names: list[str], as_json: bool = False) -> int:
 
 
 def _outcome(name: str, kind: str, how: str, entry) -> Outcome:
-    from .claims.claim import registered
+    from resnotes.claims.claim import registered
 
     start = time.perf_counter()
     try:

@@ -13,16 +13,7 @@ from fnmatch import fnmatch
 
 from sympy import Add, Eq, Expr, Ge, Integer, Le, Mul, S, Tuple
 
-from .symbolic.algebra import (
-    Factor,
-    Map,
-    Norm,
-    OrderedProduct,
-    Partial,
-    Scalar,
-    Transpose,
-    _OverIndex,
-)
+from resnotes.symbolic.algebra import Factor, Map, Norm, OrderedProduct, Partial, Scalar, Transpose, _OverIndex
 
 #: Methods whose equations have nothing to prove.
 NOT_DAMAGED = ("definition", "citation")

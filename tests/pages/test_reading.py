@@ -6,7 +6,7 @@ import pytest
 
 from _ext.resnotes_book import derivations
 from resnotes.equations import EQUATIONS
-from resnotes.symbolic import backward, bounds, merge, scaling
+from resnotes.symbolic import at_least, backward_pass, lambda_scaling, merge_point
 
 PAGE = "chapters/06_at_least.html"
 
@@ -22,7 +22,13 @@ def page(browser, book_url):
 
 
 @pytest.mark.parametrize(
-    "made", [bounds.growth_derivation(), merge.distance_induction(), backward.all_units(), scaling.two_units()]
+    "made",
+    [
+        at_least.growth_derivation(),
+        merge_point.distance_induction(),
+        backward_pass.all_units(),
+        lambda_scaling.two_units(),
+    ],
 )
 def test_the_rows_of_a_derivation_are_told_apart(made):
     latex = made.latex()

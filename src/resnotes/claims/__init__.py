@@ -7,8 +7,8 @@ corrected form.
 
 from __future__ import annotations
 
-from . import analysis, lambdas, question, residuals
-from .claim import KINDS, VERDICTS, Case, Claim, Witness
+from resnotes.claims import analysis, lambdas, question, residuals
+from resnotes.claims.claim import KINDS, VERDICTS, Case, Claim, Witness
 
 _SHARED = [claim for claim in (*residuals.CLAIMS, *lambdas.CLAIMS) if claim.note != "002"]
 _OWN = [claim for claim in residuals.CLAIMS if claim.note == "002"]

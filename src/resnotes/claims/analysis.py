@@ -7,16 +7,16 @@ from functools import lru_cache, partial
 
 from sympy import Ne
 
-from ..equations import eq, together
-from ..symbolic import bounds, forward, unrolled
-from ..symbolic.algebra import L, OrderedProduct, OrderedSum, Transpose, i, l
-from ..symbolic.quantities import F, J, g, relu, x
-from . import spaces
-from .claim import Claim, Example, Judged, Quoted, Shown, Truth, anywhere
-from .exact import eye
-from .expressions import ONE, AsPrinted, Total, total
-from .lambdas import GRADIENT_TEXT, UNITS, identity_shortcuts, long_chain
-from .residuals import cancelling_bank, cancels
+from resnotes.claims import spaces
+from resnotes.claims.claim import Claim, Example, Judged, Quoted, Shown, Truth, anywhere
+from resnotes.claims.exact import eye
+from resnotes.claims.expressions import ONE, AsPrinted, Total, total
+from resnotes.claims.lambdas import GRADIENT_TEXT, UNITS, identity_shortcuts, long_chain
+from resnotes.claims.residuals import cancelling_bank, cancels
+from resnotes.equations import eq, together
+from resnotes.symbolic import at_least, forward_pass, unrolled_sum
+from resnotes.symbolic.algebra import L, OrderedProduct, OrderedSum, Transpose, i, l
+from resnotes.symbolic.quantities import F, J, g, relu, x
 
 FORWARD, CHAPTER = "01_forward_pass", "05_unrolled_sum"
 
@@ -32,7 +32,7 @@ TERM = Total(FROM_L, x(l))
 DIRECT = eq(g(l) - g(L) * TERM, g(L))
 FORWARD_DIRECT = eq(x(L) - FROM_L, x(l))
 LAYERS_ALONE = OrderedProduct(J(i), (i, l, L - 1))
-MIXED = eq(TERM, unrolled.term)
+MIXED = eq(TERM, unrolled_sum.term)
 
 
 def _unit(name, says, outcome=True, where=anywhere, text="", **options):
@@ -105,17 +105,17 @@ CLAIMS = (
         id="S4-E1",
         place="first formula",
         statement="A unit adds a shortcut h and a branch F, and applies f.",
-        claimed=together(forward.unit),
+        claimed=together(forward_pass.unit),
         corrected="A definition: He et al. (2016), equations (1) and (2).",
         truths=(_general("forward-unit"),),
         evidence=(
             _unit(
                 "a scaled shortcut, a ReLU after the addition",
-                eq(*forward.unit[1]),
+                eq(*forward_pass.unit[1]),
                 shortcut="scalar",
                 after="relu",
             ),
-            _unit("the same before the ReLU", eq(*forward.unit[0]), shortcut="scalar", after="relu"),
+            _unit("the same before the ReLU", eq(*forward_pass.unit[0]), shortcut="scalar", after="relu"),
         ),
     ),
     _definition(
@@ -161,10 +161,10 @@ CLAIMS = (
         place="third formula",
         verdict="holds",
         statement="A deep state is a shallower one plus all branches between them.",
-        claimed=eq(*unrolled.state),
+        claimed=eq(*unrolled_sum.state),
         corrected="For L > l, with h and f the identity.",
         truths=(_plain(equation="unrolled-forward"),),
-        evidence=tuple(_unit(f"{depth} units", eq(*unrolled.state), depths=(depth,)) for depth in (1, 2, 3)),
+        evidence=tuple(_unit(f"{depth} units", eq(*unrolled_sum.state), depths=(depth,)) for depth in (1, 2, 3)),
         reference="he2016",
     ),
     _mathematics(
@@ -319,7 +319,7 @@ CLAIMS = (
         verdict="wrong",
         statement="To vanish, the gradient would need the derivative of the sum to be -1 all the time, "
         "which is improbable.",
-        claimed=Ne(bounds.g * (1 + unrolled.M), 0, evaluate=False),
+        claimed=Ne(at_least.g * (1 + unrolled_sum.M), 0, evaluate=False),
         corrected="A term near -1 is enough: with F = -x/2 it is 2^(-n) - 1 and the gradient 2^(-n). For "
         "vectors, one left eigenvector with g M = -g is enough. The paper speaks of all samples "
         "of a mini-batch. And nothing is said about the gradients of weights.",
@@ -339,7 +339,7 @@ CLAIMS = (
             ),
             Example(
                 "vectors: the term is not -I",
-                Ne(bounds.g * (1 + unrolled.M), 0, evaluate=False),
+                Ne(at_least.g * (1 + unrolled_sum.M), 0, evaluate=False),
                 spaces.one_unit((2,)),
                 False,
                 _not_minus_identity,

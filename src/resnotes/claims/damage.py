@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .. import mutations
-from .claim import Claim
+from resnotes import mutations
+from resnotes.claims.claim import Claim
 
 #: (id, pattern that the damage matches from its start, why the mutant says the same as the original).
 EQUIVALENT = (

@@ -32,10 +32,10 @@ from sympy import (
     together,
 )
 
-from ..symbolic.algebra import Factor, Mean, Norm, Partial, evaluate, unroll
-from ..verify import CheckError
-from .expressions import Diag, Total
-from .search import NotSmooth
+from resnotes.claims.expressions import Diag, Total
+from resnotes.claims.search import NotSmooth
+from resnotes.symbolic.algebra import Factor, Mean, Norm, Partial, evaluate, unroll
+from resnotes.verify import CheckError
 
 
 class Dual:

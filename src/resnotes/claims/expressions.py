@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from sympy import Eq, Expr, Ge, Gt, Le, Lt, Ne, S, Tuple
 
-from ..symbolic import printing
-from ..symbolic.algebra import OrderedSum, Partial
+from resnotes.symbolic import printing
+from resnotes.symbolic.algebra import OrderedSum, Partial
 
 #: How each kind of relation is written in text, and how each sign is written in LaTeX.
 SIGNS = {Eq: "=", Ne: "≠", Ge: "≥", Gt: ">", Le: "≤", Lt: "<"}

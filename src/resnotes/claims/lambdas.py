@@ -9,16 +9,16 @@ from itertools import product as every
 import numpy as np
 from sympy import Abs, Ge, Gt, Lt, S, Symbol, linsolve
 
-from ..equations import eq
-from ..symbolic import bounds, scaling, unrolled
-from ..symbolic.algebra import L, Mean, Norm, OrderedProduct, OrderedSum, Scalar, i, l
-from ..symbolic.quantities import F, W, g, lam, x
-from . import spaces
-from .claim import Claim, Example, Published, Quoted, Shown, Truth, anywhere
-from .exact import array, eye
-from .expressions import AsPrinted, Total, total
-from .residuals import BOTH, SAME_LENGTH, SCALING, both, nonzero, not_a_sign, orthogonal, rotations
-from .worlds import Chain, HalfOpen
+from resnotes.claims import spaces
+from resnotes.claims.claim import Claim, Example, Published, Quoted, Shown, Truth, anywhere
+from resnotes.claims.exact import array, eye
+from resnotes.claims.expressions import AsPrinted, Total, total
+from resnotes.claims.residuals import BOTH, SAME_LENGTH, SCALING, both, nonzero, not_a_sign, orthogonal, rotations
+from resnotes.claims.worlds import Chain, HalfOpen
+from resnotes.equations import eq
+from resnotes.symbolic import at_least, lambda_scaling, unrolled_sum
+from resnotes.symbolic.algebra import L, Mean, Norm, OrderedProduct, OrderedSum, Scalar, i, l
+from resnotes.symbolic.quantities import F, W, g, lam, x
 
 _mathematics = partial(Claim, note=BOTH, kind="mathematics", chapter=SCALING)
 
@@ -27,8 +27,8 @@ TO_L = OrderedProduct(lam(i), (i, l, L))
 TO_BEFORE_L = OrderedProduct(lam(i), (i, l, L - 1))
 FROM_ONE = OrderedProduct(lam(i), (i, 1, L - 1))
 BRANCHES = OrderedSum(F(i)(x(i)), (i, l, L - 1))
-HATS = scaling.branch_sum
-Lambda = scaling.Lambda
+HATS = lambda_scaling.branch_sum
+Lambda = lambda_scaling.Lambda
 
 SMALLER = Lt(Norm(g(l)), Norm(g(L)), evaluate=False)
 LARGER = Gt(Norm(g(l)), Norm(g(L)), evaluate=False)
@@ -285,7 +285,7 @@ CLAIMS = (
         verdict="wrong",
         statement="With lambda, a state is the product of the factors from 1 to L - 1 times an earlier "
         "state, plus a branch that takes up the other factors.",
-        claimed=eq(x(L), FROM_ONE * x(l) + scaling.Fhat(x(i))),
+        claimed=eq(x(L), FROM_ONE * x(l) + lambda_scaling.Fhat(x(i))),
         corrected="The product starts at l, and the branches are a sum from l to L - 1. Each branch is "
         "multiplied by the factors that come after it.",
         truths=(
@@ -309,13 +309,13 @@ CLAIMS = (
             ),
             Example(
                 "one branch, the first, with the right product",
-                eq(x(L), TO_BEFORE_L * x(l) + scaling.Fhat(x(i)).subs(i, l)),
+                eq(x(L), TO_BEFORE_L * x(l) + lambda_scaling.Fhat(x(i)).subs(i, l)),
                 _scaled(depths=(2,), nonzero=True),
                 text="The branch of unit 1 is missing.",
             ),
             Example(
                 "one branch, the last, with the right product",
-                eq(x(L), TO_BEFORE_L * x(l) + scaling.Fhat(x(i)).subs(i, L - 1)),
+                eq(x(L), TO_BEFORE_L * x(l) + lambda_scaling.Fhat(x(i)).subs(i, L - 1)),
                 _scaled(depths=(2,), nonzero=True),
                 text="The branch of unit 0 is missing.",
             ),
@@ -503,7 +503,7 @@ CLAIMS = (
         corrected="There is nothing to lose: for lambda = 1 the property does not hold either. And for "
         "lambda other than 1 it may hold.",
         truths=(
-            _plain(eq(g(l), g(L) * unrolled.product()), where=identity_shortcuts),
+            _plain(eq(g(l), g(L) * unrolled_sum.product()), where=identity_shortcuts),
             Truth(spaces.unit_bank, equation="at-least-lower", tight=spaces.shrinking_bank),
         ),
         evidence=(
@@ -570,10 +570,10 @@ CLAIMS = (
         "whose branch starts with a ReLU, and is multiplied by 3 where the branch is affine, "
         "ReLU, affine.",
         truths=(
-            _plain(eq(g(l), g(L) * unrolled.product())),
+            _plain(eq(g(l), g(L) * unrolled_sum.product())),
             Truth(
                 partial(spaces.mean_bank, HalfOpen),
-                eq(Mean(Norm(bounds.below) ** 2), 2 * Norm(bounds.g) ** 2),
+                eq(Mean(Norm(at_least.below) ** 2), 2 * Norm(at_least.g) ** 2),
             ),
         ),
         evidence=(

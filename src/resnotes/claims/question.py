@@ -7,14 +7,14 @@ from functools import partial
 import numpy as np
 from sympy import Ne
 
-from ..equations import chain, eq, together
-from ..symbolic import merge
-from ..symbolic.algebra import Factor, Partial, l
-from ..symbolic.quantities import D, F, W, g, loss_gradient, x
-from . import spaces
-from .claim import Claim, Example, Judged, Quoted, Shown, Truth, anywhere
-from .expressions import AsPrinted
-from .worlds import inverse
+from resnotes.claims import spaces
+from resnotes.claims.claim import Claim, Example, Judged, Quoted, Shown, Truth, anywhere
+from resnotes.claims.expressions import AsPrinted
+from resnotes.claims.worlds import inverse
+from resnotes.equations import chain, eq, together
+from resnotes.symbolic import merge_point
+from resnotes.symbolic.algebra import Factor, Partial, l
+from resnotes.symbolic.quantities import D, F, W, g, loss_gradient, x
 
 CHAPTER = "03_merge_point"
 
@@ -22,14 +22,14 @@ _claim = partial(Claim, note="003", chapter=CHAPTER)
 _asked = partial(_claim, kind="question")
 _mathematics = partial(_claim, kind="mathematics")
 
-u, o, y, J, Ws, P = merge.u, merge.o, merge.y, merge.J, merge.Ws, merge.P
-W_q, x_q, g_q = merge.W, merge.x, merge.g
-F_x = merge.F(x_q)
+u, o, y, J, Ws, P = merge_point.u, merge_point.o, merge_point.y, merge_point.J, merge_point.Ws, merge_point.P
+W_q, x_q, g_q = merge_point.W, merge_point.x, merge_point.g
+F_x = merge_point.F(x_q)
 Winv = Factor("Winv")
 STOPPED = Factor("gstop", u)
 #: What a connection sends back: the gradient with its way back, less the one without.
 UNIT_SHARE = g(l) - Factor("gstop", l)
-DISTANT_SHARE = loss_gradient(merge.z(0)) - Factor("gstop", merge.z(0))
+DISTANT_SHARE = loss_gradient(merge_point.z(0)) - Factor("gstop", merge_point.z(0))
 INPUT_GRADIENT = eq(loss_gradient(u), g_q + g_q * W(2) * Factor("D") * W(1))
 
 
@@ -123,12 +123,14 @@ CLAIMS = (
         verdict="holds",
         statement="A merge point computes F(x) + o, with an activation F, a weighted output x, and a "
         "second output o from further back.",
-        claimed=together(merge.definition),
+        claimed=together(merge_point.definition),
         corrected="A definition, with x = W u. The skip joins after the activation here, before it in He "
         "et al. (2015).",
         truths=(_merged("apart", equation="merge-question"),),
         evidence=(
-            Example("o from elsewhere", eq(*merge.definition[1]), spaces.asked(source="apart", nonzero=True), True),
+            Example(
+                "o from elsewhere", eq(*merge_point.definition[1]), spaces.asked(source="apart", nonzero=True), True
+            ),
             Example("o is u", eq(y, F_x + u), spaces.asked(nonzero=True), True),
         ),
     ),

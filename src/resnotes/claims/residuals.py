@@ -9,15 +9,15 @@ from itertools import islice
 import numpy as np
 from sympy import Eq, Ge, Ne, S, Symbol, discriminant, solveset
 
-from ..equations import chain, eq, together
-from ..symbolic import backward, bounds, forward
-from ..symbolic.algebra import Factor, L, Norm, Partial, Transpose, l
-from ..symbolic.quantities import D, E, F, H, J, W, g, loss_gradient, x, y
-from . import spaces
-from .claim import Claim, Example, Judged, Quoted, Shown, Truth, anywhere, words_as_latex
-from .exact import eye
-from .expressions import ONE, AsPrinted, Diag, Total, direct, total
-from .worlds import Logits, RandomBranch, RandomDirection
+from resnotes.claims import spaces
+from resnotes.claims.claim import Claim, Example, Judged, Quoted, Shown, Truth, anywhere, words_as_latex
+from resnotes.claims.exact import eye
+from resnotes.claims.expressions import ONE, AsPrinted, Diag, Total, direct, total
+from resnotes.claims.worlds import Logits, RandomBranch, RandomDirection
+from resnotes.equations import chain, eq, together
+from resnotes.symbolic import at_least, backward_pass, forward_pass
+from resnotes.symbolic.algebra import Factor, L, Norm, Partial, Transpose, l
+from resnotes.symbolic.quantities import D, E, F, H, J, W, g, loss_gradient, x, y
 
 FORWARD, BACKWARD, AT_LEAST = "01_forward_pass", "02_backward_pass", "06_at_least"
 SCALING = "04_lambda_scaling"
@@ -122,7 +122,7 @@ BLOCK_GRADIENT = eq(g(l), g(l + 2) * D(l + 2) * (1 + Total(F(l + 1)(x(l + 1)), x
 OPEN_PAIR = {Factor("W", 1): [[1, 0], [0, 1]], Factor("x", 1): [1, 1], Factor("b", 2): [2, 2]}
 
 
-def at_least(name, says, where, space=None, text="", outcome=False):
+def at_least_reading(name, says, where, space=None, text="", outcome=False):
     """One meaning of the sign, on the notes' own block."""
     return Example(name, says, space or spaces.one_block(biases=(2,)), outcome, where, text)
 
@@ -132,26 +132,26 @@ def _pair(fixed=None):
 
 
 FOUR_MEANINGS = (
-    at_least(
+    at_least_reading(
         "a signed number, ReLU open",
         PRINTED,
         both(open_at(3), satisfies(BY_NORM)),
         text="The gradient grows in size, downwards.",
     ),
-    at_least(
+    at_least_reading(
         "an absolute value, ReLU open",
         BY_NORM,
         open_at(3),
         text="The branch cancels the skip: nothing comes back.",
     ),
-    at_least(
+    at_least_reading(
         "every entry of a vector, ReLU open",
         PRINTED,
         both(open_at(3), satisfies(BY_NORM)),
         _pair(),
         "The norm does not shrink, an entry does.",
     ),
-    at_least(
+    at_least_reading(
         "the norm of a vector, ReLU open",
         BY_NORM,
         both(open_at(3), satisfies(PRINTED)),
@@ -159,7 +159,7 @@ FOUR_MEANINGS = (
         "Every entry is at least the one above, and the norm shrinks.",
     ),
 )
-BLOCKED = at_least(
+BLOCKED = at_least_reading(
     "an absolute value, ReLU shut",
     BY_NORM,
     shut_at(3),
@@ -185,16 +185,16 @@ def _positive(world) -> bool:
 
 
 def _loss_value(left):
-    return lambda world: (world.evaluate(left), world.evaluate(forward.cross_entropy[0]))
+    return lambda world: (world.evaluate(left), world.evaluate(forward_pass.cross_entropy[0]))
 
 
-_PRINTED_LOSS = -forward.literal[1]  # the sum of p log x_5, without the minus sign
+_PRINTED_LOSS = -forward_pass.literal[1]  # the sum of p log x_5, without the minus sign
 
 
 def _all_differ(world) -> bool:
     if not _positive(world):
         return False
-    values = {world.evaluate(side) for side in (forward.cross_entropy[0], forward.literal[0], _PRINTED_LOSS)}
+    values = {world.evaluate(side) for side in (forward_pass.cross_entropy[0], forward_pass.literal[0], _PRINTED_LOSS)}
     return len(values) == 3
 
 
@@ -204,8 +204,8 @@ def _with_log_of_zero(world) -> bool:
 
 
 LOSS = ("loss", r"\mathcal{E}")
-k = forward.k
-LOGIT = forward.logit(k)
+k = forward_pass.k
+LOGIT = forward_pass.logit(k)
 
 
 def _gradient_reading(name, of, by, right, space=None, outcome=False, where=_target, text=""):
@@ -221,7 +221,7 @@ def _without_meeting_point():
 
 def _fixed_points(sizes=(1, 2, 3, 4)):
     """softmax of the vector whose entries are all 1/n."""
-    return tuple(Fraction(1, n) for n in sizes), tuple(forward.softmax_at_uniform(n) for n in sizes)
+    return tuple(Fraction(1, n) for n in sizes), tuple(forward_pass.softmax_at_uniform(n) for n in sizes)
 
 
 # What a skip changes.
@@ -322,7 +322,7 @@ def _nonnegative(world) -> bool:
 
 
 def cancels(world) -> bool:
-    return world.holds(eq(bounds.g * bounds.J, -bounds.g))
+    return world.holds(eq(at_least.g * at_least.J, -at_least.g))
 
 
 def _no_branch(world) -> bool:
@@ -351,8 +351,8 @@ def _not_level(world) -> bool:
 
 # Blocks of K layers, and highway layers.
 
-INSIDE = loss_gradient(backward.a(1))
-ALIVE = Ne(loss_gradient(backward.a(0)), 0, evaluate=False)
+INSIDE = loss_gradient(backward_pass.a(1))
+ALIVE = Ne(loss_gradient(backward_pass.a(0)), 0, evaluate=False)
 T, Hx, Tprime, Hprime = Factor("T"), Factor("H"), Factor("Tprime"), Factor("Hprime")
 
 
@@ -361,7 +361,7 @@ def _dead_inside(world) -> bool:
 
 
 def _has_inside(world) -> bool:
-    return world.depth > int(dict(world.values)[backward.k])
+    return world.depth > int(dict(world.values)[backward_pass.k])
 
 
 def _shut_gate(world) -> bool:
@@ -455,13 +455,13 @@ CLAIMS = (
             id=f"S0-F{number}",
             place=f"section Forward, {place}",
             statement=f"State x_{index} is made by {words}.",
-            claimed=eq(*forward.four_layers[index - 2]),
+            claimed=eq(*forward_pass.four_layers[index - 2]),
             corrected=corrected,
             truths=(_layers("forward-four-layers"),),
             evidence=tuple(
                 _four(
                     name,
-                    eq(*forward.four_layers[index - 2]),
+                    eq(*forward_pass.four_layers[index - 2]),
                     True,
                     where,
                     biases=(3,),
@@ -508,7 +508,7 @@ CLAIMS = (
             Judged(
                 "cross-entropy of softmax(x_5)",
                 LOSS,
-                _loss_value(forward.cross_entropy[0]),
+                _loss_value(forward_pass.cross_entropy[0]),
                 spaces.loss(),
                 True,
                 _all_differ,
@@ -517,7 +517,7 @@ CLAIMS = (
             Judged(
                 "minus the sum of p log x_5",
                 LOSS,
-                _loss_value(forward.literal[0]),
+                _loss_value(forward_pass.literal[0]),
                 spaces.loss(),
                 False,
                 _all_differ,
@@ -535,7 +535,7 @@ CLAIMS = (
             Judged(
                 "minus the sum of p log x_5, where ReLU gave a 0",
                 LOSS,
-                lambda world: ("infinite", world.evaluate(forward.cross_entropy[0])),
+                lambda world: ("infinite", world.evaluate(forward_pass.cross_entropy[0])),
                 spaces.loss(),
                 False,
                 _with_log_of_zero,
@@ -562,12 +562,14 @@ CLAIMS = (
             Truth(partial(spaces.loss_bank, Logits), equation="forward-logits-gradient"),
         ),
         evidence=(
-            _gradient_reading("cross-entropy of softmax(x_5)", E, forward.output(k), forward.squared_gradient),
+            _gradient_reading(
+                "cross-entropy of softmax(x_5)", E, forward_pass.output(k), forward_pass.squared_gradient
+            ),
             _gradient_reading(
                 "minus the sum of p log x_5",
-                forward.literal[0],
-                forward.output(k),
-                forward.squared_gradient,
+                forward_pass.literal[0],
+                forward_pass.output(k),
+                forward_pass.squared_gradient,
                 where=_positive,
             ),
             Shown(
@@ -592,18 +594,18 @@ CLAIMS = (
             ),
             _gradient_reading(
                 "half the squared distance",
-                forward.squared[0],
-                forward.output(k),
-                forward.squared_gradient,
+                forward_pass.squared[0],
+                forward_pass.output(k),
+                forward_pass.squared_gradient,
                 outcome=True,
                 where=_positive,
                 text="True, but this loss is not a cross-entropy.",
             ),
             _gradient_reading(
                 "x_5 is softmax(z), derivative with respect to z",
-                forward.literal[0],
+                forward_pass.literal[0],
                 LOGIT,
-                forward.squared_gradient,
+                forward_pass.squared_gradient,
                 spaces.loss(kind=Logits),
                 True,
                 both(_logit_target, _not_level),
@@ -932,32 +934,32 @@ CLAIMS = (
         chapter=AT_LEAST,
         verdict="wrong",
         statement="The least that can come back is the gradient above, and that is when F has no slope.",
-        claimed=Ge(Norm(bounds.below), Norm(bounds.g), evaluate=False),
+        claimed=Ge(Norm(at_least.below), Norm(at_least.g), evaluate=False),
         corrected="A branch without derivative does pass on exactly g. It is not the worst case: that is "
         "0, and it happens where g J = -g.",
         truths=(
             Truth(cancelling_bank, equation="unrolled-cancel", where=cancels),
-            _unit(expression=eq(Factor("below"), bounds.below)),
+            _unit(expression=eq(Factor("below"), at_least.below)),
         ),
         evidence=(
             Example(
                 "J = 0",
-                eq(bounds.below, bounds.g),
+                eq(at_least.below, at_least.g),
                 spaces.one_unit((1,)),
                 True,
-                both(_no_branch, not_zero(bounds.g)),
+                both(_no_branch, not_zero(at_least.g)),
                 "The value is right.",
             ),
             Example(
                 "a worse case",
-                Ge(Norm(bounds.below), Norm(bounds.g), evaluate=False),
+                Ge(Norm(at_least.below), Norm(at_least.g), evaluate=False),
                 spaces.one_unit((1,)),
                 False,
                 text="Nothing comes back.",
             ),
             Example(
                 "a worse case that is not J = -I",
-                Ge(Norm(bounds.below), Norm(bounds.g), evaluate=False),
+                Ge(Norm(at_least.below), Norm(at_least.g), evaluate=False),
                 spaces.one_unit((2,)),
                 False,
                 both(cancels, _nonzero_g),
@@ -1028,7 +1030,7 @@ CLAIMS = (
         place="last sentence before λ",
         verdict="conditions",
         statement="Within a long block no skip helps, and the gradient may die out before it reaches the next one.",
-        claimed=Ne(loss_gradient(backward.a(0)), 0, evaluate=False),
+        claimed=Ne(loss_gradient(backward_pass.a(0)), 0, evaluate=False),
         corrected="Inside a block of K layers the gradient is a plain product and may vanish. At the "
         "block's input the skip adds a copy of the gradient from the block's end. What vanished "
         "inside is not revived, and the sum of the two may be 0.",
@@ -1042,7 +1044,7 @@ CLAIMS = (
                 ALIVE,
                 spaces.block(),
                 True,
-                both(_dead_inside, not_zero(backward.upstream)),
+                both(_dead_inside, not_zero(backward_pass.upstream)),
                 "The skip brings a copy from the block's end.",
             ),
             Example(

@@ -6,12 +6,9 @@ from fractions import Fraction
 from functools import lru_cache, partial
 from itertools import islice
 
-from ..symbolic import backward, bounds, merge
-from ..symbolic.algebra import Factor
-from ..symbolic.quantities import H, W, b, g, lam, x
-from .exact import array, eye
-from .search import Layout, Space
-from .worlds import (
+from resnotes.claims.exact import array, eye
+from resnotes.claims.search import Layout, Space
+from resnotes.claims.worlds import (
     Block,
     Chain,
     Distance,
@@ -26,6 +23,9 @@ from .worlds import (
     RandomBranch,
     RandomDirection,
 )
+from resnotes.symbolic import at_least, backward_pass, merge_point
+from resnotes.symbolic.algebra import Factor
+from resnotes.symbolic.quantities import H, W, b, g, lam, x
 
 #: How many random networks a corrected form must hold on.
 BANK = 8
@@ -109,16 +109,16 @@ def asked(widths=(1,), source="u", fixed=None, top=2, nonzero=False) -> Space:
     layouts = []
     for width in widths:
         inner, outer = width if isinstance(width, tuple) else (width, width)
-        free = {merge.W: (outer, inner), merge.u: (inner,), merge.g: (outer,)}
+        free = {merge_point.W: (outer, inner), merge_point.u: (inner,), merge_point.g: (outer,)}
         if source == "apart":
-            free[merge.o] = (outer,)
+            free[merge_point.o] = (outer,)
         if source == "projected":
             free = {
-                merge.W: (outer, 1),
-                merge.u: (1,),
-                merge.Ws: (outer, inner),
-                merge.o: (inner,),
-                merge.g: (outer,),
+                merge_point.W: (outer, 1),
+                merge_point.u: (1,),
+                merge_point.Ws: (outer, inner),
+                merge_point.o: (inner,),
+                merge_point.g: (outer,),
             }
         layouts.append(layout(Merge, {name: shape for name, shape in free.items() if name not in (fixed or {})}, fixed))
     return Space(tuple(layouts), top, nonzero=nonzero)
@@ -128,7 +128,7 @@ def distance(steps=(1,), widths=(1,), top=2, nonzero=False) -> Space:
     """A skip over some layers."""
     return Space(
         tuple(
-            layout(Distance, {**{W(k): (n, n) for k in range(m)}, merge.z(0): (n,), merge.g: (n,)})
+            layout(Distance, {**{W(k): (n, n) for k in range(m)}, merge_point.z(0): (n,), merge_point.g: (n,)})
             for m in steps
             for n in widths
         ),
@@ -140,7 +140,9 @@ def distance(steps=(1,), widths=(1,), top=2, nonzero=False) -> Space:
 def input_skip(shapes=((1, 1),), top=2, nonzero=False) -> Space:
     """A skip from the input; shapes are (width of the hidden layer, width of u)."""
     return Space(
-        tuple(layout(InputSkip, {W(1): (m, n), W(2): (n, m), merge.u: (n,), merge.g: (n,)}) for m, n in shapes),
+        tuple(
+            layout(InputSkip, {W(1): (m, n), W(2): (n, m), merge_point.u: (n,), merge_point.g: (n,)}) for m, n in shapes
+        ),
         top,
         nonzero=nonzero,
     )
@@ -152,7 +154,7 @@ def block(depths=(2,), widths=(1,), inside=1, top=2) -> Space:
         tuple(
             layout(
                 partial(Block, inside=inside),
-                {**{W(k): (n, n) for k in range(1, depth + 1)}, backward.a(0): (n,), backward.upstream: (n,)},
+                {**{W(k): (n, n) for k in range(1, depth + 1)}, backward_pass.a(0): (n,), backward_pass.upstream: (n,)},
             )
             for depth in depths
             for n in widths
@@ -164,10 +166,10 @@ def block(depths=(2,), widths=(1,), inside=1, top=2) -> Space:
 def one_unit(widths=(1, 2), top=2, kind=OneUnit) -> Space:
     """A gradient and a branch's Jacobian, and nothing else; for means, what is not random."""
     free = {
-        OneUnit: lambda n: {bounds.J: (n, n), bounds.g: (n,)},
-        RandomBranch: lambda n: {bounds.g: (n,)},
-        HalfOpen: lambda n: {bounds.g: (n,)},
-        RandomDirection: lambda n: {bounds.J: (n, n)},
+        OneUnit: lambda n: {at_least.J: (n, n), at_least.g: (n,)},
+        RandomBranch: lambda n: {at_least.g: (n,)},
+        HalfOpen: lambda n: {at_least.g: (n,)},
+        RandomDirection: lambda n: {at_least.J: (n, n)},
     }[kind]
     return Space(tuple(layout(kind, free(n)) for n in widths), top)
 
@@ -258,7 +260,7 @@ def asked_bank(source="u") -> tuple:
 def padded_bank() -> tuple:
     """Projections that are zero-padding."""
     return tuple(
-        Merge({**world.data, merge.Ws: world.value_P()})
+        Merge({**world.data, merge_point.Ws: world.value_P()})
         for world in asked_bank("projected")
         if len(world.q["o"]) < world.n
     )
@@ -285,7 +287,7 @@ def unit_bank() -> tuple:
 
 
 def _unit(J, gradient) -> OneUnit:
-    return OneUnit({bounds.J: array(J), bounds.g: array(gradient)})
+    return OneUnit({at_least.J: array(J), at_least.g: array(gradient)})
 
 
 @lru_cache

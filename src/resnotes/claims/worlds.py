@@ -8,14 +8,27 @@ from functools import lru_cache
 import numpy as np
 from sympy import S, exp, sympify
 
-from .. import four_layer, losses
-from ..network import Affine, Network, Unit, identity, relu
-from ..shortcuts import Identity, Projection, Scale, StopGradient
-from ..symbolic import backward, bounds, forward, merge, quantities, scaling
-from ..symbolic.algebra import Factor, L, Partial, evaluate, l
-from ..symbolic.quantities import E, F
-from .exact import World, agree, array, column, eye, floats, jacobian, mask, rectify, row, smooth, unrolled
-from .expressions import Total
+from resnotes import four_layer, losses
+from resnotes.claims.exact import (
+    World,
+    agree,
+    array,
+    column,
+    eye,
+    floats,
+    jacobian,
+    mask,
+    rectify,
+    row,
+    smooth,
+    unrolled,
+)
+from resnotes.claims.expressions import Total
+from resnotes.network import Affine, Network, Unit, identity, relu
+from resnotes.shortcuts import Identity, Projection, Scale, StopGradient
+from resnotes.symbolic import at_least, backward_pass, forward_pass, lambda_scaling, merge_point, quantities
+from resnotes.symbolic.algebra import Factor, L, Partial, evaluate, l
+from resnotes.symbolic.quantities import E, F
 
 #: A search asks for these symbols many thousand times; each is made once.
 H, W, b, g, lam, x = (
@@ -76,7 +89,7 @@ class Layers(World):
         if node.of == E:
             k = int(node.by.indices[0])
             return self.value_g(k) if node.by.name == "x" else self.parameter_gradient(node.by.name, k)
-        definitions = dict(forward.four_layers)
+        definitions = dict(forward_pass.four_layers)
         of = definitions.get(node.of, node.of)  # a state by its equation: one step, no more
         return jacobian(lambda v: self.held(node.by, v).evaluate(of), self.state(node.by))
 
@@ -179,7 +192,7 @@ class Chain(World):
 
     def __init__(self, data, depth, start=0, after="identity"):
         super().__init__(data, {l: S(start), L: S(depth)})
-        self.written = {scaling.n: S(depth)}
+        self.written = {lambda_scaling.n: S(depth)}
         self.depth, self.start, self.after = depth, start, after
         self.n = len(data[x(0)])
         beyond = any(name(depth) in data for name in (W, lam, H))  # nothing is known of units that are not given
@@ -318,13 +331,13 @@ class Merge(World):
         super().__init__(data)
         self.q = {name.name: value for name, value in data.items()}
         self.n = len(self.q["g"])
-        self.same = merge.o not in data
+        self.same = merge_point.o not in data
         self.q.setdefault("o", self.q["u"])
         self.q["x"] = smooth(self.q["W"] @ self.q["u"])
 
     def moved(self, state, v):
         q = {**self.q, state.name: v}
-        if state == merge.u:
+        if state == merge_point.u:
             q["x"] = q["W"] @ v
             if self.same:
                 q["o"] = v
@@ -345,7 +358,7 @@ class Merge(World):
                 change = lambda v: self._with(q=self._replaced(name, v))  # noqa: E731
                 return self._gradient(name, change).reshape(self.q[name].shape)
             return self._gradient(name, lambda v: self.moved(node.by, v))
-        if node.of == merge.y and name == "u":  # x held fixed: what is left is the skip
+        if node.of == merge_point.y and name == "u":  # x held fixed: what is left is the skip
             return jacobian(lambda v: self._with(q={**self.q, "o": v if self.same else self.q["o"]}).y(), self.q["u"])
         return jacobian(lambda v: self.moved(node.by, v).evaluate(node.of), self.q[name])
 
@@ -398,13 +411,13 @@ class Merge(World):
                 return 0
             shortcut = Projection(floats(self.q["Ws"]))
             sent, own = shortcut.backward(floats(self.q["o"]), floats(self.q["g"]))
-            return agree(sent, self.evaluate(Partial(E, merge.o)), "Projection.backward") + agree(
-                own, self.evaluate(Partial(E, merge.Ws)), "Projection.backward, weight"
+            return agree(sent, self.evaluate(Partial(E, merge_point.o)), "Projection.backward") + agree(
+                own, self.evaluate(Partial(E, merge_point.Ws)), "Projection.backward, weight"
             )
         done = 0
         for kept, want in (
-            (Identity(), self.evaluate(Partial(E, merge.u))),
-            (StopGradient(Identity()), self.value_gstop(merge.u)),
+            (Identity(), self.evaluate(Partial(E, merge_point.u))),
+            (StopGradient(Identity()), self.value_gstop(merge_point.u)),
         ):
             net = Network([Unit([Affine(floats(self.q["W"])), relu], kept)])
             got = net.backward(net.forward(floats(self.q["u"])), floats(self.q["g"])).states[0]
@@ -437,9 +450,9 @@ class Distance(World):
 
     def __init__(self, data):
         weights = [name for name in data if name.name == "W"]
-        super().__init__(data, {merge.m: S(len(weights))})
+        super().__init__(data, {merge_point.m: S(len(weights))})
         self.weights = [data[name] for name in weights]
-        self.z = [data[merge.z(0)]]
+        self.z = [data[merge_point.z(0)]]
         for weight in self.weights:
             self.z.append(rectify(smooth(weight @ self.z[-1])))
 
@@ -456,7 +469,7 @@ class Distance(World):
         return self.value_g() @ jacobian(lambda v: self._output(v, self.z[0]), self.z[0])
 
     def value_g(self):
-        return row(self.data[merge.g])
+        return row(self.data[merge_point.g])
 
     def value_J(self, k):
         return mask(self.weights[int(k)] @ self.z[int(k)]) @ self.weights[int(k)]
@@ -467,7 +480,7 @@ class Distance(World):
     def confirm(self):
         branch = [layer for weight in self.weights for layer in (Affine(floats(weight)), relu)]
         net = Network([Unit(branch)])
-        got = net.backward(net.forward(floats(self.z[0])), floats(self.data[merge.g])).states[0]
+        got = net.backward(net.forward(floats(self.z[0])), floats(self.data[merge_point.g])).states[0]
         return agree(got, self.value_partial(None), "Network.backward over the skip")
 
 
@@ -482,7 +495,7 @@ class InputSkip(World):
 
     def __init__(self, data):
         super().__init__(data)
-        self.W1, self.W2, self.u = data[W(1)], data[W(2)], data[merge.u]
+        self.W1, self.W2, self.u = data[W(1)], data[W(2)], data[merge_point.u]
         self.hidden = smooth(self.W1 @ self.u)
 
     def _y(self, u, skip, W1=None, W2=None):
@@ -505,7 +518,7 @@ class InputSkip(World):
         )
 
     def value_g(self):
-        return row(self.data[merge.g])
+        return row(self.data[merge_point.g])
 
     def value_W(self, k):
         return {1: self.W1, 2: self.W2}[int(k)]
@@ -520,7 +533,7 @@ class InputSkip(World):
             (StopGradient(Identity()), self.value_gstop(None)),
         ):
             net = Network([Unit([Affine(floats(self.W1)), relu, Affine(floats(self.W2))], kept)])
-            grads = net.backward(net.forward(floats(self.u)), floats(self.data[merge.g]))
+            grads = net.backward(net.forward(floats(self.u)), floats(self.data[merge_point.g]))
             done += agree(grads.states[0], input_gradient, f"Network.backward with {kept}")
             done += sum(
                 agree(grads.units[0].branch[place].weight, weight, f"weight gradient with {kept}")
@@ -542,9 +555,9 @@ class Block(World):
 
     def __init__(self, data, inside=1):
         self.depth = sum(name.name == "W" for name in data)
-        super().__init__(data, {backward.K: S(self.depth), backward.k: S(inside)})
+        super().__init__(data, {backward_pass.K: S(self.depth), backward_pass.k: S(inside)})
         self.weights = {k: data[W(k)] for k in range(1, self.depth + 1)}
-        self.states = {0: data[backward.a(0)]}
+        self.states = {0: data[backward_pass.a(0)]}
         for k in range(1, self.depth):
             self.states[k] = rectify(smooth(self.weights[k] @ self.states[k - 1]))
 
@@ -559,7 +572,7 @@ class Block(World):
         return self.value_ubar() @ jacobian(lambda v: self._output(k, v), self.states[k])
 
     def value_ubar(self):
-        return row(self.data[backward.upstream])
+        return row(self.data[backward_pass.upstream])
 
     def value_J(self, k):
         return self.weights[int(k)]
@@ -572,11 +585,13 @@ class Block(World):
         for k in range(1, self.depth + 1):
             branch += [Affine(floats(self.weights[k])), relu]
         net = Network([Unit(branch[:-1])])
-        grads = net.backward(net.forward(floats(self.states[0])), floats(self.data[backward.upstream]))
-        done = agree(grads.states[0], self.evaluate(Partial(E, backward.a(0))), "Network.backward at the block's input")
+        grads = net.backward(net.forward(floats(self.states[0])), floats(self.data[backward_pass.upstream]))
+        done = agree(
+            grads.states[0], self.evaluate(Partial(E, backward_pass.a(0))), "Network.backward at the block's input"
+        )
         for k in range(1, self.depth):  # entry 2k of the branch is layer k + 1
             done += agree(
-                grads.units[0].branch[2 * k].input, self.evaluate(Partial(E, backward.a(k))), f"inside, a_{k}"
+                grads.units[0].branch[2 * k].input, self.evaluate(Partial(E, backward_pass.a(k))), f"inside, a_{k}"
             )
         return done
 
@@ -591,9 +606,9 @@ class OneUnit(World):
     """
 
     def __init__(self, data):
-        n = len(data[bounds.g])
-        super().__init__(data, {bounds.n: S(n)})
-        self.n, self.J, self.g = n, data[bounds.J], data[bounds.g]
+        n = len(data[at_least.g])
+        super().__init__(data, {at_least.n: S(n)})
+        self.n, self.J, self.g = n, data[at_least.J], data[at_least.g]
 
     def value_g(self):
         return row(self.g)
@@ -625,8 +640,8 @@ class RandomBranch(OneUnit):
     draws = (2, -1, -1)
 
     def __init__(self, data):
-        n = len(data[bounds.g])
-        super().__init__({**data, bounds.J: array([[0] * n] * n)})
+        n = len(data[at_least.g])
+        super().__init__({**data, at_least.J: array([[0] * n] * n)})
         self.data = dict(data)
 
     def value_mean(self, node):
@@ -661,7 +676,7 @@ class RandomDirection(OneUnit):
     """g takes the values e_1, -e_1, ..., e_n, -e_n equally often: no direction is preferred. J is fixed."""
 
     def __init__(self, data):
-        super().__init__({**data, bounds.g: array([0] * len(data[bounds.J]))})
+        super().__init__({**data, at_least.g: array([0] * len(data[at_least.J]))})
         self.data = dict(data)
 
     def value_mean(self, node):
@@ -731,21 +746,21 @@ class Loss(World):
     given = x(5)
 
     def __init__(self, data):
-        super().__init__(data, {forward.n: S(len(data[self.given]))})
+        super().__init__(data, {forward_pass.n: S(len(data[self.given]))})
         self.n = len(data[self.given])
         numbers, p = ([sympify(entry) for entry in data[name]] for name in (self.given, Factor("p")))
-        self.point = {forward.target(k): p[k - 1] for k in range(1, self.n + 1)}
+        self.point = {forward_pass.target(k): p[k - 1] for k in range(1, self.n + 1)}
         self._place(numbers)
 
     def _place(self, numbers):
-        self.point.update({forward.output(k): numbers[k - 1] for k in range(1, self.n + 1)})
+        self.point.update({forward_pass.output(k): numbers[k - 1] for k in range(1, self.n + 1)})
 
     def evaluate(self, expression):
         """For every component k at once, as a row, where k occurs."""
         expression = sympify(expression)
-        if forward.k not in expression.free_symbols:
+        if forward_pass.k not in expression.free_symbols:
             return self._number(expression)
-        return row([self._number(expression.subs(forward.k, S(k))) for k in range(1, self.n + 1)])
+        return row([self._number(expression.subs(forward_pass.k, S(k))) for k in range(1, self.n + 1)])
 
     def _number(self, expression):
         return evaluate(unrolled(expression, self.values), self.value_of, eye)
@@ -753,12 +768,14 @@ class Loss(World):
     def value_of(self, node):
         if isinstance(node, Partial):
             loss = next(right for left, right in LOSSES if left == node.of)
-            differentiate = forward.differentiate_by_logit if node.by.name == "z" else forward.differentiate
+            differentiate = forward_pass.differentiate_by_logit if node.by.name == "z" else forward_pass.differentiate
             component = int(node.by.indices[-1])
             return _derivative(differentiate, loss, component, self.n).xreplace(self.point)
         if isinstance(node, Factor):
             if node.name == "s":
-                return softmax([self.point[forward.output(k)] for k in range(1, self.n + 1)])[int(node.indices[-1]) - 1]
+                return softmax([self.point[forward_pass.output(k)] for k in range(1, self.n + 1)])[
+                    int(node.indices[-1]) - 1
+                ]
             definition = dict(LOSSES).get(node)
             if definition is not None:
                 return self._number(definition)
@@ -779,7 +796,9 @@ class Loss(World):
                 continue  # log of 0
             value, gradient = function(v, p)
             done += agree([value], [self.evaluate(loss[1])], function.__name__)
-            done += agree(gradient, self.evaluate(Partial(loss[0], forward.output(forward.k))), function.__name__)
+            done += agree(
+                gradient, self.evaluate(Partial(loss[0], forward_pass.output(forward_pass.k))), function.__name__
+            )
         return done
 
 
@@ -797,12 +816,12 @@ class Logits(Loss):
     def _place(self, numbers):
         shares = softmax(numbers)
         for k in range(1, self.n + 1):
-            self.point.update({forward.logit(k): numbers[k - 1], forward.output(k): shares[k - 1]})
+            self.point.update({forward_pass.logit(k): numbers[k - 1], forward_pass.output(k): shares[k - 1]})
 
     def confirm(self):
         v, p = (floats([float(entry) for entry in self.data[name]]) for name in (self.given, Factor("p")))
         _, gradient = losses.softmax_cross_entropy(v, p)
-        want = self.evaluate(Partial(forward.literal[0], forward.logit(forward.k)))
+        want = self.evaluate(Partial(forward_pass.literal[0], forward_pass.logit(forward_pass.k)))
         return agree(gradient, want, "softmax_cross_entropy")
 
 
@@ -811,7 +830,7 @@ def _derivative(differentiate, loss, component, size):
     return differentiate(loss, component, size)
 
 
-LOSSES = (forward.cross_entropy, forward.literal, forward.squared)
+LOSSES = (forward_pass.cross_entropy, forward_pass.literal, forward_pass.squared)
 
 
 def softmax(numbers) -> list:

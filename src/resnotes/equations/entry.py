@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 
 from sympy import Eq, Expr, Ge, Le, Tuple
 
-from .. import verify
-from ..symbolic import printing
-from ..symbolic.algebra import Rule
-from ..symbolic.derivation import compare
-from ..verify import CheckError, CheckResult
+from resnotes import verify
+from resnotes.symbolic import printing
+from resnotes.symbolic.algebra import Rule
+from resnotes.symbolic.derivation import compare
+from resnotes.verify import CheckError, CheckResult
 
 METHODS = ("definition", "symbolic", "exhaustive", "induction", "numeric", "citation")
 
@@ -80,7 +80,7 @@ class Equation:
     @property
     def references(self) -> tuple[str, ...]:
         """Labels of the equations it rests on: those its derivations name, then those given with the entry."""
-        from . import EQUATIONS
+        from resnotes.equations import EQUATIONS
 
         named = (label for proof in self.proofs for label in getattr(proof, "rests_on", ()))
         return tuple(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from .. import verify
-from ..symbolic import training
-from .entry import Equation, derived, eq, together
+from resnotes import verify
+from resnotes.equations.entry import Equation, derived, eq, together
+from resnotes.symbolic import training
 
 TRAINING = "12_training"
 

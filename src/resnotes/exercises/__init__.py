@@ -8,9 +8,9 @@ In a notebook::
 The built page asks the same and judges by the same data (exercises.js), without a kernel.
 """
 
-from . import applied, beyond, depths, notes
-from .kinds import Choice, Exercise, Formula, Number, Verdict
-from .notation import NotationError
+from resnotes.exercises import applied, beyond, depths, notes
+from resnotes.exercises.kinds import Choice, Exercise, Formula, Number, Verdict
+from resnotes.exercises.notation import NotationError
 
 __all__ = ["EXERCISES", "Choice", "Exercise", "Formula", "NotationError", "Number", "Verdict", "check"]
 

@@ -7,13 +7,13 @@ from fractions import Fraction
 
 import numpy as np
 
-from .. import Affine, Unit
-from ..magnitudes import FORMATS
-from ..precision import round_to, stall
-from ..reports import report
-from ..shortcuts import Scale
-from ..spectrum import qr_growth
-from .kinds import Choice, Exercise, Formula, Number
+from resnotes import Affine, Unit
+from resnotes.exercises.kinds import Choice, Exercise, Formula, Number
+from resnotes.magnitudes import FORMATS
+from resnotes.precision import round_to, stall
+from resnotes.reports import report
+from resnotes.shortcuts import Scale
+from resnotes.spectrum import qr_growth
 
 
 def _lost_from(dtype):

@@ -6,14 +6,14 @@ from fractions import Fraction
 
 import numpy as np
 
-from .. import BatchNormTraining, blocks
-from ..initialisation import branch_strength, expected_gain
-from ..paths import gradient_by_shortcut
-from ..shattered import coactive_correlation
-from ..shortcuts import Gate
-from ..spectrum import product_singular_values
-from ..symbolic import activation
-from .kinds import Choice, Exercise, Formula, Number
+from resnotes import BatchNormTraining, blocks
+from resnotes.exercises.kinds import Choice, Exercise, Formula, Number
+from resnotes.initialisation import branch_strength, expected_gain
+from resnotes.paths import gradient_by_shortcut
+from resnotes.shattered import coactive_correlation
+from resnotes.shortcuts import Gate
+from resnotes.spectrum import product_singular_values
+from resnotes.symbolic import before_or_after
 
 
 def _gates(bias, units):
@@ -40,7 +40,7 @@ def _units_until_equal(share, kept, n=4):
 
 
 def _uncut(steps):
-    return activation.closed_form(steps)
+    return before_or_after.closed_form(steps)
 
 
 def _share_below(state, depth):

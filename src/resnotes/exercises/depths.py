@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from .kinds import Choice, Exercise, Formula, Number
+from resnotes.exercises.kinds import Choice, Exercise, Formula, Number
 
 
 def _growth():

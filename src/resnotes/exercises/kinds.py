@@ -12,9 +12,9 @@ from sympy import Basic, Expr, MatrixBase, MatrixSymbol, Pow, Symbol, Transpose
 from sympy import Number as SymPyNumber
 from sympy.matrices.expressions.matexpr import MatrixExpr
 
-from .. import _validate
-from . import notation
-from .notation import NotationError
+from resnotes import _validate
+from resnotes.exercises import notation
+from resnotes.exercises.notation import NotationError
 
 SEED = 4
 

@@ -8,10 +8,10 @@ from fractions import Fraction
 import numpy as np
 from sympy import Add
 
-from .. import four_layer
-from ..precision import round_to
-from ..symbolic import unrolled
-from .kinds import Choice, Exercise, Formula, Number
+from resnotes import four_layer
+from resnotes.exercises.kinds import Choice, Exercise, Formula, Number
+from resnotes.precision import round_to
+from resnotes.symbolic import unrolled_sum
 
 
 def _by_hand(b4):
@@ -30,7 +30,7 @@ def _units_until(share, lam):
 
 def _paths(branches):
     """How many paths of three blocks pass through so many branches: the terms of the derived sum."""
-    return len(Add.make_args(unrolled.paths_of_length(0, 3, branches)))
+    return len(Add.make_args(unrolled_sum.paths_of_length(0, 3, branches)))
 
 
 def _first_gradient(w3, w4):

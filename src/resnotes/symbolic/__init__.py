@@ -4,6 +4,6 @@ Nothing in here imports the NumPy half. The two meet in :mod:`resnotes.verify` a
 agreement between them means something.
 """
 
-from .derivation import Derivation, DerivationError, Induction, Step
+from resnotes.symbolic.derivation import Derivation, DerivationError, Induction, Step
 
 __all__ = ["Derivation", "DerivationError", "Induction", "Step"]

@@ -9,7 +9,17 @@ from __future__ import annotations
 
 from sympy import Add, Expr, Mul, S
 
-from .algebra import Application, Factor, OrderedSum, Partial, Rule, Scalar, Transpose, expanded, map_tree
+from resnotes.symbolic.algebra import (
+    Application,
+    Factor,
+    OrderedSum,
+    Partial,
+    Rule,
+    Scalar,
+    Transpose,
+    expanded,
+    map_tree,
+)
 
 
 class Differential(Expr):

@@ -10,8 +10,8 @@ from itertools import product
 
 from sympy import Matrix, Rational, Symbol, eye, zeros
 
-from .algebra import Application, Partial, evaluate
-from .quantities import E
+from resnotes.symbolic.algebra import Application, Partial, evaluate
+from resnotes.symbolic.quantities import E
 
 SIZE = 2
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 
 from sympy import Expr, S, Symbol, simplify
 
-from .algebra import L, Rule, expanded, l, normal, peel, rewrite, unroll
-from .printing import aligned, latex, side
+from resnotes.symbolic.algebra import L, Rule, expanded, l, normal, peel, rewrite, unroll
+from resnotes.symbolic.printing import aligned, latex, side
 
 #: Statements with a symbolic depth are expanded for all 0 <= l < L <= this.
 DEEPEST = 6

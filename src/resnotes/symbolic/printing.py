@@ -9,7 +9,7 @@ from __future__ import annotations
 from sympy import Abs, Add, Eq, Expr, Ge, Le, Mul, S, binomial, fraction
 from sympy.printing.latex import LatexPrinter
 
-from .algebra import Application, Factor, Mean, OrderedSum, Scalar, Transpose, _OverIndex
+from resnotes.symbolic.algebra import Application, Factor, Mean, OrderedSum, Scalar, Transpose, _OverIndex
 
 #: Names whose LaTeX is not simply the name.
 LATEX_NAMES = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .algebra import Factor, Map, OrderedProduct, OrderedSum, Partial, Scalar, i, j
+from resnotes.symbolic.algebra import Factor, Map, OrderedProduct, OrderedSum, Partial, Scalar, i, j
 
 #: The loss.
 E = Scalar("E")

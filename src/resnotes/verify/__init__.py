@@ -8,7 +8,17 @@ Jacobians and path sums are compared with the same numbers.
 :mod:`.core` holds the derivatives and the comparison, the other modules the random cases of the chapters.
 """
 
-from .core import (
+from resnotes.verify.at_initialisation import (
+    AllNetworks,
+    Ensemble,
+    FairCoins,
+    Normalised,
+    OneBranch,
+    ReluFirst,
+    Squares,
+    ZeroLast,
+)
+from resnotes.verify.core import (
     CENTRAL_TOLERANCE,
     KINK_MARGIN,
     SEED,
@@ -25,18 +35,8 @@ from .core import (
     same,
     worlds,
 )
-from .depths import FixupBranch, ScaledSum, Streams
-from .initialisation import (
-    AllNetworks,
-    Ensemble,
-    FairCoins,
-    Normalised,
-    OneBranch,
-    ReluFirst,
-    Squares,
-    ZeroLast,
-)
-from .notes import (
+from resnotes.verify.finite_precision import LongProduct, Resting, Rounding, ScaledLoss
+from resnotes.verify.notes import (
     Block,
     Cancelling,
     Chain,
@@ -58,7 +58,7 @@ from .notes import (
     clear_of_kinks,
     random_network,
 )
-from .precision import LongProduct, Resting, Rounding, ScaledLoss
-from .report import Reported
-from .shattered import CoinBranch, CoinNetworks, Spreads, TwoStates
-from .training import ScaledBranches
+from resnotes.verify.shattered_gradients import CoinBranch, CoinNetworks, Spreads, TwoStates
+from resnotes.verify.thousands_of_layers import FixupBranch, ScaledSum, Streams
+from resnotes.verify.training import ScaledBranches
+from resnotes.verify.your_own_network import Reported

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from sympy import Expr
 
-from ..symbolic.algebra import Factor, Mean, Norm, Partial, evaluate, unroll
+from resnotes.symbolic.algebra import Factor, Mean, Norm, Partial, evaluate, unroll
 
 #: Complex step and formula agree to this, relative to the largest entry.
 TOLERANCE = 1e-9

@@ -5,23 +5,15 @@ import math
 import numpy as np
 from sympy import Float, Integer
 
-from .. import four_layer, losses, magnitudes, paths
-from ..network import Affine, Network, Unit, identity, relu, tanh
-from ..shortcuts import Diagonal, Identity, Projection, Scale, StopGradient, ZeroPad
-from ..symbolic import backward as backward_chapter
-from ..symbolic import bounds as bounds_chapter
-from ..symbolic import forward as forward_chapter
-from ..symbolic import unrolled as unrolled_chapter
-from ..symbolic.algebra import Factor, L, Norm, OrderedProduct, evaluate, l, map_tree
-from .core import (
-    KINK_MARGIN,
-    World,
-    column,
-    complex_step_jacobian,
-    relative_error,
-    row,
-    same,
-)
+from resnotes import four_layer, losses, magnitudes, paths
+from resnotes.network import Affine, Network, Unit, identity, relu, tanh
+from resnotes.shortcuts import Diagonal, Identity, Projection, Scale, StopGradient, ZeroPad
+from resnotes.symbolic import at_least as bounds_chapter
+from resnotes.symbolic import backward_pass as backward_chapter
+from resnotes.symbolic import forward_pass as forward_chapter
+from resnotes.symbolic import unrolled_sum as unrolled_chapter
+from resnotes.symbolic.algebra import Factor, L, Norm, OrderedProduct, evaluate, l, map_tree
+from resnotes.verify.core import KINK_MARGIN, World, column, complex_step_jacobian, relative_error, row, same
 
 
 def _relu(z):
@@ -505,7 +497,7 @@ class Distance(World):
     """A skip over m = 1..6 layers: z_{k+1} = tanh(V_k z_k), y = z_m + z_0."""
 
     def __init__(self, rng):
-        from ..symbolic.merge import m
+        from resnotes.symbolic.merge_point import m
 
         steps, n = int(rng.integers(1, 7)), int(rng.integers(1, 6))
         self.values = {m: Integer(steps)}
@@ -535,7 +527,7 @@ class Padded(World):
     """A zero-padded shortcut from 1..4 to up to 6 components."""
 
     def __init__(self, rng):
-        from ..symbolic.merge import component
+        from resnotes.symbolic.merge_point import component
 
         n_in = int(rng.integers(1, 5))
         n_out = int(rng.integers(n_in, 7))
@@ -645,7 +637,7 @@ class ScalarChain(World):
     """n = 1, every unit lambda x + r x."""
 
     def __init__(self, rng):
-        from ..symbolic.scaling import n as count
+        from resnotes.symbolic.lambda_scaling import n as count
 
         depth = int(rng.integers(1, 13))
         while True:  # shares are divided by lambda + r
@@ -691,7 +683,7 @@ class Plain(World):
     """Nothing random but an index."""
 
     def __init__(self, rng):
-        from ..symbolic.scaling import n as count
+        from resnotes.symbolic.lambda_scaling import n as count
 
         self.values = {count: Integer(int(rng.integers(0, 30)))}
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from ..network import Network, Unit
-from ..shortcuts import Scale
-from .core import complex_step_jacobian, same
-from .notes import Units, branch_forward
+from resnotes.network import Network, Unit
+from resnotes.shortcuts import Scale
+from resnotes.verify.core import complex_step_jacobian, same
+from resnotes.verify.notes import Units, branch_forward
 
 
 class ScaledBranches(Units):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from sympy import E as NAPIER
 from sympy import Expr, Ge, Le, Symbol
 
-from .algebra import Factor, Mean, Norm, OrderedProduct, Scalar, Transpose, i
-from .derivation import Derivation, Step
-from .quantities import J as J_at
+from resnotes.symbolic.algebra import Factor, Mean, Norm, OrderedProduct, Scalar, Transpose, i
+from resnotes.symbolic.derivation import Derivation, Step
+from resnotes.symbolic.quantities import J as J_at
 
 g, J = Factor("g"), Factor("J")
 gT = Transpose(g)

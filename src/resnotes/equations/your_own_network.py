@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .. import verify
-from ..symbolic import report as chapter
-from .entry import Equation, eq, together
+from resnotes import verify
+from resnotes.equations.entry import Equation, eq, together
+from resnotes.symbolic import your_own_network as chapter
 
 STEM = "14_your_own_network"
 NONZERO = "no gradient is 0"

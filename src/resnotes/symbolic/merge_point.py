@@ -8,7 +8,7 @@ from itertools import product
 
 from sympy import Expr, Matrix, Symbol, eye
 
-from .algebra import (
+from resnotes.symbolic.algebra import (
     Factor,
     Map,
     OrderedProduct,
@@ -22,9 +22,9 @@ from .algebra import (
     map_tree,
     rewrite,
 )
-from .calculus import Differential, Graph, differential, weight_gradient
-from .derivation import Derivation, Induction, Step
-from .quantities import E, loss_gradient
+from resnotes.symbolic.calculus import Differential, Graph, differential, weight_gradient
+from resnotes.symbolic.derivation import Derivation, Induction, Step
+from resnotes.symbolic.quantities import E, loss_gradient
 
 u, x, o, y = Factor("u"), Factor("x"), Factor("o"), Factor("y")
 W, J, Ws = Factor("W"), Factor("J"), Factor("Ws")

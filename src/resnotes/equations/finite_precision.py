@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
-from .. import verify
-from ..symbolic import precision as chapter
-from .entry import Equation, chain, eq, together
-from .notes import DEPTHS
+from resnotes import verify
+from resnotes.equations.entry import Equation, chain, eq, together
+from resnotes.equations.notes import DEPTHS
+from resnotes.symbolic import finite_precision as chapter
 
 STEM = "11_finite_precision"
 NORMAL = "|t| from the smallest normal number to the largest number"

@@ -5,11 +5,11 @@ import math
 import numpy as np
 from sympy import Integer
 
-from .. import shattered
-from ..symbolic import shattered as chapter
-from ..symbolic.algebra import L, Norm, l
-from .core import World, same
-from .initialisation import Ensemble, at, signs
+from resnotes import shattered
+from resnotes.symbolic import shattered_gradients as chapter
+from resnotes.symbolic.algebra import L, Norm, l
+from resnotes.verify.at_initialisation import Ensemble, at, signs
+from resnotes.verify.core import World, same
 
 #: Masks of a component for both inputs.
 _MASKS = np.array([(1, 1), (1, 0), (0, 1), (0, 0)], dtype=float)

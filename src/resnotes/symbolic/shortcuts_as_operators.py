@@ -8,7 +8,7 @@ from itertools import product as cartesian
 from sympy import Expr, Function, Ge, Integer, Le, Matrix, Mul, S, Symbol, digamma, exp, eye, log, simplify
 from sympy import kronecker_product as kronecker
 
-from .algebra import (
+from resnotes.symbolic.algebra import (
     Factor,
     L,
     Mean,
@@ -26,10 +26,10 @@ from .algebra import (
     map_tree,
     unroll,
 )
-from .bounds import norm_squared, squared
-from .derivation import DEEPEST, Derivation, Induction, Step, compare
-from .quantities import F, H, J, W, g, x
-from .scaling import n
+from resnotes.symbolic.at_least import norm_squared, squared
+from resnotes.symbolic.derivation import DEEPEST, Derivation, Induction, Step, compare
+from resnotes.symbolic.lambda_scaling import n
+from resnotes.symbolic.quantities import F, H, J, W, g, x
 
 NOTHING_AFTER = "f = id"
 LINEAR = "f = id, every shortcut linear"

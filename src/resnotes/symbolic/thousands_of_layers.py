@@ -6,12 +6,12 @@ from functools import lru_cache
 
 from sympy import Limit, Rational, S, exp, expand, log, oo, simplify, symbols
 
-from .algebra import Factor, L, Map, Mean, Norm, Rule, Transpose, l
-from .derivation import Derivation, Step
-from .initialisation import kappa, state, whole_branch
-from .operators import Cancels
-from .quantities import F, H
-from .scaling import lam0
+from resnotes.symbolic.algebra import Factor, L, Map, Mean, Norm, Rule, Transpose, l
+from resnotes.symbolic.at_initialisation import kappa, state, whole_branch
+from resnotes.symbolic.derivation import Derivation, Step
+from resnotes.symbolic.lambda_scaling import lam0
+from resnotes.symbolic.quantities import F, H
+from resnotes.symbolic.shortcuts_as_operators import Cancels
 
 # A gate that closes a little less with every unit: (1 + e^b)^{-L} at b = -log L.
 

@@ -21,7 +21,7 @@ from sympy import (
     sqrt,
 )
 
-from .algebra import (
+from resnotes.symbolic.algebra import (
     Factor,
     L,
     Map,
@@ -37,10 +37,10 @@ from .algebra import (
     l,
     unroll,
 )
-from .bounds import g as row
-from .bounds import n
-from .derivation import Derivation, Induction, Step
-from .quantities import E, F, g, lam, x
+from resnotes.symbolic.at_least import g as row
+from resnotes.symbolic.at_least import n
+from resnotes.symbolic.derivation import Derivation, Induction, Step
+from resnotes.symbolic.quantities import E, F, g, lam, x
 
 #: The width of a branch's hidden layer.
 h = Symbol("h", integer=True, positive=True)
@@ -231,7 +231,7 @@ def check_norm_jacobian(pairs=(norm_jacobian,), widths=(2, 3)) -> int:
 
 def _by_components(expression: Expr, values: dict, width: int) -> Matrix:
     """A matrix expression with SymPy matrices put in; what is not in ``values`` is a number."""
-    from .algebra import evaluate
+    from resnotes.symbolic.algebra import evaluate
 
     def value_of(node):
         return values.get(node, node)

@@ -7,7 +7,7 @@ from itertools import product as cartesian
 
 from sympy import Abs, Expr, Integer, Rational, S, Symbol, expand_log, log, oo, pi, simplify, sinh
 
-from .algebra import (
+from resnotes.symbolic.algebra import (
     Factor,
     L,
     Map,
@@ -24,9 +24,9 @@ from .algebra import (
     rewrite,
     unroll,
 )
-from .calculus import Graph, coefficient, differential
-from .derivation import DEEPEST, Derivation, Induction, Step, compare
-from .quantities import F, J, g, lam, lambdas, x
+from resnotes.symbolic.calculus import Graph, coefficient, differential
+from resnotes.symbolic.derivation import DEEPEST, Derivation, Induction, Step, compare
+from resnotes.symbolic.quantities import F, J, g, lam, lambdas, x
 
 #: x_{l+1} = lambda_l x_l + F_l(x_l)
 unit = (x(l + 1), lam(l) * x(l) + F(l)(x(l)))

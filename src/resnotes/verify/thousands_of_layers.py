@@ -3,12 +3,12 @@
 import numpy as np
 from sympy import Integer
 
-from ..network import relu
-from ..recipes import streams_network
-from ..shortcuts import sinkhorn
-from ..symbolic.algebra import L, l
-from .core import STEP, World, column, same
-from .initialisation import OneBranch
+from resnotes.network import relu
+from resnotes.recipes import streams_network
+from resnotes.shortcuts import sinkhorn
+from resnotes.symbolic.algebra import L, l
+from resnotes.verify.at_initialisation import OneBranch
+from resnotes.verify.core import STEP, World, column, same
 
 
 class ScaledSum(OneBranch):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
-from .. import verify
-from ..symbolic import initialisation as chapter
-from ..symbolic.algebra import l
-from .entry import Equation, chain, eq, together
+from resnotes import verify
+from resnotes.equations.entry import Equation, chain, eq, together
+from resnotes.symbolic import at_initialisation as chapter
+from resnotes.symbolic.algebra import l
 
 CHAPTER = "09_at_initialisation"
 #: What holds of the branch W_2 ReLU(W_1 x) exactly, by ``init-branch``.

@@ -6,12 +6,12 @@ from functools import partial
 
 from sympy import Integer
 
-from ..symbolic import operators
-from ..symbolic.algebra import L, l
-from ..symbolic.derivation import DEEPEST
-from ..symbolic.operators import check_lengths
-from ..verify import operators as worlds
-from .entry import Equation, eq, together
+from resnotes.equations.entry import Equation, eq, together
+from resnotes.symbolic import shortcuts_as_operators
+from resnotes.symbolic.algebra import L, l
+from resnotes.symbolic.derivation import DEEPEST
+from resnotes.symbolic.shortcuts_as_operators import check_lengths
+from resnotes.verify import shortcuts_as_operators as worlds
 
 CHAPTER = "07_shortcuts_as_operators"
 DEPTHS = tuple({l: Integer(low), L: Integer(high)} for high in range(1, DEEPEST + 1) for low in range(high))
@@ -25,13 +25,13 @@ def _with(kind: str):
 
 def build() -> list[Equation]:
     entry = partial(Equation, chapter=CHAPTER)
-    forward, gradient = operators.forward(), operators.gradient()
+    forward, gradient = shortcuts_as_operators.forward(), shortcuts_as_operators.gradient()
     return [
         entry(
             "operators-forward",
             expression=eq(forward.left, forward.right),
             method="induction",
-            assumptions=(operators.LINEAR,),
+            assumptions=(shortcuts_as_operators.LINEAR,),
             world=_with("linear"),
             proofs=(forward,),
             rests_on=("forward-unit",),
@@ -40,16 +40,16 @@ def build() -> list[Equation]:
             "operators-gradient",
             expression=eq(gradient.left, gradient.right),
             method="induction",
-            assumptions=(operators.NOTHING_AFTER,),
+            assumptions=(shortcuts_as_operators.NOTHING_AFTER,),
             world=_with("any"),
             proofs=(gradient,),
-            rules=(operators.gradient_rule(),),
+            rules=(shortcuts_as_operators.gradient_rule(),),
             index_values=DEPTHS,
             rests_on=("backward-unit",),
         ),
         entry(
             "operators-lower",
-            expression=operators.lower,
+            expression=shortcuts_as_operators.lower,
             method="numeric",
             world=_with("linear"),
             tight=_with("stretching"),
@@ -57,7 +57,7 @@ def build() -> list[Equation]:
         ),
         entry(
             "operators-upper",
-            expression=operators.upper,
+            expression=shortcuts_as_operators.upper,
             method="numeric",
             world=_with("linear"),
             tight=_with("stretching"),
@@ -65,31 +65,31 @@ def build() -> list[Equation]:
         ),
         entry(
             "operators-rotation",
-            expression=eq(*operators.rotation),
+            expression=eq(*shortcuts_as_operators.rotation),
             method="exhaustive",
             assumptions=("U_i U_i^T = I",),
             world=_with("rotation"),
-            exact=check_lengths(operators.orthogonal),
-            proofs=(operators.rotation_derivation(),),
+            exact=check_lengths(shortcuts_as_operators.orthogonal),
+            proofs=(shortcuts_as_operators.rotation_derivation(),),
         ),
         entry(
             "operators-convolution",
-            expression=eq(*operators.convolution),
+            expression=eq(*shortcuts_as_operators.convolution),
             method="exhaustive",
             assumptions=("two channels, two positions, up to three units for the symbolic part",),
             world=worlds.Channels,
-            exact=operators.check_convolution,
+            exact=shortcuts_as_operators.check_convolution,
         ),
         entry(
             "operators-mixing-square",
-            expression=eq(*operators.mixing_square),
+            expression=eq(*shortcuts_as_operators.mixing_square),
             method="numeric",
             assumptions=("entries of W_i independent, mean 0, variance 1/n",),
             world=worlds.RandomSigns,
         ),
         entry(
             "operators-gaussian-log",
-            expression=eq(*operators.gaussian_log),
+            expression=eq(*shortcuts_as_operators.gaussian_log),
             method="numeric",
             assumptions=(GAUSSIAN,),
             world=worlds.Gaussian,
@@ -97,71 +97,73 @@ def build() -> list[Equation]:
         ),
         entry(
             "operators-gate",
-            expression=eq(*operators.gate),
+            expression=eq(*shortcuts_as_operators.gate),
             method="symbolic",
             world=worlds.Gated,
-            exact=operators.check_gate,
+            exact=shortcuts_as_operators.check_gate,
             assumptions=("n up to 3 for the symbolic part",),
         ),
         entry(
             "operators-sigmoid",
-            expression=together((operators.sigmoid_slope, operators.sigmoid)),
+            expression=together((shortcuts_as_operators.sigmoid_slope, shortcuts_as_operators.sigmoid)),
             method="symbolic",
             world=worlds.Gated,
-            exact=operators.check_gate,
-            proofs=(operators.sigmoid_derivation(),),
+            exact=shortcuts_as_operators.check_gate,
+            proofs=(shortcuts_as_operators.sigmoid_derivation(),),
             rests_on=("operators-gate",),
             assumptions=("s = 1 - sigma(V x + b)", "n up to 3 for the symbolic part"),
         ),
         entry(
             "operators-gate-start",
-            expression=eq(*operators.gate_start),
+            expression=eq(*shortcuts_as_operators.gate_start),
             method="exhaustive",
             assumptions=("the gate's weight is 0", "n from 0 to 8 for the symbolic part"),
             world=worlds.Bias,
-            exact=operators.check_gate_start,
+            exact=shortcuts_as_operators.check_gate_start,
             rests_on=("operators-sigmoid",),
         ),
         entry(
             "operators-exclusive",
-            expression=eq(*operators.exclusive),
+            expression=eq(*shortcuts_as_operators.exclusive),
             method="symbolic",
             world=worlds.Gated,
-            exact=operators.check_gate,
+            exact=shortcuts_as_operators.check_gate,
             rests_on=("operators-sigmoid",),
             assumptions=("s = 1 - sigma(V x + b)", "n up to 3 for the symbolic part"),
         ),
         entry(
             "operators-dropout",
-            expression=together(operators.dropout),
+            expression=together(shortcuts_as_operators.dropout),
             method="exhaustive",
             assumptions=("masks independent, each 1 with probability q", "n from 0 to 6 for the symbolic part"),
             world=worlds.Masks,
-            exact=operators.check_dropout,
+            exact=shortcuts_as_operators.check_dropout,
         ),
         entry(
             "operators-stride",
-            expression=eq(*operators.stride),
+            expression=eq(*shortcuts_as_operators.stride),
             method="symbolic",
             world=worlds.Strided,
             assumptions=("Q Q^T = I",),
-            exact=check_lengths(operators.picks),
-            proofs=(operators.stride_derivation(),),
+            exact=check_lengths(shortcuts_as_operators.picks),
+            proofs=(shortcuts_as_operators.stride_derivation(),),
         ),
         entry(
             "operators-stochastic-mean",
-            expression=eq(*operators.stochastic_mean),
+            expression=eq(*shortcuts_as_operators.stochastic_mean),
             method="exhaustive",
             assumptions=(STOCHASTIC,),
             world=_with("stochastic"),
-            rules=(operators.keeps,),
+            rules=(shortcuts_as_operators.keeps,),
             index_values=DEPTHS,
-            proofs=(operators.stochastic_mean_derivation(),),
+            proofs=(shortcuts_as_operators.stochastic_mean_derivation(),),
         ),
-        entry("operators-centre", expression=eq(*operators.centre), method="definition", world=worlds.Centred),
+        entry(
+            "operators-centre", expression=eq(*shortcuts_as_operators.centre), method="definition", world=worlds.Centred
+        ),
         entry(
             "operators-stochastic-rest",
-            expression=operators.stochastic_rest,
+            expression=shortcuts_as_operators.stochastic_rest,
             method="numeric",
             assumptions=(STOCHASTIC,),
             world=_with("stochastic"),
@@ -170,7 +172,7 @@ def build() -> list[Equation]:
         ),
         entry(
             "operators-rewrite",
-            expression=eq(*operators.rewrite),
+            expression=eq(*shortcuts_as_operators.rewrite),
             method="symbolic",
             world=_with("linear"),
             assumptions=("the shortcut is linear",),

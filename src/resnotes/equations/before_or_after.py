@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 
-from ..symbolic import activation as chapter
-from ..symbolic.algebra import Rule
-from ..symbolic.quantities import D
-from ..verify import activation as worlds
-from .entry import Equation, derived, eq, together
-from .notes import DEPTHS
+from resnotes.equations.entry import Equation, derived, eq, together
+from resnotes.equations.notes import DEPTHS
+from resnotes.symbolic import before_or_after as chapter
+from resnotes.symbolic.algebra import Rule
+from resnotes.symbolic.quantities import D
+from resnotes.verify import before_or_after as worlds
 
 AFTER = "08_before_or_after"
 WALK = (

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 
-from ..symbolic import depths as chapter
-from ..symbolic.algebra import l
-from ..verify import depths as worlds
-from .entry import Equation, chain, eq, together
-from .initialisation import BRANCH
+from resnotes.equations.at_initialisation import BRANCH
+from resnotes.equations.entry import Equation, chain, eq, together
+from resnotes.symbolic import thousands_of_layers as chapter
+from resnotes.symbolic.algebra import l
+from resnotes.verify import thousands_of_layers as worlds
 
 CHAPTER = "13_thousands_of_layers"
 ROWS = "the rows of H_l add up to 1"

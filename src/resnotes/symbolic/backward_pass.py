@@ -6,11 +6,11 @@ from functools import lru_cache
 
 from sympy import Add, Expr, Symbol
 
-from .algebra import Factor, L, Map, OrderedProduct, Partial, Rule, expanded, i, j, l, map_tree
-from .calculus import Differential, Graph, coefficient, differential, weight_gradient
-from .derivation import Derivation, Induction, Step
-from .forward import four_layer_graph, unit
-from .quantities import D, F, H, J, W, b, g, loss_gradient, x, y
+from resnotes.symbolic.algebra import Factor, L, Map, OrderedProduct, Partial, Rule, expanded, i, j, l, map_tree
+from resnotes.symbolic.calculus import Differential, Graph, coefficient, differential, weight_gradient
+from resnotes.symbolic.derivation import Derivation, Induction, Step
+from resnotes.symbolic.forward_pass import four_layer_graph, unit
+from resnotes.symbolic.quantities import D, F, H, J, W, b, g, loss_gradient, x, y
 
 #: g_k is short for the row of derivatives of the loss with respect to x_k.
 k = Symbol("k", integer=True)

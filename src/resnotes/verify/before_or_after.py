@@ -6,13 +6,13 @@ from itertools import permutations, product
 import numpy as np
 from sympy import Integer
 
-from .. import paths
-from ..network import Affine, Network, Unit, identity, relu, tanh
-from ..normalisation import BatchNorm, BatchNormTraining
-from ..symbolic import activation as chapter
-from ..symbolic.algebra import L, l
-from .core import World, column, complex_step_jacobian, row, same
-from .notes import Units, branch_forward
+from resnotes import paths
+from resnotes.network import Affine, Network, Unit, identity, relu, tanh
+from resnotes.normalisation import BatchNorm, BatchNormTraining
+from resnotes.symbolic import before_or_after as chapter
+from resnotes.symbolic.algebra import L, l
+from resnotes.verify.core import World, column, complex_step_jacobian, row, same
+from resnotes.verify.notes import Units, branch_forward
 
 
 class SkipOnly(Units):

@@ -8,14 +8,28 @@ from sympy import Eq, Expr, Integer, Le, Matrix, Rational, S, Symbol, binomial, 
 from sympy import diff as sympy_diff
 from sympy import eye as identity_matrix
 
-from .algebra import Factor, L, Mean, Norm, OrderedProduct, OrderedSum, Partial, Rule, Scalar, Transpose, evaluate, i, l
-from .calculus import Differential, Graph
-from .derivation import Derivation, Induction, Step
-from .forward import Component
-from .forward import k as component
-from .quantities import D, F, after, g, x
-from .scaling import n
-from .unrolled import k
+from resnotes.symbolic.algebra import (
+    Factor,
+    L,
+    Mean,
+    Norm,
+    OrderedProduct,
+    OrderedSum,
+    Partial,
+    Rule,
+    Scalar,
+    Transpose,
+    evaluate,
+    i,
+    l,
+)
+from resnotes.symbolic.calculus import Differential, Graph
+from resnotes.symbolic.derivation import Derivation, Induction, Step
+from resnotes.symbolic.forward_pass import Component
+from resnotes.symbolic.forward_pass import k as component
+from resnotes.symbolic.lambda_scaling import n
+from resnotes.symbolic.quantities import D, F, after, g, x
+from resnotes.symbolic.unrolled_sum import k
 
 IDENTITY_SHORTCUT = "h = id"
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..paths import jacobian_by_length
-from ..reports import report
-from .core import row, same
-from .notes import Units
+from resnotes.paths import jacobian_by_length
+from resnotes.reports import report
+from resnotes.verify.core import row, same
+from resnotes.verify.notes import Units
 
 
 class Reported(Units):

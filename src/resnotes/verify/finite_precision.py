@@ -7,13 +7,13 @@ import math
 import numpy as np
 from sympy import Integer
 
-from ..magnitudes import FORMATS
-from ..precision import round_to, step_by_step
-from ..spectrum import product_singular_values, qr_growth
-from ..symbolic import precision as chapter
-from ..symbolic.algebra import L, l
-from .core import World, row, same
-from .notes import Units
+from resnotes.magnitudes import FORMATS
+from resnotes.precision import round_to, step_by_step
+from resnotes.spectrum import product_singular_values, qr_growth
+from resnotes.symbolic import finite_precision as chapter
+from resnotes.symbolic.algebra import L, l
+from resnotes.verify.core import World, row, same
+from resnotes.verify.notes import Units
 
 #: float64 is left out where a number is rounded: every case is a float64 already.
 NARROW = ("float16", "bfloat16", "float32")

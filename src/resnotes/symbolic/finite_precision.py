@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from sympy import Abs, Expr, Function, Integer, Le, Mul, Rational, S, Symbol, floor, log
 
-from .algebra import (
+from resnotes.symbolic.algebra import (
     Factor,
     L,
     OrderedProduct,
@@ -21,10 +21,10 @@ from .algebra import (
     rewrite,
     unroll,
 )
-from .backward import jacobian_product, unit_gradient
-from .derivation import Induction
-from .quantities import D, H, J, g
-from .scaling import lam0
+from resnotes.symbolic.backward_pass import jacobian_product, unit_gradient
+from resnotes.symbolic.derivation import Induction
+from resnotes.symbolic.lambda_scaling import lam0
+from resnotes.symbolic.quantities import D, H, J, g
 
 
 class fl(Function):

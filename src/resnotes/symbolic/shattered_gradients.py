@@ -26,13 +26,13 @@ from sympy import (
     sqrt,
 )
 
-from .algebra import Factor, L, Mean, Norm, OrderedProduct, Rule, Scalar, Transpose, i, l, unroll
-from .bounds import n
-from .derivation import Derivation, Induction, Step
-from .initialisation import J0, W_1, A, Phi, identity, kappa, trA, variance
-from .initialisation import beta as beta_at
-from .initialisation import factor as single
-from .quantities import g, lam
+from resnotes.symbolic.algebra import Factor, L, Mean, Norm, OrderedProduct, Rule, Scalar, Transpose, i, l, unroll
+from resnotes.symbolic.at_initialisation import J0, W_1, A, Phi, identity, kappa, trA, variance
+from resnotes.symbolic.at_initialisation import beta as beta_at
+from resnotes.symbolic.at_initialisation import factor as single
+from resnotes.symbolic.at_least import n
+from resnotes.symbolic.derivation import Derivation, Induction, Step
+from resnotes.symbolic.quantities import g, lam
 
 Jprime, Phiprime = Factor("Jprime"), Factor("Phiprime")
 #: Probability that a component is active for both inputs.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sympy import Add, Expr, Integer, S, Symbol, expand, expand_log, log
 
-from .algebra import Factor, L, Norm, OrderedSum, Transpose, i, l, map_tree, unroll
-from .quantities import D, H, J, g
-from .unrolled import k, w
+from resnotes.symbolic.algebra import Factor, L, Norm, OrderedSum, Transpose, i, l, map_tree, unroll
+from resnotes.symbolic.quantities import D, H, J, g
+from resnotes.symbolic.unrolled_sum import k, w
 
 #: The logarithm of the change of length, unit by unit.
 gain = (

@@ -7,8 +7,8 @@ import mpmath
 import numpy as np
 from sympy import Integer
 
-from ..network import Affine, Network, Unit, tanh
-from ..shortcuts import (
+from resnotes.network import Affine, Network, Unit, tanh
+from resnotes.shortcuts import (
     Convolution1x1,
     Diagonal,
     DoublyStochastic,
@@ -21,12 +21,12 @@ from ..shortcuts import (
     ZeroPad,
     sinkhorn,
 )
-from ..spectrum import product_singular_values
-from ..symbolic.algebra import L, l
-from ..symbolic.operators import Everywhere
-from ..symbolic.scaling import n as count
-from .core import World, complex_step_jacobian, row, same
-from .notes import Units
+from resnotes.spectrum import product_singular_values
+from resnotes.symbolic.algebra import L, l
+from resnotes.symbolic.lambda_scaling import n as count
+from resnotes.symbolic.shortcuts_as_operators import Everywhere
+from resnotes.verify.core import World, complex_step_jacobian, row, same
+from resnotes.verify.notes import Units
 
 
 def rotation(rng, n):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from .. import verify
-from ..symbolic import shattered as chapter
-from .entry import Equation, chain, eq
+from resnotes import verify
+from resnotes.equations.entry import Equation, chain, eq
+from resnotes.symbolic import shattered_gradients as chapter
 
 CHAPTER = "10_shattered_gradients"
 COINS = (chapter.COINS,)

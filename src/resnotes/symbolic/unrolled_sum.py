@@ -9,7 +9,7 @@ from itertools import product as walk
 from sympy import Add, Expr, Integer, Mul, S, Symbol, binomial, diff, expand
 from sympy import cancel as cancel_fractions
 
-from .algebra import (
+from resnotes.symbolic.algebra import (
     Factor,
     L,
     OrderedProduct,
@@ -25,10 +25,10 @@ from .algebra import (
     rewrite,
     unroll,
 )
-from .calculus import Graph, coefficient, differential
-from .derivation import Derivation, Induction, Step, compare
-from .quantities import D, F, H, J, g, x
-from .scaling import lam0, n, r
+from resnotes.symbolic.calculus import Graph, coefficient, differential
+from resnotes.symbolic.derivation import Derivation, Induction, Step, compare
+from resnotes.symbolic.lambda_scaling import lam0, n, r
+from resnotes.symbolic.quantities import D, F, H, J, g, x
 
 IDENTITY = "h = id and f = id"
 

@@ -11,12 +11,12 @@ from functools import lru_cache
 import numpy as np
 from sympy import Integer, S
 
-from .. import initialisation
-from ..network import relu
-from ..normalisation import LayerNorm
-from ..symbolic import initialisation as chapter
-from ..symbolic.algebra import L, Mean, Norm, Scalar, l, unroll
-from .core import STEP, CheckError, World, column, complex_step_jacobian, row, same
+from resnotes import initialisation
+from resnotes.network import relu
+from resnotes.normalisation import LayerNorm
+from resnotes.symbolic import at_initialisation as chapter
+from resnotes.symbolic.algebra import L, Mean, Norm, Scalar, l, unroll
+from resnotes.verify.core import STEP, CheckError, World, column, complex_step_jacobian, row, same
 
 # Closer to 0 an input of a ReLU is taken for 0 that rounding has moved.
 TIE = 1e-12
