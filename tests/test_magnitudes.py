@@ -106,13 +106,13 @@ def test_ends_of_the_range():
 
 
 def rounded(value, form):
-    """An exact positive value rounded once to a format, half to even; math.inf above it."""
+    """An exact positive value rounded once to a format, half to even; math.inf above it, and for its NaN."""
     exponent = value.numerator.bit_length() - value.denominator.bit_length()
     if Fraction(2) ** exponent > value:
         exponent -= 1
     step = Fraction(2) ** (max(exponent, form.lowest) - form.precision + 1)
     nearest = round(value / step) * step  # round() of a Fraction is half to even
-    return math.inf if nearest >= Fraction(2) ** (form.highest + 1) else nearest
+    return math.inf if nearest > Fraction(form.max) else nearest
 
 
 def brute(factor, name):
@@ -143,6 +143,47 @@ def test_bfloat16_is_float32_cut_short():
     form = FORMATS["bfloat16"]
     top = np.array([0x00010000, 0x00800000, 0x7F7F0000], np.uint32).view(np.float32)
     assert [form.smallest_subnormal, form.smallest_normal, form.max] == top.tolist()
+
+
+# Of the finite numbers of float8 from 0 up: sign 0, so many bits of exponent with this bias, the rest fraction
+# (Micikevicius et al. 2022, table 1). E4M3 spends one code on NaN and none on infinity; E5M2 is as IEEE has it.
+FLOAT8 = {"float8_e4m3fn": (4, 7, 0x7E), "float8_e5m2": (5, 15, 0x7B)}
+
+
+def decoded(name):
+    """Every finite number from 0 up as fractions, in the order of the codes."""
+    exponent_bits, bias, last = FLOAT8[name]
+    places = 7 - exponent_bits
+    values = []
+    for code in range(last + 1):
+        exponent, fraction = code >> places, Fraction(code % 2**places, 2**places)
+        values.append(
+            (fraction + 1) * Fraction(2) ** (exponent - bias) if exponent else fraction * Fraction(2) ** (1 - bias)
+        )
+    return values
+
+
+@pytest.mark.parametrize("name", FLOAT8)
+def test_float8_is_what_its_codes_say(name):
+    form, values = FORMATS[name], decoded(name)
+    assert values == sorted(values) and len(set(values)) == len(values)
+    assert (form.max, form.smallest_subnormal) == (values[-1], values[1])
+    assert form.max == {"float8_e4m3fn": 448, "float8_e5m2": 57344}[name]
+    assert form.smallest_normal == Fraction(2) ** form.lowest == values[2 ** (form.precision - 1)]
+    for code, value in enumerate(values):
+        assert rounded(value, form) == value if value else True
+        above = values[code + 1] if code + 1 < len(values) else 2 * value - values[code - 1]
+        even = value if code % 2 == 0 else above
+        # one code on, 448 and 57344 would be NaN and infinity: "even" is about the code
+        assert rounded((value + above) / 2, form) == (even if even <= values[-1] else math.inf)
+        assert rounded((value * 2 + above) / 3, form) == value
+
+
+def test_in_float8_without_infinity_the_tie_above_the_largest_goes_back_to_it():
+    assert range_limits(464.0, "float8_e4m3fn").overflow == 2
+    assert range_limits(math.nextafter(464.0, 500), "float8_e4m3fn").overflow == 1
+    assert range_limits(61440.0, "float8_e5m2").overflow == 1
+    assert range_limits(math.nextafter(61440.0, 0), "float8_e5m2").overflow == 2
 
 
 @given(st.floats(1e-9, 1e6), st.sampled_from(["float16", "float32"]))
@@ -183,7 +224,7 @@ def test_the_tests_rounding_is_bit_arithmetic_for_bfloat16(value):
 
 
 # How close to 1 a factor may be for powers in turn to end soon enough.
-CLOSEST = {"float16": 0.05, "bfloat16": 0.2, "float32": 0.2, "float64": 1.0}
+CLOSEST = {"float16": 0.05, "bfloat16": 0.2, "float32": 0.2, "float64": 1.0, "float8_e4m3fn": 0.05, "float8_e5m2": 0.05}
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -201,7 +242,7 @@ def test_boundaries_are_ties(name):
     tiny, normal = Fraction(form.smallest_subnormal), Fraction(form.smallest_normal)
     largest = Fraction(form.max)
     spots = [tiny / 2, tiny, normal - tiny / 2, normal - tiny, normal, largest, largest + 1,
-             (largest + Fraction(2) ** (form.highest + 1)) / 2]  # fmt: skip
+             form.overflow_from]  # fmt: skip
     tried = 0
     for spot in spots:
         try:
@@ -244,7 +285,7 @@ def confirm(factor, name):
     with mpmath.workdps(400):
         size = abs(mpmath.mpf(factor))
         tiny, normal = mpmath.mpf(form.smallest_subnormal), mpmath.mpf(form.smallest_normal)
-        top = (mpmath.mpf(form.max) + mpmath.ldexp(1, form.highest + 1)) / 2
+        top = mpmath.mpf(form.max) + mpmath.ldexp(1, form.highest - form.precision)
         passed = {
             "zero": lambda n: size**n <= tiny / 2,
             "subnormal": lambda n: size**n < normal - tiny / 2,
@@ -277,7 +318,7 @@ def test_factors_whose_power_all_but_meets_a_boundary(name, n, which, aside):
         boundary = {
             "zero": tiny / 2,
             "subnormal": mpmath.mpf(form.smallest_normal) - tiny / 2,
-            "overflow": (mpmath.mpf(form.max) + mpmath.ldexp(1, form.highest + 1)) / 2,
+            "overflow": mpmath.mpf(form.max) + mpmath.ldexp(1, form.highest - form.precision),
         }[which]
         factor = float(mpmath.root(boundary, n))
     for _ in range(abs(aside)):

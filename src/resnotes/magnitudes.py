@@ -121,26 +121,57 @@ class Format:
     lowest, highest : int
         The exponents of the smallest normal number and of the largest, 2**lowest and just under
         2**(highest + 1).
+    infinite : bool
+        Whether there is an infinity. Where there is none, what would be the largest number stands for NaN, the
+        largest is the one below it, and what lies beyond becomes NaN (Micikevicius et al. 2022,
+        arXiv:2209.05433).
     """
 
     precision: int
     lowest: int
     highest: int
+    infinite: bool = True
 
     @property
-    def smallest_subnormal(self):
+    def smallest_subnormal(self) -> float:
         """The smallest positive number, as float64."""
         return math.ldexp(1.0, self.lowest - self.precision + 1)
 
     @property
-    def smallest_normal(self):
+    def smallest_normal(self) -> float:
         """The smallest positive number of full precision, as float64."""
         return math.ldexp(1.0, self.lowest)
 
     @property
-    def max(self):
+    def max(self) -> float:
         """The largest finite number, as float64."""
-        return math.ldexp(2.0 - math.ldexp(1.0, 1 - self.precision), self.highest)
+        return math.ldexp(2.0 - math.ldexp(1.0 if self.infinite else 2.0, 1 - self.precision), self.highest)
+
+    # The three places at which rounding to nearest, ties to even, changes its kind.
+
+    @property
+    def zero_up_to(self) -> Fraction:
+        """Half the smallest subnormal number, which itself rounds to 0."""
+        return Fraction(self.smallest_subnormal) / 2
+
+    @property
+    def normal_from(self) -> Fraction:
+        """Half a subnormal step below the smallest normal number, which itself rounds to that number."""
+        return Fraction(self.smallest_normal) - self.zero_up_to
+
+    def overflows(self, size: Fraction) -> bool:
+        """Whether a positive number rounds to infinity, or to NaN where there is no infinity.
+
+        It does from half a step above the largest number on. The tie goes to the even neighbour: beyond, where
+        the largest number has ones in all places, and back to it where it ends in a zero.
+        """
+        edge = self.overflow_from
+        return size >= edge if self.infinite else size > edge
+
+    @property
+    def overflow_from(self) -> Fraction:
+        """Half a step above the largest number; see `overflows` for what becomes of it itself."""
+        return Fraction(self.max) + Fraction(2) ** (self.highest - self.precision)
 
 
 FORMATS = {
@@ -148,7 +179,16 @@ FORMATS = {
     "bfloat16": Format(8, -126, 127),
     "float32": Format(24, -126, 127),
     "float64": Format(53, -1022, 1023),
+    "float8_e4m3fn": Format(4, -6, 8, infinite=False),
+    "float8_e5m2": Format(3, -14, 15),
 }
+
+
+def format_named(dtype: str) -> Format:
+    """The entry of `FORMATS` with this name; a `ValueError` names those there are."""
+    if not isinstance(dtype, str) or dtype not in FORMATS:
+        _validate.refuse("dtype", _validate.describe(dtype), f"one of {', '.join(FORMATS)}")
+    return FORMATS[dtype]
 
 
 @dataclass(frozen=True)
@@ -158,7 +198,8 @@ class RangeLimits:
     Attributes
     ----------
     subnormal, zero, overflow : int or None
-        The first power that rounds to a subnormal number, to 0, to infinity; None where none does.
+        The first power that rounds to a subnormal number, to 0, to infinity (to NaN in a format without
+        infinity); None where none does.
     """
 
     subnormal: int | None
@@ -166,7 +207,7 @@ class RangeLimits:
     overflow: int | None
 
 
-def range_limits(factor, dtype):
+def range_limits(factor: float, dtype: str) -> RangeLimits:
     """The first powers of a factor at which a float format gives out.
 
     |factor|**n is taken exactly and rounded once, to nearest with ties to even (IEEE 754-2019, 4.3.1).
@@ -177,14 +218,15 @@ def range_limits(factor, dtype):
     factor : float
         The exact float64 given; its sign does not matter.
     dtype : str
-        "float16", "bfloat16", "float32" or "float64".
+        A name in `FORMATS`: "float16", "bfloat16", "float32", "float64", "float8_e4m3fn" or "float8_e5m2".
 
     Returns
     -------
     RangeLimits
         ``subnormal``: the first n at which the rounded power is not zero but below the smallest normal
         number; ``zero``: the first n at which it is 0; ``overflow``: the first n at which it is
-        infinite. Each is None where that never happens: powers may jump past the subnormal numbers.
+        infinite, or NaN in float8_e4m3fn, which has no infinity. Each is None where that never happens:
+        powers may jump past the subnormal numbers.
 
     Raises
     ------
@@ -193,11 +235,9 @@ def range_limits(factor, dtype):
 
     Notes
     -----
-    Powers are compared with the three rounding boundaries: half the smallest subnormal (itself
-    rounds to 0), half a subnormal step below the smallest normal (itself rounds to normal), and half a
-    step above the largest number (itself rounds to infinity). n follows from a quotient of logarithms
-    and is settled exactly, by fractions or by more digits, so n of the order of 10**18 takes no
-    longer.
+    Powers are compared with the format's three rounding boundaries (`Format.zero_up_to`, ``normal_from`` and
+    ``overflow_from``). n follows from a quotient of logarithms and is settled exactly, by fractions or by more
+    digits, so n of the order of 10**18 takes no longer.
 
     Examples
     --------
@@ -206,21 +246,15 @@ def range_limits(factor, dtype):
     RangeLimits(subnormal=15, zero=25, overflow=None)
     """
     size = abs(_validate.finite_number(factor, "factor"))
-    if not isinstance(dtype, str) or dtype not in FORMATS:
-        _validate.refuse("dtype", _validate.describe(dtype), f"one of {', '.join(FORMATS)}")
-    form = FORMATS[dtype]
-    half_step = Fraction(form.smallest_subnormal) / 2
+    form = format_named(dtype)
     if size == 0:
         return RangeLimits(None, 1, None)  # 0**0 is 1
     if size == 1:
         return RangeLimits(None, None, None)
     if size > 1:
-        # One step of its own spacing above the largest number stands 2**(highest + 1).
-        overflow = (Fraction(form.max) + Fraction(2) ** (form.highest + 1)) / 2
-        return RangeLimits(None, None, _first_power(size, overflow, lambda power: power >= overflow))
-    zero = _first_power(size, half_step, lambda power: power <= half_step)
-    below_normal = Fraction(form.smallest_normal) - half_step
-    subnormal = _first_power(size, below_normal, lambda power: power < below_normal)
+        return RangeLimits(None, None, _first_power(size, form.overflow_from, form.overflows))
+    zero = _first_power(size, form.zero_up_to, lambda power: power <= form.zero_up_to)
+    subnormal = _first_power(size, form.normal_from, lambda power: power < form.normal_from)
     return RangeLimits(subnormal if subnormal < zero else None, zero, None)
 
 

@@ -1,7 +1,7 @@
-"""Rounding to float16, bfloat16, float32 and float64, and what happens to a value that is rounded often.
+"""Rounding to the formats of `resnotes.magnitudes.FORMATS`, and what happens to a value that is rounded often.
 
-NumPy has no bfloat16. `round_to` rounds a float64 to the nearest number of any format of
-`resnotes.magnitudes.FORMATS` and returns it as float64, which holds the numbers of all four exactly.
+NumPy has neither bfloat16 nor float8. `round_to` rounds a float64 to the nearest number of any of them and returns
+it as float64, which holds the numbers of all of them exactly.
 
 Computing in float64 and rounding after every operation gives what a machine computes whose operations are
 correctly rounded in that format. For a product this is so because two significands of at most 24 bits have
@@ -14,12 +14,13 @@ import math
 from fractions import Fraction
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from resnotes import _validate
-from resnotes.magnitudes import FORMATS
+from resnotes.magnitudes import format_named
 
 
-def round_to(x, dtype):
+def round_to(x: ArrayLike, dtype: str) -> np.ndarray:
     """The nearest number of a float format, ties to the even one (IEEE 754-2019, 4.3.1).
 
     A number of the format is a whole multiple of a power of two, the step, with at most ``precision``
@@ -30,15 +31,15 @@ def round_to(x, dtype):
     Parameters
     ----------
     x : array_like
-        Real numbers, taken as float64. Infinities and NaN stay what they are.
+        Real numbers, taken as float64. NaN stays NaN, and infinities stay where the format has them.
     dtype : str
-        "float16", "bfloat16", "float32" or "float64".
+        A name in `FORMATS`.
 
     Returns
     -------
     ndarray or float64
-        Of the shape of x, as float64. Where the nearest number would lie beyond the largest, it is
-        infinite; zero keeps its sign.
+        Of the shape of x, as float64. Where the nearest number would lie beyond the largest, it is infinite, or
+        NaN in a format without infinity; zero keeps its sign.
 
     Raises
     ------
@@ -51,18 +52,19 @@ def round_to(x, dtype):
     >>> float(round_to(0.999, "bfloat16")), float(round_to(0.99, "bfloat16"))
     (1.0, 0.98828125)
     """
-    form = _format(dtype)
+    form = format_named(dtype)
     x = _validate.real_numbers(x, "x", "real numbers").astype(np.float64)
     finite = np.isfinite(x)
     _, exponent = np.frexp(np.where(finite, x, 0.0))  # |x| is from 2**(exponent - 1) up to 2**exponent
     step = np.maximum(exponent - form.precision, form.lowest - form.precision + 1)
-    with np.errstate(over="ignore", invalid="ignore"):  # infinities pass through
-        rounded = np.ldexp(np.rint(np.ldexp(x, -step)), step)
-        rounded = np.where(np.abs(rounded) > form.max, np.copysign(np.inf, rounded), rounded)
-    return np.where(finite, rounded, x)[()]
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):  # infinities and zeros are what is wanted
+        rounded = np.ldexp(np.rint(np.ldexp(np.where(finite, x, 0.0), -step)), step)
+    rounded = np.where(finite, rounded, x)
+    beyond = np.copysign(np.inf if form.infinite else np.nan, rounded)
+    return np.where(np.abs(rounded) > form.max, beyond, rounded)[()]
 
 
-def step_by_step(factors, dtype, start=1.0):
+def step_by_step(factors: ArrayLike, dtype: str, start: float = 1.0) -> np.ndarray:
     """A product in a float format, rounded after every multiplication.
 
     Parameters
@@ -71,7 +73,7 @@ def step_by_step(factors, dtype, start=1.0):
         Finite real numbers, in the order in which they are multiplied. Each is first rounded to the
         format, as it is when it is stored there.
     dtype : str
-        "float16", "bfloat16", "float32" or "float64".
+        A name in `FORMATS`.
     start : float
         What is multiplied; rounded as well.
 
@@ -94,14 +96,14 @@ def step_by_step(factors, dtype, start=1.0):
     factors = _validate.finite_array(factors, "factors", "a list of finite real numbers", (1,), allow_empty=True)
     value = float(round_to(_validate.finite_number(start, "start"), dtype))
     values = [value]
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         for factor in np.atleast_1d(round_to(factors, dtype)):
             value = round_to(value * factor, dtype)
             values.append(float(value))
     return np.array(values)
 
 
-def stall(factor, dtype):
+def stall(factor: float, dtype: str) -> int:
     """Where the step-by-step powers of a factor between 0 and 1 come to rest.
 
     Parameters
@@ -109,7 +111,7 @@ def stall(factor, dtype):
     factor : float
         From 0 up to 1, 1 excluded, once it is rounded to the format.
     dtype : str
-        "float16", "bfloat16", "float32" or "float64".
+        A name in `FORMATS`.
 
     Returns
     -------
@@ -141,9 +143,3 @@ def stall(factor, dtype):
     reach = 1 / (2 * (1 - Fraction(factor)))
     largest = math.floor(reach)
     return largest - 1 if largest == reach and largest % 2 else largest
-
-
-def _format(dtype):
-    if not isinstance(dtype, str) or dtype not in FORMATS:
-        _validate.refuse("dtype", _validate.describe(dtype), f"one of {', '.join(FORMATS)}")
-    return FORMATS[dtype]

@@ -199,7 +199,7 @@ def formats(lam, depth, r, schedule="constant", factors=()):
     for factor in shortcuts(lam, MAX_DEPTH, schedule, factors).tolist():
         products.append(_times(products[-1], factor + r))
     ends = {}
-    for name, form in FORMATS.items():
+    for name, form in ((name, FORMATS[name]) for name in SHORT):
         first = {}
         for n, product in enumerate(products[1:], start=1):
             first.setdefault(_verdict(product, form), n)
@@ -449,7 +449,7 @@ def _drawn(lines):
 def _format_lines(low, high):
     """(log10, kind, names) of the formats' limits between two decades, downwards, equal ones merged."""
     lines = {}
-    for name, form in FORMATS.items():
+    for name, form in ((name, FORMATS[name]) for name in SHORT):
         subnormal = form.lowest - form.precision + 1
         for kind, exponent in (
             ("largest", form.highest + 1),
