@@ -1,10 +1,12 @@
 """Fixtures shared by all tests: the browser and the built book."""
 
+import json
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import sync_playwright
 
+from resnotes.mutations import Survey
 from tools import book as build
 from tools import chromium as chromium_tools
 
@@ -33,3 +35,15 @@ def book() -> Path:
     if not build.is_fresh():
         pytest.fail("The built book is missing or older than its sources: run `make book` (or `make test`).")
     return build.ROOT / "_build" / "html"
+
+
+@pytest.fixture(scope="session")
+def surveys():
+    """What the build found of the damaged forms: label or id -> Survey; nothing where the book is not of these sources."""
+    if not build.is_fresh():
+        return {}
+    found = json.loads((build.ROOT / "_build" / "surveys.json").read_text("utf-8"))
+    return {
+        label: Survey(made, caught, tuple(map(tuple, equivalent)), tuple(survivors))
+        for label, (made, caught, equivalent, survivors) in found.items()
+    }

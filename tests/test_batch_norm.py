@@ -233,7 +233,7 @@ VECTORS = [
 ]
 
 
-@pytest.mark.parametrize("value", VECTORS, ids=str)
+@pytest.mark.parametrize("value", VECTORS)
 @pytest.mark.parametrize("name", ["variance", "weight", "bias"])
 def test_vectors_that_do_not_fit(name, value):
     arguments = {"mean": MEAN, "variance": VARIANCE, name: value}

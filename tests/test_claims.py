@@ -465,8 +465,8 @@ def test_formulas_of_relations_and_systems():
 
 
 @pytest.mark.parametrize("name", WITH_FORM)
-def test_every_damaged_correction_is_caught_or_equivalent(name):
-    outcome = survey(CLAIMS[name])
+def test_every_damaged_correction_is_caught_or_equivalent(name, surveys):
+    outcome = surveys.get(name) or survey(CLAIMS[name])  # the build has made the same survey
     assert outcome.survivors == ()
     assert outcome.made == outcome.caught + len(outcome.equivalent)
     assert outcome.caught >= 2

@@ -208,6 +208,48 @@ def test_a_stamp_that_cannot_be_read_counts_as_none(made):
     assert environment.read_stamp(made) == {}
 
 
+@pytest.fixture
+def installers(made, monkeypatch):
+    """`environment.install` with stand-ins: a function that says which commands run where some installer fails."""
+    (made / "requirements.txt").write_text("numpy==2.4.0\nuv==0.9.0\n    # via resnotes\n", "utf-8")
+
+    def run(failing):
+        commands = []
+
+        def record(command, cwd):
+            words = [str(word).replace(f"{made}/", "") for word in command]
+            commands.append(" ".join(words))
+            return subprocess.CompletedProcess(command, any(word in commands[-1] for word in failing))
+
+        monkeypatch.setattr(environment.subprocess, "run", record)
+        environment.install(made)
+        return commands
+
+    return run
+
+
+def test_uv_installs_what_is_pinned(installers):
+    pip, *uv = installers(failing=())
+    assert pip.startswith(".venv/bin/python -m pip") and pip.endswith("--no-deps uv==0.9.0")
+    assert len(uv) == 2 and all(command.startswith(".venv/bin/uv pip install") for command in uv)
+    assert uv[0].endswith("--requirement requirements.txt") and uv[1].endswith(
+        "--no-deps --no-build-isolation --editable ."
+    )
+
+
+@pytest.mark.parametrize("failing", ["uv==0.9.0", "bin/uv"])
+def test_pip_installs_where_uv_does_not(installers, failing, capsys):
+    *_, one, two = installers(failing=(failing,))
+    assert one.startswith(".venv/bin/python -m pip") and one.endswith("--requirement requirements.txt")
+    assert two.startswith(".venv/bin/python -m pip") and two.endswith("--editable .")
+    assert "trying pip" in capsys.readouterr().out
+
+
+def test_an_installation_that_fails_ends_the_program(installers):
+    with pytest.raises(SystemExit, match="could not be installed"):
+        installers(failing=("install",))
+
+
 def with_browser(program, call):
     """Call a function of tools/chromium.py in a process of its own, with `program` named as the browser."""
     return subprocess.run(
@@ -315,8 +357,8 @@ def test_chapters_are_stored_in_normal_form(path):
 
 # What the project is made from ----------------------------------------------------------------------------
 
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-PACKAGE_NEEDS = {"numpy", "sympy", "anywidget", "ipywidgets"}
+SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+PROJECT, GROUPS = SETTINGS["project"], SETTINGS["dependency-groups"]
 
 
 def normalised(name):
@@ -332,14 +374,18 @@ def pinned():
     return {normalised(requirement.name): str(requirement.specifier)[2:] for requirement in here}
 
 
+def asked_for():
+    """Every requirement of pyproject.toml: the package's, its extras', the groups'."""
+    lines = [line for lines in (*PROJECT["optional-dependencies"].values(), *GROUPS.values()) for line in lines]
+    return [Requirement(line) for line in (*PROJECT["dependencies"], *lines) if isinstance(line, str)]
+
+
 def test_requirements_are_in_step_with_pyproject():
-    wanted = PROJECT["dependencies"] + [line for lines in PROJECT["optional-dependencies"].values() for line in lines]
     pins = pinned()
-    for requirement in map(Requirement, wanted):
-        if requirement.name != "resnotes":
-            version = pins.get(normalised(requirement.name))
-            assert version, f"{requirement.name} is not in requirements.txt: run the command in its first lines"
-            assert requirement.specifier.contains(version, prereleases=True), f"{requirement} but {version} is pinned"
+    for requirement in asked_for():
+        version = pins.get(normalised(requirement.name))
+        assert version, f"{requirement.name} is not in requirements.txt: run the command in its first lines"
+        assert requirement.specifier.contains(version, prereleases=True), f"{requirement} but {version} is pinned"
 
 
 def test_requirements_say_how_they_were_made():
@@ -353,20 +399,53 @@ def test_what_is_installed_is_what_is_pinned():
     assert not wrong, f"(installed, pinned): {wrong}; make book"
 
 
-def test_the_package_alone_needs_four_others(tmp_path):
-    """Built as `pip install .` builds it: its requirements without extras, and its files."""
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The package built as `pip install .` builds it."""
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("*.whl")
+    return next(folder.glob("*.whl"))
+
+
+def test_the_package_alone_needs_numpy_alone(wheel):
+    """Its requirements without extras, and no extra that only the book needs; its files, data among them."""
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
         (about,) = [name for name in names if name.endswith("/METADATA")]
         lines = archive.read(about).decode("utf-8").splitlines()
     needs = [Requirement(line.split(":", 1)[1]) for line in lines if line.startswith("Requires-Dist:")]
-    assert {need.name for need in needs if need.marker is None} == PACKAGE_NEEDS
+    assert {need.name for need in needs if need.marker is None} == {"numpy"}
+    extras = {line.split(": ")[1] for line in lines if line.startswith("Provides-Extra:")}
+    assert extras <= {"symbolic", "widgets", "figures", "training", "torch"}
+    assert "Author: The resnotes authors" in lines
     package = {path.relative_to("src").as_posix() for path in book.sources() if path.parts[0] == "src"}
-    assert package and package <= set(names)
+    assert package <= set(names) and "resnotes/py.typed" in package
     assert all(name.startswith(("resnotes/", "resnotes-")) for name in names)
+
+
+IMPORTED = """
+import sys
+sys.path.insert(0, sys.argv[1])
+before = set(sys.modules)
+import resnotes
+for name in sys.argv[2:]:
+    __import__(f"resnotes.{name}")
+print(*{name.partition(".")[0] for name in set(sys.modules) - before} - sys.stdlib_module_names)
+"""
+#: Modules of the package that need an extra.
+NOT_NUMPY_ALONE = {"figures", "torch", "mutations", "notation"}
+
+
+def test_what_a_user_imports_loads_numpy_alone(wheel, tmp_path):
+    """From the wheel, so that what is missing there is missing here."""
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path)
+    flat = {path.stem for path in (tmp_path / "resnotes").glob("[a-z]*.py")} - NOT_NUMPY_ALONE
+    command = [sys.executable, "-c", IMPORTED, tmp_path, *sorted(flat)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert set(done.stdout.split()) == {"resnotes", "numpy"} and "network" in flat
 
 
 # Names that must not stand in any file, put together here so that this one is clean.
@@ -387,7 +466,7 @@ def project_files():
         folders[:] = [
             name for name in folders if name in HIDDEN_BUT_OURS or not (name in MADE or book.is_left_over(name))
         ]
-        yield from (Path(folder) / name for name in files)
+        yield from (Path(folder) / name for name in files if name != ".git")  # of a work tree beside another
 
 
 def forbidden_in(text):

@@ -56,7 +56,7 @@ def build(root=ROOT):
     # Taken before the build: a file edited meanwhile leaves the stamp stale, as it must.
     before = fingerprint(root)
     shutil.rmtree(root / "_build", ignore_errors=True)
-    command = [Path(sys.executable).with_name("jupyter-book"), "build", ".", "-W", "-n", "--keep-going"]
+    command = [Path(sys.executable).with_name("jupyter-book"), "build", ".", "-q", "-W", "-n", "--keep-going"]
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     subprocess.run(command, cwd=root, env={**os.environ, "PATH": path}, check=True)
     stamp(root).write_text(before, "utf-8")

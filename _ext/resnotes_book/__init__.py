@@ -31,6 +31,7 @@ from . import (
     page,
     pages_cost,
     previews,
+    progress,
     sitemap,
     summary,
 )
@@ -78,6 +79,7 @@ def use_own_node():
 def setup(app):
     use_own_node()
     app.config.templates_path.insert(0, str(HERE / "templates"))
+    progress.setup(app)
     checked.setup(app)
     notation.setup(app)
     audit.setup(app)

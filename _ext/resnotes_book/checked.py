@@ -4,7 +4,9 @@ The page's source holds a comment where the ledger belongs; what stands there is
 numbers on it are those of this build and of this machine.
 """
 
+import json
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import astuple
 from html import escape
 from pathlib import Path
 
@@ -13,6 +15,8 @@ import nbformat
 from resnotes import mutations
 from resnotes.claims import CLAIMS, damage
 from resnotes.equations import EQUATIONS
+
+from .progress import say
 
 LEDGER = "chapters/ledger"
 MARKER = "<!-- the ledger: written by _ext/resnotes_book/checked.py when the book is built -->"
@@ -41,18 +45,25 @@ def run_damage(name):
 
 
 def run_checks(app):
-    """Check everything once; a failing equation or a surviving mutant ends the build."""
+    """Check everything once; a failing equation or a surviving mutant ends the build.
+
+    What became of the damaged forms is left beside the pages; the tests read it there.
+    """
     if app.builder.format != "html":
         app.resnotes_checked, app.resnotes_damaged = {}, []
         return
+    say(f"Checking {len(EQUATIONS)} equations and {len(CLAIMS)} claims, and their damaged forms")
     with ProcessPoolExecutor() as pool:
         app.resnotes_checked = {label: (result, survey) for label, result, survey in pool.map(run_check, EQUATIONS)}
         formal = [name for name, claim in CLAIMS.items() if claim.corrected_expression is not None]
         app.resnotes_damaged = list(pool.map(run_damage, formal))
     surveys = {label: survey for label, (_, survey) in app.resnotes_checked.items() if survey is not None}
-    for label, survey in (surveys | dict(zip(formal, app.resnotes_damaged, strict=True))).items():
+    surveys |= dict(zip(formal, app.resnotes_damaged, strict=True))
+    for label, survey in surveys.items():
         if survey.survivors:
             raise ValueError(f"{label}: damaged forms that the check does not catch: {'; '.join(survey.survivors)}")
+    text = json.dumps({label: astuple(survey) for label, survey in surveys.items()}, indent=1)
+    Path(app.outdir).with_name("surveys.json").write_text(text, "utf-8")
 
 
 def error_text(error):
