@@ -15,18 +15,18 @@ import pytest
 from sympy import Eq, Expr, Float, Ge, Ne, Rational, Symbol, Tuple, log, sqrt
 
 from resnotes import four_layer
+from resnotes.book import EQUATIONS
+from resnotes.book.oracles import CheckError
 from resnotes.claims import CLAIMS, KINDS, VERDICTS, claim, spaces, worlds
 from resnotes.claims.claim import Example, Judged, Published, Quoted, Shown, Truth
 from resnotes.claims.damage import EQUIVALENT, survey
 from resnotes.claims.exact import Dual, array, jacobian, plain, rectify, satisfied, sign
 from resnotes.claims.expressions import ONE, AsPrinted, Total, direct, formula, relations, total
 from resnotes.claims.search import Layout, NotSmooth, SearchError, Space, first, vectors
-from resnotes.equations import EQUATIONS
 from resnotes.mutations import mutants, why_equivalent
 from resnotes.symbolic import at_least, merge_point
 from resnotes.symbolic.algebra import Factor, L, Norm, OrderedSum, Partial, i, l
 from resnotes.symbolic.quantities import D, F, J, W, b, g, lam, x
-from resnotes.verify import CheckError
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from resnotes import Affine, LayerNorm, initialisation, relu
+from resnotes.book.oracles import CheckError
 from resnotes.initialisation import (
     branch_strength,
     draw_weights,
@@ -16,7 +17,6 @@ from resnotes.shortcuts import Absent, Identity, Scale
 from resnotes.symbolic import at_initialisation as symbolic
 from resnotes.symbolic.algebra import L
 from resnotes.verify.at_initialisation import Normalised, signs
-from resnotes.verify.core import CheckError
 
 
 def test_weights_have_the_variance_asked_for():

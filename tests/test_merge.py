@@ -3,7 +3,8 @@
 import pytest
 from sympy import Expr, eye
 
-from resnotes.equations import EQUATIONS, eq
+from resnotes.book import EQUATIONS
+from resnotes.book.registry import eq
 from resnotes.symbolic import merge_point
 from resnotes.symbolic.algebra import Factor, OrderedProduct, Transpose, evaluate, i
 from resnotes.symbolic.merge_point import D, J, W, Ws, a, delta, g, o, u, x, y

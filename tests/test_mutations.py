@@ -4,7 +4,7 @@ import pytest
 from sympy import Eq
 
 from resnotes import mutations
-from resnotes.equations import EQUATIONS
+from resnotes.book import EQUATIONS
 from resnotes.symbolic.algebra import L, OrderedProduct, OrderedSum, Scalar, Transpose, i, l
 from resnotes.symbolic.quantities import D, J, g, lam
 

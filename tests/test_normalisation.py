@@ -5,8 +5,8 @@ import pytest
 from random_networks import assert_near
 
 from resnotes import Affine, BatchNormTraining, LayerNorm, Network, RMSNorm, Unit, relu
+from resnotes.book.oracles import complex_step_jacobian
 from resnotes.shattered import batch_normalised_network
-from resnotes.verify import complex_step_jacobian
 
 GAIN, SHIFT = np.array([1.5, -0.5, 2.0, 0.25]), np.array([0.5, 1.0, -1.0, 0.0])
 LAYERS = {

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from resnotes.equations import EQUATIONS
+from resnotes.book import EQUATIONS
 from resnotes.notation import IDENTITY, NOTATION, SAMPLE, key, shown, used
 from resnotes.symbolic.algebra import Factor, Map, l
 from resnotes.symbolic.quantities import F, H, J, W, g, x

@@ -3,7 +3,7 @@
 import pytest
 from sympy import Limit, Rational, S, Symbol, binomial, exp, oo
 
-from resnotes.equations import EQUATIONS
+from resnotes.book import EQUATIONS
 from resnotes.symbolic.algebra import (
     Factor,
     L,

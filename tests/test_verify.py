@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from autograd import jacobian
 
-from resnotes import Affine, Network, Unit, identity, relu, tanh, verify
-from resnotes.equations import EQUATIONS
+from resnotes import Affine, Network, Unit, identity, relu, tanh
+from resnotes.book import EQUATIONS, cases, lambda_scaling, oracles
 from resnotes.shortcuts import Diagonal, Identity, Projection, Scale, ZeroPad
 
 KINDS = (Identity, Scale, Diagonal, Projection, ZeroPad)
@@ -41,26 +41,28 @@ def autograd_forward(net, start):
 def test_symbolic_product_agrees_with_autograd_complex_step_and_central_differences():
     entry = EQUATIONS["backward-product"]
     seen = set()
-    for world in verify.worlds(verify.Units, 120, seed=7):
+    for world in cases.worlds(cases.Units, 120, seed=7):
         symbolic = world.evaluate(entry.expression.rhs)
         low = world.low
         start = world.trace.states[low]
         by_autograd = world.g_out @ jacobian(autograd_forward(world.net, low))(start)
         by_complex = world.gradient(low)
-        by_difference = world.g_out @ verify.central_difference_jacobian(lambda x, w=world, k=low: w._from(k, x), start)
+        by_difference = world.g_out @ oracles.central_difference_jacobian(
+            lambda x, w=world, k=low: w._from(k, x), start
+        )
         numpy_half = world.net.backward(world.trace, world.g_out).states[low]
         size = np.max(np.abs(world.g_out))
         for other, tolerance in ((by_autograd, 1e-9), (by_complex, 1e-9), (numpy_half, 1e-9), (by_difference, 1e-6)):
-            assert verify.relative_error(symbolic, other.reshape(1, -1), size) < tolerance
+            assert oracles.relative_error(symbolic, other.reshape(1, -1), size) < tolerance
         seen |= {(type(unit.shortcut), unit.after) for unit in world.net.units}
     assert seen == {(kind, after) for kind in KINDS for after in (identity, relu, tanh)}
 
 
 def test_worlds_cover_all_sizes_and_repeat():
-    worlds = list(verify.worlds(verify.Units, 120))
+    worlds = list(cases.worlds(cases.Units, 120))
     assert {world.depth for world in worlds} == set(range(1, 8))
     assert {world.trace.states[0].size for world in worlds} == set(range(1, 6))
-    again = next(verify.worlds(verify.Units, 1))
+    again = next(cases.worlds(cases.Units, 1))
     assert np.array_equal(again.trace.states[0], worlds[0].trace.states[0])
 
 
@@ -69,7 +71,7 @@ def test_kinks_are_seen_in_branches_and_after_additions():
     behind = Network([Unit([Affine([[-1.0]], [0.001])], Identity(), after=relu)])
     far = Network([Unit([Affine([[1.0]]), relu], Identity(), after=relu)])
     for net, start, clear in ((inside, 0.0, False), (behind, 1.0, False), (far, 1.0, True)):
-        assert verify.clear_of_kinks(net, net.forward(np.array([start]))) is clear
+        assert cases.clear_of_kinks(net, net.forward(np.array([start]))) is clear
 
 
 def test_complex_step_is_exact_where_a_difference_cannot_be():
@@ -79,19 +81,19 @@ def test_complex_step_is_exact_where_a_difference_cannot_be():
         return np.array([np.tanh(z[0]) * z[1], z[0] ** 3])
 
     exact = np.array([[(1 - math.tanh(0.3) ** 2) * -1.2, math.tanh(0.3)], [3 * 0.3**2, 0.0]])
-    assert verify.relative_error(verify.complex_step_jacobian(function, x), exact) < 1e-15
-    assert 1e-15 < verify.relative_error(verify.central_difference_jacobian(function, x), exact) < 1e-9
+    assert oracles.relative_error(oracles.complex_step_jacobian(function, x), exact) < 1e-15
+    assert 1e-15 < oracles.relative_error(oracles.central_difference_jacobian(function, x), exact) < 1e-9
 
 
 def test_relative_error():
-    assert verify.relative_error([1.0, 2.0], [1.0, 2.0]) == 0
-    assert verify.relative_error([1.0], [math.nan]) == math.inf
-    assert verify.relative_error([[1.0, 2.0]], [[1.0], [2.0]]) == math.inf
-    assert verify.relative_error(1.0, np.eye(3)) == 0
-    assert verify.relative_error(0.0, np.zeros((1, 3))) == 0
-    assert verify.relative_error(1.0, np.zeros((1, 3))) == math.inf
-    assert verify.relative_error([1e-20], [2e-20], size=1.0) < 1e-19
-    assert verify.relative_error([0.0], [0.0]) == 0
+    assert oracles.relative_error([1.0, 2.0], [1.0, 2.0]) == 0
+    assert oracles.relative_error([1.0], [math.nan]) == math.inf
+    assert oracles.relative_error([[1.0, 2.0]], [[1.0], [2.0]]) == math.inf
+    assert oracles.relative_error(1.0, np.eye(3)) == 0
+    assert oracles.relative_error(0.0, np.zeros((1, 3))) == 0
+    assert oracles.relative_error(1.0, np.zeros((1, 3))) == math.inf
+    assert oracles.relative_error([1e-20], [2e-20], size=1.0) < 1e-19
+    assert oracles.relative_error([0.0], [0.0]) == 0
 
 
 def test_a_wrong_numpy_half_is_caught(monkeypatch):
@@ -101,7 +103,7 @@ def test_a_wrong_numpy_half_is_caught(monkeypatch):
         return original(self, trace, -np.asarray(g))
 
     monkeypatch.setattr(Network, "backward", wrong)
-    with pytest.raises(verify.CheckError, match="Network.backward"):
+    with pytest.raises(oracles.CheckError, match="Network.backward"):
         EQUATIONS["backward-product"].check()
 
 
@@ -116,12 +118,12 @@ def test_a_wrong_four_layer_module_is_caught(monkeypatch):
         return found
 
     monkeypatch.setattr(four_layer, "gradients", wrong)
-    with pytest.raises(verify.CheckError, match="x2"):
+    with pytest.raises(oracles.CheckError, match="x2"):
         EQUATIONS["backward-g4"].check()
 
 
 def test_unknown_symbols_are_named():
-    world = next(verify.worlds(verify.Plain, 1))
+    world = next(cases.worlds(lambda_scaling.Plain, 1))
     with pytest.raises(KeyError, match="Plain has no value for g_1"):
         from resnotes.symbolic.quantities import g
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import nbformat
 
-from resnotes.equations import EQUATIONS
+from resnotes.book import EQUATIONS
 
 CHAPTERS = Path(__file__).resolve().parent.parent / "chapters"
 #: A display equation, with its label if it has one.
@@ -39,7 +39,7 @@ def rewritten(source: str) -> str:
         if label is None:
             return match[0]
         if label not in EQUATIONS:
-            raise ValueError(f"label: got {label}, want one of those in resnotes.equations.EQUATIONS")
+            raise ValueError(f"label: got {label}, want one of those in resnotes.book.EQUATIONS")
         return formatted(label)
 
     return DISPLAY.sub(replace, source)

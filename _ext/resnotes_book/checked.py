@@ -13,8 +13,8 @@ from pathlib import Path
 import nbformat
 
 from resnotes import mutations
+from resnotes.book import EQUATIONS
 from resnotes.claims import CLAIMS, damage
-from resnotes.equations import EQUATIONS
 
 from .progress import say
 

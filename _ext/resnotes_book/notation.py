@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from resnotes.equations import EQUATIONS
+from resnotes.book import EQUATIONS
 from resnotes.notation import NOTATION, SAMPLE
 
 from .checked import chapter_titles

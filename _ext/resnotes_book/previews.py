@@ -10,7 +10,7 @@ from html import unescape
 
 from sphinxcontrib import katex
 
-from resnotes.equations import EQUATIONS
+from resnotes.book import EQUATIONS
 
 LINK = re.compile(r'href="(?P<page>[^"#]*)#equation-(?P<label>[\w-]+)"')
 

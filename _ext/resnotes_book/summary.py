@@ -5,7 +5,7 @@ from pathlib import Path
 
 import nbformat
 
-from resnotes.equations import EQUATIONS
+from resnotes.book import EQUATIONS
 
 PAGE = "chapters/summary"
 MARKER = "<!-- the summary: written by _ext/resnotes_book/summary.py when the book is built -->"

@@ -99,8 +99,8 @@ def run_report(path: str, as_json: bool = False, figure: str | None = None) -> i
 def checks() -> dict[str, tuple[str, str, object]]:
     """Name -> (kind, method or verdict, what has a ``check()``)."""
     # Building the registries takes a moment; --help should not wait for it.
+    from resnotes.book import EQUATIONS
     from resnotes.claims import CLAIMS
-    from resnotes.equations import EQUATIONS
 
     return {
         **{label: ("equation", entry.method, entry) for label, entry in EQUATIONS.items()},

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sympy import Expr, Symbol, preorder_traversal
 
-from resnotes.equations import EQUATIONS
+from resnotes.book import EQUATIONS
 from resnotes.symbolic import (
     at_initialisation,
     at_least,

@@ -5,9 +5,9 @@ from collections import Counter
 
 import pytest
 
+from resnotes.book.oracles import CheckError
 from resnotes.claims import CLAIMS, VERDICTS
 from resnotes.claims.claim import Claim
-from resnotes.verify import CheckError
 
 from . import checks
 

@@ -3,7 +3,7 @@
 import pytest
 from bs4 import BeautifulSoup
 
-from resnotes.equations import EQUATIONS
+from resnotes.book import EQUATIONS
 
 
 def soup(book, name):

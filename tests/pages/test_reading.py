@@ -5,7 +5,7 @@ import re
 import pytest
 
 from _ext.resnotes_book import derivations
-from resnotes.equations import EQUATIONS
+from resnotes.book import EQUATIONS
 from resnotes.symbolic import at_least, backward_pass, lambda_scaling, merge_point
 
 PAGE = "chapters/06_at_least.html"

@@ -7,13 +7,13 @@ from functools import lru_cache, partial
 
 from sympy import Ne
 
+from resnotes.book.registry import eq, together
 from resnotes.claims import spaces
 from resnotes.claims.claim import Claim, Example, Judged, Quoted, Shown, Truth, anywhere
 from resnotes.claims.exact import eye
 from resnotes.claims.expressions import ONE, AsPrinted, Total, total
 from resnotes.claims.lambdas import GRADIENT_TEXT, UNITS, identity_shortcuts, long_chain
 from resnotes.claims.residuals import cancelling_bank, cancels
-from resnotes.equations import eq, together
 from resnotes.symbolic import at_least, forward_pass, unrolled_sum
 from resnotes.symbolic.algebra import L, OrderedProduct, OrderedSum, Transpose, i, l
 from resnotes.symbolic.quantities import F, J, g, relu, x

@@ -19,12 +19,12 @@ from sympy import Eq, Expr, Ge, Gt, Le, Lt, Ne, Tuple
 from sympy import latex as sympy_latex
 from sympy.printing.str import StrPrinter
 
-from resnotes import equations
+from resnotes.book import equations
+from resnotes.book.oracles import CheckError, CheckResult
 from resnotes.claims.exact import World, plain, satisfied
 from resnotes.claims.expressions import LATEX_OF, SIGNS, formula, relations
 from resnotes.claims.search import Space, first
 from resnotes.symbolic import printing
-from resnotes.verify import CheckError, CheckResult
 
 VERDICTS = ("holds", "conditions", "ambiguous", "wrong")
 KINDS = ("definition", "mathematics", "wording", "metaphor", "published results", "question")

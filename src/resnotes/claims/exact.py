@@ -32,10 +32,10 @@ from sympy import (
     together,
 )
 
+from resnotes.book.oracles import CheckError
 from resnotes.claims.expressions import Diag, Total
 from resnotes.claims.search import NotSmooth
 from resnotes.symbolic.algebra import Factor, Mean, Norm, Partial, evaluate, unroll
-from resnotes.verify import CheckError
 
 
 class Dual:

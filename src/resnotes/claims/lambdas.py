@@ -9,13 +9,13 @@ from itertools import product as every
 import numpy as np
 from sympy import Abs, Ge, Gt, Lt, S, Symbol, linsolve
 
+from resnotes.book.registry import eq
 from resnotes.claims import spaces
 from resnotes.claims.claim import Claim, Example, Published, Quoted, Shown, Truth, anywhere
 from resnotes.claims.exact import array, eye
 from resnotes.claims.expressions import AsPrinted, Total, total
 from resnotes.claims.residuals import BOTH, SAME_LENGTH, SCALING, both, nonzero, not_a_sign, orthogonal, rotations
 from resnotes.claims.worlds import Chain, HalfOpen
-from resnotes.equations import eq
 from resnotes.symbolic import at_least, lambda_scaling, unrolled_sum
 from resnotes.symbolic.algebra import L, Mean, Norm, OrderedProduct, OrderedSum, Scalar, i, l
 from resnotes.symbolic.quantities import F, W, g, lam, x

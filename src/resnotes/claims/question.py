@@ -7,11 +7,11 @@ from functools import partial
 import numpy as np
 from sympy import Ne
 
+from resnotes.book.registry import chain, eq, together
 from resnotes.claims import spaces
 from resnotes.claims.claim import Claim, Example, Judged, Quoted, Shown, Truth, anywhere
 from resnotes.claims.expressions import AsPrinted
 from resnotes.claims.worlds import inverse
-from resnotes.equations import chain, eq, together
 from resnotes.symbolic import merge_point
 from resnotes.symbolic.algebra import Factor, Partial, l
 from resnotes.symbolic.quantities import D, F, W, g, loss_gradient, x

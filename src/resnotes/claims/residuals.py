@@ -9,12 +9,12 @@ from itertools import islice
 import numpy as np
 from sympy import Eq, Ge, Ne, S, Symbol, discriminant, solveset
 
+from resnotes.book.registry import chain, eq, together
 from resnotes.claims import spaces
 from resnotes.claims.claim import Claim, Example, Judged, Quoted, Shown, Truth, anywhere, words_as_latex
 from resnotes.claims.exact import eye
 from resnotes.claims.expressions import ONE, AsPrinted, Diag, Total, direct, total
 from resnotes.claims.worlds import Logits, RandomBranch, RandomDirection
-from resnotes.equations import chain, eq, together
 from resnotes.symbolic import at_least, backward_pass, forward_pass
 from resnotes.symbolic.algebra import Factor, L, Norm, Partial, Transpose, l
 from resnotes.symbolic.quantities import D, E, F, H, J, W, g, loss_gradient, x, y

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from resnotes import verify
-from resnotes.equations.entry import Equation, chain, eq, together
+from resnotes.book.registry import Equation, chain, eq, together
 from resnotes.symbolic import at_initialisation as chapter
 from resnotes.symbolic.algebra import l
 

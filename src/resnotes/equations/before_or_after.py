@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from resnotes.equations.entry import Equation, derived, eq, together
-from resnotes.equations.notes import DEPTHS
+from resnotes.book.registry import DEPTHS, Equation, derived, eq, together
 from resnotes.symbolic import before_or_after as chapter
 from resnotes.symbolic.algebra import Rule
 from resnotes.symbolic.quantities import D

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from resnotes import verify
-from resnotes.equations.entry import Equation, chain, eq
+from resnotes.book.registry import Equation, chain, eq
 from resnotes.symbolic import shattered_gradients as chapter
 
 CHAPTER = "10_shattered_gradients"

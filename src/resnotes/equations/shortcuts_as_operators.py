@@ -6,7 +6,7 @@ from functools import partial
 
 from sympy import Integer
 
-from resnotes.equations.entry import Equation, eq, together
+from resnotes.book.registry import Equation, eq, together
 from resnotes.symbolic import shortcuts_as_operators
 from resnotes.symbolic.algebra import L, l
 from resnotes.symbolic.derivation import DEEPEST

@@ -1,6 +1,6 @@
 """The symbolic half: derivations made and checked by SymPy, ordered factors throughout.
 
-Nothing in here imports the NumPy half. The two meet in :mod:`resnotes.verify` alone, so that
+Nothing in here imports the NumPy half. The two meet in :mod:`resnotes.book` alone, so that
 agreement between them means something.
 """
 

@@ -12,11 +12,12 @@ import numpy as np
 from sympy import Integer, S
 
 from resnotes import initialisation
+from resnotes.book.cases import World
+from resnotes.book.oracles import STEP, CheckError, column, complex_step_jacobian, row, same
 from resnotes.network import relu
 from resnotes.normalisation import LayerNorm
 from resnotes.symbolic import at_initialisation as chapter
 from resnotes.symbolic.algebra import L, Mean, Norm, Scalar, l, unroll
-from resnotes.verify.core import STEP, CheckError, World, column, complex_step_jacobian, row, same
 
 # Closer to 0 an input of a ReLU is taken for 0 that rounding has moved.
 TIE = 1e-12

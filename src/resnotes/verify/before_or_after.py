@@ -7,12 +7,12 @@ import numpy as np
 from sympy import Integer
 
 from resnotes import paths
+from resnotes.book.cases import Units, World, branch_forward
+from resnotes.book.oracles import column, complex_step_jacobian, row, same
 from resnotes.network import Affine, Network, Unit, identity, relu, tanh
 from resnotes.normalisation import BatchNorm, BatchNormTraining
 from resnotes.symbolic import before_or_after as chapter
 from resnotes.symbolic.algebra import L, l
-from resnotes.verify.core import World, column, complex_step_jacobian, row, same
-from resnotes.verify.notes import Units, branch_forward
 
 
 class SkipOnly(Units):

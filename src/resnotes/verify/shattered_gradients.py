@@ -6,10 +6,11 @@ import numpy as np
 from sympy import Integer
 
 from resnotes import shattered
+from resnotes.book.cases import World
+from resnotes.book.oracles import same
 from resnotes.symbolic import shattered_gradients as chapter
 from resnotes.symbolic.algebra import L, Norm, l
 from resnotes.verify.at_initialisation import Ensemble, at, signs
-from resnotes.verify.core import World, same
 
 #: Masks of a component for both inputs.
 _MASKS = np.array([(1, 1), (1, 0), (0, 1), (0, 0)], dtype=float)

@@ -7,6 +7,8 @@ import mpmath
 import numpy as np
 from sympy import Integer
 
+from resnotes.book.cases import Units, World
+from resnotes.book.oracles import complex_step_jacobian, row, same
 from resnotes.network import Affine, Network, Unit, tanh
 from resnotes.shortcuts import (
     Convolution1x1,
@@ -25,8 +27,6 @@ from resnotes.spectrum import product_singular_values
 from resnotes.symbolic.algebra import L, l
 from resnotes.symbolic.lambda_scaling import n as count
 from resnotes.symbolic.shortcuts_as_operators import Everywhere
-from resnotes.verify.core import World, complex_step_jacobian, row, same
-from resnotes.verify.notes import Units
 
 
 def rotation(rng, n):

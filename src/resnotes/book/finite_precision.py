@@ -1,19 +1,21 @@
-"""Random cases of chapter 11: numbers rounded to a format, a scaled loss, products of matrices by QR."""
+"""Chapter 11: its equations, and the random cases that check them."""
 
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 from sympy import Integer
 
+from resnotes.book.cases import Units, World
+from resnotes.book.oracles import row, same
+from resnotes.book.registry import DEPTHS, Equation, chain, eq, together
 from resnotes.magnitudes import FORMATS
 from resnotes.precision import round_to, step_by_step
 from resnotes.spectrum import product_singular_values, qr_growth
 from resnotes.symbolic import finite_precision as chapter
 from resnotes.symbolic.algebra import L, l
-from resnotes.verify.core import World, row, same
-from resnotes.verify.notes import Units
 
 #: float64 is left out where a number is rounded: every case is a float64 already.
 NARROW = ("float16", "bfloat16", "float32")
@@ -164,3 +166,86 @@ def _index(number) -> int:
     if number < 0:
         raise KeyError(f"index {number}")
     return int(number)
+
+
+STEM = "11_finite_precision"
+NORMAL = "|t| from the smallest normal number to the largest number"
+
+
+def _rounding(kind: str):
+    return partial(Rounding, kind=kind)
+
+
+def build() -> list[Equation]:
+    """In the order in which the chapter shows them."""
+    return [
+        Equation("precision-roundoff", STEM, eq(*chapter.roundoff), "definition", world=Rounding),
+        Equation(
+            "precision-relative",
+            STEM,
+            chapter.relative,
+            "numeric",
+            (NORMAL,),
+            world=Rounding,
+            tight=_rounding("worst"),
+            rests_on=("precision-roundoff",),
+        ),
+        Equation(
+            "precision-subnormal",
+            STEM,
+            chapter.subnormal,
+            "numeric",
+            ("|t| at most the smallest normal number",),
+            world=_rounding("subnormal"),
+            tight=_rounding("halfway"),
+        ),
+        Equation(
+            "precision-stall",
+            STEM,
+            eq(*chapter.rest),
+            "exhaustive",
+            ("lambda a number of the format, 1/2 < lambda < 1", "1 / (2 (1 - lambda)) is not an odd number"),
+            world=Resting,
+            exact=chapter.check_rest,
+        ),
+        Equation(
+            "precision-lost",
+            STEM,
+            eq(*chapter.lost),
+            "numeric",
+            ("x a normal number of the format", "|F| <= u |x| / 2"),
+            world=_rounding("lost"),
+            rests_on=("precision-roundoff",),
+        ),
+        Equation(
+            "precision-scale",
+            STEM,
+            chain(*chapter.scaled),
+            "induction",
+            ("no rounding",),
+            world=ScaledLoss,
+            rules=chapter.scaled_rules(),
+            index_values=DEPTHS,
+            proofs=(chapter.scaled_induction(),),
+            rests_on=("backward-unit", "backward-product"),
+        ),
+        Equation("precision-qr-step", STEM, together(chapter.qr_step), "definition", world=LongProduct),
+        Equation(
+            "precision-qr",
+            STEM,
+            eq(*chapter.qr),
+            "induction",
+            world=LongProduct,
+            exact=chapter.check_qr,
+            rests_on=("precision-qr-step",),
+        ),
+        Equation(
+            "precision-qr-sum",
+            STEM,
+            eq(*chapter.volume),
+            "numeric",
+            ("square factors, none singular",),
+            world=LongProduct,
+            rests_on=("precision-qr",),
+        ),
+    ]

@@ -1,13 +1,15 @@
-"""Random cases of chapter 14: what the report says about random networks, beside complex steps."""
+"""Chapter 14: its equations, and the random cases that check them."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from resnotes.book.cases import Units
+from resnotes.book.oracles import row, same
+from resnotes.book.registry import Equation, eq, together
 from resnotes.paths import jacobian_by_length
 from resnotes.reports import report
-from resnotes.verify.core import row, same
-from resnotes.verify.notes import Units
+from resnotes.symbolic import your_own_network as chapter
 
 
 class Reported(Units):
@@ -34,3 +36,40 @@ class Reported(Units):
         if not 0 <= count < len(self.found.share):
             raise KeyError(f"w_{count}")
         return float(self.found.share[int(count)])
+
+
+STEM = "14_your_own_network"
+NONZERO = "no gradient is 0"
+
+
+def build() -> list[Equation]:
+    """In the order in which the chapter shows them."""
+    return [
+        Equation(
+            "report-gain",
+            STEM,
+            eq(*chapter.gain),
+            "exhaustive",
+            (NONZERO,),
+            world=Reported,
+            exact=chapter.check_gain,
+        ),
+        Equation(
+            "report-lengths",
+            STEM,
+            together(chapter.lengths),
+            "exhaustive",
+            world=Reported,
+            exact=chapter.check_lengths,
+            rests_on=("backward-unit", "backward-product"),
+        ),
+        Equation(
+            "report-share",
+            STEM,
+            together(chapter.share),
+            "numeric",
+            (NONZERO,),
+            world=Reported,
+            rests_on=("report-lengths",),
+        ),
+    ]

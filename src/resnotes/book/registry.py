@@ -2,7 +2,7 @@
 
 An entry takes its expression from a derivation; nothing is typed twice. Its check proves the equality
 symbolically where there is a proof, and compares both sides in random cases with numbers that use no chain
-rule of ours (:mod:`resnotes.verify`).
+rule of ours (:mod:`resnotes.book.cases`).
 """
 
 from __future__ import annotations
@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from sympy import Eq, Expr, Ge, Le, Tuple
+from sympy import Eq, Expr, Ge, Integer, Le, Tuple
 
-from resnotes import verify
+from resnotes.book.cases import worlds
+from resnotes.book.oracles import TOLERANCE, CheckError, CheckResult
 from resnotes.symbolic import printing
-from resnotes.symbolic.algebra import Rule
-from resnotes.symbolic.derivation import compare
-from resnotes.verify import CheckError, CheckResult
+from resnotes.symbolic.algebra import L, Rule, l
+from resnotes.symbolic.derivation import DEEPEST, compare
+
+#: Index values for the symbolic checks: every 0 <= l < L up to the deepest that is written out.
+DEPTHS = tuple({l: Integer(low), L: Integer(high)} for high in range(1, DEEPEST + 1) for low in range(high))
 
 METHODS = ("definition", "symbolic", "exhaustive", "induction", "numeric", "citation")
 
@@ -67,7 +70,7 @@ class Equation:
     assumptions: tuple[str, ...] = ()
     world: Callable | None = None
     cases: int = 40
-    tolerance: float = verify.TOLERANCE
+    tolerance: float = TOLERANCE
     rules: tuple[Rule, ...] | None = None
     index_values: tuple[dict, ...] = ({},)
     proofs: tuple = field(default=(), repr=False)
@@ -75,12 +78,12 @@ class Equation:
     rests_on: tuple[str, ...] = ()
     reference: str = ""
     tight: Callable | None = None
-    tight_tolerance: float = verify.TOLERANCE
+    tight_tolerance: float = TOLERANCE
 
     @property
     def references(self) -> tuple[str, ...]:
         """Labels of the equations it rests on: those its derivations name, then those given with the entry."""
-        from resnotes.equations import EQUATIONS
+        from resnotes.book import EQUATIONS
 
         named = (label for proof in self.proofs for label in getattr(proof, "rests_on", ()))
         return tuple(
@@ -135,7 +138,7 @@ class Equation:
         """The bound in random cases, and with equality where it is tight, so that a weaker one fails too."""
         larger, smaller = (bound.lhs, bound.rhs) if isinstance(bound, Ge) else (bound.rhs, bound.lhs)
         worst = 0.0
-        for number, world in enumerate(verify.worlds(self.world, self.cases)):
+        for number, world in enumerate(worlds(self.world, self.cases)):
             shortfall = world.shortfall(larger, smaller)
             if not shortfall <= self.tolerance:
                 raise CheckError(
@@ -143,7 +146,7 @@ class Equation:
                     f"{world.evaluate(bound.lhs)} on the left and {world.evaluate(bound.rhs)} on the right"
                 )
             worst = max(worst, shortfall)
-        for number, world in enumerate(verify.worlds(self.tight, self.cases)):
+        for number, world in enumerate(worlds(self.tight, self.cases)):
             error, want, got = world.compare(bound.lhs, bound.rhs)
             if not error <= self.tight_tolerance:
                 raise CheckError(
@@ -177,7 +180,7 @@ class Equation:
         if self.world is None:
             return 0.0, 0
         worst = 0.0
-        for number, world in enumerate(verify.worlds(self.world, self.cases)):
+        for number, world in enumerate(worlds(self.world, self.cases)):
             for left, right in pairs:
                 try:
                     error, want, got = world.compare(left, right)

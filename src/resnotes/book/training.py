@@ -1,11 +1,17 @@
-"""Random cases for the equations of chapter 12."""
+"""Chapter 12: its equations, and the random cases that check them."""
+
+from __future__ import annotations
+
+from functools import partial
 
 import numpy as np
 
+from resnotes.book.cases import Units, branch_forward
+from resnotes.book.oracles import complex_step_jacobian, same
+from resnotes.book.registry import Equation, derived, eq, together
 from resnotes.network import Network, Unit
 from resnotes.shortcuts import Scale
-from resnotes.verify.core import complex_step_jacobian, same
-from resnotes.verify.notes import Units, branch_forward
+from resnotes.symbolic import training
 
 
 class ScaledBranches(Units):
@@ -66,3 +72,40 @@ class ScaledBranches(Units):
 
     def apply_F(self, function, x):
         return self._branch(int(function.indices[0]), x)
+
+
+TRAINING = "12_training"
+
+
+def build() -> list[Equation]:
+    """The entries, in the order in which the chapter shows them."""
+    gradient, scale, start = training.unit_gradient(), training.scale_gradient(), training.start_derivation()
+    world = ScaledBranches
+    return [
+        Equation("training-unit", TRAINING, together(training.unit), "definition", world=world),
+        Equation(
+            "training-gradient",
+            TRAINING,
+            derived(gradient),
+            "symbolic",
+            world=world,
+            proofs=(gradient,),
+        ),
+        Equation(
+            "training-scale",
+            TRAINING,
+            derived(scale),
+            "symbolic",
+            world=world,
+            proofs=(scale,),
+        ),
+        Equation(
+            "training-start",
+            TRAINING,
+            eq(*training.start),
+            "exhaustive",
+            start.assumptions,
+            world=partial(world, fresh=True),
+            proofs=(start,),
+        ),
+    ]

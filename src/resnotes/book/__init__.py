@@ -1,0 +1,17 @@
+"""What the book says and how it is checked: the one door to its equations, claims and exercises.
+
+The symbolic and the numeric half meet in here alone. What is asked for is imported when it is asked for.
+"""
+
+from importlib import import_module
+
+#: Public name -> the module that holds it.
+_PLACES = {"EQUATIONS": "resnotes.book.equations"}
+
+__all__ = list(_PLACES)
+
+
+def __getattr__(name):
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_PLACES[name]), name)

@@ -1,0 +1,238 @@
+"""Chapter 2: its equations, and the random cases that check them."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+import numpy as np
+from sympy import Integer
+
+from resnotes.book.cases import FourLayers, Units, World, rectified
+from resnotes.book.oracles import KINK_MARGIN, complex_step_jacobian, row
+from resnotes.book.registry import DEPTHS, Equation, chain, derived, eq, together
+from resnotes.symbolic import (
+    backward_pass,
+    components,
+    forward_pass,
+)
+from resnotes.symbolic.algebra import (
+    Factor,
+    Rule,
+    l,
+)
+from resnotes.symbolic.derivation import compare
+from resnotes.symbolic.quantities import H, J, g, loss_gradient
+
+CHAPTER = "02_backward_pass"
+
+
+class Block(World):
+    """One unit whose branch has K = 1..6 layers, entered at a_0, left at y; the identity skips around it."""
+
+    def __init__(self, rng, shallowest=1):
+        depth, n = int(rng.integers(shallowest, 7)), int(rng.integers(1, 6))
+        inside = int(rng.integers(1, depth)) if depth > 1 else 0
+        self.depth = depth
+        self.values = {backward_pass.K: Integer(depth), backward_pass.k: Integer(inside)}
+        self.g = rng.normal(size=n)
+        while True:
+            self.weights = [rng.normal(size=(n, n)) / math.sqrt(n) for _ in range(depth)]
+            self.states = {0: rng.normal(size=n)}
+            for m in range(1, depth):
+                self.states[m] = rectified(self.weights[m - 1] @ self.states[m - 1])
+            before = [self.weights[m - 1] @ self.states[m - 1] for m in range(1, depth)]
+            if not before or min(np.min(np.abs(z)) for z in before) > KINK_MARGIN:
+                break
+
+    def _output(self, position, moved):
+        z = moved
+        for m in range(position + 1, self.depth):
+            z = rectified(self.weights[m - 1] @ z)
+        y = self.weights[self.depth - 1] @ z
+        return y + (moved if position == 0 else self.states[0])
+
+    def value_ubar(self):
+        return row(self.g)
+
+    def value_J(self, m):
+        return complex_step_jacobian(lambda x: self.weights[int(m) - 1] @ x, self.states[int(m) - 1])
+
+    def value_D(self, m):
+        return complex_step_jacobian(rectified, self.weights[int(m) - 1] @ self.states[int(m) - 1])
+
+    def value_partial(self, node):
+        position = int(node.by.indices[0])
+        return row(self.g @ complex_step_jacobian(lambda x: self._output(position, x), self.states[position]))
+
+
+_any_units = Units
+
+
+def _four_layer_rules() -> tuple[Rule, ...]:
+    """Ground truth of the four layers: each gradient by elimination of differentials."""
+    graph = forward_pass.four_layer_graph()
+    return (*(Rule(g(k), backward_pass.eliminated(k)) for k in (1, 2, 3, 4)), *graph.rules())
+
+
+def _by_components(pairs) -> int:
+    return components.check(pairs)
+
+
+def _block_check(pairs) -> int:
+    """Both block statements against the chain rule on the graph, for every position in blocks of up to 6."""
+    comparisons = 0
+    for depth, position, truth in backward_pass.block_cases():
+        for left, right in pairs:
+            at_input = left == loss_gradient(backward_pass.a(0))
+            if at_input != (position == 0):
+                continue
+            values = {backward_pass.K: Integer(depth), backward_pass.k: Integer(position)}
+            difference = compare(right, truth, (), values)
+            comparisons += 1
+            if difference != 0:
+                raise ValueError(f"K = {depth}, position {position}: got {right}, want {truth}")
+    return comparisons
+
+
+def _unit_graph_rules() -> tuple[Rule, ...]:
+    return (Rule(g(l), g(l + 1) * Factor("D", l) * (H(l) + J(l))),)
+
+
+def build() -> list[Equation]:
+    """The entries, in the order in which the chapter shows them."""
+    four = partial(
+        Equation,
+        chapter=CHAPTER,
+        world=FourLayers,
+        rules=_four_layer_rules(),
+        method="symbolic",
+        exact=_by_components,
+        assumptions=(backward_pass.POSITIVE_PART,),
+    )
+    definition = partial(Equation, method="definition")
+    derivation = backward_pass.four_layer_gradient
+    g3, g2, g1 = derivation(3), derivation(2), derivation(1)
+    return [
+        definition("backward-row", CHAPTER, eq(*backward_pass.gradient_definition), world=FourLayers),
+        four(
+            "backward-local", expression=together(backward_pass.local_derivatives()), rests_on=("forward-four-layers",)
+        ),
+        four(
+            "backward-g4",
+            expression=eq(g(4), derivation(4).result),
+            proofs=(derivation(4),),
+            rests_on=("backward-local", "backward-row"),
+        ),
+        four("backward-g3", expression=eq(g(3), g3.result), proofs=(g3,), rests_on=("backward-g4", "backward-local")),
+        four(
+            "backward-g2",
+            expression=chain(g(2), g2.steps[1].expression, g2.result),
+            proofs=(g2,),
+            rests_on=("backward-g3", "backward-local"),
+        ),
+        four(
+            "backward-g1",
+            expression=chain(g(1), g1.steps[3].expression, g1.result),
+            proofs=(g1,),
+            rests_on=("backward-g2", "backward-g3", "backward-local"),
+        ),
+        four(
+            "backward-four-paths",
+            expression=eq(g(1), backward_pass.four_paths().result),
+            proofs=(backward_pass.four_paths(),),
+            rests_on=("backward-g1",),
+        ),
+        four(
+            "backward-double-count",
+            expression=derived(backward_pass.double_count()),
+            proofs=(backward_pass.double_count(),),
+            rests_on=("backward-g3",),
+            rules=(
+                *_four_layer_rules(),
+                Rule(Factor("gprinted", 3), backward_pass.double_count().steps[0].expression + g(3)),
+            ),
+        ),
+        four(
+            "backward-lost-skip",
+            expression=derived(backward_pass.lost_skip()),
+            proofs=(backward_pass.lost_skip(),),
+            rests_on=("backward-g2",),
+            rules=(
+                *_four_layer_rules(),
+                Rule(Factor("gprinted", 2), g(2) - backward_pass.lost_skip().steps[0].expression),
+            ),
+        ),
+        Equation(
+            "backward-weights",
+            CHAPTER,
+            together(backward_pass.parameter_gradients()),
+            "symbolic",
+            assumptions=(backward_pass.POSITIVE_PART,),
+            world=FourLayers,
+            exact=_by_components,
+            rests_on=("forward-affine", "backward-row"),
+        ),
+        Equation(
+            "backward-unit",
+            CHAPTER,
+            eq(g(l), backward_pass.unit_gradient().result),
+            "symbolic",
+            world=_any_units,
+            rules=_unit_graph_rules(),
+            proofs=(backward_pass.unit_gradient(),),
+            rests_on=("forward-unit", "backward-row"),
+        ),
+        Equation(
+            "backward-product",
+            CHAPTER,
+            eq(g(l), backward_pass.all_units().right),
+            "induction",
+            world=_any_units,
+            rules=(backward_pass.unit_rule(),),
+            index_values=DEPTHS,
+            proofs=(backward_pass.all_units(), backward_pass.all_units_expanded()),
+            rests_on=("backward-unit",),
+        ),
+        Equation(
+            "backward-block-inside",
+            CHAPTER,
+            eq(*backward_pass.block_inside),
+            "exhaustive",
+            world=partial(Block, shallowest=2),
+            exact=_block_check,
+            assumptions=("ReLU'(0) = 0", "1 <= k < K"),
+            rests_on=("backward-unit",),
+        ),
+        Equation(
+            "backward-block-input",
+            CHAPTER,
+            eq(*backward_pass.block_input),
+            "exhaustive",
+            world=Block,
+            exact=_block_check,
+            assumptions=("identity shortcut",),
+            rests_on=("backward-block-inside",),
+        ),
+        Equation(
+            "backward-own-block",
+            CHAPTER,
+            eq(*backward_pass.own_block),
+            "symbolic",
+            world=_any_units,
+            rests_on=("backward-unit",),
+            index_values=({},),
+            rules=(Rule(backward_pass.own_block[0], backward_pass.own_block_by_differentials()),),
+            assumptions=("theta_l occurs in the branch of unit l alone",),
+        ),
+        Equation(
+            "backward-stop",
+            CHAPTER,
+            derived(backward_pass.stopped()),
+            "symbolic",
+            world=_any_units,
+            proofs=(backward_pass.stopped(),),
+            rests_on=("backward-unit",),
+            rules=(*_unit_graph_rules(), Rule(Factor("gstop", l), g(l + 1) * Factor("D", l) * J(l))),
+        ),
+    ]
