@@ -55,7 +55,7 @@ def as_list(found):
     for left, right, rule in found:
         cells = [
             derivation_cell("", *([formula(left)] if left else []), classes=["derivation-left"]),
-            derivation_cell("", formula(rf"= {right}"), classes=["derivation-right"]),
+            derivation_cell("", formula(rf"{{=}}\;{right}"), classes=["derivation-right"]),  # no line ends after this =
             derivation_cell("", *words(rule), classes=["derivation-rule"]),
         ]
         items.append(derivation_line("", *cells))

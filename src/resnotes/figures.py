@@ -180,12 +180,12 @@ def gradient_by_position(series, xlabel, ylabel="norm of the gradient, relative 
     return figure
 
 
-def shortcut_and_whole(layers, series, xlabel="layer l, from the input (0) to the loss", ylabel="norm of the gradient"):
+def shortcut_and_whole(states, series, xlabel="state l, from the input (0) to the loss", ylabel="norm of the gradient"):
     """Two curves for each network, on a log axis: what the shortcuts alone bring, and the whole.
 
     Parameters
     ----------
-    layers : array_like, shape (L + 1,)
+    states : array_like, shape (L + 1,)
     series : dict of str to (whole, shortcut)
         At most three, each with L + 1 values.
     """
@@ -193,9 +193,9 @@ def shortcut_and_whole(layers, series, xlabel="layer l, from the input (0) to th
     for number, (name, (whole, shortcut)) in enumerate(series.items()):
         colour, marker = (BLUE, ORANGE, GREEN)[number], ("o", "s", "^")[number]
         style = {"color": colour, "marker": marker, "markersize": 5, "markevery": (3 * number, 10)}
-        axes.semilogy(layers, whole, linestyle="-", label=f"{name}, whole", **style)
+        axes.semilogy(states, whole, linestyle="-", label=f"{name}, whole", **style)
         axes.semilogy(
-            layers, shortcut, linestyle="--", markerfacecolor="white", label=f"{name}, shortcuts alone", **style
+            states, shortcut, linestyle="--", markerfacecolor="white", label=f"{name}, shortcuts alone", **style
         )
     axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)
@@ -324,12 +324,12 @@ def spreads(series, xlabel, ylabel, log=False, marks=()):
 
 
 def sizes_by_layer_and_step(panels, label, levels=(0.3, 0.4, 0.6, 0.8, 1, 1.5, 2)):
-    """Sizes over layers and training steps, as filled contours with a common logarithmic scale from 0.1 to 3.
+    """Sizes over states and training steps, as filled contours with a common logarithmic scale from 0.1 to 3.
 
     Parameters
     ----------
     panels : dict of str to (steps, sizes)
-        ``sizes[k][l]`` is the size at layer l before step ``steps[k]``.
+        ``sizes[k][l]`` is the size at state l before step ``steps[k]``.
     label : str
         What the sizes are.
     levels : sequence of float
@@ -351,7 +351,7 @@ def sizes_by_layer_and_step(panels, label, levels=(0.3, 0.4, 0.6, 0.8, 1, 1.5, 2
         )
         axes.clabel(lines, fmt={level: f"{10**level:.2g}" for level in lines.levels}, fontsize=9)
         axes.set_title(name, fontsize=10, loc="left")
-        axes.set_ylabel("layer l")
+        axes.set_ylabel("state l")
     all_axes[-1, 0].set_xlabel("step of training")
     ticks = (0.1, 0.3, 1, 3)
     bar = figure.colorbar(filled, ax=all_axes[:, 0].tolist(), ticks=np.log10(ticks))

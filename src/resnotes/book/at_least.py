@@ -144,7 +144,7 @@ class Chain(World):
         return self.c
 
 
-CHAIN = ("|J_i|_2 <= c / L for every unit", "c < L")
+CHAIN = ("identity shortcuts, nothing after the additions", "|J_i|_2 <= c / L for every unit", "c < L")
 
 
 def _one(kind: str):
@@ -181,7 +181,7 @@ def build() -> list[Equation]:
             eq(*at_least.zero_mean),
             "numeric",
             world=RandomBranch,
-            assumptions=("E J = 0", "J independent of g"),
+            assumptions=("E J = 0 and E |g J|^2 finite", "g fixed; for a random g independent of J, means over g"),
             rests_on=("at-least-growth",),
         ),
         Equation(
@@ -190,7 +190,7 @@ def build() -> list[Equation]:
             eq(*at_least.isotropic),
             "numeric",
             world=RandomDirection,
-            assumptions=("every direction of g equally likely",),
+            assumptions=("E[g^T g] is a multiple of I and not 0", "J fixed"),
             rests_on=("at-least-growth",),
         ),
         bound(

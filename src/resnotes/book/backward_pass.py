@@ -223,7 +223,7 @@ def build() -> list[Equation]:
             rests_on=("backward-unit",),
             index_values=({},),
             rules=(Rule(backward_pass.own_block[0], backward_pass.own_block_by_differentials()),),
-            assumptions=("theta_l occurs in the branch of unit l alone",),
+            assumptions=("the forward values are given", "theta_l occurs in the branch of unit l alone"),
         ),
         Equation(
             "backward-stop",

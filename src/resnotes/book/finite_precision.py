@@ -93,12 +93,7 @@ class Resting(World):
         self.values = {}
         self.dtype = str(rng.choice(["float16", "bfloat16"]))
         bits = FORMATS[self.dtype].precision
-        while True:
-            numerator = int(rng.integers(2 ** (bits - 1) + 1, int(0.95 * 2**bits)))
-            spare = 2**bits - numerator
-            if 2 ** (bits - 1) % spare or (2 ** (bits - 1) // spare) % 2 == 0:  # 1 / (2 (1 - factor)) is no odd number
-                break
-        self.factor = numerator / 2**bits
+        self.factor = int(rng.integers(2 ** (bits - 1) + 1, int(0.95 * 2**bits))) / 2**bits
 
     def value_lambda(self):
         return self.factor
@@ -204,7 +199,7 @@ def build() -> list[Equation]:
             STEM,
             eq(*chapter.rest),
             "exhaustive",
-            ("lambda a number of the format, 1/2 < lambda < 1", "1 / (2 (1 - lambda)) is not an odd number"),
+            ("lambda a number of the format, 1/2 < lambda < 1", "subnormal numbers are kept"),
             world=Resting,
             exact=chapter.check_rest,
         ),

@@ -87,7 +87,7 @@ def both_signs_derivation() -> Derivation:
     return Derivation(
         both_signs[0],
         (
-            Step((squared(g * (1 + J)) + squared(g * (1 - J))) / 2, "a row times its transpose", (norm_squared,)),
+            Step(squared(g * (1 + J)) / 2 + squared(g * (1 - J)) / 2, "a row times its transpose", (norm_squared,)),
             Step(squared(g) + squared(g * J), "multiply out: the terms with one $J$ cancel"),
             Step(both_signs[1], "squares again", (norm_squared,)),
         ),

@@ -67,17 +67,12 @@ def resting_place(factor: Rational, bits: int) -> int:
 
 @lru_cache
 def resting_places() -> tuple[tuple[Rational, int], ...]:
-    """(factor, where it rests) for all factors between 1/2 and 1 of the formats with 3 to 8 bits.
-
-    Without those for which 1 / (2 (1 - factor)) is an odd number: there the tie goes one lower.
-    """
+    """(factor, where it rests) for all factors between 1/2 and 1 of the formats with 3 to 8 bits."""
     found = []
     for bits in range(3, 9):
         for numerator in range(2 ** (bits - 1) + 1, 2**bits):
             factor = Rational(numerator, 2**bits)
-            reach = 1 / (2 * (1 - factor))
-            if not (reach.is_Integer and reach % 2):
-                found.append((factor, resting_place(factor, bits)))
+            found.append((factor, resting_place(factor, bits)))
     return tuple(found)
 
 

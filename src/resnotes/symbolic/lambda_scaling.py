@@ -145,7 +145,7 @@ def product(low=l, high=L - 1, index=i) -> Expr:
 
 
 def two_terms(low=l, high=L) -> Expr:
-    """The path through shortcuts alone, plus the rest, sorted by the last branch before the loss."""
+    """The path through shortcuts alone, plus the rest, sorted by the branch nearest the loss."""
     return OrderedProduct(lam(i), (i, low, high - 1)) + OrderedSum(
         lambdas(i + 1, high - 1) * J(i) * product(low, i - 1, j), (i, low, high - 1)
     )
@@ -190,7 +190,7 @@ def two_term_derivation() -> Derivation:
         g(l),
         (
             Step(g(L) * product(), "unit after unit", (gradient_rule(),)),
-            Step(g(L) * two_terms(), "sort the paths by the last branch they take"),
+            Step(g(L) * two_terms(), "sort the paths by the branch nearest the loss"),
         ),
         name="scaling-two-terms-expanded",
         rests_on=("scaling-jacobian",),

@@ -155,7 +155,7 @@ def two_terms_expanded() -> Derivation:
         g(l),
         (
             Step(g(L) * product(), "unit after unit", (gradient_rule(),)),
-            Step(g(L) * (1 + term), "sort the paths by the last branch they take"),
+            Step(g(L) * (1 + term), "sort the paths by the branch nearest the loss"),
             Step(g(L) + g(L) * term, "multiply out"),
         ),
         name="unrolled-two-terms-expanded",
@@ -171,7 +171,7 @@ def general_rule() -> Rule:
     return Rule(g(i), g(i + 1) * D(i) * (H(i) + J(i)), index=i, low=l, high=L - 1)
 
 
-#: The paths sorted by the last branch they take: none at all, or the branch of unit i.
+#: The paths sorted by the branch nearest the loss that they take: none at all, or that of unit i.
 direct = OrderedProduct(D(i) * H(i), (i, l, L - 1))
 others = OrderedSum(
     OrderedProduct(D(j) * H(j), (j, i + 1, L - 1)) * D(i) * J(i) * OrderedProduct(D(j) * (H(j) + J(j)), (j, l, i - 1)),
