@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,12 @@ def test_the_notes_wrong_formulas_are_caught():
         EQUATIONS["backward-g3"].check(Eq(g(3), twice))
     with pytest.raises(CheckError, match="backward-g2"):
         EQUATIONS["backward-g2"].check(Eq(g(2), g(5) * D(5) * J(4) * D(4) * J(3) * D(3) * J(2)))
+
+
+def test_a_hypothesis_without_which_the_equation_holds_is_reported():
+    entry = replace(EQUATIONS["init-branch"], without=(("nothing that is needed", EQUATIONS["init-branch"].world),))
+    with pytest.raises(CheckError, match="init-branch: got no case in which it fails without 'nothing that is needed'"):
+        entry.check()
 
 
 def test_only_equations_may_be_checked():

@@ -61,6 +61,9 @@ class Equation:
         For a bound: generator -> random case in which both sides are equal.
     tight_tolerance : float
         How close to equal; larger than ``tolerance`` only where equality is a limit.
+    without : tuple of (str, callable)
+        A hypothesis, and generator -> random case in which it alone is dropped. The equation must fail in one of
+        them: else the hypothesis is not needed, or the check does not see it.
     """
 
     label: str
@@ -79,6 +82,7 @@ class Equation:
     reference: str = ""
     tight: Callable | None = None
     tight_tolerance: float = TOLERANCE
+    without: tuple[tuple[str, Callable], ...] = ()
 
     @property
     def references(self) -> tuple[str, ...]:
@@ -131,7 +135,9 @@ class Equation:
             return CheckResult(worst, comparisons + cases)
         pairs = equalities(expression)
         comparisons += self._check_symbolically(pairs)
-        worst, cases = self._check_numerically(pairs)
+        worst, cases = self._check_numerically(pairs, self.world)
+        if expression is self.expression:
+            comparisons += self._check_hypotheses(pairs)
         return CheckResult(worst, comparisons + cases)
 
     def _check_bound(self, bound) -> tuple[float, int]:
@@ -176,11 +182,21 @@ class Equation:
                         )
         return comparisons
 
-    def _check_numerically(self, pairs) -> tuple[float, int]:
-        if self.world is None:
+    def _check_hypotheses(self, pairs) -> int:
+        """That the equation fails where one of its hypotheses is dropped."""
+        for hypothesis, world in self.without:
+            try:
+                self._check_numerically(pairs, world)
+            except CheckError:
+                continue
+            raise CheckError(f"{self.label}: got no case in which it fails without {hypothesis!r}, want one")
+        return len(self.without)
+
+    def _check_numerically(self, pairs, kind) -> tuple[float, int]:
+        if kind is None:
             return 0.0, 0
         worst = 0.0
-        for number, world in enumerate(worlds(self.world, self.cases)):
+        for number, world in enumerate(worlds(kind, self.cases)):
             for left, right in pairs:
                 try:
                     error, want, got = world.compare(left, right)

@@ -35,6 +35,10 @@ def build() -> list[Equation]:
             expression=chain(branch.quantity, *(step.expression for step in branch.steps)),
             proofs=(branch,),
             assumptions=branch.assumptions,
+            without=(
+                (chapter.SYMMETRIC, partial(verify.OneBranch, broken="lopsided")),
+                (chapter.NO_TIES, partial(verify.OneBranch, broken="ties")),
+            ),
             rests_on=("backward-block-inside",),
         ),
         one_branch(
@@ -56,18 +60,20 @@ def build() -> list[Equation]:
             method="induction",
             proofs=(law,),
             assumptions=BRANCH,
+            without=((chapter.NO_TIES, partial(verify.AllNetworks, ties=True)),),
             rests_on=("init-factor",),
         ),
         here(
             "init-spread",
             expression=eq(*chapter.spread),
             method="exhaustive",
-            world=verify.FairCoins,
+            world=verify.PlainNetworks,
             cases=12,
             proofs=(chapter.check_spread,),
             assumptions=(
                 "plain: x_{l+1} = W_l ReLU(x_l), the entries of W_l independent N(0, 2/n)",
-                "x_0 with independent fair signs, g_L chosen without looking at the weights",
+                "x_0 given, its share q of positive components not 0",
+                "g_L chosen without looking at the weights",
             ),
         ),
         here(

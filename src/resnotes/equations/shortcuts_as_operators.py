@@ -51,6 +51,7 @@ def build() -> list[Equation]:
             "operators-lower",
             expression=shortcuts_as_operators.lower,
             method="numeric",
+            assumptions=("every H_i square",),
             world=_with("linear"),
             tight=_with("stretching"),
             rests_on=("operators-gradient",),

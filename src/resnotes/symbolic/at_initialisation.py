@@ -14,6 +14,7 @@ from sympy import (
     Rational,
     S,
     Symbol,
+    binomial,
     exp,
     limit,
     oo,
@@ -69,6 +70,10 @@ W_1, W_2, Phi = Factor("W", 1), Factor("W", 2), Factor("Phi")
 state = Factor("x")
 
 
+SYMMETRIC = "each row of W_1 has the distribution of its negative"
+NO_TIES = "no entry of W_1 x is 0, except with probability 0"
+
+
 @lru_cache
 def branch() -> Derivation:
     """E[J^T A J] of a branch that starts with its weight."""
@@ -99,8 +104,9 @@ def branch() -> Derivation:
         assumptions=(
             "W_1 and W_2 independent",
             "W_2 of mean 0, its entries uncorrelated with variance v_2/h",
-            "the rows of W_1 as likely as their negatives, entries uncorrelated with variance v_1/n",
-            "no biases, x not 0",
+            f"{SYMMETRIC}; the entries of W_1 uncorrelated with variance v_1/n",
+            NO_TIES,
+            "no biases",
         ),
     )
 
@@ -111,7 +117,7 @@ relu_first = (Mean(Norm(row * W_1 * Phi) ** 2), variance(1) * q * Norm(row) ** 2
 
 # The network.
 
-MEAN_FREE = "E[J_l^T A J_l] = (kappa/n) tr A I and E J_l = 0 for every A, whatever x_l, which is not 0"
+MEAN_FREE = "E[J_l^T A J_l] = (kappa/n) tr A I and E J_l = 0 for every A, at every x_l that occurs (no ties)"
 GIVEN = "g_L chosen without looking at the weights, units independent of one another"
 
 
@@ -298,20 +304,26 @@ def check_pre_values(pairs, largest: int = 12) -> int:
 
 post_state = (Mean(Norm(state + whole_branch(state)) ** 2), (1 + kappa) * Norm(state) ** 2)
 
-# How far single networks stray: the plain network W_l ReLU(x_l) with v = 2.
+# How far single networks stray: the plain network W_l ReLU(x_l) with v = 2, q the share of x_0 that is positive.
 
-spread = (Mean(Norm(g(0)) ** 4), (1 + 5 / n) ** L * Norm(g(L)) ** 4)
+spread = (Mean(Norm(g(0)) ** 4), 4 * q * (q + 2 / n) * (1 + 5 / n) ** (L - 1) * Norm(g(L)) ** 4)
 
 
-def check_spread(width: int = 3) -> int:
-    """E |g W Phi|^4 over one layer, from the moments of a normal variable and a fair coin, for n = 1..width.
+def check_spread(width: int = 4) -> int:
+    """Both factors from the moments of a normal variable, for n = 1..width.
 
-    g W has independent entries N(0, 2 |g|^2 / n). Mean of a square of a sum of independent terms c_k z_k^2.
+    Of g W with independent entries N(0, 2 |g|^2 / n) a mask keeps m: at x_0 a given number, above it that of n
+    fair coins.
     """
+    comparisons = 0
     for size in range(1, width + 1):
-        fourth, square, coin = 3, 1, Rational(1, 2)
-        total = Rational(4, size**2) * (size * coin * fourth + size * (size - 1) * (coin * square) ** 2)
-        stated = spread[1].subs({L: 1, n: size}) / Norm(g(1)) ** 4
-        if total != stated:
-            raise ValueError(f"n = {size}: got {stated}, want {total}")
-    return width
+        kept = [Rational(4, size**2) * (3 * m + m * (m - 1)) for m in range(size + 1)]
+        for m, want in enumerate(kept):
+            comparisons += 1
+            if spread[1].subs({L: 1, n: size, q: Rational(m, size)}) / Norm(g(1)) ** 4 != want:
+                raise ValueError(f"n = {size}, {m} kept: got {spread[1]}, want {want}")
+        coins = sum(binomial(size, m) * value for m, value in enumerate(kept)) / 2**size
+        one, two = (spread[1].subs({L: depth, n: size}) / Norm(g(depth)) ** 4 for depth in (1, 2))
+        if simplify(two / one - coins) != 0:
+            raise ValueError(f"n = {size}, coins: got {two / one}, want {coins}")
+    return comparisons + width

@@ -3,9 +3,9 @@
 from resnotes.verify.at_initialisation import (
     AllNetworks,
     Ensemble,
-    FairCoins,
     Normalised,
     OneBranch,
+    PlainNetworks,
     ReluFirst,
     Squares,
     ZeroLast,

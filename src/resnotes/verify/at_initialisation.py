@@ -9,7 +9,7 @@ import math
 from functools import lru_cache
 
 import numpy as np
-from sympy import Integer, S
+from sympy import Integer
 
 from resnotes import initialisation
 from resnotes.book.cases import World
@@ -71,6 +71,16 @@ class Ensemble(World):
         return value
 
 
+#: Mean 0, and as often negative as positive, but not distributed as their negatives.
+LOPSIDED = np.array([3.0, 1.0, -2.0, -2.0]) / math.sqrt(4.5)
+
+
+def lopsided(*shape) -> np.ndarray:
+    """Every array of the shape with entries from ``LOPSIDED``, shape (4^size, *shape)."""
+    choices = np.stack(np.meshgrid(*[LOPSIDED] * math.prod(shape), indexing="ij"), axis=-1)
+    return choices.reshape(-1, *shape)
+
+
 class OneBranch(Ensemble):
     """One branch W_2 ReLU(W_1 x), n = 1..3, at a fixed state x; all signs of both weights.
 
@@ -79,24 +89,29 @@ class OneBranch(Ensemble):
     rng : numpy Generator
     tall : bool
         n = 3..5 and h = 1, so that a normalised state is not the same for every x.
+    broken : str, optional
+        The hypothesis that is dropped. "ties": n = 2 and both components of x are equal, so that half of all rows
+        of W_1 give 0. "lopsided": the entries of W_1 are not distributed as their negatives.
     """
 
-    def __init__(self, rng, tall=False):
+    def __init__(self, rng, tall=False, broken=None):
         n, h = (int(rng.integers(3, 6)), 1) if tall else (int(rng.integers(1, 4)), int(rng.integers(1, 3)))
+        if broken is not None:
+            n, h = 2, 1
         self.values = {chapter.n: Integer(n), chapter.h: Integer(h)}
-        self.n = n
+        self.n, self.ties = n, broken == "ties"
         self.variances = rng.uniform(0.5, 3, size=2)
-        first, second = (
-            signs(*shape) * math.sqrt(v / shape[1]) for shape, v in zip(((h, n), (n, h)), self.variances, strict=True)
-        )
-        self.W1, self.W2 = pairs_of(first, second)
+        first = (lopsided if broken == "lopsided" else signs)(h, n) * math.sqrt(self.variances[0] / n)
+        self.W1, self.W2 = pairs_of(first, signs(n, h) * math.sqrt(self.variances[1] / h))
         self.x, self.g, self.A = rng.normal(size=n), rng.normal(size=n), rng.normal(size=(n, n))
+        if self.ties:
+            self.x = np.full(n, self.x[0])
         self.norm = LayerNorm(epsilon=0)
 
     def branch(self, x):
         """F(x) of every network, (N, n, 1), for a column or a stack of columns."""
         inputs = (self.W1 @ x)[..., 0]
-        if np.abs(inputs.real).min() < TIE:
+        if not self.ties and np.abs(inputs.real).min() < TIE:
             raise CheckError(f"{type(self).__name__}: an input of a ReLU is 0 up to rounding, which decides its slope")
         return self.W2 @ relu.forward(inputs)[..., np.newaxis]
 
@@ -181,11 +196,18 @@ SIZES = ((1, 1, 2), (1, 1, 5), (1, 2, 3), (2, 1, 2), (2, 1, 3))
 
 
 class AllNetworks(Ensemble):
-    """Every network x_{l+1} = lambda_l x_l + beta_l W_2 ReLU(W_1 x_l) with weights +-sqrt(v / columns)."""
+    """Every network x_{l+1} = lambda_l x_l + beta_l W_2 ReLU(W_1 x_l) with weights +-sqrt(v / columns).
 
-    def __init__(self, rng):
-        n, h, depth = SIZES[int(rng.integers(len(SIZES)))]
-        self.n, self.depth = n, depth
+    Parameters
+    ----------
+    rng : numpy Generator
+    ties : bool
+        Two units with n = 2, and an input whose components are equal: half of all rows of the lowest W_1 give 0.
+    """
+
+    def __init__(self, rng, ties=False):
+        n, h, depth = (2, 1, 2) if ties else SIZES[int(rng.integers(len(SIZES)))]
+        self.n, self.depth, self.ties = n, depth, ties
         self.values = {chapter.n: Integer(n), L: Integer(depth), l: Integer(int(rng.integers(depth)))}
         self.lam, self.beta = rng.uniform(-1.5, 1.5, size=(2, depth))
         self.variances = rng.uniform(0.5, 2, size=2)
@@ -196,9 +218,12 @@ class AllNetworks(Ensemble):
             for v, columns, part in zip(self.variances, (n, h), (bits[..., : n * h], bits[..., n * h :]), strict=True)
         )
         self.W1, self.W2 = first.reshape(-1, depth, h, n), second.reshape(-1, depth, n, h)
-        self.states = [np.broadcast_to(rng.normal(size=(n, 1)), (len(bits), n, 1))]
+        x = rng.normal(size=(n, 1))
+        self.states = [np.broadcast_to(x[:1] if ties else x, (len(bits), n, 1))]
         for k in range(depth):
             self.states.append(self._step(k, self.states[k]))
+            if not ties and np.abs(self.W1[:, k] @ self.states[k]).min() < TIE:
+                raise CheckError(f"AllNetworks: an input of a ReLU of unit {k} is 0 up to rounding, want no ties")
         self._rows = {}
         gain = initialisation.expected_gain(depth, self.lam, self.beta, self.value_kappa())
         same([gain], [self.value_mean(Mean(Norm(chapter.g(0)) ** 2)) / np.sum(self.g_out**2)], "expected_gain")
@@ -239,10 +264,13 @@ class AllNetworks(Ensemble):
         return at(self.beta, k)
 
     def value_kappa(self):
-        """From the definition, over all branches of this shape at the network's input."""
+        """From the definition, over all branches of this shape at the network's input; the law's where ties break it."""
+        if self.ties:
+            return initialisation.branch_strength(self.variances)
         _, _, h, n = self.W1.shape
         alone = OneBranch.__new__(OneBranch)
         alone.n, alone.x, alone.variances = n, self.states[0][0, :, 0], self.variances
+        alone.ties = False
         alone.W1, alone.W2 = pairs_of(
             signs(h, n) * math.sqrt(self.variances[0] / n), signs(n, h) * math.sqrt(self.variances[1] / h)
         )
@@ -395,33 +423,40 @@ class Normalised(OneBranch):
         return self.value_N()
 
 
-class FairCoins(Ensemble):
-    """g_l = g_{l+1} W_l Phi_l with masks of fair coins and normal weights, by Gauss-Hermite quadrature; n = 1, 2.
+class PlainNetworks(Ensemble):
+    """Every network x_{l+1} = W_l ReLU(x_l) of an ensemble whose weights have a normal variable's first seven moments.
 
-    Three nodes integrate a fourth power of a normal variable exactly.
+    Each entry of a weight takes the four nodes of a Gauss-Hermite rule, none of which is 0, with their weights.
+    The input is given; gradients are complex steps through the forward pass, masks and all.
     """
 
     def __init__(self, rng):
-        n, depth = ((1, 1), (1, 3), (2, 1), (2, 2))[int(rng.integers(4))]
+        n, depth = ((1, 1), (1, 2), (1, 3), (2, 1), (2, 2))[int(rng.integers(5))]
         self.values = {chapter.n: Integer(n), L: Integer(depth)}
-        self.depth, self.g_out = depth, rng.normal(size=n)
-        nodes, weights = np.polynomial.hermite_e.hermegauss(3)
-        choices = np.stack(np.meshgrid(*[range(3)] * (n * n), indexing="ij"), axis=-1).reshape(-1, n * n)
-        masks = (1 + signs(1, n)) / 2
-        self.layers = (nodes[choices].reshape(-1, n, n) * math.sqrt(2 / n))[:, np.newaxis] * masks
-        self.layers = self.layers.reshape(-1, n, n)
-        self.weights = np.repeat(np.prod(weights[choices] / weights.sum(), axis=1), len(masks)) / len(masks)
+        self.n, self.depth, self.g_out = n, depth, rng.normal(size=(1, n))
+        self.x = rng.normal(size=(n, 1))
+        self.x[0] = abs(self.x[0])  # all masked would be 0 = 0, which no damage can disturb
+        nodes, weights = np.polynomial.hermite_e.hermegauss(4)
+        choices = np.stack(np.meshgrid(*[range(4)] * (depth * n * n), indexing="ij"), axis=-1).reshape(-1, depth, n, n)
+        self.W = nodes[choices] * math.sqrt(2 / n)
+        self.probability = np.prod((weights / weights.sum())[choices], axis=(1, 2, 3))
 
-    def value_mean(self, mean):
-        """E |g_0|^p, one layer after the other."""
-        norm, power = mean.args[0].as_base_exp()
-        if norm != Norm(chapter.g(S.Zero)):
-            raise KeyError(f"FairCoins knows the means of |g_0| alone, not {mean}")
-        rows, weights = self.g_out[np.newaxis], np.ones(1)
-        for _ in range(self.depth):
-            rows = np.einsum("ai,bij->abj", rows, self.layers).reshape(-1, rows.shape[1])
-            weights = np.outer(weights, self.weights).ravel()
-        return float(np.sum(weights * np.linalg.norm(rows, axis=1) ** float(power)))
+    def average(self, values):
+        return np.tensordot(self.probability, values, axes=1)
+
+    def value_g(self, k):
+        if int(k) != 0:
+            raise KeyError(f"PlainNetworks knows g_0 alone, not g_{k}")
+        columns = []
+        for step in np.eye(self.n):
+            x = self.x + 1j * STEP * step[:, np.newaxis]
+            for k in range(self.depth):
+                x = self.W[:, k] @ np.where(x.real > 0, x, 0)
+            columns.append(np.imag(self.g_out @ x) / STEP)
+        return np.concatenate(columns, axis=-1)
+
+    def value_q(self):
+        return float(np.mean(self.x > 0))
 
     def value_norm(self, norm):
         if norm.args[0] != chapter.g(self.depth):
