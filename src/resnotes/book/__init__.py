@@ -6,7 +6,11 @@ The symbolic and the numeric half meet in here alone. What is asked for is impor
 from importlib import import_module
 
 #: Public name -> the module that holds it.
-_PLACES = {"EQUATIONS": "resnotes.book.equations"}
+_PLACES = {
+    "EQUATIONS": "resnotes.book.equations",
+    "EXERCISES": "resnotes.book.exercises",
+    "check": "resnotes.book.exercises",
+}
 
 __all__ = list(_PLACES)
 
