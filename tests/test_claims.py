@@ -34,18 +34,24 @@ ROOT = Path(__file__).resolve().parent.parent
 AUDIT = """
 S0-A1 wrong, S0-A2 conditions, S0-F1 holds, S0-F2 holds, S0-F3 holds, S0-F4 holds, S0-F5 ambiguous, S0-B1 wrong,
 S0-B2 holds, S0-B3 wrong, S0-B4 wrong, S0-B5 wrong, S0-B6 wrong, S0-N1 conditions, S0-N2 wrong, S0-N3 conditions,
-S0-N4 wrong, S0-S1 conditions, S0-S2 wrong, S0-S3 wrong, S0-S4 ambiguous, S0-S5 wrong, S0-S6 wrong, S0-S7 wrong,
-S0-S8 holds, S0-S9 conditions, S0-L1 holds, S0-L2 holds, S0-L3 wrong, S0-L4 wrong, S0-L5 wrong, S0-L6 conditions,
-S0-L7 ambiguous, S0-L8 conditions, S0-L9 wrong, S0-L10 conditions, S0-L11 wrong, S0-L12 conditions,
-S0-L13 conditions, S0-L14 wrong, S2-S8 holds, S3-Q1 holds, S3-Q2 holds, S3-Q3 wrong, S3-Q4 wrong, S3-Q5 wrong,
-S3-Q6 wrong, S3-Q7 holds, S3-Q8 holds, S3-Q9 conditions, S3-Q10 wrong, S3-Q11 wrong, S3-A1 holds,
-S3-A2 ambiguous, S3-A3 conditions, S3-A4 conditions, S3-A5 wrong, S3-A6 conditions, S4-E1 holds, S4-E2 holds,
+S0-N4 wrong, S0-S1 holds, S0-S2 conditions, S0-S3 conditions, S0-S4 ambiguous, S0-S5 wrong, S0-S6 wrong, S0-S7 wrong,
+S0-S8 holds, S0-S9 holds, S0-L1 holds, S0-L2 holds, S0-L3 wrong, S0-L4 wrong, S0-L5 wrong, S0-L6 wrong,
+S0-L7 ambiguous, S0-L8 ambiguous, S0-L9 wrong, S0-L10 holds, S0-L11 ambiguous, S0-L12 conditions,
+S0-L13 conditions, S0-L14 wrong, S2-S8 holds, S3-Q1 holds, S3-Q2 holds, S3-Q3 ambiguous, S3-Q4 ambiguous, S3-Q5 wrong,
+S3-Q6 wrong, S3-Q7 question, S3-Q8 question, S3-Q9 conditions, S3-Q10 wrong, S3-Q11 question, S3-A1 holds,
+S3-A2 ambiguous, S3-A3 conditions, S3-A4 ambiguous, S3-A5 wrong, S3-A6 conditions, S4-E1 holds, S4-E2 holds,
 S4-E3 holds, S4-E4 holds, S4-P1 wrong, S4-P2 holds, S4-E5 holds, S4-E6 ambiguous, S4-T1 conditions,
-S4-T2 conditions, S4-T3 wrong, S4-T4 conditions, S4-T5 ambiguous
+S4-T2 holds, S4-T3 wrong, S4-T4 conditions, S4-T5 ambiguous
 """
 ROWS = dict(row.split() for row in AUDIT.replace("\n", " ").split(","))
 #: Words alone: nothing to write as a formula.
-WITHOUT_FORMULA = {"S0-S8", "S0-L12", "S0-L13", "S0-L14", "S3-Q5", "S3-Q6", "S3-A2"}
+WITHOUT_FORMULA = {"S0-S8", "S0-S9", "S0-L8", "S0-L10", "S0-L11", "S0-L12", "S0-L13", "S0-L14", "S3-A2"} | {
+    f"S3-Q{number}" for number in (4, 5, 6, 7, 8, 11)
+}
+#: What the note says in words and we in a formula.
+OURS = {"S0-A2", "S0-S6", "S0-L2", "S0-L9", "S2-S8", "S3-Q2", "S3-Q9", "S3-A3", "S3-A5", "S3-A6"} | {
+    f"S4-T{number}" for number in (1, 2, 3, 4, 5)
+}
 #: LaTeX that no expression of the ordered algebra can say.
 TYPED = {"S0-F5", "S2-S8", "S4-E2"}
 CHAPTERS = {
@@ -90,6 +96,8 @@ def test_claims_are_complete():
         assert row.place, name
         assert bool(row.formula) != (name in WITHOUT_FORMULA), name
         assert bool(row.typed) == (name in TYPED), name
+        assert row.ours == (name in OURS), name
+        assert (row.verdict == "question") == (row.kind == "question"), name
         assert row.claimed is None or not row.typed, name
         assert not row.reference or row.reference in keys, name
         assert set(row.equations) <= set(EQUATIONS), name
@@ -116,7 +124,9 @@ def test_the_corrected_form_is_the_registered_equation_where_it_is_one():
 def test_witnesses_show_their_verdicts(witnesses):
     for name, witness in witnesses.items():
         outcomes = {case.agrees for case in witness.cases}
-        wanted = {"holds": {True}, "conditions": {True, False}, "ambiguous": {True, False}}.get(ROWS[name])
+        wanted = {"holds": {True}, "question": {True}, "conditions": {True, False}, "ambiguous": {True, False}}.get(
+            ROWS[name]
+        )
         assert outcomes == wanted if wanted else False in outcomes, name
         assert witness.refutes == (False in outcomes) and witness.holds == (outcomes == {True}), name
 
@@ -680,3 +690,15 @@ def test_biases_and_all_layers_can_be_given():
     world = worlds.FourLayers(data | {x(1): array([1, 2]), g(5): array([1, -1])})
     assert plain(world.value_x(3)) == (7, 11)
     assert world.confirm() > 4
+
+
+# The door.
+
+
+def test_the_book_is_opened_at_one_door():
+    from resnotes import book
+
+    assert {"CLAIMS", "EQUATIONS", "check"} <= set(book.__all__)
+    assert book.CLAIMS is CLAIMS and all(getattr(book, name) for name in book.__all__)
+    with pytest.raises(AttributeError, match="PROOFS"):
+        book.PROOFS  # noqa: B018

@@ -28,6 +28,7 @@ SHOWN = {
     "conditions": ("◐", "holds under conditions"),
     "ambiguous": ("?", "ambiguous"),
     "wrong": ("✗", "wrong"),
+    "question": ("→", "question"),
 }
 NOTES = {
     "000 and 002": "Notes 000 and 002",
@@ -140,7 +141,7 @@ def show_case(case):
     sides = "\n\n".join(
         container(name, f"{title}\n\n{text}", 0)
         for name, title, text in (
-            ("claimed", "*Claimed*", statement(case, case.relation, case.claimed)),
+            ("claimed", f"*{case.side.capitalize()}*", statement(case, case.relation, case.claimed)),
             ("true", "*True*", statement(case, "=" if case.relation != ":" else ":", case.true)),
         )
     )
@@ -153,7 +154,9 @@ def show_case(case):
     if case.reference:
         after.append(f"{{cite}}`{case.reference}`")
     if case.candidates:
-        after.append(f"Found as candidate {case.candidates} of a search, smallest first.")
+        after.append(f"Found as candidate {case.candidates} of a search, small numbers first.")
+    if case.asked:
+        after.append(f"Asked of it: {prose('; '.join(case.asked))}.")
     mark = "" if case.kind == "computed" else f" *({case.kind})*"
     lines = [
         f"**{prose(case.name)}.**{mark} {data_line(case.data)}",
@@ -211,7 +214,8 @@ def section(claim, result, witness, titles):
     parts = [
         f"(claim-{claim.id})=\n### {claim.id}",
         facts,
-        f"**What is said.** {prose(claim.statement)}{cited}",
+        f"**What is {'asked' if claim.verdict == 'question' else 'said'}.** {prose(claim.statement)}{cited}",
+        "In a formula of ours:" if claim.ours else "",
         formula(claim.formula),
         corrected(claim),
         show_witness(witness),

@@ -14,7 +14,13 @@ from . import checks
 PAGE = "chapters/audit.html"
 SHOWN = "section.claim:not([hidden])"
 COUNTS = Counter(claim.verdict for claim in CLAIMS.values())
-WORDS = {"holds": "holds", "conditions": "holds under conditions", "ambiguous": "ambiguous", "wrong": "wrong"}
+WORDS = {
+    "holds": "holds",
+    "conditions": "holds under conditions",
+    "ambiguous": "ambiguous",
+    "wrong": "wrong",
+    "question": "question",
+}
 NOTES = {
     note: sum(claim.note == note for claim in CLAIMS.values()) for note in {claim.note for claim in CLAIMS.values()}
 }

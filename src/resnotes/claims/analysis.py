@@ -5,18 +5,18 @@ from __future__ import annotations
 from fractions import Fraction
 from functools import lru_cache, partial
 
-from sympy import Ne
+from sympy import Gt, Ne
 
 from resnotes.book.registry import eq, together
 from resnotes.claims import spaces
-from resnotes.claims.claim import Claim, Example, Judged, Quoted, Shown, Truth, anywhere
+from resnotes.claims.claim import Claim, Example, Judged, Quoted, Shown, Truth, anywhere, condition
 from resnotes.claims.exact import eye
 from resnotes.claims.expressions import ONE, AsPrinted, Total, total
-from resnotes.claims.lambdas import GRADIENT_TEXT, UNITS, identity_shortcuts, long_chain
-from resnotes.claims.residuals import cancelling_bank, cancels
+from resnotes.claims.lambdas import GRADIENT_TEXT, UNITS, _from_the_start, identity_shortcuts, long_chain
+from resnotes.claims.residuals import cancelling_bank, cancels, not_minus_identity
 from resnotes.symbolic import at_least, forward_pass, unrolled_sum
-from resnotes.symbolic.algebra import L, OrderedProduct, OrderedSum, Transpose, i, l
-from resnotes.symbolic.quantities import F, J, g, relu, x
+from resnotes.symbolic.algebra import L, OrderedSum, Transpose, i, l
+from resnotes.symbolic.quantities import F, g, relu, x
 
 FORWARD, CHAPTER = "01_forward_pass", "05_unrolled_sum"
 
@@ -31,7 +31,6 @@ FROM_ZERO = OrderedSum(F(i)(x(i)), (i, 0, L - 1))
 TERM = Total(FROM_L, x(l))
 DIRECT = eq(g(l) - g(L) * TERM, g(L))
 FORWARD_DIRECT = eq(x(L) - FROM_L, x(l))
-LAYERS_ALONE = OrderedProduct(J(i), (i, l, L - 1))
 MIXED = eq(TERM, unrolled_sum.term)
 
 
@@ -40,42 +39,49 @@ def _unit(name, says, outcome=True, where=anywhere, text="", **options):
 
 
 def _plain(expression=None, equation="", where=anywhere, **options):
-    return Truth(partial(spaces.chain_bank, **options), expression, equation, _all(where, _identity))
+    return Truth(partial(spaces.chain_bank, **options), expression, equation, where & _identity)
 
 
 def _general(equation, **options):
     return Truth(partial(spaces.chain_bank, "matrix", "relu", **options), equation=equation)
 
 
-def _all(*conditions):
-    return lambda world: all(condition(world) for condition in conditions)
-
-
+@condition("h and f are the identity")
 def _identity(world) -> bool:
     """h and f are the identity."""
     return world.after == "identity" and identity_shortcuts(world)
 
 
+@condition("h is the identity, and f is a ReLU")
 def _relu_identity(world) -> bool:
     return world.after == "relu" and identity_shortcuts(world)
 
 
+@condition("f is the identity")
+def _nothing_after(world) -> bool:
+    return world.after == "identity"
+
+
+@condition("every sum is positive")
 def _open(world) -> bool:
     """Every sum is positive, so that a ReLU after it does nothing."""
     return all((world.value_D(k) == eye(world.n)).all() for k in range(world.depth))
 
 
+@condition("some sum is negative")
 def _shut(world) -> bool:
     return not _open(world)
 
 
+@condition("W_0 is not symmetric")
 def _not_symmetric(world) -> bool:
     """Transposing makes a difference."""
     return (world.weights[0] != world.weights[0].T).any()
 
 
-def _not_minus_identity(world) -> bool:
-    return bool(world.g.all()) and not (world.J == -eye(world.n)).all()
+@condition("g is not 0")
+def _nonzero_g(world) -> bool:
+    return bool(world.g.any())
 
 
 def _halves(claimed):
@@ -83,6 +89,7 @@ def _halves(claimed):
     return lambda: (claimed, long_chain(1, Fraction(-1, 2)).evaluate(g(0)))
 
 
+@condition("W_2 = 0, and nothing else")
 def _silent_branch(world) -> bool:
     return not world.W2.any() and all(world.W1.ravel()) and all(world.u) and bool(world.value_g().any())
 
@@ -128,7 +135,7 @@ CLAIMS = (
             Truth(
                 partial(spaces.chain_bank, after="relu"),
                 eq(x(l + 1), relu(l + 1)(x(l) + F(l)(x(l)))),
-                where=_all(_relu_identity, lambda world: not world.start),
+                where=_relu_identity & _from_the_start,
             ),
         ),
         evidence=(
@@ -274,8 +281,9 @@ CLAIMS = (
         statement="One part is the upstream gradient itself; it meets no weights and guarantees that "
         "something arrives.",
         claimed=eq(g(l), g(L) + g(L) * AsPrinted(FROM_L, x(l))),
-        corrected="It is one summand, and it is g_L where h and f are the identity. It is no lower bound "
-        "on the sum: the other part can cancel it.",
+        ours=True,
+        corrected="True of this part where h and f are the identity, as the note says further down. It is one summand, "
+        "and no lower bound on the sum: the other part can cancel it.",
         truths=(_plain(equation="unrolled-two-terms"), _general("unrolled-general-terms")),
         evidence=(
             _unit("h and f the identity", DIRECT),
@@ -294,20 +302,22 @@ CLAIMS = (
     _mathematics(
         id="S4-T2",
         place="second part in the list after the last formula",
-        verdict="conditions",
-        statement="The other part takes the layers with weights.",
-        claimed=eq(AsPrinted(FROM_L, x(l)), LAYERS_ALONE),
-        corrected="It is the sum of all 2^(L - l) - 1 other paths. Only one of them takes every branch; "
-        "most are mixed.",
+        verdict="holds",
+        statement="The other part goes through the layers with weights.",
+        claimed=eq(AsPrinted(FROM_L, x(l)), MIXED.rhs),
+        ours=True,
+        corrected="It is the sum of all 2^(L - l) - 1 other paths, and each of them meets a branch. Most take shortcuts "
+        "too, and only one takes every branch.",
         truths=(_plain(equation="unrolled-term"), _plain(MIXED, start=1)),
         evidence=(
-            _unit("one unit", eq(TERM, LAYERS_ALONE), True),
-            _unit(
-                "two units",
-                eq(TERM, LAYERS_ALONE),
-                False,
-                depths=(2,),
-                text="Three paths, of which two take a skip as well.",
+            _unit("one unit", MIXED, True),
+            _unit("two units", MIXED, True, depths=(2,), text="Three paths, of which two take a skip as well."),
+            Example(
+                "no weights, no other part",
+                eq(TERM, 0),
+                spaces.chain((2,), branch=False, ones=True),
+                True,
+                text="No path is left but the skips.",
             ),
         ),
         reference="he2016",
@@ -317,11 +327,12 @@ CLAIMS = (
         id="S4-T3",
         place="paragraph that starts with “Note that”",
         verdict="wrong",
-        statement="To vanish, the gradient would need the derivative of the sum to be -1 all the time, "
-        "which is improbable.",
+        statement="The gradient is not likely to vanish, because the derivative of the sum is not likely to be -1 all "
+        "the time.",
         claimed=Ne(at_least.g * (1 + unrolled_sum.M), 0, evaluate=False),
-        corrected="A term near -1 is enough: with F = -x/2 it is 2^(-n) - 1 and the gradient 2^(-n). For "
-        "vectors, one left eigenvector with g M = -g is enough. The paper speaks of all samples "
+        ours=True,
+        corrected="It does not follow. A term near -1 is enough: with F = -x/2 it is 2^(-n) - 1 and the gradient 2^(-n). "
+        "For vectors, one left eigenvector with g M = -g is enough. The paper speaks of all samples "
         "of a mini-batch. And nothing is said about the gradients of weights.",
         truths=(
             Truth(cancelling_bank, equation="unrolled-cancel", where=cancels),
@@ -329,20 +340,20 @@ CLAIMS = (
         ),
         evidence=(
             Shown(
-                "the term is never -1",
+                "the term is not -1: more should come back than in a plain chain with the factor 1/2",
                 GRADIENT_TEXT,
                 _halves(Fraction(1, 2**UNITS)),
                 False,
                 (("L", "L", UNITS), ("F", "F", "-x/2"), ("term", r"\text{term}", Fraction(1, 2**UNITS) - 1)),
-                "As small as in a plain chain with the factor 1/2.",
-                relation=Ne,
+                "Exactly as much comes back.",
+                relation=Gt,
             ),
             Example(
                 "vectors: the term is not -I",
                 Ne(at_least.g * (1 + unrolled_sum.M), 0, evaluate=False),
                 spaces.one_unit((2,)),
                 False,
-                _not_minus_identity,
+                not_minus_identity & _nonzero_g,
                 "g is a left eigenvector.",
             ),
             Quoted(
@@ -372,7 +383,8 @@ CLAIMS = (
         verdict="conditions",
         statement="Between any two units there is a direct way, for states and for gradients.",
         claimed=together(((x(L), x(l) + FROM_L), (g(l), g(L) * (ONE + AsPrinted(FROM_L, x(l)))))),
-        corrected="Where h and f are the identity.",
+        ours=True,
+        corrected="True where h and f are the identity, as the next sentence of the note says.",
         truths=(
             _plain(equation="unrolled-forward"),
             _plain(equation="unrolled-two-terms"),
@@ -392,6 +404,7 @@ CLAIMS = (
         verdict="ambiguous",
         statement="Two conditions are needed: h is the identity, and f, here a ReLU, is the identity.",
         claimed=eq(g(l), g(L) + g(L) * AsPrinted(FROM_L, x(l))),
+        ours=True,
         corrected="ReLU is not the identity; it acts as one where every sum is at least 0. The unrolled "
         "sum and a direct term of exactly g need both conditions, the form with the product of "
         "lambdas needs f alone, and the product of D_i (H_i + J_i) needs neither.",
@@ -400,10 +413,10 @@ CLAIMS = (
             Truth(
                 partial(spaces.chain_bank, "scalar"),
                 equation="scaling-two-terms",
-                where=lambda world: world.after == "identity",
+                where=_nothing_after,
             ),
             _general("backward-product"),
-            Truth(_open_bank, DIRECT, where=_all(_open, identity_shortcuts)),
+            Truth(_open_bank, DIRECT, where=_open & identity_shortcuts),
         ),
         evidence=(
             _unit("f is the identity", DIRECT, depths=(2,)),

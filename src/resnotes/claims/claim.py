@@ -10,7 +10,7 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
 
@@ -21,12 +21,12 @@ from sympy.printing.str import StrPrinter
 
 from resnotes.book import equations
 from resnotes.book.oracles import CheckError, CheckResult
-from resnotes.claims.exact import World, plain, satisfied
+from resnotes.claims.exact import World, array, matched, plain, satisfied
 from resnotes.claims.expressions import LATEX_OF, SIGNS, formula, relations
 from resnotes.claims.search import Space, first
 from resnotes.symbolic import printing
 
-VERDICTS = ("holds", "conditions", "ambiguous", "wrong")
+VERDICTS = ("holds", "conditions", "ambiguous", "wrong", "question")
 KINDS = ("definition", "mathematics", "wording", "metaphor", "published results", "question")
 #: Kinds whose witness may be a quotation or published numbers.
 ABOUT_TEXT = ("wording", "metaphor", "published results")
@@ -103,6 +103,10 @@ class Case:
         Citation key of published numbers and of quotations.
     kind : str
         "computed", "published numbers" or "quotation".
+    asked : tuple of str
+        What the search asked of its candidates besides the outcome.
+    side : str
+        What the left value is: "claimed", or "answer" where the note only asks.
     """
 
     name: str
@@ -116,15 +120,17 @@ class Case:
     candidates: int = 0
     reference: str = ""
     kind: str = "computed"
+    asked: tuple[str, ...] = ()
+    side: str = "claimed"
 
     def __str__(self):
         numbers = ", ".join(f"{name} = {as_text(value)}" for name, (_, value) in self.data.items())
         verdict = "agrees" if self.agrees else "does not agree"
         if isinstance(self.claimed, str) and self.relation == ":":
-            middle = f"claimed: {self.claimed}; found: {as_text(self.true)}"
+            middle = f"{self.side}: {self.claimed}; found: {as_text(self.true)}"
         else:
             middle = (
-                f"claimed: {self.quantity[0]} {self.relation} {as_text(self.claimed)}; "
+                f"{self.side}: {self.quantity[0]} {self.relation} {as_text(self.claimed)}; "
                 f"true: {self.quantity[0]} = {as_text(self.true)}"
             )
         return f"{self.name}: {numbers + '; ' if numbers else ''}{middle}: {verdict}. {self.text}".rstrip()
@@ -146,6 +152,8 @@ class Case:
             "agrees": self.agrees,
             "text": self.text,
             "candidates": self.candidates,
+            "asked": list(self.asked),
+            "side": self.side,
             "reference": self.reference,
         }
 
@@ -227,9 +235,39 @@ def _number_or_array(value):
     return plain(value)
 
 
-def anywhere(world) -> bool:
-    """No condition."""
-    return True
+@dataclass(frozen=True)
+class Condition:
+    """What is asked of an example, in words and as a test.
+
+    Attributes
+    ----------
+    words : tuple of str
+    test : callable
+        World -> bool.
+    """
+
+    words: tuple[str, ...]
+    test: Callable[[World], bool]
+
+    def __call__(self, world) -> bool:
+        return bool(self.test(world))
+
+    def __and__(self, other):
+        return Condition((*self.words, *other.words), lambda world: self(world) and other(world))
+
+
+def condition(words: str):
+    """Name a test: ``@condition("the ReLU is open")``."""
+    return lambda test: Condition((words,), test)
+
+
+#: No condition.
+anywhere = Condition((), lambda world: True)
+NO_ZERO = "no number is 0"
+
+
+def _asked(item) -> tuple[str, ...]:
+    return (*((NO_ZERO,) if item.space.nonzero else ()), *item.where.words)
 
 
 @dataclass(frozen=True)
@@ -244,8 +282,8 @@ class Example:
     space : Space
     outcome : bool
         Whether the claim is to be true there.
-    where : callable
-        World -> bool: what else is asked of the example.
+    where : Condition
+        What else is asked of the example.
     text : str
     """
 
@@ -253,12 +291,12 @@ class Example:
     says: Expr
     space: Space
     outcome: bool = False
-    where: Callable[[World], bool] = anywhere
+    where: Condition = anywhere
     text: str = ""
 
     def wanted(self, world) -> bool:
         """Whether a candidate is such an example."""
-        return bool(self.where(world)) and world.holds(self.says) == self.outcome
+        return self.where(world) and world.holds(self.says) == self.outcome
 
     def find(self):
         """The smallest such network, and how many candidates were looked at."""
@@ -270,7 +308,7 @@ class Example:
     def found(self) -> tuple[World | None, Case]:
         """The network and the case made of it."""
         world, candidates = self.find()
-        true, claimed = (plain(side) for side in world.sides(self.says))
+        true, claimed = (plain(side) for side in shaped(*world.sides(self.says)))
         left = self.says.lhs.subs(dict(world.values))
         return world, Case(
             self.name,
@@ -282,6 +320,7 @@ class Example:
             world.holds(self.says),
             self.text,
             candidates,
+            asked=_asked(self),
         )
 
 
@@ -299,7 +338,7 @@ class Judged:
     space : Space
     outcome : bool
         Whether the two are to agree.
-    where : callable
+    where : Condition
     text : str
     relation : type
         The sympy relation between true and claimed.
@@ -310,12 +349,12 @@ class Judged:
     judge: Callable[[World], tuple]
     space: Space
     outcome: bool = False
-    where: Callable[[World], bool] = anywhere
+    where: Condition = anywhere
     text: str = ""
     relation: type = Eq
 
     def wanted(self, world) -> bool:
-        return bool(self.where(world)) and self._agrees(*map(plain, self.judge(world))) == self.outcome
+        return self.where(world) and self._agrees(*map(plain, self.judge(world))) == self.outcome
 
     def _agrees(self, claimed, true) -> bool:
         return compared(self.relation, true, claimed)
@@ -339,7 +378,15 @@ class Judged:
             self._agrees(claimed, true),
             self.text,
             candidates,
+            asked=_asked(self),
         )
+
+
+def shaped(true, claimed) -> tuple:
+    """The sides, with the number that stands for a multiple of I written out beside a matrix."""
+    if isinstance(true, np.ndarray) and true.size > 1 and not isinstance(claimed, np.ndarray):
+        return true, array(matched(true, claimed)[1]).reshape(true.shape)
+    return true, claimed
 
 
 def compared(relation, true, claimed) -> bool:
@@ -507,8 +554,8 @@ class Truth:
         By default that of the registered equation.
     equation : str
         Label of the registered equation, if it is one.
-    where : callable
-        World -> bool: the stated condition. It applies to ``on`` and to the claim's own examples.
+    where : Condition
+        The stated condition. It applies to ``on`` and to the claim's own examples.
     tight : callable, optional
         -> list of worlds on which a bound must be met with equality, so that a weaker one fails.
     """
@@ -516,7 +563,7 @@ class Truth:
     on: Callable[[], list]
     expression: Expr | None = None
     equation: str = ""
-    where: Callable[[World], bool] = anywhere
+    where: Condition = anywhere
     tight: Callable[[], list] | None = None
 
     @property
@@ -576,7 +623,9 @@ class Claim:
     chapter : str
         Stem of the chapter that discusses it.
     claimed : Expr, optional
-        The formula as printed in the notes, in the book's names.
+        The note's formula in the book's notation, or a formula of ours for its words.
+    ours : bool
+        Whether the note prints no such formula.
     typed : str
         LaTeX, only where no expression of the ordered algebra can say it.
     truths : tuple of Truth
@@ -602,6 +651,7 @@ class Claim:
     typed: str = ""
     truths: tuple[Truth, ...] = ()
     typed_corrected: str = ""
+    ours: bool = False
     reference: str = ""
     rests_on: tuple[str, ...] = field(default=())
 
@@ -649,7 +699,8 @@ class Claim:
         SearchError
             If a search finds nothing.
         """
-        return Witness(self.id, self.verdict, tuple(item.case() for item in self.evidence))
+        side = "answer" if self.verdict == "question" else "claimed"
+        return Witness(self.id, self.verdict, tuple(replace(item.case(), side=side) for item in self.evidence))
 
     def as_dict(self) -> dict:
         """For pages: everything but the witness."""
@@ -660,6 +711,7 @@ class Claim:
             "kind": self.kind,
             "statement": self.statement,
             "formula": self.formula,
+            "formula_ours": self.ours,
             "verdict": self.verdict,
             "corrected": self.corrected,
             "corrected_formulas": [{"equation": label, "latex": text} for label, text in self.corrected_formulas],
@@ -738,6 +790,7 @@ class Claim:
         outcomes = [case.agrees for case in cases]
         problem = {
             "holds": not all(outcomes),
+            "question": not all(outcomes),
             "wrong": all(outcomes),
             "conditions": len(set(outcomes)) < 2,
             "ambiguous": len(set(outcomes)) < 2,

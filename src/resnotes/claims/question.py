@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from functools import partial
 
 import numpy as np
@@ -9,8 +10,10 @@ from sympy import Ne
 
 from resnotes.book.registry import chain, eq, together
 from resnotes.claims import spaces
-from resnotes.claims.claim import Claim, Example, Judged, Quoted, Shown, Truth, anywhere
+from resnotes.claims.claim import Claim, Condition, Example, Judged, Quoted, Shown, Truth, anywhere, condition
 from resnotes.claims.expressions import AsPrinted
+from resnotes.claims.lambdas import _from_the_start
+from resnotes.claims.residuals import nonzero
 from resnotes.claims.worlds import inverse
 from resnotes.symbolic import merge_point
 from resnotes.symbolic.algebra import Factor, Partial, l
@@ -19,7 +22,7 @@ from resnotes.symbolic.quantities import D, F, W, g, loss_gradient, x
 CHAPTER = "03_merge_point"
 
 _claim = partial(Claim, note="003", chapter=CHAPTER)
-_asked = partial(_claim, kind="question")
+_asked = partial(_claim, kind="question", verdict="question")
 _mathematics = partial(_claim, kind="mathematics")
 
 u, o, y, J, Ws, P = merge_point.u, merge_point.o, merge_point.y, merge_point.J, merge_point.Ws, merge_point.P
@@ -39,22 +42,31 @@ def _merged(source, expression=None, equation="", where=anywhere):
         partial(spaces.asked_bank, source),
         expression,
         equation,
-        lambda world: of_source(world) and where(world),
+        of_source & where,
     )
 
 
+@condition("o is u")
 def _same(world) -> bool:
     return world.same
 
 
+@condition("o is not u")
 def _apart(world) -> bool:
     return not world.same and Ws not in world.data
 
 
+@condition("the shortcut is projected")
 def _projected(world) -> bool:
     return Ws in world.data
 
 
+@condition("the ReLU is open")
+def _open(world) -> bool:
+    return bool(world.value_J().any())
+
+
+@condition("W has an inverse")
 def _invertible(world) -> bool:
     try:
         inverse(world.q["W"])
@@ -63,25 +75,51 @@ def _invertible(world) -> bool:
     return world.same
 
 
+@condition("W has no inverse")
 def _singular(world) -> bool:
     return world.same and not _invertible(world)
 
 
+@condition("W is not its own inverse")
 def _not_its_own_inverse(world) -> bool:
     return _invertible(world) and (inverse(world.q["W"]) != world.q["W"]).any()
 
 
+@condition("W_s is zero-padding")
 def _pads(world) -> bool:
     return _projected(world) and (world.q["Ws"] == world.value_P()).all()
 
 
+@condition("W_s is zero-padding, and no entry of o and g is 0")
 def _padding_alone(world) -> bool:
     """Zero-padding, and nothing else is 0."""
     return _pads(world) and all(world.q["o"]) and all(world.q["g"])
 
 
+@condition("no weight's gradient is 0")
+def _both_move(world) -> bool:
+    return all(v.any() for v in world.parameter_gradients())
+
+
 def _input_gradient(claimed):
     return lambda world: (claimed, world.value_partial(None))
+
+
+@condition("every ReLU is open")
+def _all_open(world) -> bool:
+    return all(world.value_J(k).any() for k in range(len(world.weights)))
+
+
+def _along(world):
+    """The derivative of o along x, the last layer's weighted input: with o one layer back, and two."""
+    upper, lower = world.weights[1][0, 0], world.value_J(0)[0, 0]
+    return Fraction(1) / upper, Fraction(1) / (upper * lower)
+
+
+@condition("the two derivatives differ")
+def _along_differs(world) -> bool:
+    claimed, true = _along(world)
+    return claimed != true
 
 
 def _without_inverse(world):
@@ -111,6 +149,7 @@ def _unit(name, says, outcome, text="", where=anywhere, **options):
     return Example(name, says, spaces.chain(nonzero=True, **options), outcome, where, text)
 
 
+@condition("the ReLU is shut")
 def _shut(world) -> bool:
     return not world.value_D(0).all()
 
@@ -140,6 +179,7 @@ CLAIMS = (
         verdict="holds",
         statement="For an ordinary layer, the backward step multiplies by the slope of F.",
         claimed=eq(loss_gradient(x_q), g_q * AsPrinted(F_x, x_q)),
+        ours=True,
         corrected="The error at x is g times that derivative, entry by entry where F acts entrywise.",
         truths=(
             _merged("apart", equation="merge-copies"),
@@ -154,23 +194,22 @@ CLAIMS = (
                 where,
             )
             for name, where in (
-                ("ReLU open", lambda world: bool(world.value_J().any())),
-                ("ReLU shut", lambda world: not world.value_J().any()),
+                ("ReLU open", _open),
+                ("ReLU shut", Condition(("the ReLU is shut",), lambda world: not _open(world))),
             )
         ),
     ),
     _mathematics(
         id="S3-Q3",
         place="question, equation (1)",
-        verdict="wrong",
+        verdict="ambiguous",
         statement="At a merge point it multiplies by the slope of the whole sum along x, which splits into"
         " that of F and that of o.",
         claimed=chain(AsPrinted(F_x + o, x_q), AsPrinted(F_x, x_q) + AsPrinted(o, x_q)),
-        corrected="Derivatives do add. But the quantity is not the one that is needed: the sum has two "
-        "inputs, and each gets its own derivative with the other held fixed, F' at x and I at o."
-        " The original post takes the inverse of W for the derivative of o. That is the "
-        "derivative along o; times W it gives the right F' W + I, but it needs a W that is "
-        "square and invertible.",
+        corrected="Derivatives do add; what the derivative of o along x is, is left open. With o held fixed it is 0: "
+        "the sum has two inputs, and each gets its own derivative, F' at x and I at o. With o moving along with x = W o "
+        "it is the inverse of W. Then F' plus it, times W, is the right F' W + I, but W has to be square and "
+        "invertible, and the gradient exists without that.",
         truths=(
             _merged("apart", equation="merge-local"),
             _merged("u", equation="merge-inverse", where=_invertible),
@@ -184,23 +223,15 @@ CLAIMS = (
                 text="Derivatives add, and that of o is 0.",
             ),
             Example(
-                "the inverse of W for the derivative of o, at x",
-                eq(Partial(y, x_q), J + Winv),
-                spaces.asked(nonzero=True),
-                False,
-                _invertible,
-                "The skip does not pass through x.",
-            ),
-            Example(
-                "the same times W, at u",
+                "o moving along with x, times W, at u",
                 eq(loss_gradient(u), g_q * (J + Winv) * W_q),
                 spaces.asked(nonzero=True),
                 True,
                 _not_its_own_inverse,
-                "Along u it is right.",
+                "Right where W has an inverse.",
             ),
             Judged(
-                "a W without inverse",
+                "o moving along with x, W without inverse",
                 AT_INPUT,
                 _without_inverse,
                 spaces.asked((2,), nonzero=True, top=1),
@@ -213,23 +244,36 @@ CLAIMS = (
     _mathematics(
         id="S3-Q4",
         place="question, third paragraph",
-        verdict="wrong",
-        statement="The answer should change with the distance that the skip spans.",
-        corrected="It does not. Whatever the distance, the connection adds g to the gradient at o.",
+        verdict="ambiguous",
+        statement="What to do with the derivative of o along x depends on how far back o comes from.",
+        corrected="If o moves along with x, its derivative depends on the layers between. With o held fixed it is 0 at "
+        "any distance. And what the backward pass needs does not depend on the distance: the connection adds g to the "
+        "gradient at o.",
         truths=(
             Truth(spaces.distance_bank, equation="merge-distance"),
             Truth(spaces.distance_bank, eq(DISTANT_SHARE, g_q)),
         ),
-        evidence=tuple(
-            Example(
-                f"{steps} layer{'s' if steps > 1 else ''} back",
-                Ne(DISTANT_SHARE, g_q, evaluate=False),
-                spaces.distance((steps,), nonzero=True),
-                text="The share of the connection is g.",
-            )
-            for steps in (1, 2, 3)
+        evidence=(
+            Judged(
+                "o moving along with x, o one layer further back",
+                ("do/dx", r"\frac{do}{dx}"),
+                _along,
+                spaces.distance((2,), nonzero=True),
+                True,
+                _all_open & _along_differs,
+                "Another distance, another derivative.",
+                relation=Ne,
+            ),
+            *(
+                Example(
+                    f"what the connection adds, {steps} layer{'s' if steps > 1 else ''} back",
+                    Ne(DISTANT_SHARE, g_q, evaluate=False),
+                    spaces.distance((steps,), nonzero=True),
+                    text="It is g.",
+                )
+                for steps in (1, 2, 3)
+            ),
         ),
-        claimed=Ne(DISTANT_SHARE, g_q, evaluate=False),
     ),
     _mathematics(
         id="S3-Q5",
@@ -267,7 +311,7 @@ CLAIMS = (
                 lambda world: ("no such network", tuple(np.ravel(v)[0] for v in world.parameter_gradients())),
                 spaces.input_skip(nonzero=True),
                 False,
-                lambda world: all(v.any() for v in world.parameter_gradients()),
+                _both_move,
                 "It trains like any other.",
             ),
         ),
@@ -275,9 +319,7 @@ CLAIMS = (
     _asked(
         id="S3-Q7",
         place="question, edit, first paragraph",
-        verdict="holds",
         statement="Does backpropagation need a rule of its own at a merge point?",
-        claimed=eq(loss_gradient(u), g_q * (1 + J * W_q)),
         corrected="No rule beyond the usual ones: an addition copies the error to both inputs, and where "
         "an output is used twice, the two errors are added.",
         truths=(_merged("u", equation="merge-fan-out"), _merged("apart", equation="merge-copies")),
@@ -293,16 +335,14 @@ CLAIMS = (
                 eq(loss_gradient(u), g_q * (1 + J * W_q)),
                 spaces.asked(nonzero=True),
                 True,
-                lambda world: bool(world.value_J().any()),
+                _open,
             ),
         ),
     ),
     _asked(
         id="S3-Q8",
         place="question, edit, first paragraph",
-        verdict="holds",
         statement="Has the skip to carry error back as well?",
-        claimed=eq(loss_gradient(o), g_q),
         corrected="Yes, unchanged; through the mask where a ReLU follows the addition, and times W_s where"
         " the connection is projected.",
         truths=(
@@ -313,7 +353,7 @@ CLAIMS = (
         evidence=(
             Example("plain", eq(loss_gradient(o), g_q), spaces.asked(source="apart", nonzero=True), True),
             _unit("a ReLU after the addition", eq(UNIT_SHARE, g(l + 1) * D(l)), True, where=_shut, after="relu"),
-            Example("projected", eq(loss_gradient(o), g_q * Ws), _wide(), True, lambda world: all(world.entries())),
+            Example("projected", eq(loss_gradient(o), g_q * Ws), _wide(), True, nonzero),
         ),
     ),
     _mathematics(
@@ -322,7 +362,8 @@ CLAIMS = (
         verdict="conditions",
         statement="A skip that brings raw values forward should bring raw error back.",
         claimed=eq(UNIT_SHARE, g(l + 1)),
-        corrected="It does where the shortcut is the identity and nothing follows the addition. Otherwise "
+        ours=True,
+        corrected="True where the shortcut is the identity and nothing follows the addition. Otherwise "
         "the error arrives times D H.",
         truths=(Truth(partial(spaces.chain_bank, "matrix", "relu"), equation="backward-stop"),),
         evidence=(
@@ -337,8 +378,9 @@ CLAIMS = (
         verdict="wrong",
         statement="For the backward pass, o may be held constant.",
         claimed=eq(AsPrinted(o, x_q), 0),
-        corrected="That is right as the local derivative at x, with o held fixed. As a rule for the whole "
-        "backward pass it stops the gradient, and o loses g.",
+        corrected="The question here is whether error goes back over the skip, and it does. The formula alone is right as "
+        "the local derivative at x, with o held fixed; as a rule for the whole backward pass it stops the gradient, and "
+        "o loses g.",
         truths=(_merged("u", equation="merge-constant"),),
         evidence=(
             Example(
@@ -359,17 +401,15 @@ CLAIMS = (
     _asked(
         id="S3-Q11",
         place="question, edit, last sentence",
-        verdict="wrong",
         statement="Does a skip take part going forward, and not going back?",
-        claimed=eq(g(l), Factor("gstop", l)),
         corrected="No. Nothing but an explicit stop of the gradient closes the way back.",
         truths=(Truth(partial(spaces.chain_bank, "matrix", "relu"), equation="backward-stop"),),
         evidence=(
             _unit(
                 "one unit, with and without the way back over the skip",
-                eq(g(l), Factor("gstop", l)),
-                False,
-                "Without it, g_1 is missing.",
+                Ne(g(l), Factor("gstop", l), evaluate=False),
+                True,
+                "Without the way back, g_1 is missing.",
             ),
         ),
     ),
@@ -381,7 +421,7 @@ CLAIMS = (
         statement="The paper defines its identity shortcut by y = F(x, W) + x, and does so in section 3.2.",
         claimed=eq(x(l + 1), x(l) + F(l)(x(l))),
         corrected="So it does: He et al. (2015), section 3.2, equation (1).",
-        truths=(Truth(spaces.chain_bank, eq(x(l + 1), x(l) + F(l)(x(l))), where=lambda world: not world.start),),
+        truths=(Truth(spaces.chain_bank, eq(x(l + 1), x(l) + F(l)(x(l))), where=_from_the_start),),
         evidence=(
             Quoted("the paper", "Eqn. (1)", "section 3.2", "section 3.2", True, "he2015"),
             _unit("one unit", eq(x(l + 1), x(l) + F(l)(x(l))), True),
@@ -424,8 +464,9 @@ CLAIMS = (
         statement="Going back over an identity leaves the error as it is; inverses of matrices do not come"
         " in, here or elsewhere.",
         claimed=eq(UNIT_SHARE, g(l + 1)),
-        corrected="No inverse, indeed: back through W x goes g W, which for columns is the transpose. "
-        "Unchanged only if nothing follows the addition.",
+        ours=True,
+        corrected="True where nothing follows the addition; a ReLU there masks the error. No inverse, indeed: back "
+        "through W x goes g W, which for columns is the transpose.",
         truths=(
             Truth(partial(spaces.chain_bank, "matrix", "relu"), equation="backward-stop"),
             _merged("apart", equation="merge-local"),
@@ -440,33 +481,27 @@ CLAIMS = (
                 True,
                 _not_its_own_inverse,
             ),
-            Example(
-                "the inverse of W in its place",
-                eq(Partial(x_q, u), Winv),
-                spaces.asked(nonzero=True),
-                False,
-                _invertible,
-            ),
         ),
     ),
     _claim(
         id="S3-A4",
         kind="wording",
         place="answer, last paragraph, first sentence",
-        verdict="conditions",
-        statement="To change the width, the paper is said to use a richer F, in y = F(x, W) + W_s x.",
+        verdict="ambiguous",
+        statement="To change the width, the paper is said to use a more complicated version of F, in y = F(x, W) + W_s x.",
         claimed=eq(y, F_x + Ws * o),
-        corrected="The formula is right. It is the shortcut that changes, not F.",
+        corrected="The formula is right. If F stands for the whole unit there, so are the words. If it is the branch, "
+        "it only sets the width: what is new is the shortcut.",
         truths=(_merged("projected", equation="merge-projected"),),
         evidence=(
-            Example("a projected shortcut", eq(y, F_x + Ws * o), _wide(), True, lambda world: all(world.entries())),
+            Example("the whole unit: a projected shortcut", eq(y, F_x + Ws * o), _wide(), True, nonzero),
             Judged(
-                "another F and the old shortcut",
+                "the branch: another F and the old shortcut",
                 ("F(x) + o", "F(x) + o"),
                 _widths,
                 _wide(),
                 False,
-                lambda world: all(world.entries()),
+                nonzero,
                 "F may have any width: o does not fit it.",
             ),
         ),
@@ -478,6 +513,7 @@ CLAIMS = (
         verdict="wrong",
         statement="W_s pads x with zeros and does nothing else.",
         claimed=eq(Ws * o, P * o),
+        ours=True,
         corrected="That is option A of the paper, the matrix P with an identity above zeros, and not its "
         "equation (2): there W_s is a learned projection, done by 1x1 convolutions (option B).",
         truths=(
@@ -490,7 +526,7 @@ CLAIMS = (
                 eq(Ws * o, P * o),
                 _wide(),
                 False,
-                lambda world: all(world.entries()),
+                nonzero,
                 "Zero-padding gives (1, 0).",
             ),
             Example("option A", eq(Ws * o, P * o), _wide(), True, _padding_alone),
@@ -503,7 +539,8 @@ CLAIMS = (
         verdict="conditions",
         statement="Backwards, the surplus components of the error are dropped.",
         claimed=eq(loss_gradient(o), g_q * P),
-        corrected="With zero-padding it is; with stride 2, zeros are also filled in for the pixels that "
+        ours=True,
+        corrected="True of zero-padding with stride 1. With stride 2, zeros are also filled in for the pixels that "
         "were skipped. A learned projection sends back g W_s, and has a gradient of its own.",
         truths=(
             _merged("projected", equation="merge-projected-gradient"),
@@ -516,7 +553,7 @@ CLAIMS = (
                 eq(loss_gradient(o), g_q * P),
                 _wide(),
                 False,
-                lambda world: all(world.entries()),
+                nonzero,
             ),
             Shown(
                 "four pixels, stride 2",

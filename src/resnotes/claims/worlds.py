@@ -130,10 +130,6 @@ class Layers(World):
     def value_D(self, k):
         return mask(self.before(int(k)))
 
-    def value_ones(self):
-        """A matrix of ones, for who reads the notes' 1 as one."""
-        return array([[1] * self.n] * self.n)
-
     def value_gprinted(self, k):
         """The notes' g_3, the skip's derivative taken as the total one, and their g_2 with one path."""
         one_path = g(5) * Partial(x(5), x(4)) * Partial(x(4), x(3))
@@ -618,7 +614,7 @@ class OneUnit(World):
 
     value_M = value_J
 
-    def value_below(self):
+    def value_gbelow(self):
         """The gradient below the unit, by moving its input: x -> g (x + J x)."""
         return row(self.g) @ jacobian(lambda v: v + self.J @ v, array([0] * self.n))
 
@@ -628,7 +624,7 @@ class OneUnit(World):
     def confirm(self):
         net = Network([Unit([Affine(floats(self.J))])])
         got = net.backward(net.forward(np.zeros(self.n)), floats(self.g)).states[0]
-        return agree(got, self.value_below(), "Network.backward over one unit")
+        return agree(got, self.value_gbelow(), "Network.backward over one unit")
 
 
 class RandomBranch(OneUnit):

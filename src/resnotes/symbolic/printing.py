@@ -43,6 +43,9 @@ LATEX_NAMES = {
     "vartheta": r"\vartheta",
     "tau": r"\tau",
     "gprinted": r"g^{\text{printed}}",
+    "gbelow": r"g^{\text{below}}",
+    "Tprime": "T'",
+    "Hprime": "H'",
     "gstop": r"g^{\text{stop}}",
     "Eliteral": r"\mathcal{E}^{\text{literal}}",
     "Esquared": r"\mathcal{E}^{\text{squared}}",
@@ -118,7 +121,7 @@ class BookPrinter(LatexPrinter):
     def _print_Partial(self, expr):
         if isinstance(expr.of, OrderedSum):  # too tall for a numerator
             return rf"\frac{{\partial}}{{\partial {self._print(expr.by)}}} {self._print(expr.of)}"
-        return rf"\frac{{\partial {self._print(expr.of)}}}{{\partial {self._print(expr.by)}}}"
+        return rf"\frac{{\partial {self._in_product(expr.of)}}}{{\partial {self._print(expr.by)}}}"
 
     def _print_Differential(self, expr):
         return rf"d{self._print(expr.args[0])}"
@@ -283,7 +286,7 @@ def _broken(expression: Expr, text: str) -> list[str]:
     """A long sum, one term a line."""
     if not isinstance(expression, Add) or len(text) <= LONGEST_LINE or len(expression.args) < 3:
         return [text]
-    terms = [latex(term) for term in sorted(expression.args, key=term_order)]
+    terms = [side(term, expression) for term in sorted(expression.args, key=term_order)]
     return [terms[0], *(rf"\quad {term}" if term.startswith("-") else rf"\quad + {term}" for term in terms[1:])]
 
 
