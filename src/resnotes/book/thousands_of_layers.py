@@ -171,7 +171,7 @@ def build() -> list[Equation]:
             expression=together(chapter.post_limits),
             method="symbolic",
             exact=chapter.check_post_limits,
-            assumptions=("kappa > 0",),
+            assumptions=("kappa > 0", "DeepNorm: an encoder or a decoder alone, lambda = L^(1/4), beta = (4 L)^(-1/2)"),
             rests_on=("depths-post-sum",),
         ),
         every_network("depths-streams", expression=eq(*chapter.stream_unit), method="definition", world=Streams),
