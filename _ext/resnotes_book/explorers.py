@@ -8,7 +8,7 @@ import json
 import re
 from pathlib import Path
 
-from resnotes.explorers._base import IMPORT, source, style
+from resnotes.explorers._base import IMPORT, own_style, shared_style, source
 
 MARK = re.compile(r'data-resnotes-explorer="(\w+)"')
 HYDRATE = Path(__file__).with_name("hydrate.js")
@@ -33,8 +33,7 @@ def script(names):
 
 def styles(names):
     """The text of the style sheet for a page with these explorers."""
-    shared = source("explorer.css")
-    return shared + "".join(style(name).removeprefix(shared) for name in names)
+    return shared_style() + "".join(map(own_style, names))
 
 
 def add(app, pagename, templatename, context, doctree):

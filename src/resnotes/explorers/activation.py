@@ -1,18 +1,17 @@
 """Before or after the activation: the part of the gradient that the shortcuts alone bring back, at initialisation.
 
 Networks of three kinds of units (`resnotes.blocks`) were drawn and measured by `measure`; activation.bin holds the
-results (tools/activation_arrays.py writes it), which the explorer carries onto the page. The functions here read
-them as activation.js does.
+results (tools/activation_arrays.py writes it), which the explorer carries onto the page. What is said and
+drawn of them stands in activation.js.
 """
 
 import math
-from functools import lru_cache
+from base64 import b64encode
 
 import numpy as np
 import traitlets
 
 from resnotes import _validate, blocks
-from resnotes.explorers import _draw
 from resnotes.explorers._base import FILES, Checked, Explorer, bundle, one_of, refusing, style, switch
 from resnotes.magnitudes import log10_norm
 from resnotes.network import Network
@@ -30,8 +29,6 @@ PARTS = (("relu", "shortcut"), ("relu", "whole"), ("norm", "shortcut"), ("norm",
 ROW = sum(depth + 1 for depth in DEPTHS)
 #: Held are 800 times log10, as 16-bit integers: sizes to 0.15 %, up to 10^40. The last stands for a part that is 0.
 STEPS, NOTHING = 800, -32768
-DIGITS = np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", np.uint8)
-LOG10_2 = math.log10(2)
 
 
 def measure(unit, width, seed):
@@ -89,127 +86,7 @@ def arrays():
     return held
 
 
-def packed(held):
-    """The integers as the text that a page carries, which compresses to two thirds of what they would in base64.
-
-    Held are the differences of neighbours, 0, -1, 1, -2, ... counted as 0, 1, 2, 3, ..., with three digits to base 64:
-    the first digits of all of them, which are mostly 0, then the second ones, then the last. Nothing is lost.
-    """
-    steps = np.diff(np.ravel(held).astype(int), prepend=0)
-    counted = np.where(steps < 0, -2 * steps - 1, 2 * steps)
-    return DIGITS[np.concatenate([counted >> 12, counted >> 6 & 63, counted & 63])].tobytes().decode("ascii")
-
-
-STORED = packed(np.frombuffer(FILES.joinpath("activation.bin").read_bytes(), "<i2"))
-
-
-@lru_cache(maxsize=4)
-def _decoded(text):
-    place = np.zeros(128, int)
-    place[DIGITS] = np.arange(64)
-    first, second, last = np.split(place[np.frombuffer(text.encode("ascii"), np.uint8)], 3)
-    counted = first << 12 | second << 6 | last
-    steps = np.where(counted % 2, -(counted + 1) // 2, counted // 2)
-    return np.cumsum(steps).astype("<i2").reshape(len(PARTS), len(WIDTHS), SEEDS, ROW)
-
-
-def line(arrays, unit, way, depth, width, seed):
-    """log10 of the squared length at x_0 ... x_depth, -inf for 0.
-
-    Parameters
-    ----------
-    arrays : str
-        As the trait holds them.
-    unit : str
-    way : str
-        "shortcut" or "whole".
-    depth, width, seed : int
-        Out of `DEPTHS`, `WIDTHS` and range(`SEEDS`).
-
-    Returns
-    -------
-    list of float
-    """
-    if (unit, way) == ("pre", "shortcut"):
-        return [0.0] * (depth + 1)
-    start = sum(other + 1 for other in DEPTHS[: DEPTHS.index(depth)])
-    held = _decoded(arrays)[PARTS.index((unit, way)), WIDTHS.index(width), seed, start : start + depth + 1]
-    return [-math.inf if value == NOTHING else value / STEPS for value in held.tolist()]
-
-
-def law(depth):
-    """log10 of what ReLUs after the additions leave at x_0 ... x_depth in the mean (``after-arcsine`` of the book)."""
-    q = [1.0]
-    for n in range(1, depth + 2):
-        q.append(q[-1] * ((2 * n - 1) / (2 * n)))
-    total, found = q[0] * q[depth + 1], []
-    for layer in range(depth + 1):
-        total += q[layer + 1] * q[depth - layer]
-        found.append(math.log10(total))
-    return found
-
-
-def coins(depth):
-    """log10 of what would be left if every ReLU took half of the components, whatever the others did."""
-    return [-(depth - layer) * LOG10_2 for layer in range(depth + 1)]
-
-
-def numbers(unit, depth, width, seed, layer, log=False, arrays=STORED, own=()):
-    """What activation.js computes: the lines over the states, the draws at one state, and x_0 over all depths.
-
-    `log`, the axis, changes none of it.
-    """
-    return {
-        "shortcut": line(arrays, unit, "shortcut", depth, width, seed),
-        "whole": line(arrays, unit, "whole", depth, width, seed),
-        "law": law(depth) if unit == "relu" else [],
-        "coins": coins(depth),
-        "draws": [line(arrays, unit, "shortcut", depth, width, k)[layer] for k in range(SEEDS)],
-        "by_depth": {name: [line(arrays, name, "shortcut", each, width, seed)[0] for each in DEPTHS] for name in UNITS},
-        "own": [list(way) for way in own],
-    }
-
-
-def _said(log10):
-    return _draw.share(0 if log10 == -math.inf else 1, log10)
-
-
-def _measured_by(log10):
-    """ "8.4 % of what entered", "12 times what entered"."""
-    if log10 < 0:
-        return f"{_said(log10)} of what entered"
-    size = _draw.words(1, log10)
-    return "as long as what entered" if size == "1" else f"{size} times what entered"
-
-
-SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-
-
-def readout(unit, depth, width, seed, layer, log=False, arrays=STORED, own=()):
-    """The state in words: what the shortcuts bring back, what was expected, the other draws, the whole."""
-    found = numbers(unit, depth, width, seed, layer, log, arrays, own)
-    at = str(layer).translate(SUBSCRIPTS)
-    back = _said(found["shortcut"][layer])
-    parts = [
-        f"The shortcuts alone bring {back} of the squared length back to x{at}, through "
-        f"{'1 unit' if depth - layer == 1 else f'{depth - layer} units'}."
-    ]
-    if unit == "relu":
-        parts.append(f"The law says {_said(found['law'][layer])}, coins would leave {_said(found['coins'][layer])}.")
-    if unit == "pre":
-        parts.append("Nothing stands on the highway, so it is all of it in every network.")
-    else:
-        low, high = _said(min(found["draws"])), _said(max(found["draws"]))
-        spread = f"it is {low}" if low == high else f"it lies between {low} and {high}"
-        parts.append(f"In the {SEEDS} networks of width {width}, {spread}.")
-    parts.append(f"The whole gradient there is {_measured_by(found['whole'][layer])}.")
-    if own:
-        shortcut, whole = (-math.inf if way[0] is None else way[0] for way in own)
-        parts.append(
-            f"Your network: at its input the shortcuts alone bring back {_said(shortcut)}, "
-            f"and the whole gradient is {_measured_by(whole)}."
-        )
-    return " ".join(parts)
+STORED = b64encode(FILES.joinpath("activation.bin").read_bytes()).decode("ascii")
 
 
 def of_network(network, x, g=None):
@@ -221,7 +98,7 @@ def of_network(network, x, g=None):
     x : array_like, shape (n,) or (batch, n)
         Its input; a batch where it holds batch statistics.
     g : array_like, the shape of its last state, optional
-        The gradient that enters; ones where nothing is said.
+        The gradient that enters; ones by default.
 
     Returns
     -------
@@ -319,8 +196,8 @@ class BeforeOrAfter(Explorer):
     Examples
     --------
     >>> from resnotes.explorers import BeforeOrAfter
-    >>> BeforeOrAfter(unit="pre", depth=100).readout().split(".")[0]
-    'The shortcuts alone bring 100\\xa0% of the squared length back to x₀, through 100 units'
+    >>> BeforeOrAfter(unit="pre", depth=100)
+    BeforeOrAfter(unit='pre', depth=100, width=64, seed=0, layer=0, log=False)
     """
 
     name = "activation"
@@ -351,73 +228,3 @@ class BeforeOrAfter(Explorer):
         with refusing():
             _inside(state["depth"], state["layer"])
         return proposal.value
-
-    def numbers(self):
-        """What the page computes in this state; see `numbers`."""
-        return numbers(**self.state(), arrays=self.arrays, own=self.own)
-
-    def readout(self):
-        """The state in words."""
-        return readout(**self.state(), arrays=self.arrays, own=self.own)
-
-    def picture(self):
-        """The chart as SVG: the shortcut's part and the whole over the states, with the law and the coins."""
-        return _picture(self.depth, self.layer, self.log, self.numbers())
-
-
-WIDE, HIGH, LEFT, RIGHT, TOP, BOTTOM = 620, 330, 46, 600, 38, 290
-STYLES = {
-    "whole": ("whole gradient", {"stroke": "#1b1f24", "stroke_width": "4"}),
-    "shortcut": ("shortcuts alone", {"stroke": "#0072b2", "stroke_width": "2.5", "stroke_dasharray": "9 5"}),
-    "law": ("law", {"stroke": "#b54a00", "stroke_width": "2.5", "stroke_dasharray": "2 4"}),
-    "coins": ("coins", {"stroke": "#57606a", "stroke_width": "1.5", "stroke_dasharray": "7 4 2 4"}),
-}
-LOWEST = -12
-
-
-HIGHEST = 1.04
-
-
-def _decades(found):
-    """The lowest and highest decade shown: coins may leave below, and so may what is smaller than 10^-12."""
-    logs = [value for name in ("shortcut", "whole", "law") for value in found[name] if value > -math.inf]
-    logs += [value for way in found["own"] for value in way if value is not None]
-    return max(LOWEST, min([-3.0, *(value - 0.3 for value in logs)])), max([0.5, *(value + 0.3 for value in logs)])
-
-
-def _picture(depth, layer, log, found):
-    low, high = _decades(found) if log else (0.0, HIGHEST)
-
-    def x(at):
-        return LEFT + (RIGHT - LEFT) * at / depth
-
-    def y(log10):
-        place = log10 if log else 10**log10
-        return BOTTOM - (BOTTOM - TOP) * (min(max(place, low), high) - low) / (high - low)
-
-    parts = []
-    shares = [(-math.inf, "0 %"), *((math.log10(part / 100), f"{part} %") for part in (25, 50, 75, 100))]
-    powers = [(k, _draw.power(k)) for k in _draw.ticks(low, high, 7)]
-    for at, label in powers if log else shares:
-        parts.append(_draw.stroke(f"M{LEFT} {_draw.fixed(y(at))}H{RIGHT}", "grid", stroke="#e4e7ea"))
-        parts.append(_draw.text(LEFT - 6, y(at) + 4, label, text_anchor="end"))
-    for at in _draw.marks(depth, 6):
-        parts.append(_draw.stroke(f"M{_draw.fixed(x(at))} {BOTTOM}v5", "axis", stroke="#8c959f"))
-        parts.append(_draw.text(x(at), BOTTOM + 18, str(at), text_anchor="middle"))
-    parts.append(_draw.stroke(f"M{LEFT} {TOP}V{BOTTOM}H{RIGHT}", "axis", stroke="#8c959f"))
-    below = "state l, from the input (0) to the loss; up: squared length, where 1 enters at the loss"
-    parts.append(_draw.text((LEFT + RIGHT) / 2, BOTTOM + 36, below, text_anchor="middle"))
-    start = LEFT
-    for name, (title, style) in STYLES.items():
-        if not found[name] or (name == "whole" and not log):
-            continue
-        parts.append(_draw.stroke(f"M{start} 16h28", f"line rx-{name}", **style))
-        parts.append(_draw.text(start + 34, 20, title))
-        start += 34 + 7 * len(title) + 20
-        points = [(at, value) for at, value in enumerate(found[name])]
-        if name == "coins" and log:
-            points = [(at, value) for at, value in points if value >= low]
-        d = "M" + "L".join(f"{_draw.fixed(x(at))} {_draw.fixed(y(value))}" for at, value in points)
-        parts.append(_draw.stroke(d, f"line rx-{name}", **style))
-    parts.append(_draw.element("circle", cx=x(layer), cy=y(found["shortcut"][layer]), r="4.5", fill="#0072b2"))
-    return _draw.svg(parts, WIDE, HIGH, "Squared length of the gradient at every state")

@@ -1,7 +1,6 @@
 // When is it at least? What a unit with the identity as shortcut and a 2 × 2 Jacobian J = [[a, b], [c, d]] does to a
-// gradient's length. The upper half are pure functions of the state {a, b, c, d}, held against at_least.py by the
-// tests; the lower half draws them.
-import { label, make, number, path, point, shape, share, show, svg, tabulate, text } from "./draw.js";
+// gradient's length. The upper half are pure functions of the state {a, b, c, d}; the lower half draws them.
+import { about, label, make, number, path, point, shape, share, show, svg, tabulate, text } from "./draw.js";
 import { frame } from "./frame.js";
 
 const KEYS = ["a", "b", "c", "d"];
@@ -57,7 +56,12 @@ export function shrinking(state) {
   return highest <= 0 ? 1 : Math.acos(middle / radius) / Math.PI;
 }
 
-/** Everything that is said of J; at_least.py explains the entries. */
+/**
+ * Everything that is said of J: shortest and longest, the singular values of I + J; norm, the larger one of J; lower and
+ * upper, which are 1 ∓ the norm; lowest and highest, the eigenvalues of J + Jᵀ + JJᵀ; shrinking, the part of all
+ * directions that shrinks, and other, that which −J shrinks; worst, the angle in degrees, from 0 to 180, of the gradient
+ * that arrives shortest, or null; mean, the mean of the squared length over all directions.
+ */
 export function summary(state) {
   const { a, b, c, d } = state;
   const [longest, shortest] = singularValues({ a: 1 + a, b, c, d: 1 + d });
@@ -93,18 +97,18 @@ export function propositions(state, found = summary(state)) {
   const entries = KEYS.map((key) => state[key]);
   const moves = entries.some((entry) => entry !== 0),
     negative = Math.min(...entries) < 0;
-  const most = `at most ${number(upper)} times as long`;
-  const [low, high] = [lower, upper].map((factor) => number(factor ** CHAIN));
+  const most = `at most ${about(upper)} times as long`;
+  const [low, high] = [lower, upper].map((factor) => about(factor ** CHAIN));
   return [
     [
       "One unit",
       "yes",
-      lower > 0 ? `at least ${number(lower)}, ${most}` : `${most}; below it promises nothing`,
+      lower > 0 ? `at least ${about(lower)}, ${most}` : `${most}; ‖J‖ is not below 1, so there is no lower bound`,
     ],
     [
       "No gradient shrinks",
       found.lowest >= 0 ? "yes" : "no",
-      `the smallest eigenvalue is ${number(found.lowest)}`,
+      `the smallest eigenvalue is ${about(found.lowest)}`,
     ],
     [
       "Both signs",
@@ -114,12 +118,12 @@ export function propositions(state, found = summary(state)) {
     [
       "Zero mean",
       moves ? "no" : "yes",
-      moves ? "it speaks of random J, and this one stands still" : "J is 0, and so is its mean",
+      moves ? "it speaks of a J drawn at random with mean 0; this one is fixed" : "J is 0, and so is its mean",
     ],
     [
       "Isotropic gradient",
       "yes",
-      `over all directions the squared length is ${number(found.mean)} in the mean`,
+      `over all directions the squared length is ${about(found.mean)} on average`,
     ],
     [
       "Nothing negative",
@@ -129,7 +133,7 @@ export function propositions(state, found = summary(state)) {
     [
       "Chain",
       lower > 0 ? "yes" : "no",
-      lower > 0 ? `${CHAIN} such units leave ${low} to ${high} times the length` : "‖J‖ is not below 1",
+      lower > 0 ? `${CHAIN} such units leave ${low} to ${high} times the length` : "‖J‖ is not below 1, so there is no lower bound",
     ],
   ];
 }
@@ -146,16 +150,16 @@ export function readout(state, found = summary(state)) {
     }[shrunk] ?? `${shrunk} of all directions shrink`;
   const lengths =
     found.worst === null
-      ? `of ${number(longest)}, whichever way it points`
-      : `from ${number(shortest)} to ${number(longest)}`;
+      ? `of ${about(longest)}, whichever way it points`
+      : `from ${about(shortest)} to ${about(longest)}`;
   const promise =
     lower > 0
-      ? `promises ${number(lower)}${shortest - lower < 1e-9 ? ", which is reached" : ""}.`
+      ? `promises ${about(lower)}${shortest - lower < 1e-9 ? ", which is reached" : ""}.`
       : "promises nothing.";
   return [
     `${which}: a gradient of length 1 gets a length ${lengths}.`,
-    `‖J‖ is ${number(norm)}, so 1 − ‖J‖ ${promise}`,
-    `The smallest eigenvalue of J + Jᵀ + JJᵀ is ${number(lowest)}, ${lowest < 0 ? "negative" : "not negative"}.`,
+    `‖J‖ is ${about(norm)}, so 1 − ‖J‖ ${promise}`,
+    `The smallest eigenvalue of J + Jᵀ + JJᵀ is ${about(lowest)}, ${lowest < 0 ? "negative" : "not negative"}.`,
   ].join(" ");
 }
 
@@ -176,7 +180,7 @@ function lengthAt(state, degrees) {
 
 const ANGLES = Array.from({ length: 12 }, (_, k) => 15 * k);
 
-/** Everything computed, as at_least.py gives it. */
+/** Everything computed: the summary, the propositions, and lengths by direction. */
 export function numbers(state) {
   return {
     summary: summary(state),
@@ -188,8 +192,9 @@ export function numbers(state) {
 // ------------------------------------------------------------------------------------- the view
 
 const CAPTION =
-  "Notice the thick part of the circle, which gets shorter: no entry of J needs to be negative for it, " +
-  "and no J needs to be weak to be without it.";
+  "The dashed circle is every gradient of length 1, the solid curve is where the unit sends each; the thick part gets " +
+  "shorter. Two surprises: at first every entry of J is positive, and some gradients shrink. The first button sets a " +
+  "much larger J, and none does.";
 const PRESETS = [
   ["a strong turn: nothing shrinks", { a: 0, b: -3, c: 3, d: 0 }],
   ["J = −uuᵀ: one direction is lost", { a: -0.36, b: -0.48, c: -0.48, d: -0.64 }],
@@ -275,7 +280,7 @@ function drawImage(root, state, found) {
       shape("path", { class: "rx-fall", d: `M${to(half, g)}L${to(half, sent)}` }),
       shape("circle", { class: "rx-dot", cx: x, cy: y, r: 4 }),
       shape("circle", { class: "rx-dot", cx: place(half, sent)[0], cy: place(half, sent)[1], r: 4 }),
-      label(x, y + (g[1] >= 0 ? -9 : 17), `1 → ${number(found.shortest)}`, { class: "rx-middle rx-halo" }),
+      label(x, y + (g[1] >= 0 ? -9 : 17), `1 → ${about(found.shortest)}`, { class: "rx-middle rx-halo" }),
     );
   }
   show(root, parts);
@@ -286,7 +291,7 @@ function valuesTable(state) {
     "g of length 1 by its direction; the opposite one has the same length.",
     ["angle", "g", "g(I + J)", "length", "it"],
     ANGLES.map((degrees) => {
-      const [g, sent] = image(state, degrees).map(([x, y]) => `(${[x, y].map(rounded).join(", ")})`);
+      const [g, sent] = image(state, degrees).map(([x, y]) => `(${[x, y].map(quieted).join(", ")})`);
       const length = lengthAt(state, degrees);
       // To what the rounding leaves: a length of 1 neither grows nor shrinks.
       const moved = Math.abs(length - 1) < 1e-9 ? "keeps" : length < 1 ? "shrinks" : "grows";
@@ -296,7 +301,7 @@ function valuesTable(state) {
 }
 
 // cos 90° is not quite 0 in floats.
-const rounded = (x) => number(Math.abs(x) < 1e-12 ? 0 : x);
+const quieted = (x) => number(Math.abs(x) < 1e-12 ? 0 : x);
 
 function render({ model, el, share: sharing }) {
   const ui = frame({
@@ -314,10 +319,10 @@ function render({ model, el, share: sharing }) {
 
   const titles = { a: "J, row 1, column 1", b: "J, row 1, column 2", c: "J, row 2, column 1", d: "J, row 2, column 2" };
   const sliders = KEYS.map((key) =>
-    ui.slider(key, titles[key], { min: -REACH, max: REACH, step: 0.01 }, { words: number }),
+    ui.slider(key, titles[key], { min: -REACH, max: REACH, step: 0.01 }, { words: about }),
   );
 
-  const plane = svg("svg", { viewBox: `0 0 ${SIZE} ${SIZE}` });
+  const plane = svg("svg", { viewBox: `0 0 ${SIZE} ${SIZE}`, "aria-label": "The columns of J as arrows" });
   const ground = svg("g", { "aria-hidden": "true" });
   const arrows = svg("g", { "aria-hidden": "true" });
   const handles = COLUMNS.map((keys, k) => {
@@ -421,7 +426,11 @@ function render({ model, el, share: sharing }) {
     "div",
     { class: "rx-panel rx-plane" },
     make("p", { class: "rx-title" }, "The columns of J"),
-    make("p", { class: "rx-note" }, "Drag 1 and 2, or move them by arrow keys; with Shift in larger steps."),
+    make(
+      "p",
+      { class: "rx-note rx-only-live" },
+      "Drag 1 and 2, or move them by arrow keys; with Shift in larger steps.",
+    ),
     plane,
   );
   const second = make(

@@ -1,14 +1,16 @@
 // Shared by the explorers: numbers in words, elements, scales and ticks, tables.
-// Numbers come as {sign, log10}, so that nothing overflows; _draw.py holds the same words in Python.
+// Numbers come as floats, or as {sign, log10}, so that nothing overflows.
 
-const DIGITS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
-// Lifts decimal ties, so that the last digit shown is the same on every machine and in Python.
+const RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹";
+// Lifts decimal ties, so that the last digit shown is the same on every machine.
 const LIFT = 4e-12;
 
 export function superscript(n) {
-  const digits = [...String(Math.abs(n))].map((d) => DIGITS[d]).join("");
+  const digits = [...String(Math.abs(n))].map((d) => RAISED[d]).join("");
   return (n < 0 ? "⁻" : "") + digits;
 }
+
+const trimmed = (digits) => (digits.includes(".") ? digits.replace(/\.?0*$/, "") : digits);
 
 /** A number at three significant digits: "0", "0.00515", "−3.67", "7.06 × 10⁻¹⁰". */
 export function words({ sign, log10 }) {
@@ -19,22 +21,68 @@ export function words({ sign, log10 }) {
   if (digits === 1000) [digits, exponent] = [100, exponent + 1];
   const text = String(digits);
   const minus = sign < 0 ? "−" : "";
-  const trim = (s) => (s.includes(".") ? s.replace(/0+$/, "").replace(/\.$/, "") : s);
   if (exponent < -3 || exponent > 3) {
-    return `${minus}${trim(`${text[0]}.${text.slice(1)}`)}\u00a0×\u00a010${superscript(exponent)}`;
+    return `${minus}${trimmed(`${text[0]}.${text.slice(1)}`)}\u00a0×\u00a010${superscript(exponent)}`;
   }
-  if (exponent < 0) return minus + trim("0." + "0".repeat(-exponent - 1) + text);
+  if (exponent < 0) return minus + trimmed("0." + "0".repeat(-exponent - 1) + text);
   const padded = text.padEnd(exponent + 1, "0");
-  return minus + trim(`${padded.slice(0, exponent + 1)}.${padded.slice(exponent + 1)}`);
+  return minus + trimmed(`${padded.slice(0, exponent + 1)}.${padded.slice(exponent + 1)}`);
 }
 
-export const number = (x) => words({ sign: Math.sign(x), log10: Math.log10(Math.abs(x)) });
+/** A float as it is where seven digits hold it, else at three significant digits. */
+export function number(x) {
+  const size = Math.abs(x),
+    short = Number(size.toPrecision(7));
+  if (short === size && (size === 0 || (size >= 1e-4 && size < 1e7))) return (x < 0 ? "−" : "") + String(short);
+  return words({ sign: Math.sign(x), log10: Math.log10(size) });
+}
 
-/** A share of what entered: in per cent where that reads well. */
+/** A printed number as digits · 10 ** exponent, both whole. */
+export function read(said) {
+  const [, minus, whole, part = "", raised = ""] = said.match(/^(−?)(\d+)(?:\.(\d+))?(?:\u00a0×\u00a010([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+))?$/);
+  const power = Number([...raised].map((d) => (d === "⁻" ? "-" : RAISED.indexOf(d))).join("") || 0);
+  return { digits: BigInt((minus && "-") + whole + part), exponent: power - part.length };
+}
+
+const valueOf = (said) => {
+  const { digits, exponent } = read(said);
+  return Number(`${digits}e${exponent}`);
+};
+/** Whether `number` has rounded. */
+export const rounded = (x) => valueOf(number(x)) !== x;
+
+/** "= 1024" or, where it was rounded, "≈ 0.333". */
+export const is = (x) => `${rounded(x) ? "≈" : "="} ${number(x)}`;
+const near = (changed, said) => (changed ? `≈\u00a0${said}` : said);
+/** A number in a sentence: with ≈ in front where it was rounded. */
+export const about = (x) => near(rounded(x), number(x));
+/** The same for {sign, log10}, which know twelve digits of a logarithm. */
+export function aboutWords(size) {
+  const said = words(size);
+  const { digits, exponent } = read(said);
+  const off = size.sign === 0 ? 0 : Math.log10(Math.abs(Number(digits))) + exponent - size.log10;
+  return near(Math.abs(off) > 1e-11, said);
+}
+
+/**
+ * The sign between a sum of products and a number, all as they are printed: "=" where what is printed is equal to the
+ * last digit, else "≈".
+ */
+export function relation(products, total) {
+  const terms = products.map((factors) =>
+    factors.map(read).reduce((a, b) => ({ digits: a.digits * b.digits, exponent: a.exponent + b.exponent })),
+  );
+  const all = [...terms, read(total)];
+  const least = Math.min(...all.map(({ exponent }) => exponent));
+  const [right, ...left] = all.map(({ digits, exponent }) => digits * 10n ** BigInt(exponent - least)).reverse();
+  return left.reduce((sum, term) => sum + term, 0n) === right ? "=" : "≈";
+}
+
+/** A share of what entered: in per cent where that reads well, with ≈ where it was rounded. */
 export function share({ sign, log10 }) {
   if (sign === 0) return "nothing";
-  if (log10 + LIFT < -3 || log10 + LIFT >= 1) return words({ sign, log10 });
-  return `${words({ sign, log10: log10 + 2 })}\u00a0%`;
+  if (log10 + LIFT < -3 || log10 + LIFT >= 1) return aboutWords({ sign, log10 });
+  return `${aboutWords({ sign, log10: log10 + 2 })}\u00a0%`;
 }
 
 /** An element; keys that start with "on" are listeners, all others attributes; children are nodes or text. */
@@ -77,7 +125,8 @@ export function spread(positions, gap, low, high) {
 }
 
 /** An SVG path through points, to a tenth of a pixel. */
-export const point = (x, y) => `${Math.round(x * 10) / 10} ${Math.round(y * 10) / 10}`;
+const tenth = (x) => Math.round(x * 10 + 1e-6) / 10;
+export const point = (x, y) => `${tenth(x)} ${tenth(y)}`;
 export const path = (points) => `M${points.map(([x, y]) => point(x, y)).join("L")}`;
 
 export function text(x, y, content, attributes = {}) {

@@ -1,7 +1,7 @@
 // The four layers: every local derivative on its edge, every path with its product, and what the notes' formulas give.
-// The upper half are pure functions of the state {w1 … w4, b1 … b4, x1, g5, skip_13, skip_35, after, at}, held against
-// four_layers.py by the tests; the lower half draws them.
-import { label, make, number, shape, show, svg, tabulate, text, write } from "./draw.js";
+// The upper half are pure functions of the state {w1 … w4, b1 … b4, x1, g5, skip_13, skip_35, after, at}; the lower half
+// draws them.
+import { about, is, label, make, number, relation, rounded, shape, show, svg, tabulate, text, write } from "./draw.js";
 import { frame } from "./frame.js";
 
 const LARGEST = 10;
@@ -174,7 +174,7 @@ function formulas(state, x, d, local) {
   return [];
 }
 
-/** Everything computed, as four_layers.py gives it. */
+/** Everything computed: states, sums and gradients by state, the paths to the state chosen, the notes' formulas. */
 export function numbers(state) {
   const { x, y } = forward(state);
   const mask = masks(state, y);
@@ -195,6 +195,10 @@ export function numbers(state) {
 
 const sum = (terms) =>
   terms.map((t, k) => (k ? `${t < 0 ? "−" : "+"} ${number(Math.abs(t))}` : number(t))).join(" ");
+/** "= 1 · 3 = 3" and "= 1 + 3 = 4", with ≈ where what is printed is not equal. */
+const evaluated = (printed, products, total) =>
+  `${products.flat().some(rounded) ? "≈" : "="} ${printed} ` +
+  `${relation(products.map((factors) => factors.map(number)), number(total))} ${number(total)}`;
 
 /** Whether the central difference and what the switches give are the derivative. */
 function compared(state, found) {
@@ -211,26 +215,26 @@ function compared(state, found) {
 export function readout(state, found = numbers(state)) {
   const { at } = state;
   const name = `g${SUB[at]}`,
-    g = number(found.g[at - 1]);
+    g = found.g[at - 1];
   if (at === 5) {
-    return `g₅ = ${g} comes from the loss. It is given, and multiplies every path. Choose another state to see what arrives there.`;
+    return `g₅ ${is(g)} comes from the loss. It is given, and multiplies every path. Choose another state to see what arrives there.`;
   }
   const terms = found.paths.map((path) => path.product);
   const parts = [
     terms.length === 1
-      ? `One path leads back to x${SUB[at]}, and ${name} = ${g}.`
-      : `${["Two", "Three", "Four"][terms.length - 2]} paths lead back to x${SUB[at]}, and ${name} = ${sum(terms)} = ${g}.`,
+      ? `One path leads back to x${SUB[at]}, and ${name} ${is(g)}.`
+      : `${["Two", "Three", "Four"][terms.length - 2]} paths lead back to x${SUB[at]}, and ${name} ${evaluated(sum(terms), terms.map((t) => [t]), g)}.`,
     blocked(state, found),
   ];
   const { agrees, stopped } = compared(state, found);
   if (stopped) {
     parts.push(
-      `That is not the derivative, which is ${number(found.truth[at - 1])}: a skip held constant sends nothing back, yet it carries x forward.`,
+      `That is not the derivative, which is ${about(found.truth[at - 1])}: a skip held constant sends nothing back, yet it carries x forward.`,
     );
   }
   if (!agrees) {
     parts.push(
-      `The central difference is ${number(found.central[at - 1])}: it straddles the kink of a ReLU, where there is no derivative.`,
+      `The central difference is ${about(found.central[at - 1])}: it straddles the kink of a ReLU, where there is no derivative.`,
     );
   } else parts.push(stopped ? "The central difference finds it too." : "The central difference agrees.");
   const right = found.formulas.filter((row) => row.holds).length,
@@ -252,7 +256,7 @@ function blocked(state, found) {
     ]) {
       if (state.at < k && !found.masks[k - 2]) {
         const what = skipInto(state, k) === "off" ? "the branch" : "branch and skip alike";
-        return `y${SUB[k]} = ${number(found.y[k - 2])} is not positive: the ReLU behind the ${place} addition blocks ${what}.`;
+        return `y${SUB[k]} ${is(found.y[k - 2])} is not positive: the ReLU after the ${place} addition blocks ${what}.`;
       }
     }
   }
@@ -263,7 +267,7 @@ function blocked(state, found) {
 // ------------------------------------------------------------------------------------- the view
 
 const CAPTION =
-  "Notice what stands on every path: a ReLU behind an addition multiplies the skip too. " +
+  "Notice what stands on every path: a ReLU after an addition multiplies the skip too. " +
   "Choose a state, and every way back to it lights up; the products add up to its gradient.";
 const OPEN = { b1: 0, b2: 0, b3: 0, g5: 1, skip_13: "on", skip_35: "on", after: true, at: 1 };
 const FOUR = { ...OPEN, w1: 2, w2: 1, w3: 3, w4: -0.5, b4: 1, x1: 0.25 };
@@ -356,8 +360,8 @@ function drawEdges(state, found, place, lit) {
       parts.push(label(x, y, said, { class: `${anchor} rx-halo${on ? " rx-fl-bold" : ""}` }));
     const named = symbol(state, a, b);
     // Two lines above and below a short arrow, one line elsewhere.
-    written(drawn.symbol, gone || drawn.value || named === "1" ? named : `${named} = ${number(value)}`);
-    if (drawn.value) written(drawn.value, number(value));
+    written(drawn.symbol, gone || drawn.value || named === "1" ? named : `${named} ${is(value)}`);
+    if (drawn.value) written(drawn.value, about(value));
   }
   return parts;
 }
@@ -387,7 +391,10 @@ function entry(state, found, { route, product: value }) {
   const along = steps(route);
   const local = new Map(EDGES.map((edge, k) => [String(edge), found.edges[k]]));
   const symbols = ["g₅", ...along.map(([a, b]) => symbol(state, a, b))].join(" · ");
-  const values = along.map((edge) => ` · ${factor(local.get(String(edge)))}`).join("");
+  const factors = [state.g5, ...along.map((edge) => local.get(String(edge)))];
+  const printed = factors.map((x, k) => (k ? factor(x) : number(x))).join(" · ");
+  const said = along.length ? evaluated(printed, [factors], value) : is(value);
+  const end = said.lastIndexOf(" ") + 1;
   return make(
     "li",
     {},
@@ -395,8 +402,8 @@ function entry(state, found, { route, product: value }) {
     make(
       "span",
       {},
-      `${symbols} = ${number(state.g5)}${values}${along.length ? " = " : ""}`,
-      make("strong", {}, along.length ? number(value) : ""),
+      `${symbols} ${said.slice(0, end)}`,
+      make("strong", {}, said.slice(end)),
     ),
   );
 }
@@ -412,7 +419,7 @@ function render({ model, el, share }) {
       key,
       `${kind} ${key[0]}${SUB[key[1]]}`,
       { min: -4, max: 4, step: 0.25 },
-      { words: number, spoken: (value) => number(value).replace("−", "minus ") },
+      { words: about, spoken: (value) => about(value).replace("−", "minus ") },
     );
     return { ...made, key };
   });
@@ -449,7 +456,7 @@ function render({ model, el, share }) {
   });
   const diagram = svg(
     "svg",
-    { role: "radiogroup", "aria-label": "The network. Choose a state to see every path to it.", class: "rx-fl-diagram" },
+    { role: "radiogroup", "aria-label": "The network, one state chosen, with every path to it", class: "rx-fl-diagram" },
     edges,
     ...nodes.map(({ element }) => element),
   );
@@ -492,20 +499,20 @@ function render({ model, el, share }) {
     show(edges, drawEdges(now, found, place, lit));
     for (const { k, element, value, gradientText } of nodes) {
       const [x, y] = place.at(k);
-      const [state, g] = [number(found.x[k - 1]), number(found.g[k - 1])];
+      const [state, g] = [found.x[k - 1], found.g[k - 1]];
       element.setAttribute("transform", `translate(${x} ${y})`);
       element.setAttribute("aria-checked", String(k === now.at));
       element.setAttribute("tabindex", k === now.at ? 0 : -1);
-      element.setAttribute("aria-label", `x${SUB[k]} = ${state}, gradient g${SUB[k]} = ${g}`);
-      write(value, state);
-      write(gradientText, `g${SUB[k]} = ${g}`);
+      element.setAttribute("aria-label", `x${SUB[k]} ${is(state)}, gradient g${SUB[k]} ${is(g)}`);
+      write(value, about(state));
+      write(gradientText, `g${SUB[k]} ${is(g)}`);
       for (const key of ["x", "y"]) gradientText.setAttribute(key, place.gradient[key]);
       gradientText.setAttribute("class", `${place.gradient.class} rx-halo rx-fl-bold`);
     }
     const name = `g${SUB[now.at]}`;
     write(
       listTitle,
-      now.at === 5 ? "g₅ is given" : `Every path back to x${SUB[now.at]}; together ${name} = ${number(found.g[now.at - 1])}`,
+      now.at === 5 ? "g₅ is given" : `Every path back to x${SUB[now.at]}; together ${name} ${is(found.g[now.at - 1])}`,
     );
     list.replaceChildren(...found.paths.map((path) => entry(now, found, path)));
     notes.hidden = now.at === 5;
@@ -517,7 +524,12 @@ function render({ model, el, share }) {
     "div",
     { class: "rx-panel rx-fl-wide" },
     make("p", { class: "rx-title" }, "Forward along the arrows, gradients against them"),
-    make("p", { class: "rx-note" }, "On an arrow: its local derivative; dashed where it is 0. Click a state, or use the arrow keys."),
+    make(
+      "p",
+      { class: "rx-note" },
+      "On an arrow: its local derivative; dashed where it is 0. ",
+      make("span", { class: "rx-only-live" }, "Click a state, or use the arrow keys."),
+    ),
     diagram,
   );
   return ui.start({
@@ -542,12 +554,12 @@ function notesTable(state, found) {
     `${name} by the chain rule, by nudging x${SUB[state.at]}, and as the notes have it`,
     ["how", "gives", "at this setting"],
     [
-      ["every path, summed: the derivative", number(found.truth[k]), "✓ true"],
-      [`central difference, x${SUB[state.at]} ± 2⁻¹⁰`, number(found.central[k]), agrees ? "✓ agrees" : "✗ at a kink"],
-      ...(constant ? [["as switched, a skip held constant", number(found.g[k]), verdict(!stopped)]] : []),
+      ["every path, summed: the derivative", about(found.truth[k]), "✓ true"],
+      [`central difference, x${SUB[state.at]} ± 2⁻¹⁰`, about(found.central[k]), agrees ? "✓ agrees" : "✗ at a kink"],
+      ...(constant ? [["as switched, a skip held constant", about(found.g[k]), verdict(!stopped)]] : []),
       ...found.formulas.map(({ id, formula, reading, gives, holds }) => [
         `${formula} (${id}${reading ? `, ${reading}` : ""})`,
-        formula.includes("≥") ? `≥ ${number(gives)}` : number(gives),
+        formula.includes("≥") ? `≥ ${about(gives)}` : about(gives),
         verdict(holds),
       ]),
     ],
@@ -556,7 +568,7 @@ function notesTable(state, found) {
 
 function valuesTable({ x, y, masks: mask, g, truth, central: measured }) {
   return [
-    "At every state: the sum y before the ReLU, the state x, the ReLU’s derivative D, the gradient as switched, the true one, and the central difference",
+    "At every state: the sum y before the ReLU, the state x, the ReLU’s derivative D, the gradient as switched, the true one, and the central difference.",
     ["state", "y", "x", "D", "g", "true g", "central"],
     STATES.map((k) => [
       `x${SUB[k]}`,

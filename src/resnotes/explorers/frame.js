@@ -2,11 +2,13 @@
 // a link to the state, reset. A module NAME.js gives
 //
 //   check(state)    what is wrong with a state, in words; "" where nothing is (links bring any state)
-//   numbers(state)  everything it computes, as plain data; NAME.py computes the same, and the tests hold them together
-//   readout(state)  the state in words; NAME.py says the same words
+//   numbers(state)  everything it computes, as plain data, which the tests hold against the package
+//   readout(state)  the state in words
 //   render({ model, el, share })   default export { render }: builds `frame(…)`, its controls, and calls `start`
 //
 // The model is anywidget's in JupyterLab, and hydrate.js's stand-in on a page of the book; `share` exists on a page only.
+// The static picture is what static.mjs finds in the figures after one `render` in Node. What has the class
+// rx-only-live stays out of it: what tells a reader to press something, and what needs a canvas.
 import { make, tabulate, write } from "./draw.js";
 
 /**
@@ -136,15 +138,17 @@ export function frame({ model, el, share, keys, carried = [], label, caption, pr
   );
   /** Fill the folded table, if it is open; `table()` gives what `tabulate` takes. */
   const list = (table) => {
-    if (details.open) tabulate(holder, ...table());
+    if (!details.open) return;
+    const [caption, ...cells] = table();
+    tabulate(holder, `${caption} Rounded to three digits where seven do not hold a number.`, ...cells);
   };
 
   /**
    * Put everything on the page. controls: elements; figures: elements side by side; below: elements under them;
-   * paint: state -> nothing, writes figures, tables and words; watch: an element whose width paint depends on, and
-   * `resized(width)`. Returns what ends it.
+   * paint: state -> nothing, writes figures, tables and words; watch: an element whose width paint depends on, which is
+   * `still` in the static picture, and `resized(width)`. Returns what ends it.
    */
-  function start({ controls, figures, below = [], paint, watch, resized = () => {} }) {
+  function start({ controls, figures, below = [], paint, watch, still = 600, resized = () => {} }) {
     el.replaceChildren(
       make(
         "div",
@@ -169,7 +173,7 @@ export function frame({ model, el, share, keys, carried = [], label, caption, pr
     }
     draw = paint;
     // Measured here and when it changes, not at every update: reading it makes the browser lay the page out.
-    const measure = () => resized(watch.clientWidth || 600);
+    const measure = () => resized(watch.clientWidth || still);
     const observer = watch && new ResizeObserver(() => (measure(), later()));
     if (watch) measure();
     redraw();

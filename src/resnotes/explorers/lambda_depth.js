@@ -1,13 +1,12 @@
 // λ and depth: how large is the gradient after many units x' = λ x + F(x) with F' = r?
-// The upper half are pure functions of the state {lam, depth, r, schedule, factors}, held against
-// lambda_depth.py by the tests; the lower half draws them.
+// The upper half are pure functions of the state {lam, depth, r, schedule, factors}; the lower half draws them.
 import {
+  about,
   ground,
   label,
   linear,
   make,
   marks,
-  number,
   path,
   picture,
   point,
@@ -110,7 +109,7 @@ function plus(a, b) {
   return Math.abs(sum) < NOISE * Math.max(Math.abs(m), Math.abs(smaller)) ? [0, 0] : scaled(sum, e);
 }
 
-// The mantissa is first brought between 0.5 and 1, as Python has it: the same rounding, the same digits. That is done
+// The mantissa is first brought between 0.5 and 1, so that its logarithm is exact to the last digits. That is done
 // in the float's own bits, since a logarithm and a power for each of 3000 numbers took most of the time.
 const float = new DataView(new ArrayBuffer(8));
 function measured([m, e]) {
@@ -122,7 +121,7 @@ function measured([m, e]) {
   return { sign: Math.sign(m), log10: Math.log10(float.getFloat64(0)) + (e + shift) * LOG10_2 };
 }
 
-/** g_l / g_L at every layer l = 0 … depth, going back from the loss: the shortcut term, the rest, the whole. */
+/** g_l / g_L at every state l = 0 … depth, going back from the loss: the shortcut term, the rest, the whole. */
 function chain(state) {
   const depth = state.depth;
   const lam = shortcuts(state, depth);
@@ -143,7 +142,7 @@ function chain(state) {
   return { shortcut, rest, whole };
 }
 
-/** The three series as lists of {sign, log10}, from layer 0 to layer depth. */
+/** The three series as lists of {sign, log10}, from state 0 to state depth. */
 export function series(state, { shortcut, rest, whole } = chain(state)) {
   return { shortcut: shortcut.map(measured), rest: rest.map(measured), whole: whole.map(measured) };
 }
@@ -236,7 +235,7 @@ function steps({ lam, r, schedule }, base, list = new Float64Array(MAX_DEPTH)) {
 
 const atOne = (state) => shortcuts({ ...state, lam: 1 }, MAX_DEPTH);
 
-/** The last layer at which format number k makes 0 or infinity of what is not 0; -1 where there is none. */
+/** The last state at which format number k makes 0 or infinity of what is not 0; -1 where there is none. */
 function lastGone(line, k) {
   let at = null,
     bounds;
@@ -250,7 +249,7 @@ function lastGone(line, k) {
 }
 
 /**
- * For each format: what it makes of g_0 (`here`), the layer at which it loses the gradient on the way
+ * For each format: what it makes of g_0 (`here`), the state at which it loses the gradient on the way
  * although it could hold g_0 (`lost`, or null), and the first depths, up to 1000, at which g_0 becomes
  * subnormal, zero, infinite (or null).
  */
@@ -292,7 +291,7 @@ export function heat(state) {
   return { log10, gone };
 }
 
-/** Everything computed, as lambda_depth.py gives it; long lines by about 25 of their layers. */
+/** Everything computed; long lines by about 25 of their states, as [sign, log10]. */
 export function numbers(state) {
   const links = chain(state);
   const step = Math.ceil(state.depth / 25);
@@ -336,7 +335,7 @@ function held(results) {
   for (const { name, here, lost } of results) {
     const clause =
       lost !== null
-        ? `lost on the way, at layer ${lost}, in`
+        ? `lost on the way, at state ${lost}, in`
         : {
             held: "held by",
             subnormal: "held with fewer digits, as a subnormal, by",
@@ -384,13 +383,13 @@ const SERIES = [
   ["measured", "your network"],
 ];
 
-/** The reader's own network, log10 |g_l| / |g_L| at every layer: shown at the depth that it has. */
+/** The reader's own network, log10 |g_l| / |g_L| at every state: shown at the depth that it has. */
 const measuredLine = (log10s, depth) =>
   log10s.length === depth + 1
     ? log10s.map((log10) => (log10 === null ? measured([0, 0]) : { sign: 1, log10 }))
     : [];
 
-/** At most about 250 layers of a line, the last one always; the step is odd, so that alternating levels both show. */
+/** At most about 250 states of a line, the last one always; the step is odd, so that alternating levels both show. */
 function thinned(count) {
   const last = count - 1;
   const step = last <= 250 ? 1 : 2 * Math.floor(last / 500) + 1;
@@ -399,13 +398,13 @@ function thinned(count) {
   return [...kept, last];
 }
 
-/** The series for the view: a line has a length and tells what it is `at` a layer, as lists do; most are never asked. */
+/** The series for the view: a line has a length and tells what it is `at` a state, as lists do; most are never asked. */
 const viewed = (links, depth) =>
   Object.fromEntries(
     Object.entries(links).map(([name, line]) => [name, { length: depth + 1, at: (l) => measured(line[l]) }]),
   );
 
-/** The points of a line, [layer, {sign, log10}]; the paths through branches begin one unit before the loss, if any. */
+/** The points of a line, [state, {sign, log10}]; the paths through branches begin one unit before the loss, if any. */
 function pointsOf(name, line, { r, depth }) {
   if (line.length === 0 || (name === "rest" && r === 0)) return [];
   return thinned(name === "rest" ? depth : depth + 1).map((l) => [l, line.at(l)]);
@@ -488,7 +487,7 @@ function drawChart(root, width, state, lines) {
     area,
     decades.map((k) => [y(k), power(k)]),
     marks(state.depth, width < 480 ? 4 : 6).map((l) => [x(l), String(l)]),
-    "layer l, from the input (0) to the loss",
+    "state l, from the input (0) to the loss",
   );
   picture(root, width, height, [
     ...under,
@@ -505,19 +504,20 @@ const HEAT = { width: 300, height: 310, left: 44, right: 290, top: 12, bottom: 2
 const heatX = linear([0, 2], [HEAT.left, HEAT.right]);
 const heatY = linear([0, 3], [HEAT.bottom, HEAT.top]);
 
-const SMALLER = [0, 114, 178],
-  LARGER = [213, 94, 0];
+/** "#0072b2" as three numbers. */
+const channels = (colour) => [1, 3, 5].map((k) => parseInt(colour.slice(k, k + 2), 16));
 
-function paintHeat(canvas, { log10 }) {
+/** Hue for the direction, opacity for the size: in `colours`, that of what is smaller and that of what is larger. */
+function paintHeat(canvas, { log10 }, colours) {
   const context = canvas.getContext("2d");
   const image = context.createImageData(HEAT_LAM.length, HEAT_DEPTH.length);
   const whole = Math.log1p(300);
+  const [smaller, larger] = colours.map(channels);
   for (let k = 0; k < HEAT_LAM.length; k++) {
     for (let row = 0; row < HEAT_DEPTH.length; row++) {
       const value = log10[k][row];
       const at = 4 * ((HEAT_DEPTH.length - 1 - row) * HEAT_LAM.length + k);
-      // Hue for the direction, opacity for the size, so that one picture serves light and dark pages.
-      const hue = value < 0 ? SMALLER : LARGER;
+      const hue = value < 0 ? smaller : larger;
       for (let channel = 0; channel < 3; channel++) image.data[at + channel] = hue[channel];
       image.data[at + 3] = Number.isNaN(value) ? 0 : (255 * Math.log1p(Math.abs(value))) / whole;
     }
@@ -612,7 +612,7 @@ function render({ model, el, share: sharing }) {
     "lam",
     "λ, the shortcut’s scale",
     { min: 0, max: 2, step: 0.01 },
-    { words: number, spoken: (value) => `λ is ${number(value)}` },
+    { words: about, spoken: (value) => `λ is ${about(value)}` },
   );
   const depth = ui.slider(
     "depth",
@@ -625,7 +625,7 @@ function render({ model, el, share: sharing }) {
     "r",
     "r, the branch’s strength",
     { min: -2, max: 2, step: 0.01 },
-    { words: number, spoken: (value) => (value === 0 ? "0, no branch" : number(value)) },
+    { words: about, spoken: (value) => (value === 0 ? "0, no branch" : about(value)) },
   );
   const schedule = ui.choice("schedule", "schedule of the λ", SCHEDULES, (name) => ({
     schedule: name,
@@ -651,6 +651,12 @@ function render({ model, el, share: sharing }) {
     problem,
   );
 
+  /** As palette.json has them for this page; empty where the map is on no page yet, or in no browser. */
+  const heatColours = () =>
+    typeof getComputedStyle === "undefined"
+      ? []
+      : ["smaller", "larger"].map((name) => getComputedStyle(map).getPropertyValue(`--rx-${name}`).trim());
+
   function readOwn() {
     const { list, problem: wrong } = parse(own.value);
     problem.textContent = wrong ?? "";
@@ -660,7 +666,7 @@ function render({ model, el, share: sharing }) {
 
   const chart = svg("svg", {
     role: "img",
-    "aria-label": "Size of the gradient at every layer, on a log scale",
+    "aria-label": "Size of the gradient at every state, on a log scale",
   });
   const values = SERIES.map(() => make("span", { class: "rx-value" }));
   const entries = SERIES.map(([name, label], k) =>
@@ -758,9 +764,10 @@ function render({ model, el, share: sharing }) {
     drawChart(chart, width, now, lines);
     // The heat map shows every λ and depth, so these two do not change it.
     const keys = ["r", "schedule", ...(now.schedule === "own" ? ["factors"] : [])];
-    if (keys.some((key) => now[key] !== heated[key])) {
+    const colours = keys.some((key) => now[key] !== heated[key]) ? heatColours() : [];
+    if (colours[0]) {
       const found = heat(now);
-      paintHeat(canvas, found);
+      paintHeat(canvas, found, colours);
       show(edges, heatLines(found));
       heated = now;
     }
@@ -772,13 +779,13 @@ function render({ model, el, share: sharing }) {
   const first = make(
     "div",
     { class: "rx-panel" },
-    make("p", { class: "rx-title" }, "|gₗ| at layer l, where 1 enters at the loss"),
+    make("p", { class: "rx-title" }, "|gₗ| at state l, where 1 enters at the loss"),
     legend,
     chart,
   );
   const second = make(
     "div",
-    { class: "rx-panel" },
+    { class: "rx-panel rx-only-live" },
     make("p", { class: "rx-title" }, "|g₀| by λ and depth"),
     map,
     make(
@@ -808,7 +815,7 @@ function limitsTable(state, ends) {
     ["format", `at depth ${state.depth}`, "subnormal", "0", "too large"],
     ends.map(({ name, here, lost, subnormal, zero, overflow }, k) => [
       `${name} (${FORMATS[k][1]})`,
-      lost === null ? HERE[here] : `lost at layer ${lost}`,
+      lost === null ? HERE[here] : `lost at state ${lost}`,
       from(subnormal),
       from(zero),
       from(overflow),
@@ -818,12 +825,12 @@ function limitsTable(state, ends) {
 
 function valuesTable({ depth }, lines) {
   const step = Math.ceil(depth / 20);
-  const layers = Array.from({ length: Math.ceil(depth / step) }, (_, k) => k * step);
+  const states = Array.from({ length: Math.ceil(depth / step) }, (_, k) => k * step);
   const own = lines.measured.length > 0;
   return [
-    `gₗ / g_L${step > 1 ? `, every ${step} layers` : ""}`,
-    ["layer l", "whole", "shortcut", "branches", ...(own ? ["your network"] : [])],
-    [...layers, depth].map((l) => [
+    `gₗ / g_L${step > 1 ? `, every ${step} states` : ""}.`,
+    ["state l", "whole", "shortcut", "branches", ...(own ? ["your network"] : [])],
+    [...states, depth].map((l) => [
       String(l),
       ...["whole", "shortcut", "rest", ...(own ? ["measured"] : [])].map((name) => words(lines[name].at(l))),
     ]),

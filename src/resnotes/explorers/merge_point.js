@@ -1,7 +1,7 @@
 // The merge point: y = F(x) + H o with x = W o and F = ReLU, numbers forward and backward through the addition.
 // The upper half are pure functions of the state {n_in, n_out, shortcut, stop, o1, g1, s11, w} and of the arrays
-// {own_o, own_g, own_W, own_Ws}, held against merge_point.py by the tests; the lower half draws them.
-import { label, make, number, path, shape, show, svg, tabulate, write } from "./draw.js";
+// {own_o, own_g, own_W, own_Ws}; the lower half draws them.
+import { about, label, make, number, path, rounded, shape, show, svg, tabulate, write } from "./draw.js";
 import { frame } from "./frame.js";
 
 const WIDEST = 5;
@@ -99,7 +99,11 @@ function nudged(o, g, W, H) {
   });
 }
 
-/** Everything computed, as merge_point.py gives it. */
+/**
+ * Everything computed. Forward: o, W, x, F, H, carried (H o), y. Backward: g, at_x (the gradient at x), branch and skip
+ * (what each sends back to o), at_o (their sum), W_gradient, H_gradient (empty without parameters), true (at o with
+ * nothing held constant), nudged (by forward passes).
+ */
 export function numbers(state) {
   const { o, g, W, H } = arrays(state);
   const x = times(W, o),
@@ -135,17 +139,20 @@ function differ(a, b, found) {
   return a.some((entry, k) => Math.abs(entry - b[k]) > 1e-9 * scale * scale);
 }
 
-const vector = (entries) => `(${entries.map(number).join(", ")})`;
+const listed = (entries) => `(${entries.map(number).join(", ")})`;
+/** "(1, −2)", "≈ (0.333, 1)"; after a name "= (1, −2)". */
+const vector = (entries) => (entries.some(rounded) ? "≈ " : "") + listed(entries);
+const isVector = (entries) => `${entries.some(rounded) ? "≈" : "="} ${listed(entries)}`;
 
 /** The state in words. */
 export function readout(state, found = numbers(state)) {
   const { n_in, n_out, shortcut, stop } = state;
   const sent = vector(found.skip);
-  const parts = [`The addition copies g = ${vector(found.g)} to both its inputs.`];
+  const parts = [`The addition copies g ${isVector(found.g)} to both its inputs.`];
   if (stop) parts.push("With o held constant, the skip sends nothing back.");
   else if (shortcut === "identity") parts.push(`Over the identity o gets ${sent}: g itself.`);
   else if (shortcut === "projection")
-    parts.push(`Over Wₛ, ${n_out} by ${n_in}, o gets g Wₛ = ${sent}.`);
+    parts.push(`Over Wₛ, ${n_out} by ${n_in}, o gets g Wₛ ${isVector(found.skip)}.`);
   else if (n_out === n_in)
     parts.push(`Over the zero-padding o gets ${sent}: nothing is clipped, since the widths agree.`);
   else {
@@ -206,7 +213,7 @@ function edgeLabels({ shortcut, stop, n_in, n_out }) {
     projection: [`Wₛ, ${shape}`, "→ Wₛ o", "← g Wₛ"],
   }[shortcut];
   if (stop) skip[2] = "← stopped: 0";
-  return { skip, W: [`W, ${shape}`, "→ W o", "← gₓ W"], relu: ["ReLU", "← g D"] };
+  return { skip, W: [`W, ${shape}`, "→ W o", "← gₓ W"], relu: ["ReLU", "← gₓ"] };
 }
 
 /** Left to right where there is room, the skip above the branch; else from the top down, the skip on the left. */
@@ -414,8 +421,8 @@ function render({ model, el, share }) {
   });
   let width = 600;
   const widths = { min: 1, max: WIDEST, step: 1 };
-  const spoken = (value) => number(value).replace("−", "minus ");
-  const mover = (key, title, range) => ({ ...ui.slider(key, title, range, { words: number, spoken }), key, range });
+  const spoken = (value) => about(value).replace("−", "minus ");
+  const mover = (key, title, range) => ({ ...ui.slider(key, title, range, { words: about, spoken }), key, range });
   const wide = { min: -9, max: 9, step: 1 };
   const first = mover("s11", "Wₛ, first entry", wide);
   const movers = [
@@ -490,7 +497,7 @@ function render({ model, el, share }) {
     make(
       "p",
       { class: "rx-note" },
-      "At every place two columns: → the value, ← its gradient, a row written downwards.",
+      "At every place two columns: → the value, ← its gradient, a row written downwards. gₓ is g where x > 0, and 0 elsewhere.",
     ),
     figure,
   );
@@ -498,8 +505,8 @@ function render({ model, el, share }) {
     controls: [controls],
     figures: [
       panel,
-      make("div", { class: "rx-panel rx-mp-wide" }, flow),
-      make("div", { class: "rx-panel rx-mp-wide" }, own, without, matrix),
+      make("div", { class: "rx-panel rx-mp-wide rx-only-live" }, flow),
+      make("div", { class: "rx-panel rx-mp-wide rx-only-live" }, own, without, matrix),
     ],
     paint,
     watch: panel,
@@ -530,7 +537,7 @@ const matrixSaid = (rows) => (rows.length ? rows.map(vector).join(" ") : "none")
 function valuesTable({ n_in, n_out }, found) {
   const [column, row, by] = [`${n_out}×1`, `1×${n_out}`, `${n_out}×${n_in}`];
   return [
-    "Every array; matrices row by row",
+    "Every array; matrices row by row.",
     ["array", "shape", "entries"],
     [
       ["o", `${n_in}×1`, vector(found.o)],

@@ -1,8 +1,7 @@
 // Operators on the shortcut: the singular values of their product over many units.
 // The spectra come from the package with the page: {operator: [for each depth, log10 of the singular values, falling,
-// null for 0]}. The upper half are pure functions of the state {operator, depth, spectra}, held against operators.py by
-// the tests; the lower half draws them.
-import { ground, label, linear, make, marks, path, power, shape, share, show, svg, ticks, words, write } from "./draw.js";
+// null for 0]}. The upper half are pure functions of the state {operator, depth, spectra}; the lower half draws them.
+import { aboutWords, ground, label, linear, make, marks, path, power, shape, share, show, svg, ticks, words, write } from "./draw.js";
 import { frame } from "./frame.js";
 
 // A direction counts as kept if its singular value is within this power of ten of the largest.
@@ -11,9 +10,9 @@ const OPERATORS = {
   identity: "the identity",
   half: "the factor 0.5",
   dropout: "dropout, half of the components, times 2",
-  option_a: "the identity, with stride and padding at unit 18",
-  gate_open: "a gate with bias −6",
-  gate_half: "a gate with bias 0",
+  option_a: "the identity; at unit 18 stride and padding, 8 components in, 4 out, 2 of them new zeros",
+  gate_open: "a gate with bias −6 and random weights",
+  gate_half: "a gate with bias 0 and random weights",
   convolution: "a random 1×1 convolution",
   near_identity: "the identity plus a small random matrix",
   diagonal: "factors from 0.5 to 1, one a component",
@@ -38,7 +37,11 @@ export function check({ operator, depth, spectra }) {
   return "";
 }
 
-/** Everything computed from the spectrum at this depth; operators.py explains the entries. */
+/**
+ * Everything computed from the spectrum at this depth: logs, log10 of the singular values, -Infinity for 0; rms, log10
+ * of the length that a gradient of random direction keeps in root mean square; kept, how many directions are within a
+ * factor of 100 of the best; zeros, how many singular values are 0.
+ */
 export function numbers({ operator, depth, spectra }) {
   const logs = spectra[operator][depth - 1].map((log) => log ?? -Infinity);
   const top = logs[0];
@@ -53,7 +56,8 @@ export function numbers({ operator, depth, spectra }) {
   };
 }
 
-const said = (log10) => words({ sign: log10 === -Infinity ? 0 : 1, log10 });
+const size = (log10) => ({ sign: log10 === -Infinity ? 0 : 1, log10 });
+const said = (log10) => aboutWords(size(log10));
 const length = (log10) =>
   log10 <= 0 ? `keeps ${share({ sign: 1, log10 })} of its length` : `gets ${said(log10)} times as long`;
 
@@ -82,8 +86,8 @@ export function readout(state, { logs, rms, kept, zeros } = numbers(state)) {
 // ------------------------------------------------------------------------------------- the view
 
 const CAPTION =
-  "Notice that rotations leave every direction alone and random convolutions nearly none, although both mix all " +
-  "components: what counts is how far the lines spread.";
+  "Notice that random rotations turn every direction and lose none, while random convolutions lose nearly all, although " +
+  "both mix all components: what counts is how far the lines spread.";
 const PRESETS = [
   ["16 random convolutions", { operator: "convolution", depth: 16 }],
   ["54 random rotations", { operator: "rotation", depth: 54 }],
@@ -221,6 +225,7 @@ function render({ model, el, share: sharing }) {
     figures: [first, second],
     paint,
     watch: first,
+    still: 320,
     resized: (inside) => {
       width = Math.max(260, inside);
     },
@@ -229,9 +234,9 @@ function render({ model, el, share: sharing }) {
 
 function table({ depth }, { logs }) {
   return [
-    `Singular values of the product of ${depth}, and what each is for one unit in the mean`,
+    `Singular values of the product of ${depth}, and what each is for one unit on average, in logarithms.`,
     ["number", "singular value", "for each unit"],
-    logs.map((log, k) => [String(k + 1), said(log), said(log / depth)]),
+    logs.map((log, k) => [String(k + 1), words(size(log)), words(size(log / depth))]),
   ];
 }
 

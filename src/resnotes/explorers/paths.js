@@ -1,8 +1,9 @@
 // Paths: how many there are by length in a chain x' = λ x + r x, and how much of the gradient they carry.
-// The upper half are pure functions of the state {n, lam, r}, held against paths.py by the tests; the lower half
-// draws them. What decides which lengths are the heaviest is made of sums, products and quotients alone, so it is
-// the same as Python's to the last bit.
+// The upper half are pure functions of the state {n, lam, r}; the lower half draws them. What decides which lengths are
+// the heaviest is made of sums, products and quotients alone, so it is the same to the last bit on every machine.
 import {
+  about,
+  aboutWords,
   ground,
   label,
   linear,
@@ -54,7 +55,12 @@ function kindOf({ lam, r }) {
   return lam > 0 && r < 0 ? "signed" : "shares";
 }
 
-/** What the paths of each length carry, as a part of what all paths carry, signs left out: Binomial, with signs. */
+/**
+ * What the paths of each length carry, as a part of what all paths carry, signs left out. With p = |r|/(λ + |r|) it is
+ * Binomial(n, p), each entry with the sign that it has beside the whole. For λr ≥ 0 and λ + r ≠ 0 these are the shares
+ * C(n, k) λ^(n-k) r^k/(λ + r)^n of the equation unrolled-share, none of them negative; for λr < 0 signed weights: plus
+ * for even k, minus for odd k. All 0 if λ and r are both 0.
+ */
 export function weights(state) {
   const { n, lam, r } = state;
   const found = Array(n + 1).fill(0);
@@ -101,7 +107,13 @@ export function heaviest(entries) {
 
 const signed = (sign, log10) => (sign === 0 || log10 === -Infinity ? [0, -Infinity] : [sign, log10]);
 
-/** What is said of a state beside the lists by length; paths.py explains the entries. */
+/**
+ * What is said of a state beside the lists by length: the kind; mean and deviation of the length by weight, signs left
+ * out; low, high, count and part of the heaviest lengths (null where there are none), how many paths they are, and log10 of
+ * their share ofPaths of all paths; [sign, log10] of the gradient by even lengths, by odd ones and of the whole, where 1
+ * enters; published, the share of the
+ * lengths that Veit et al. name, where there are shares and as many units.
+ */
 export function summary(state, entries = weights(state), number = counts(state.n)) {
   const { n, lam, r } = state;
   const size = lam + Math.abs(r),
@@ -119,15 +131,16 @@ export function summary(state, entries = weights(state), number = counts(state.n
     high: lengths.at(-1) ?? null,
     count: lengths.length,
     part,
-    paths: Math.log10(paths),
+    many: paths,
     ofPaths: Math.log10(paths / 2 ** n),
     even: signed(even ? 1 : 0, Math.log10(even) + each),
     odd: signed(odd ? (r < 0 ? -1 : 1) : 0, Math.log10(odd) + each),
+    published: n === PUBLISHED[0] && kindOf(state) === "shares" ? sum(entries.slice(PUBLISHED[1], PUBLISHED[2] + 1).map(Math.abs)) : null,
     whole: signed(total === 0 ? 0 : total < 0 && n % 2 ? -1 : 1, n * Math.log10(Math.abs(total))),
   };
 }
 
-/** Everything computed, as paths.py gives it, by about 50 of the lengths. */
+/** Everything computed, by about 50 of the lengths. */
 export function numbers(state) {
   const step = Math.ceil(state.n / 50);
   const thin = (list) => list.filter((_, k) => k % step === 0 || k === state.n);
@@ -140,39 +153,45 @@ export function numbers(state) {
 }
 
 const units = (n) => (n === 1 ? "1 unit" : `${n} units`);
-const said = (low, high, count) =>
-  count === 1 ? `length ${low} alone carries` : `the ${count} lengths from ${low} to ${high} carry`;
 const shareOf = (log10) => share({ sign: 1, log10 });
 
+/** Which lengths carry how much, by how many paths: a clause. */
+function carrying({ low, high, count, part, many, ofPaths }) {
+  const by = `by ${about(many)} ${many === 1 ? "path" : "paths"}, ${shareOf(ofPaths)} of all`;
+  const carried = shareOf(Math.log10(part));
+  if (count === 1) return `length ${low} alone carries ${carried} of it, ${by}`;
+  return `the fewest lengths that carry 95\u00a0% of it are the ${count} from ${low} to ${high}, with ${carried}, ${by}`;
+}
+
 /** The state in words. */
-export function readout(state, measured = [], found = summary(state)) {
-  const { n } = state;
-  const many = words({ sign: 1, log10: n * Math.log10(2) });
-  const parts = [`${units(n)} ${n === 1 ? "makes" : "make"} ${many} paths, ${number(n / 2)} branches long in the mean.`];
-  const lengths = said(found.low, found.high, found.count);
-  const part = shareOf(Math.log10(found.part)),
-    paths = words({ sign: 1, log10: found.paths });
-  const by = `with ${paths} ${paths === "1" ? "path" : "paths"}, ${shareOf(found.ofPaths)} of all`;
+export function readout(state, found = summary(state)) {
+  const { n, measured = [] } = state;
+  const parts = [
+    `${units(n)} ${n === 1 ? "makes" : "make"} ${about(2 ** n)} paths, ${about(n / 2)} branches long on average.`,
+  ];
   if (found.kind === "none") parts.push("Shortcuts and branches multiply by 0: no path carries anything.");
   else if (found.kind === "signed") {
-    const [even, odd, whole] = [found.even, found.odd, found.whole].map(([sign, log10]) => words({ sign, log10 }));
+    const [even, odd, whole] = [found.even, found.odd, found.whole].map(([sign, log10]) => aboutWords({ sign, log10 }));
     parts.push(
       "λ and r differ in sign, so lengths push against one another, and their weights are signed, no shares: " +
         `even lengths carry ${even} times what entered, odd ones ${odd}, together ${whole}.`,
-      `Signs left out, ${lengths} ${part}, ${by}.`,
+      `Of the weights with their signs left out, ${carrying(found)}.`,
     );
   } else {
+    parts.push(`Weighed by the gradient they carry, the mean length is ${about(found.mean)}: ${carrying(found)}.`);
+  }
+  if (found.published) {
+    const [, low, high] = PUBLISHED;
     parts.push(
-      `Weighed by the gradient they carry, the mean is ${number(found.mean)}: ` +
-        `${lengths} ${part} of it, ${by}.`,
+      `The ${high - low + 1} lengths from ${low} to ${high} that Veit et al. (2016) name carry ` +
+        `${shareOf(Math.log10(found.published))}.`,
     );
   }
   if (measured.length === n + 1) {
-    const own = heaviest(measured);
-    parts.push(
-      `In your network ${said(own.lengths[0], own.lengths.at(-1), own.lengths.length)} ` +
-        `${shareOf(Math.log10(own.part))}${measured.some((entry) => entry < 0) ? ", signs left out" : ""}.`,
-    );
+    const { lengths, part } = heaviest(measured);
+    const span = lengths.length === 1 ? `length ${lengths[0]} alone carries` : `${lengths.length} lengths from ${lengths[0]} to ${lengths.at(-1)} carry`;
+    const signs = measured.some((entry) => entry < 0) ? ", signs left out" : "";
+    parts.push(`In your network ${span} ${shareOf(Math.log10(part))}${signs}.`);
   }
   return parts.join(" ");
 }
@@ -264,7 +283,9 @@ function drawShares(root, width, { n }, entries, number, measured, found) {
   }
   if (n === PUBLISHED[0]) {
     const [, low, high] = PUBLISHED;
-    parts.push(...bracket(32, x(low), x(high), `${low} to ${high}: Veit et al. 2016`, width));
+    const part = found.published && width > 480 ? `: ${shareOf(Math.log10(found.published))}` : "";
+    const said = `${low} to ${high}${part}, Veit et al.${width > 480 ? " 2016" : ""}`;
+    parts.push(...bracket(32, x(low), x(high), said, width));
   }
   picture(root, width, HEIGHT, [...parts, ...labels]);
 }
@@ -342,9 +363,9 @@ function render({ model, el, share: sharing }) {
     "lam",
     "λ, the shortcuts’ factor",
     { min: 0, max: 2, step: 0.01 },
-    { words: number, spoken: (value) => `λ is ${number(value)}` },
+    { words: about, spoken: (value) => `λ is ${about(value)}` },
   );
-  const r = ui.slider("r", "r, the branches’ derivative", { min: -2, max: 2, step: 0.01 }, { words: number });
+  const r = ui.slider("r", "r, the branches’ derivative", { min: -2, max: 2, step: 0.01 }, { words: about });
 
   const shares = svg("svg", { role: "img", "aria-label": "Share of the paths, and of the gradient they carry, by length" });
   const logs = svg("svg", { role: "img", "aria-label": "Number of paths, and gradient they carry, by length, on a log scale" });
@@ -367,7 +388,7 @@ function render({ model, el, share: sharing }) {
     const measured = given.length === now.n + 1 ? given : [];
     write(names[1], found.kind === "signed" ? "signed weights" : "gradient");
     entriesOf[2].hidden = measured.length === 0;
-    ui.say(readout(now, measured, found));
+    ui.say(readout({ ...now, measured }, found));
     drawShares(shares, width, now, entries, paths, measured, found);
     drawLogs(logs, now, paths, sizes);
     ui.list(() => valuesTable(now, { entries, paths, sizes, measured, found }));
@@ -394,7 +415,7 @@ function render({ model, el, share: sharing }) {
   const note = make(
     "p",
     { class: "rx-note" },
-    "“The lengths that carry 95 %” are the fewest that do: the largest weights first, of equal ones the shorter.",
+    "The fewest lengths that carry 95 %: the largest weights are taken first, of equal ones the shorter.",
   );
   return ui.start({
     controls: [n.element, lam.element, r.element],
@@ -402,6 +423,7 @@ function render({ model, el, share: sharing }) {
     below: [note],
     paint,
     watch: first,
+    still: 320,
     resized: (inside) => {
       width = Math.max(260, inside);
     },
