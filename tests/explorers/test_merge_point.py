@@ -7,50 +7,26 @@ import ipywidgets
 import numpy as np
 import pytest
 
-from resnotes import Affine, Network, Unit, relu
-from resnotes.explorers import MergePoint, merge_point
+from resnotes.explorers import MergePoint
 from resnotes.shortcuts import Absent, Identity, Projection, Scale, StopGradient, ZeroPad
 
-from .cases.case import COMPUTE, MODULES, decoded, differences
 from .cases.merge_point import CASE, PROJECTION, settings
-from .test_every import NODE
+from .modules import computed, figures, numbers, said, words
 
-NONE = {"own_o": [], "own_g": [], "own_W": [], "own_Ws": []}
 WS = [[1, 0], [2, -1], [0, 3]]
 
 
-def layer(state, H):
-    """The package's shortcut for a state."""
-    shortcut = {"identity": Identity(), "zeros": ZeroPad(state["n_out"]), "projection": Projection(H)}[
-        state["shortcut"]
-    ]
-    return StopGradient(shortcut) if state["stop"] else shortcut
+def grid(states):
+    """The module's numbers in each state."""
+    states = list(states)
+    return [one["numbers"] for one in computed("merge_point", states)]
 
 
-def test_values_and_gradients_are_the_packages():
-    for state in CASE.grid:
-        o, g, W, H = (np.array(array) for array in merge_point.arrays({**NONE, **state}))
-        found = merge_point.numbers({**NONE, **state})
-        unit = Unit([Affine(W), relu], layer(state, H))
-        net = Network([unit])
-        trace = net.forward(o)
-        grads = net.backward(trace, g)
-        close = {"rel": 1e-12, "abs": 1e-11}
-        assert found["y"] == pytest.approx(trace.states[1], **close)
-        assert found["at_o"] == pytest.approx(grads.states[0], **close)
-        assert found["skip"] == pytest.approx(grads.units[0].shortcut.input, **close)
-        assert np.array(found["W_gradient"]) == pytest.approx(grads.units[0].branch[0].weight, **close)
-        own = grads.units[0].shortcut.weight
-        assert (own is None) == (found["H_gradient"] == [])
-        if own is not None:
-            assert np.array(found["H_gradient"]) == pytest.approx(own, **close)
-
-
-def exactly(state):
+def exactly(found):
     """The same quantities in fractions, from the definitions: by nudging, and not by any chain rule."""
     o, g, W, H = (
-        [[Fraction(v) for v in row] if isinstance(row, list) else Fraction(row) for row in array]
-        for array in merge_point.arrays({**NONE, **state})
+        [[Fraction(v) for v in row] if isinstance(row, list) else Fraction(row) for row in found[name]]
+        for name in ("o", "g", "W", "H")
     )
 
     def loss(o, H):
@@ -76,9 +52,8 @@ def test_whole_numbers_are_exact():
     whole = [state for state in settings(1) if all(float(state[k]).is_integer() for k in ("o1", "g1", "s11", "w"))]
     assert len(whole) > 60
     compared = 0
-    for state in whole:
-        found = merge_point.numbers({**NONE, **state})
-        at_o, own = exactly(state)
+    for state, found in zip(whole, grid(whole), strict=True):
+        at_o, own = exactly(found)
         if state["shortcut"] == "projection":
             assert found["H_gradient"] == own
         if 0 not in found["x"]:
@@ -88,8 +63,8 @@ def test_whole_numbers_are_exact():
 
 
 def test_a_stop_takes_exactly_the_skips_part_and_leaves_the_matrix_its_gradient():
-    for state in CASE.grid:
-        stopped, free = (merge_point.numbers({**NONE, **state, "stop": stop}) for stop in (True, False))
+    both = [grid({**state, "stop": stop} for state in CASE.grid) for stop in (True, False)]
+    for state, stopped, free in zip(CASE.grid, *both, strict=True):
         assert stopped["skip"] == [0.0] * state["n_in"]
         assert stopped["at_o"] == stopped["branch"] == free["branch"]
         for name in ("y", "H_gradient", "W_gradient", "true", "nudged"):
@@ -97,8 +72,7 @@ def test_a_stop_takes_exactly_the_skips_part_and_leaves_the_matrix_its_gradient(
 
 
 def test_zero_padding_clips_and_the_identity_copies():
-    for state in CASE.grid:
-        found = merge_point.numbers({**NONE, **state, "stop": False})
+    for state, found in zip(CASE.grid, grid({**state, "stop": False} for state in CASE.grid), strict=True):
         if state["shortcut"] != "projection":
             assert found["skip"] == found["g"][: state["n_in"]]
             assert found["carried"] == found["o"] + [0.0] * (state["n_out"] - state["n_in"])
@@ -120,19 +94,21 @@ OWN = [
 
 
 @pytest.mark.parametrize("own", OWN)
-def test_own_arrays_are_used_and_the_page_computes_the_same(node, own):
+def test_own_arrays_are_used(own):
     explorer = MergePoint(**own)
-    found = explorer.numbers()
+    found = numbers(explorer)
     for name, key in (("o", "o"), ("g", "g"), ("W", "W"), ("Ws", "H")):
         if name in own:
             assert np.array_equal(found[key], np.array(own[name], dtype=float))
     carried = {name: getattr(explorer, name) for name in explorer.carried}
     # Beyond the reader's own arrays the pattern goes on.
-    states = [explorer.state(), {**explorer.state(), "shortcut": "projection", "n_in": 5, "n_out": 5}]
-    results = decoded(node(NODE % (f'"{(MODULES / "merge_point.js").as_uri()}"', COMPUTE), [states, carried]))
-    for state, one in zip(states, results, strict=True):
-        assert differences(one["numbers"], merge_point.numbers({**carried, **state})) == []
-        assert one["said"] == merge_point.readout({**carried, **state})
+    wide = {**explorer.state(), "shortcut": "projection", "n_in": 5, "n_out": 5}
+    for state, one in zip(
+        [explorer.state(), wide], computed("merge_point", [explorer.state(), wide], carried), strict=True
+    ):
+        assert CASE.faults(state, one["numbers"]) == []
+    skip = np.array(one["numbers"]["H"])[: len(found["g"]), : len(found["o"])]
+    assert explorer.shortcut != "projection" or np.array_equal(skip, found["H"])
 
 
 @pytest.mark.parametrize(
@@ -203,17 +179,16 @@ def test_traits_link_with_other_widgets():
     explorer, box = MergePoint(), ipywidgets.Checkbox()
     ipywidgets.link((box, "value"), (explorer, "stop"))
     box.value = True
-    assert explorer.numbers()["skip"] == [0, 0]
+    assert numbers(explorer)["skip"] == [0, 0]
     explorer.stop = False
     assert box.value is False
 
 
 def test_the_picture_holds_values_gradients_and_shapes():
-    for state in CASE.sample:
-        picture = MergePoint(**state).picture()
-        found = merge_point.numbers({**NONE, **state})
-        for entry in (*found["y"], *found["at_o"], *found["carried"], *found["at_x"]):
-            assert f">{merge_point._draw.number(entry)}<" in picture
+    for state in CASE.sample[::4]:
+        picture, found = figures(MergePoint(**state)), grid([state])[0]
+        for entry in words("number", [*found["y"], *found["at_o"], *found["carried"], *found["at_x"]]):
+            assert f">{entry}<" in picture
         assert f", {state['n_out']}×{state['n_in']}<" in picture
         assert (picture.count("rx-mp-bar") == 1) == state["stop"]
 
@@ -247,14 +222,14 @@ def test_the_matrix_and_its_gradient_in_every_shape(opened, site):
         live.page.evaluate("hash => { location.hash = hash }", CASE.link(state))
         live.page.wait_for_function(
             "said => document.querySelector('[data-ready] .rx-readout').textContent === said",
-            arg=MergePoint(**state).readout(),
+            arg=said(MergePoint(**state)),
         )
         _, own, matrix = live.root.evaluate(TABLE)
-        found = MergePoint(**state).numbers()
-        said = merge_point._draw.number
-        assert own[0] == ["g \\ o", *map(said, found["o"])]
-        assert own[1:] == [[said(g), *map(said, row)] for g, row in zip(found["g"], found["H_gradient"], strict=True)]
-        assert [row[1:] for row in matrix[1:]] == [[said(entry) for entry in row] for row in found["H"]]
+        found = numbers(MergePoint(**state))
+        assert own[0] == ["g \\ o", *words("number", found["o"])]
+        gradient = zip(words("number", found["g"]), found["H_gradient"], strict=True)
+        assert own[1:] == [[g, *words("number", row)] for g, row in gradient]
+        assert [row[1:] for row in matrix[1:]] == [words("number", row) for row in found["H"]]
 
 
 OVERLAPS = """root => {
@@ -291,7 +266,7 @@ def test_no_label_meets_another(opened, site, width):
         live.page.evaluate("hash => { location.hash = hash }", CASE.link(state))
         live.page.wait_for_function(
             "said => document.querySelector('[data-ready] .rx-readout').textContent === said",
-            arg=MergePoint(**state).readout(),
+            arg=said(MergePoint(**state)),
         )
         assert live.root.evaluate(OVERLAPS) == [], state
 

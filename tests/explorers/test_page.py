@@ -5,42 +5,39 @@ import re
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from resnotes.explorers import LambdaDepth, _draw, lambda_depth
+from resnotes.explorers import LambdaDepth
 
 from .cases import CASES
-from .test_numbers import SAMPLE
+from .modules import computed, run, said, words
+from .test_numbers import FORMATS_OF, SAMPLE, SERIES
 
 PHONE = {"viewport": {"width": 375, "height": 800}, "has_touch": True, "is_mobile": True}
 SETTINGS = SAMPLE[:: len(SAMPLE) // 24]
 
 
-def test_numbers_equal_pythons(opened, http):
+def test_the_table_and_the_formats_are_the_modules(opened, http):
     assert len(SETTINGS) >= 20
     live = opened(http)
     live.root.get_by_text("Table of the values").click()
-    for state in SETTINGS:
+    lines, ends = (run("lambda_depth", code, SETTINGS) for code in (SERIES, FORMATS_OF))
+    found = computed("lambda_depth", SETTINGS)
+    for state, one, series, formats in zip(SETTINGS, found, lines, ends, strict=True):
         live.page.evaluate("hash => { location.hash = hash }", CASES["lambda_depth"].link(state))
-        said = lambda_depth.readout(**state)
         live.page.wait_for_function(
             "said => document.querySelector('[data-ready] .rx-readout').textContent === said",
-            arg=said,
+            arg=one["said"],
             timeout=5000,
         )
         rows = [
             [cell.strip() for cell in row.split("\t")]
             for row in live.root.locator("details table tbody").inner_text().split("\n")
         ]
-        lines = lambda_depth.series(**state)
-        for row in rows:
-            at = int(row[0])
-            expected = [
-                _draw.words(int(lines[n].sign[at]), float(lines[n].log10[at])) for n in ("whole", "shortcut", "rest")
-            ]
-            assert row[1:] == expected, (state, at)
-        ends = lambda_depth.formats(**state)
+        names = ("whole", "shortcut", "rest")
+        expected = words("words", [series[name][int(row[0])] for row in rows for name in names])
+        assert [cell for row in rows for cell in row[1:]] == expected, state
         limits = live.root.locator(".rx-table").first.locator("tbody tr").all_inner_texts()
-        for row, end in zip(limits, ends.values(), strict=True):
-            depths = ["–" if n is None else f"at {n}" for n in (end.subnormal, end.zero, end.overflow)]
+        for row, end in zip(limits, formats, strict=True):
+            depths = ["–" if end[kind] is None else f"at {end[kind]}" for kind in ("subnormal", "zero", "overflow")]
             assert [cell.strip() for cell in row.split("\t")][2:] == depths, state
 
 
@@ -54,7 +51,7 @@ def test_mouse(opened, either):
     assert 0.45 <= float(slider.input_value()) <= 0.55
     assert live.readout != before
     live.root.get_by_role("button", name="it fades").click()
-    assert live.readout == LambdaDepth(lam=0.9, depth=200, r=0).readout()
+    assert live.readout == said(LambdaDepth(lam=0.9, depth=200, r=0))
     live.root.get_by_role("button", name="Reset").click()
     assert live.readout == before
 
@@ -99,7 +96,7 @@ def test_touch(opened, either):
     live.page.touchscreen.tap(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.5)
     assert 0.7 < float(live.slider("λ").input_value()) < 1.0
     live.root.get_by_role("button", name="it arrives").tap()
-    assert live.readout == LambdaDepth(lam=0.9, depth=200, r=0.1).readout()
+    assert live.readout == said(LambdaDepth(lam=0.9, depth=200, r=0.1))
 
 
 def test_targets_are_large_enough_on_a_phone(opened, http):
@@ -136,7 +133,7 @@ def test_own_list(opened, http):
     live.root.get_by_role("combobox").select_option("own")
     field = live.root.get_by_role("textbox")
     field.fill("0.5, 1/4; 8")
-    assert live.readout == LambdaDepth(factors=[0.5, 0.25, 8], r=0.1).readout()
+    assert live.readout == said(LambdaDepth(factors=[0.5, 0.25, 8], r=0.1))
     kept = live.readout
     for typed, problem in [
         ("0.5, abc", "Entry 2, “abc”"),

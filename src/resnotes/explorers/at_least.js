@@ -255,7 +255,7 @@ function apart([[x, y], [u, v]]) {
 }
 
 /** {from, to, shrinks} in degrees: the parts of the circle of all directions. */
-function arcs({ shrinking: part, worst }) {
+export function arcs({ shrinking: part, worst }) {
   if (worst === null || part === 0 || part === 1) return [{ from: 0, to: 360, shrinks: part === 1 }];
   const half = 90 * part;
   const edges = [worst - half, worst + half, worst + 180 - half, worst + 180 + half, worst + 360 - half];

@@ -172,7 +172,7 @@ function boundsAt(e) {
 }
 
 /** What format number k makes of m · 2**e, rounded once. */
-function verdict([m, e], k) {
+export function verdict([m, e], k) {
   const { zero, subnormal, overflow } = boundsAt(e)[k],
     size = Math.abs(m);
   if (size <= zero) return "zero";

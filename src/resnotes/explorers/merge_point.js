@@ -532,7 +532,8 @@ function flowTable({ n_in, n_out, shortcut, stop }, found) {
   ];
 }
 
-const matrixSaid = (rows) => (rows.length ? rows.map(vector).join(" ") : "none");
+const matrixSaid = (rows) =>
+  rows.length ? (rows.flat().some(rounded) ? "≈ " : "") + rows.map(listed).join(" ") : "none";
 
 function valuesTable({ n_in, n_out }, found) {
   const [column, row, by] = [`${n_out}×1`, `1×${n_out}`, `${n_out}×${n_in}`];

@@ -6,7 +6,7 @@ import { frame } from "./frame.js";
 
 // A direction counts as kept if its singular value is within this power of ten of the largest.
 const KEPT = 2;
-const OPERATORS = {
+export const OPERATORS = {
   identity: "the identity",
   half: "the factor 0.5",
   dropout: "dropout, half of the components, times 2",

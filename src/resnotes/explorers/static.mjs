@@ -1,6 +1,8 @@
 // An explorer without a browser: Node renders the module itself into a stand-in for `document`, and what stands there
 // goes to standard output, as {"figures": HTML, "said": the state in words}. On standard input comes
 // {"name": of the module, "values": of all traits}.
+import { fileURLToPath } from "node:url";
+
 class Element {
   constructor(tag) {
     Object.assign(this, { localName: tag, attributes: {}, childNodes: [], value: "" });
@@ -81,13 +83,33 @@ const found = (node, name) => {
   return classes(node).includes(name) ? [node] : node.childNodes.flatMap((child) => found(child, name));
 };
 
-let text = "";
-for await (const part of process.stdin) text += part;
-const { name, values } = JSON.parse(text);
-const module = await import(`./${name}.js`);
-const el = new Element("div");
-const model = { get: (key) => values[key], set() {}, save_changes() {}, on() {}, off() {} };
-module.default.render({ model, el });
-const [figures] = found(el, "rx-figures"),
-  [said] = found(el, "rx-readout");
-console.log(JSON.stringify({ figures: html(figures), said: said.firstChild.data }));
+/** A module's render in a state, as the element that it fills; the folded table open or not. */
+async function drawn(name, values, open = false) {
+  Element.prototype.open = open;
+  const module = await import(`./${name}.js`);
+  const el = new Element("div");
+  const model = { get: (key) => values[key], set() {}, save_changes() {}, on() {}, off() {} };
+  module.default.render({ model, el });
+  return el;
+}
+
+const BLOCKS = ["p", "li", "th", "td", "caption", "text", "button", "label", "output", "option", "summary"];
+function textOf(node) {
+  if (!(node instanceof Element)) return node.data;
+  if (node.hidden) return "";
+  return node.childNodes.map(textOf).join("") + (BLOCKS.includes(node.localName) ? "\n" : "");
+}
+
+/** Every text that a reader can see in a state, the table's too: for the tests. */
+export const texts = async (name, values) => textOf(await drawn(name, values, true));
+
+async function main() {
+  let text = "";
+  for await (const part of process.stdin) text += part;
+  const { name, values } = JSON.parse(text);
+  const el = await drawn(name, values);
+  const [figures] = found(el, "rx-figures"),
+    [said] = found(el, "rx-readout");
+  console.log(JSON.stringify({ figures: html(figures), said: said.firstChild.data }));
+}
+if (process.argv[1] === fileURLToPath(import.meta.url)) await main();

@@ -2,10 +2,12 @@
 
 import itertools
 
+import numpy as np
+
 from resnotes import Affine, Network, Unit, tanh
 from resnotes.explorers import AtLeast
 
-from .case import Case
+from .case import Case, unequal
 
 ENTRIES = [
     *itertools.product([-1.0, 0.0, 0.5], repeat=4),
@@ -30,10 +32,26 @@ def own_network():
     return AtLeast(network=Network([unit, unit]), x=[0.3, -0.2], unit=1)
 
 
+def faults(state, found):
+    """Singular values and eigenvalues by LAPACK, lengths by a matrix product; all as a part of the largest entry."""
+    J = np.array([state[key] for key in "abcd"]).reshape(2, 2)
+    size = 1 + np.abs(J).max() ** 2
+    longest, shortest = np.linalg.svd(np.eye(2) + J, compute_uv=False)
+    lowest, highest = np.linalg.eigvalsh(J + J.T + J @ J.T)
+    norm = np.linalg.norm(J, 2)
+    wanted = {"longest": longest, "shortest": shortest, "lowest": lowest, "highest": highest, "norm": norm}
+    wanted |= {"lower": 1 - norm, "upper": 1 + norm, "mean": np.linalg.norm(np.eye(2) + J) ** 2 / 2}
+    angles = np.deg2rad(range(0, 180, 15))
+    lengths = np.linalg.norm(np.stack([np.cos(angles), np.sin(angles)], axis=1) @ (np.eye(2) + J), axis=1)
+    pairs = {name: (found["summary"][name] / size, value / size) for name, value in wanted.items()}
+    return unequal(state, lengths=(np.array(found["lengths"]) / size, lengths / size), **pairs)
+
+
 CASE = Case(
     explorer=AtLeast,
     chapter="06_at_least",
     grid=[dict(zip("abcd", entries, strict=True)) for entries in ENTRIES],
+    faults=faults,
     extremes=[
         (
             {"a": 0.0, "b": 0.0, "c": 0.0, "d": 0.0},
@@ -53,10 +71,10 @@ CASE = Case(
         ),
         ({"a": -0.4, "b": -0.8, "c": 0.8, "d": -0.4}, "is 0, not negative"),
         ({"a": 100.0, "b": 100.0, "c": 100.0, "d": 100.0}, "‖J‖ is 200, so 1 − ‖J‖ promises nothing"),
-        ({"a": 100.0, "b": -100.0, "c": -100.0, "d": 98.0}, "0.318 % of all directions shrink"),
+        ({"a": 100.0, "b": -100.0, "c": -100.0, "d": 98.0}, "≈ 0.318 % of all directions shrink"),
     ],
     refused=[({"a": 101.0}, "a"), ({"d": -100.5}, "d"), ({"b": 1e300}, "b")],
     largest={"a": 0.5, "b": 1.0, "c": 1.0, "d": 0.5},
-    wrong=("const middle = (first + second) / 2", "const middle = (1 + 1e-11) * (first + second) / 2"),
+    wrong=("const middle = (first + second) / 2", "const middle = (1 + 1e-9) * (first + second) / 2"),
     own=own_network,
 )

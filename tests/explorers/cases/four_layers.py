@@ -3,13 +3,57 @@
 import itertools
 import random
 
-from resnotes.explorers import FourLayers, four_layers
+import numpy as np
 
-from .case import Case
+from resnotes import Affine, Network, Unit, identity, relu
+from resnotes.explorers import FourLayers, four_layers
+from resnotes.shortcuts import Absent, Identity, StopGradient
+
+from .case import Case, unequal
 
 OPEN = {"b1": 0.0, "b2": 0.0, "b3": 0.0, "g5": 1.0, "skip_13": "on", "skip_35": "on", "after": True, "at": 1}
 FOUR_PATHS = {**OPEN, "w1": 2.0, "w2": 1.0, "w3": 3.0, "w4": -0.5, "b4": 1.0, "x1": 0.25}
 NUMBERS = FourLayers.state_names[:10]
+SHORTCUTS = {"on": Identity(), "constant": StopGradient(Identity()), "off": Absent()}
+
+
+def network(state):
+    """The package's network in a state."""
+    A = [Affine([[state[f"w{k}"]]], [state[f"b{k}"]]) for k in range(1, 5)]
+    after = relu if state["after"] else identity
+    return Network(
+        [
+            Unit([A[0], relu, A[1]], SHORTCUTS[state["skip_13"]], after),
+            Unit([A[2], relu, A[3]], SHORTCUTS[state["skip_35"]], after),
+        ]
+    )
+
+
+def passes(state):
+    """The states x_1 ... x_5 and gradients g_1 ... g_5 of the package's network."""
+    net = network(state)
+    trace = net.forward(np.array([state["x1"]]))
+    grads = net.backward(trace, np.array([state["g5"]]))
+    states = [trace.states[0], trace.units[0].branch[2], trace.states[1], trace.units[1].branch[2], trace.states[2]]
+    g = [
+        *(grads.states[0], grads.units[0].branch[2].input),
+        *(grads.states[1], grads.units[1].branch[2].input, grads.states[2]),
+    ]
+    return np.concatenate(states), np.concatenate(g)
+
+
+def faults(state, found):
+    """States, gradients as switched, gradients with no skip held constant, paths."""
+    open_ = {key: "on" for key in ("skip_13", "skip_35") if state[key] == "constant"}
+    x, g = passes(state)
+    together = sum(path["product"] for path in found["paths"])
+    return unequal(
+        state,
+        x=(found["x"], x),
+        g=(found["g"], g),
+        truth=(found["truth"], passes({**state, **open_})[1]),
+        paths=(together, g[state["at"] - 1]),
+    )
 
 
 def settings(count, step, most=4.0, seed=3):
@@ -33,8 +77,9 @@ CASE = Case(
         *settings(1, 1 / 3, 10.0),
         *settings(2, 1.0, 2.0),  # whole numbers: many sums are exactly 0
     ],
+    faults=faults,
     extremes=[
-        ({}, "y₃ = −1 is not positive: the ReLU behind the first addition blocks branch and skip alike"),
+        ({}, "y₃ = −1 is not positive: the ReLU after the first addition blocks branch and skip alike"),
         (FOUR_PATHS, "Four paths lead back to x₁, and g₁ = −3 − 1.5 + 2 + 1 = −1.5"),
         (
             {**FOUR_PATHS, "skip_35": "constant"},
@@ -43,7 +88,7 @@ CASE = Case(
         ({key: 0.0 for key in NUMBERS}, "y₅ = 0 is not positive"),
         (
             {**OPEN, **dict.fromkeys(("w1", "w2", "w3", "w4", "x1", "g5"), 10.0), "b4": 10.0},
-            "= 1 × 10⁵ + 1000 + 1000 + 10 = 1.02 × 10⁵",
+            "= 100000 + 1000 + 1000 + 10 = 102010",
         ),
         ({"b3": 0.0, "at": 3}, "it straddles the kink of a ReLU"),
         ({"at": 5}, "g₅ = 1 comes from the loss"),
@@ -57,6 +102,6 @@ CASE = Case(
         ({"after": 3}, "after"),
     ],
     largest=FOUR_PATHS,
-    wrong=("x[k] = x[k] + by", "x[k] = x[k] + by * (1 + 1e-6)"),
+    wrong=("value * local[a][b]", "value * local[a][b] * (1 + 1e-9)"),
     own=lambda: FourLayers(weights=[0.5, 1.5, -0.75, 2], biases=[1, 0, 0.5, 0], x1=0.5, skip_13="off"),
 )

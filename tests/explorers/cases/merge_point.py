@@ -3,9 +3,13 @@
 import itertools
 import random
 
-from resnotes.explorers import MergePoint
+import numpy as np
 
-from .case import Case
+from resnotes import Affine, Network, Unit, relu
+from resnotes.explorers import MergePoint
+from resnotes.shortcuts import Identity, Projection, StopGradient, ZeroPad
+
+from .case import Case, unequal
 
 PROJECTION = {"shortcut": "projection", "n_in": 2, "n_out": 3}
 
@@ -23,10 +27,33 @@ def settings(draws=3, seed=4):
             yield {"n_in": n_in, "n_out": n_out, "shortcut": shortcut, "stop": stop, **first}
 
 
+def faults(state, found):
+    """The package's own unit with the module's o, g, W and H."""
+    shortcut = {"identity": Identity(), "zeros": ZeroPad(state["n_out"]), "projection": Projection(found["H"])}
+    layer = shortcut[state["shortcut"]]
+    net = Network([Unit([Affine(found["W"]), relu], StopGradient(layer) if state["stop"] else layer)])
+    trace = net.forward(np.array(found["o"], dtype=float))
+    grads = net.backward(trace, np.array(found["g"], dtype=float))
+    free = Network([Unit([Affine(found["W"]), relu], layer)])
+    own = grads.units[0].shortcut.weight
+    return unequal(
+        state,
+        first=([found["o"][0], found["g"][0]], [state["o1"], state["g1"]]),
+        corner=(found["H"][0][0], state["s11"] if state["shortcut"] == "projection" else 1),
+        y=(found["y"], trace.states[1]),
+        at_o=(found["at_o"], grads.states[0]),
+        skip=(found["skip"], grads.units[0].shortcut.input),
+        W_gradient=(found["W_gradient"], grads.units[0].branch[0].weight),
+        H_gradient=(found["H_gradient"], [] if own is None else own),
+        true=(found["true"], free.backward(free.forward(found["o"]), found["g"]).states[0]),
+    )
+
+
 CASE = Case(
     explorer=MergePoint,
     chapter="03_merge_point",
     grid=list(settings()),
+    faults=faults,
     extremes=[
         ({}, "Over the zero-padding o gets (1, −1): of 4 entries 2 are clipped. The branch sends (−1, −2)"),
         (PROJECTION, "Over Wₛ, 3 by 2, o gets g Wₛ = (−1, 7)"),

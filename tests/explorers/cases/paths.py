@@ -1,6 +1,8 @@
 """Paths."""
 
 import itertools
+import math
+from fractions import Fraction
 
 import numpy as np
 
@@ -8,13 +10,36 @@ from resnotes import Affine, Network, Unit, tanh
 from resnotes.explorers import Paths
 from resnotes.explorers.paths import CENTRED
 
-from .case import Case
+from .case import Case, unequal
 
 
 def own_network():
     rng = np.random.default_rng(5)
     units = [Unit([Affine(rng.normal(size=(4, 4)) / 6), tanh]) for _ in range(15)]
     return Paths(network=Network(units), x=rng.normal(size=4))
+
+
+def exact_weights(n, lam, r):
+    """C(n, k) λ^(n-k) |r|^k/(λ + |r|)^n with its sign, as fractions."""
+    lam, r = Fraction(lam), Fraction(r)
+    size = lam + abs(r)
+    if size == 0:
+        return [Fraction(0)] * (n + 1)
+    shares = [math.comb(n, k) * lam ** (n - k) * abs(r) ** k / size**n for k in range(n + 1)]
+    return [(-1) ** k * share for k, share in enumerate(shares)] if lam * r < 0 else shares
+
+
+def faults(state, found):
+    """Counts and weights in fractions, which are slow in a thousand units: there the mean and the sum."""
+    n = state["n"]
+    kept = [k for k in range(n + 1) if k % -(-n // 50) == 0 or k == n]
+    counts = [math.log10(math.comb(n, k)) for k in kept]
+    p = abs(state["r"]) / (state["lam"] + abs(state["r"])) if state["lam"] or state["r"] else 0
+    lines = unequal(state, counts=(found["counts"], counts), mean=(found["summary"]["mean"], n * p))
+    if n <= 55:
+        exact = exact_weights(**state)
+        lines += unequal(state, weights=(found["weights"], [float(exact[k]) for k in kept]))
+    return lines
 
 
 CASE = Case(
@@ -28,14 +53,15 @@ CASE = Case(
             [-2.0, -1.0, -0.3, -1e-9, 0.0, 0.01, CENTRED, 1.0, 2.0],
         )
     ],
+    faults=faults,
     extremes=[
         (
             {"n": 1000, "lam": 2.0, "r": 2.0},
-            "1000 units make 1.07 × 10³⁰¹ paths, 500 branches long in the mean",
+            "1000 units make ≈ 1.07 × 10³⁰¹ paths, 500 branches long on average",
         ),
         (
             {"n": 54, "lam": 0.0, "r": 0.5},
-            "the mean is 54: length 54 alone carries 100 % of it, with 1 path, 5.55 × 10⁻¹⁷ of all",
+            "the mean length is 54: length 54 alone carries 100 % of it, by 1 path, ≈ 5.55 × 10⁻¹⁷ of all",
         ),
         ({"n": 54, "lam": 1.0, "r": 0.0}, "length 0 alone carries 100 % of it"),
         (
@@ -43,7 +69,7 @@ CASE = Case(
             "even lengths carry 0.5 times what entered, odd ones −0.5, together 0.",
         ),
         ({"n": 3, "lam": 0.0, "r": 0.0}, "no path carries anything"),
-        ({"n": 1, "lam": 1.0, "r": 1.0}, "1 unit makes 2 paths, 0.5 branches long in the mean"),
+        ({"n": 1, "lam": 1.0, "r": 1.0}, "1 unit makes 2 paths, 0.5 branches long on average"),
     ],
     refused=[
         ({"n": 2.5}, "n"),
@@ -55,7 +81,7 @@ CASE = Case(
     largest={"n": 1000, "lam": 1.0, "r": 0.5},
     wrong=(
         "(found[k] * ((n - k) * p)) / ((k + 1) * q)",
-        "(found[k] * ((n - k) * p)) / ((k + 1) * q) * (1 + 1e-11)",
+        "(found[k] * ((n - k) * p)) / ((k + 1) * q) * (1 + 1e-9)",
     ),
     own=own_network,
 )
