@@ -26,7 +26,7 @@ from resnotes.claims.search import Layout, NotSmooth, SearchError, Space, first,
 from resnotes.mutations import mutants, why_equivalent
 from resnotes.symbolic import at_least, merge_point
 from resnotes.symbolic.algebra import Factor, L, Norm, OrderedSum, Partial, i, l
-from resnotes.symbolic.quantities import D, F, J, W, b, g, lam, x
+from resnotes.symbolic.symbols import D, F, J, W, b, g, lam, x
 
 ROOT = Path(__file__).resolve().parent.parent
 

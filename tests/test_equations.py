@@ -14,7 +14,7 @@ from resnotes.book.oracles import CheckError
 from resnotes.book.registry import METHODS, Equation, equalities
 from resnotes.claims import CLAIMS
 from resnotes.symbolic.algebra import map_tree
-from resnotes.symbolic.quantities import D, J, g
+from resnotes.symbolic.symbols import D, J, g
 
 ROOT = Path(__file__).resolve().parent.parent
 spec = importlib.util.spec_from_file_location("book_equations", ROOT / "tools" / "equations.py")

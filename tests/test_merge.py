@@ -8,7 +8,7 @@ from resnotes.book.registry import eq
 from resnotes.symbolic import merge_point
 from resnotes.symbolic.algebra import Factor, OrderedProduct, Transpose, evaluate, i
 from resnotes.symbolic.merge_point import D, J, W, Ws, a, delta, g, o, u, x, y
-from resnotes.symbolic.quantities import loss_gradient
+from resnotes.symbolic.symbols import loss_gradient
 
 inverse = Factor("Winv")
 layer = Factor("J", i)

@@ -6,7 +6,7 @@ from sympy import Eq
 from resnotes import mutations
 from resnotes.book import EQUATIONS
 from resnotes.symbolic.algebra import L, OrderedProduct, OrderedSum, Scalar, Transpose, i, l
-from resnotes.symbolic.quantities import D, J, g, lam
+from resnotes.symbolic.symbols import D, J, g, lam
 
 DAMAGED = [label for label, entry in EQUATIONS.items() if entry.method not in mutations.NOT_DAMAGED]
 

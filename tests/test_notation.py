@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from resnotes.book import EQUATIONS
-from resnotes.notation import IDENTITY, NOTATION, SAMPLE, key, shown, used
+from resnotes.book.notation import IDENTITY, NOTATION, SAMPLE, key, shown, used
 from resnotes.symbolic.algebra import Factor, Map, l
-from resnotes.symbolic.quantities import F, H, J, W, g, x
+from resnotes.symbolic.symbols import F, H, J, W, g, x
 
 ORDER = list(EQUATIONS)
 
@@ -22,13 +22,13 @@ def sample():
 
 def wrong_shape(entry, names):
     """What is wrong with the value that the code gives, or nothing."""
-    value = eval(entry.code, dict(names))
-    if entry.shape is None:
+    value = eval(entry.row.code, dict(names))
+    if entry.row.shape is None:
         layers = value if isinstance(value, tuple) else (value,)
         if not layers or not all(callable(layer) and hasattr(layer, "backward") for layer in layers):
             return f"got {value!r}, want a layer or layers"
         return ""
-    want = tuple(size if isinstance(size, int) else names[size] for size in entry.shape)
+    want = tuple(size if isinstance(size, int) else names[size] for size in entry.row.shape)
     if not np.issubdtype(np.asarray(value).dtype, np.number) or np.shape(value) != want:
         return f"got shape {np.shape(value)} of {value!r}, want {want}"
     return ""
@@ -36,18 +36,18 @@ def wrong_shape(entry, names):
 
 def wrong_place(entry):
     """What is wrong with the equation named as the introducing one, or nothing."""
-    if entry.introduced not in EQUATIONS:
-        return f"got the label {entry.introduced}, want one of the registry"
+    if entry.row.introduced not in EQUATIONS:
+        return f"got the label {entry.row.introduced}, want one of the registry"
     labels = used().get(entry.key, [])
-    if entry.introduced not in labels:
-        return f"{entry.introduced} does not show {entry.latex}"
-    if (labels[0] == entry.introduced) == bool(entry.because):
-        return f"first shown in {labels[0]}, introduced in {entry.introduced}, reason: {entry.because!r}"
+    if entry.row.introduced not in labels:
+        return f"{entry.row.introduced} does not show {entry.latex}"
+    if (labels[0] == entry.row.introduced) == bool(entry.row.because):
+        return f"first shown in {labels[0]}, introduced in {entry.row.introduced}, reason: {entry.row.because!r}"
     return ""
 
 
 def identity(entry):
-    return f"{entry.latex} in {entry.introduced}"
+    return f"{entry.latex} in {entry.row.introduced}"
 
 
 def test_the_widths_of_the_sample_differ(sample):
@@ -80,16 +80,18 @@ def test_every_quantity_name_is_among_the_symbols_looked_for():
 
 
 def test_no_two_entries_say_the_same():
-    places = [(entry.key, entry.introduced) for entry in NOTATION]
+    places = [(entry.key, entry.row.introduced) for entry in NOTATION]
     assert len(set(places)) == len(places)
-    assert [ORDER.index(entry.introduced) for entry in NOTATION] == sorted(ORDER.index(e.introduced) for e in NOTATION)
+    assert [ORDER.index(entry.row.introduced) for entry in NOTATION] == sorted(
+        ORDER.index(e.row.introduced) for e in NOTATION
+    )
 
 
 def test_a_symbol_that_stands_for_two_things_says_so_once():
-    twice = {entry.key for entry in NOTATION if entry.because}
+    twice = {entry.key for entry in NOTATION if entry.row.because}
     for symbol in {entry.key for entry in NOTATION}:
         first, *others = (entry for entry in NOTATION if entry.key == symbol)
-        assert not first.because and all(entry.because for entry in others)
+        assert not first.row.because and all(entry.row.because for entry in others)
         assert bool(others) == (symbol in twice)
 
 
@@ -104,6 +106,12 @@ def test_the_identity_is_seen_among_matrices_only():
     assert key(IDENTITY) not in shown(1 + l) and key(IDENTITY) not in shown(J(1) + H(1))
 
 
+def changed(entry, **change):
+    """The entry with its symbol or parts of its row replaced."""
+    symbol = change.pop("symbol", entry.symbol)
+    return dataclasses.replace(entry, symbol=symbol, row=dataclasses.replace(entry.row, **change))
+
+
 ENTRY = next(entry for entry in NOTATION if entry.key == key(J(1)))
 
 
@@ -113,12 +121,12 @@ ENTRY = next(entry for entry in NOTATION if entry.key == key(J(1)))
     ids=str,
 )
 def test_a_wrong_shape_is_noticed(change, sample):
-    assert wrong_shape(ENTRY, sample) == "" != wrong_shape(dataclasses.replace(ENTRY, **change), sample)
+    assert wrong_shape(ENTRY, sample) == "" != wrong_shape(changed(ENTRY, **change), sample)
 
 
 def test_a_name_that_does_not_exist_is_noticed(sample):
     with pytest.raises(AttributeError):
-        wrong_shape(dataclasses.replace(ENTRY, code="trace.unit[l].sum"), sample)
+        wrong_shape(changed(ENTRY, code="trace.unit[l].sum"), sample)
 
 
 @pytest.mark.parametrize(
@@ -134,4 +142,4 @@ def test_a_name_that_does_not_exist_is_noticed(sample):
     ids=str,
 )
 def test_a_wrong_place_is_noticed(change):
-    assert wrong_place(ENTRY) == "" != wrong_place(dataclasses.replace(ENTRY, **change))
+    assert wrong_place(ENTRY) == "" != wrong_place(changed(ENTRY, **change))

@@ -18,7 +18,7 @@ from resnotes.symbolic.algebra import (
     l,
 )
 from resnotes.symbolic.printing import aligned, equation, latex, system
-from resnotes.symbolic.quantities import D, E, F, H, J, g, lam, lambdas, x
+from resnotes.symbolic.symbols import D, E, F, H, J, g, lam, lambdas, x
 
 r, n = Scalar("r"), Symbol("n", integer=True)
 

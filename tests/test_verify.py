@@ -125,6 +125,6 @@ def test_a_wrong_four_layer_module_is_caught(monkeypatch):
 def test_unknown_symbols_are_named():
     world = next(cases.worlds(lambda_scaling.Plain, 1))
     with pytest.raises(KeyError, match="Plain has no value for g_1"):
-        from resnotes.symbolic.quantities import g
+        from resnotes.symbolic.symbols import g
 
         world.evaluate(g(1))

@@ -1,9 +1,9 @@
-"""The notation page: a table a chapter, written from `resnotes.notation` when the page is read."""
+"""The notation page: a table a chapter, written from `resnotes.book.notation` when the page is read."""
 
 from pathlib import Path
 
 from resnotes.book import EQUATIONS
-from resnotes.notation import NOTATION, SAMPLE
+from resnotes.book.notation import NOTATION, SAMPLE
 
 from .checked import chapter_titles
 
@@ -13,26 +13,26 @@ MARKER = "<!-- the notation: written by _ext/resnotes_book/notation.py when the 
 
 def shape(entry):
     """The shape as a reader writes it."""
-    if entry.shape is None:
+    if entry.row.shape is None:
         return "a map"
-    if entry.shape == ():
+    if entry.row.shape == ():
         return "a number"
-    sizes = ", ".join(map(str, entry.shape))
-    end = r"\text{,}" if len(entry.shape) == 1 else ""  # a closing comma, without the space after one
+    sizes = ", ".join(map(str, entry.row.shape))
+    end = r"\text{,}" if len(entry.row.shape) == 1 else ""  # a closing comma, without the space after one
     return f"$({sizes}{end})$"
 
 
 def row(entry):
-    words = f"{entry.words}. {entry.because}" if entry.because else entry.words
-    return f"| ${entry.latex}$ | {words} | `{entry.code}` | {shape(entry)} | {{eq}}`{entry.introduced}` |"
+    words = f"{entry.row.words}. {entry.row.because}" if entry.row.because else entry.row.words
+    return f"| ${entry.latex}$ | {words} | `{entry.row.code}` | {shape(entry)} | {{eq}}`{entry.row.introduced}` |"
 
 
 def tables(titles):
     """The notation as MyST text."""
     lines, chapter = [], None
     for entry in NOTATION:
-        if EQUATIONS[entry.introduced].chapter != chapter:
-            chapter = EQUATIONS[entry.introduced].chapter
+        if EQUATIONS[entry.row.introduced].chapter != chapter:
+            chapter = EQUATIONS[entry.row.introduced].chapter
             lines += [
                 "",
                 f"## {titles[chapter]}",
@@ -44,7 +44,7 @@ def tables(titles):
             ]
         lines.append(row(entry))
         following = NOTATION[NOTATION.index(entry) + 1 :]
-        if not following or EQUATIONS[following[0].introduced].chapter != chapter:
+        if not following or EQUATIONS[following[0].row.introduced].chapter != chapter:
             lines += ["", ":::"]
     return "\n".join(lines)
 

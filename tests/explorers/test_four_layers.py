@@ -16,7 +16,7 @@ from resnotes.claims.worlds import FourLayers as World
 from resnotes.explorers import FourLayers
 from resnotes.shortcuts import Identity, Scale, StopGradient
 from resnotes.symbolic.algebra import Partial
-from resnotes.symbolic.quantities import W, b, g, x
+from resnotes.symbolic.symbols import W, b, g, x
 
 from .cases.four_layers import CASE, FOUR_PATHS, NUMBERS, SHORTCUTS, network, settings
 from .modules import computed, figures, numbers, said, shown, words

@@ -22,7 +22,7 @@ from resnotes.symbolic.algebra import (
     l,
 )
 from resnotes.symbolic.derivation import compare
-from resnotes.symbolic.quantities import H, J, g, loss_gradient
+from resnotes.symbolic.symbols import H, J, g, loss_gradient
 
 CHAPTER = "02_backward_pass"
 

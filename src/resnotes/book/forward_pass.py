@@ -21,7 +21,7 @@ from resnotes.symbolic.algebra import (
     Rule,
     Scalar,
 )
-from resnotes.symbolic.quantities import E, g
+from resnotes.symbolic.symbols import E, g
 
 CHAPTER = "01_forward_pass"
 

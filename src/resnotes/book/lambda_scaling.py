@@ -26,7 +26,7 @@ from resnotes.symbolic.algebra import (
     l,
 )
 from resnotes.symbolic.derivation import compare
-from resnotes.symbolic.quantities import J, g, x
+from resnotes.symbolic.symbols import J, g, x
 
 CHAPTER = "04_lambda_scaling"
 

@@ -20,7 +20,7 @@ from resnotes.symbolic.algebra import (
     Rule,
 )
 from resnotes.symbolic.derivation import compare
-from resnotes.symbolic.quantities import loss_gradient
+from resnotes.symbolic.symbols import loss_gradient
 
 CHAPTER = "03_merge_point"
 

@@ -21,7 +21,7 @@ from resnotes.symbolic.algebra import (
     i,
     l,
 )
-from resnotes.symbolic.quantities import F, g, x
+from resnotes.symbolic.symbols import F, g, x
 
 CHAPTER = "05_unrolled_sum"
 

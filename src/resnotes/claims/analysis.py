@@ -16,7 +16,7 @@ from resnotes.claims.lambdas import GRADIENT_TEXT, UNITS, _from_the_start, ident
 from resnotes.claims.residuals import cancelling_bank, cancels, not_minus_identity
 from resnotes.symbolic import at_least, forward_pass, unrolled_sum
 from resnotes.symbolic.algebra import L, OrderedSum, Transpose, i, l
-from resnotes.symbolic.quantities import F, g, relu, x
+from resnotes.symbolic.symbols import F, g, relu, x
 
 FORWARD, CHAPTER = "01_forward_pass", "05_unrolled_sum"
 

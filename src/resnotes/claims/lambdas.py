@@ -18,7 +18,7 @@ from resnotes.claims.residuals import BOTH, OTHER_LENGTH, SCALING, nonzero, not_
 from resnotes.claims.worlds import Chain, HalfOpen
 from resnotes.symbolic import at_least, lambda_scaling, unrolled_sum
 from resnotes.symbolic.algebra import L, Mean, Norm, OrderedProduct, OrderedSum, Scalar, i, l
-from resnotes.symbolic.quantities import F, W, g, lam, x
+from resnotes.symbolic.symbols import F, W, g, lam, x
 
 _mathematics = partial(Claim, note=BOTH, kind="mathematics", chapter=SCALING)
 

@@ -17,7 +17,7 @@ from resnotes.claims.residuals import nonzero
 from resnotes.claims.worlds import inverse
 from resnotes.symbolic import merge_point
 from resnotes.symbolic.algebra import Factor, Partial, l
-from resnotes.symbolic.quantities import D, F, W, g, loss_gradient, x
+from resnotes.symbolic.symbols import D, F, W, g, loss_gradient, x
 
 CHAPTER = "03_merge_point"
 

@@ -28,7 +28,7 @@ from resnotes.claims.expressions import ONE, AsPrinted, Diag, Total, direct, tot
 from resnotes.claims.worlds import Logits, Loss, RandomBranch, RandomDirection
 from resnotes.symbolic import at_least, backward_pass, forward_pass
 from resnotes.symbolic.algebra import Factor, L, Norm, Partial, Transpose, l
-from resnotes.symbolic.quantities import D, E, F, H, J, W, g, loss_gradient, x, y
+from resnotes.symbolic.symbols import D, E, F, H, J, W, g, loss_gradient, x, y
 
 FORWARD, BACKWARD, AT_LEAST = "01_forward_pass", "02_backward_pass", "06_at_least"
 SCALING = "04_lambda_scaling"

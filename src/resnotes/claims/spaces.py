@@ -25,7 +25,7 @@ from resnotes.claims.worlds import (
 )
 from resnotes.symbolic import at_least, backward_pass, merge_point
 from resnotes.symbolic.algebra import Factor
-from resnotes.symbolic.quantities import H, W, b, g, lam, x
+from resnotes.symbolic.symbols import H, W, b, g, lam, x
 
 #: How many random networks a corrected form must hold on.
 BANK = 8

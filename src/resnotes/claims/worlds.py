@@ -26,14 +26,13 @@ from resnotes.claims.exact import (
 from resnotes.claims.expressions import Total
 from resnotes.network import Affine, Network, Unit, identity, relu
 from resnotes.shortcuts import Identity, Projection, Scale, StopGradient
-from resnotes.symbolic import at_least, backward_pass, forward_pass, lambda_scaling, merge_point, quantities
+from resnotes.symbolic import at_least, backward_pass, forward_pass, lambda_scaling, merge_point, symbols
 from resnotes.symbolic.algebra import Factor, L, Partial, evaluate, l
-from resnotes.symbolic.quantities import E, F
+from resnotes.symbolic.symbols import E, F
 
 #: A search asks for these symbols many thousand times; each is made once.
 H, W, b, g, lam, x = (
-    lru_cache(maxsize=None)(named)
-    for named in (quantities.H, quantities.W, quantities.b, quantities.g, quantities.lam, quantities.x)
+    lru_cache(maxsize=None)(named) for named in (symbols.H, symbols.W, symbols.b, symbols.g, symbols.lam, symbols.x)
 )
 
 

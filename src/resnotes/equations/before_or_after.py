@@ -7,7 +7,7 @@ from functools import partial
 from resnotes.book.registry import DEPTHS, Equation, derived, eq, together
 from resnotes.symbolic import before_or_after as chapter
 from resnotes.symbolic.algebra import Rule
-from resnotes.symbolic.quantities import D
+from resnotes.symbolic.symbols import D
 from resnotes.verify import before_or_after as worlds
 
 AFTER = "08_before_or_after"

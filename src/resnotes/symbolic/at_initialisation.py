@@ -41,7 +41,7 @@ from resnotes.symbolic.algebra import (
 from resnotes.symbolic.at_least import g as row
 from resnotes.symbolic.at_least import n
 from resnotes.symbolic.derivation import Derivation, Induction, Step
-from resnotes.symbolic.quantities import E, F, g, lam, x
+from resnotes.symbolic.symbols import E, F, g, lam, matrix, number, x
 
 #: The width of a branch's hidden layer.
 h = Symbol("h", integer=True, positive=True)
@@ -49,15 +49,8 @@ h = Symbol("h", integer=True, positive=True)
 kappa = Scalar("kappa")
 identity = Factor("I")
 
-
-def beta(k) -> Expr:
-    """Factor on the branch of unit k."""
-    return Scalar("beta", k)
-
-
-def variance(k) -> Expr:
-    """v_k: the entries of W_k have variance v_k over the number of its columns."""
-    return Scalar("v", k)
+beta = number("beta")
+variance = number("v")
 
 
 #: x_{l+1} = lambda_l x_l + beta_l F_l(x_l)
@@ -120,14 +113,8 @@ relu_first = (Mean(Norm(row * W_1 * Phi) ** 2), variance(1) * q * Norm(row) ** 2
 MEAN_FREE = "E[J_l^T A J_l] = (kappa/n) tr A I and E J_l = 0 for every A, at every x_l that occurs (no ties)"
 GIVEN = "g_L chosen without looking at the weights, units independent of one another"
 
-
-def second(k) -> Expr:
-    """S_k, the mean of g_k^T g_k over the weights of the units from k on; x_k is given, and not 0."""
-    return Factor("S", k)
-
-
-def trace(k) -> Expr:
-    return Scalar("trS", k)
+second = matrix("S")
+trace = number("trS")
 
 
 def mean_square(k) -> Expr:

@@ -7,7 +7,7 @@ from sympy import Expr, Ge, Le, Symbol
 
 from resnotes.symbolic.algebra import Factor, Mean, Norm, OrderedProduct, Scalar, Transpose, i
 from resnotes.symbolic.derivation import Derivation, Step
-from resnotes.symbolic.quantities import J as J_at
+from resnotes.symbolic.symbols import J as J_at
 
 g, J = Factor("g"), Factor("J")
 gT = Transpose(g)

@@ -10,7 +10,7 @@ from resnotes.symbolic.algebra import Factor, L, Map, OrderedProduct, Partial, R
 from resnotes.symbolic.calculus import Differential, Graph, coefficient, differential, weight_gradient
 from resnotes.symbolic.derivation import Derivation, Induction, Step
 from resnotes.symbolic.forward_pass import four_layer_graph, unit
-from resnotes.symbolic.quantities import D, F, H, J, W, b, g, loss_gradient, x, y
+from resnotes.symbolic.symbols import D, F, H, J, W, b, g, loss_gradient, matrix, x, y
 
 #: g_k is short for the row of derivatives of the loss with respect to x_k.
 k = Symbol("k", integer=True)
@@ -246,10 +246,7 @@ def parameter_gradients() -> tuple[tuple[Expr, Expr], ...]:
 K = Symbol("K", integer=True, positive=True)
 upstream = Factor("ubar")
 
-
-def a(index) -> Factor:
-    """State inside a block."""
-    return Factor("a", index)
+a = matrix("a")
 
 
 def block_graph(depth: int) -> Graph:

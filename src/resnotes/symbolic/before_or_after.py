@@ -28,15 +28,12 @@ from resnotes.symbolic.derivation import Derivation, Induction, Step
 from resnotes.symbolic.forward_pass import Component
 from resnotes.symbolic.forward_pass import k as component
 from resnotes.symbolic.lambda_scaling import n
-from resnotes.symbolic.quantities import D, F, after, g, x
+from resnotes.symbolic.symbols import D, F, after, g, matrix, number, x
 from resnotes.symbolic.unrolled_sum import k
 
 IDENTITY_SHORTCUT = "h = id"
 
-
-def gskip(unit) -> Factor:
-    """The part of g_unit that the path without branches carries."""
-    return Factor("gskip", unit)
+gskip = matrix("gskip")
 
 
 # The shortcut's part of the gradient.
@@ -93,10 +90,7 @@ pre_skip = (gskip(l), g(L))
 
 # ReLU after the addition: which components survive, for branches that add independent symmetric amounts.
 
-
-def q(steps) -> Scalar:
-    """The share of walks whose first ``steps`` partial sums are all positive."""
-    return Scalar("q", steps)
+q = number("q")
 
 
 first_minimum = (S.One, OrderedSum(q(k) * q(n - k), (k, 0, n)))
@@ -175,9 +169,7 @@ def check_norm_jacobian(pairs=(norm_jacobian,)) -> int:
     return len(pairs)
 
 
-def v(unit) -> Scalar:
-    """Variance of the branch's output, in every component."""
-    return Scalar("v", unit)
+v = number("v")
 
 
 #: Normalised states of variance 1, uncorrelated with the branch: each unit divides by 1 + v_i.

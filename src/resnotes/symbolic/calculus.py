@@ -20,6 +20,7 @@ from resnotes.symbolic.algebra import (
     expanded,
     map_tree,
 )
+from resnotes.symbolic.symbols import state_names
 
 
 class Differential(Expr):
@@ -164,11 +165,11 @@ class Graph:
 
 
 def _states_in(expression: Expr) -> set[Expr]:
-    """The states an expression depends on: factors named x, o, u, z or y, also inside maps."""
+    """The states an expression depends on, also inside maps."""
     if isinstance(expression, Scalar):
         return set()
     if isinstance(expression, Factor):
-        return {expression} if expression.name in STATE_NAMES else set()
+        return {expression} if expression.name in state_names() else set()
     if isinstance(expression, Application):
         return _states_in(expression.argument)
     found = set()
@@ -176,7 +177,3 @@ def _states_in(expression: Expr) -> set[Expr]:
         if isinstance(argument, Expr):
             found |= _states_in(argument)
     return found
-
-
-#: Names of quantities that a forward pass computes.
-STATE_NAMES = ("x", "y", "o", "u", "z", "a")

@@ -11,7 +11,7 @@ from itertools import product
 from sympy import Matrix, Rational, Symbol, eye, zeros
 
 from resnotes.symbolic.algebra import Application, Partial, evaluate
-from resnotes.symbolic.quantities import E
+from resnotes.symbolic.symbols import E
 
 SIZE = 2
 

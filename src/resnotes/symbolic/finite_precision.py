@@ -24,7 +24,7 @@ from resnotes.symbolic.algebra import (
 from resnotes.symbolic.backward_pass import jacobian_product, unit_gradient
 from resnotes.symbolic.derivation import Induction
 from resnotes.symbolic.lambda_scaling import lam0
-from resnotes.symbolic.quantities import D, H, J, g
+from resnotes.symbolic.symbols import D, H, J, g, matrix, number
 
 
 class fl(Function):
@@ -96,10 +96,7 @@ def check_rest(pairs=(rest,)) -> int:
 
 scale = Scalar("S")
 
-
-def gscaled(unit):
-    """Gradient of S times the loss."""
-    return Factor("gscaled", unit)
+gscaled = matrix("gscaled")
 
 
 scaled = (gscaled(l), scale * g(L) * jacobian_product(), scale * g(l))
@@ -133,20 +130,9 @@ def scaled_induction() -> Induction:
 
 # Products by QR.
 
-
-def A(unit):
-    """One factor of a long product; for a gradient, the Jacobian of a unit."""
-    return Factor("A", unit)
-
-
-def Q(unit):
-    """Orthogonal factor before unit ``unit``."""
-    return Factor("Q", unit)
-
-
-def R(unit):
-    """Triangular factor of unit ``unit``."""
-    return Factor("R", unit)
+A = matrix("A")
+Q = matrix("Q")
+R = matrix("R")
 
 
 qr_step = ((Q(0), S.One), (A(l) * Q(l), Q(l + 1) * R(l)))
@@ -198,15 +184,8 @@ def check_qr(pairs=(qr,), largest: int = 6) -> int:
 
 n, k = Symbol("n", integer=True, positive=True), Symbol("k", integer=True)
 
-
-def sigma(number):
-    """Singular value of the product."""
-    return Scalar("sigma", number)
-
-
-def rho(unit, number):
-    """Diagonal entry of R."""
-    return Scalar("rho", unit, number)
+sigma = number("sigma")
+rho = number("rho")
 
 
 #: Sum of the logarithms of all singular values, by the triangles' diagonals.

@@ -24,7 +24,7 @@ from sympy import (
 from resnotes.symbolic.algebra import OrderedSum, Partial, Rule, Scalar, j, l, unroll
 from resnotes.symbolic.calculus import Graph
 from resnotes.symbolic.derivation import Derivation, Step
-from resnotes.symbolic.quantities import E, F, W, after, b, relu, shortcut, x, y
+from resnotes.symbolic.symbols import E, F, W, after, b, relu, shortcut, x, y
 
 k = Symbol("k", integer=True)
 n = Symbol("n", integer=True, positive=True)

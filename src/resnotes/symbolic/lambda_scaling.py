@@ -26,7 +26,7 @@ from resnotes.symbolic.algebra import (
 )
 from resnotes.symbolic.calculus import Graph, coefficient, differential
 from resnotes.symbolic.derivation import DEEPEST, Derivation, Induction, Step, compare
-from resnotes.symbolic.quantities import F, J, g, lam, lambdas, x
+from resnotes.symbolic.symbols import F, J, g, lam, lambdas, x
 
 #: x_{l+1} = lambda_l x_l + F_l(x_l)
 unit = (x(l + 1), lam(l) * x(l) + F(l)(x(l)))

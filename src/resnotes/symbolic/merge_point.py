@@ -24,7 +24,7 @@ from resnotes.symbolic.algebra import (
 )
 from resnotes.symbolic.calculus import Differential, Graph, differential, weight_gradient
 from resnotes.symbolic.derivation import Derivation, Induction, Step
-from resnotes.symbolic.quantities import E, loss_gradient
+from resnotes.symbolic.symbols import E, loss_gradient, matrix
 
 u, x, o, y = Factor("u"), Factor("x"), Factor("o"), Factor("y")
 W, J, Ws = Factor("W"), Factor("J"), Factor("Ws")
@@ -133,9 +133,7 @@ def constant() -> Derivation:
 
 m = Symbol("m", integer=True, nonnegative=True)
 
-
-def z(index) -> Factor:
-    return Factor("z", index)
+z = matrix("z")
 
 
 def chain_jacobian(high) -> Expr:

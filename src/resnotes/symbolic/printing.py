@@ -10,71 +10,15 @@ from sympy import Abs, Add, Eq, Expr, Ge, Le, Mul, S, binomial, fraction
 from sympy.printing.latex import LatexPrinter
 
 from resnotes.symbolic.algebra import Application, Factor, Mean, OrderedSum, Scalar, Transpose, _OverIndex
-
-#: Names whose LaTeX is not simply the name.
-LATEX_NAMES = {
-    "lambda": r"\lambda",
-    "Lambda": r"\Lambda",
-    "E": r"\mathcal{E}",
-    "F": "F",
-    "Fhat": r"\hat F",
-    "ReLU": r"\operatorname{ReLU}",
-    "softmax": r"\operatorname{softmax}",
-    "delta": r"\delta",
-    "ubar": r"\bar g",
-    "theta": r"\theta",
-    "trJ": r"\operatorname{tr} J",
-    "phi": r"\phi",
-    "Ws": "W_s",
-    "Winv": "W^{-1}",
-    "eta": r"\eta",
-    "kstar": r"k^{\star}",
-    "gscaled": r"g^{(S)}",
-    "sigma": r"\sigma",
-    "rho": r"\rho",
-    "kappa": r"\kappa",
-    "Phi": r"\Phi",
-    "std": "s",
-    "alpha": r"\alpha",
-    "gprime": r"\tilde g",
-    "Jprime": r"\tilde J",
-    "Phiprime": r"\tilde\Phi",
-    "varrho": r"\varrho",
-    "vartheta": r"\vartheta",
-    "tau": r"\tau",
-    "gprinted": r"g^{\text{printed}}",
-    "gbelow": r"g^{\text{below}}",
-    "Tprime": "T'",
-    "Hprime": "H'",
-    "gstop": r"g^{\text{stop}}",
-    "Eliteral": r"\mathcal{E}^{\text{literal}}",
-    "Esquared": r"\mathcal{E}^{\text{squared}}",
-    "s": r"\operatorname{softmax}(x_5)",
-    "gskip": r"g^{\text{skip}}",
-    "gamma": r"\gamma",
-    "beta": r"\beta",
-    "mu": r"\mu",
-    "epsilon": r"\varepsilon",
-    "that": r"\hat t",
-    "one": r"\mathbf{1}",
-    "sigmalow": r"\underline{\sigma}",
-    "sigmahigh": r"\overline{\sigma}",
-    "sigmasecond": r"\tilde\sigma",
-    "Gamma": r"\Gamma",
-    "Fscaled": r"\tilde F",
-}
-#: Traces of a quantity with indices: its name.
-TRACES = {"trA": "A", "trS": "S"}
-#: Quantities that mark a term as passing through a branch, or as coming last by habit (a bias).
-BRANCH_NAMES = {"J", "F", "Fhat", "Fscaled", "M", "b", "beta"}
+from resnotes.symbolic.symbols import branch_names, heads, traces
 
 
 def branches(term: Expr) -> int:
     """How many branches a term passes through (sums and products count once, after everything finite)."""
     if isinstance(term, Factor):
-        return int(term.name in BRANCH_NAMES)
+        return int(term.name in branch_names())
     if isinstance(term, Application):
-        return int(term.function.name in BRANCH_NAMES)
+        return int(term.function.name in branch_names())
     if isinstance(term, OrderedSum):
         return 100 + branches(term.term)
     return sum(branches(argument) for argument in term.args if isinstance(argument, Expr))
@@ -97,9 +41,9 @@ class BookPrinter(LatexPrinter):
     """SymPy's LaTeX printer, taught the ordered algebra."""
 
     def _name(self, name, indices):
-        if name in TRACES:
-            return rf"\operatorname{{tr}}({self._name(TRACES[name], indices)})"
-        head = LATEX_NAMES.get(name, name)
+        if name in traces():
+            return rf"\operatorname{{tr}}({self._name(traces()[name], indices)})"
+        head = heads().get(name, name)
         if not indices:
             return head
         between = ":" if name == "Lambda" else ", "
@@ -226,7 +170,7 @@ class BookPrinter(LatexPrinter):
     @staticmethod
     def _opens_to_the_right(scalar):
         """A trace or a mean: it stands behind the other factors."""
-        return isinstance(scalar, Mean) or (isinstance(scalar, Scalar) and scalar.name in TRACES)
+        return isinstance(scalar, Mean) or (isinstance(scalar, Scalar) and scalar.name in traces())
 
     def _print_in_order(self, scalars):
         ordered = sorted(

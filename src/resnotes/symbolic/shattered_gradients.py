@@ -32,16 +32,13 @@ from resnotes.symbolic.at_initialisation import beta as beta_at
 from resnotes.symbolic.at_initialisation import factor as single
 from resnotes.symbolic.at_least import n
 from resnotes.symbolic.derivation import Derivation, Induction, Step
-from resnotes.symbolic.quantities import g, lam
+from resnotes.symbolic.symbols import g, lam, matrix, number
 
 Jprime, Phiprime = Factor("Jprime"), Factor("Phiprime")
 #: Probability that a component is active for both inputs.
 p = Scalar("p")
 
-
-def gprime(k) -> Expr:
-    """Gradient at x'_k, the state of the second input."""
-    return Factor("gprime", k)
+gprime = matrix("gprime")
 
 
 def product(k) -> Expr:
@@ -49,8 +46,7 @@ def product(k) -> Expr:
     return Mean(g(k) * Transpose(gprime(k)))
 
 
-def correlation(k) -> Expr:
-    return Scalar("varrho", k)
+correlation = number("varrho")
 
 
 definition = (correlation(l), product(l) / sqrt(Mean(Norm(g(l)) ** 2) * Mean(Norm(gprime(l)) ** 2)))
@@ -199,9 +195,7 @@ def check_small_beta(pairs=(small_beta,)) -> int:
 
 # Wide networks without normalisation: the angle between the two states decides.
 
-
-def angle(k) -> Expr:
-    return Scalar("vartheta", k)
+angle = number("vartheta")
 
 
 theta = Symbol("vartheta", positive=True)

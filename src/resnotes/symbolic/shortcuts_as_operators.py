@@ -29,7 +29,7 @@ from resnotes.symbolic.algebra import (
 from resnotes.symbolic.at_least import norm_squared, squared
 from resnotes.symbolic.derivation import DEEPEST, Derivation, Induction, Step, compare
 from resnotes.symbolic.lambda_scaling import n
-from resnotes.symbolic.quantities import F, H, J, W, g, x
+from resnotes.symbolic.symbols import F, H, J, W, g, matrix, number, x
 
 NOTHING_AFTER = "f = id"
 LINEAR = "f = id, every shortcut linear"
@@ -83,15 +83,8 @@ rewrite = (H(l) * x(l) + F(l)(x(l)), x(l) + ((H(l) - 1) * x(l) + F(l)(x(l))))
 
 # How much the product can stretch.
 
-
-def smallest(k) -> Scalar:
-    """Smallest singular value of H_k."""
-    return Scalar("sigmalow", k)
-
-
-def largest(k) -> Scalar:
-    """Largest singular value of H_k."""
-    return Scalar("sigmahigh", k)
+smallest = number("sigmalow")
+largest = number("sigmahigh")
 
 
 arriving = Norm(g(L) * product())
@@ -130,9 +123,7 @@ class Cancels:
         return result if (first, second) == (left, right) else None
 
 
-def U(k) -> Factor:
-    """An orthogonal matrix."""
-    return Factor("U", k)
+U = matrix("U")
 
 
 orthogonal = Cancels(U(i), Transpose(U(i)))
@@ -140,27 +131,11 @@ rotation = (Norm(g(L) * OrderedProduct(U(i), (i, l, L - 1))), Norm(g(L)))
 
 # Gates. s(x) is the gate's opening; S = diag(s), X = diag(x), Phi = diag(F(x)).
 
-
-def opening(k) -> Factor:
-    return Factor("S", k)
-
-
-def state_diagonal(k) -> Factor:
-    return Factor("X", k)
-
-
-def branch_diagonal(k) -> Factor:
-    return Factor("Phi", k)
-
-
-def opening_jacobian(k) -> Factor:
-    """Jacobian of the gate's opening s at x_k."""
-    return Factor("G", k)
-
-
-def V(k) -> Factor:
-    """The gate's weight."""
-    return Factor("V", k)
+opening = matrix("S")
+state_diagonal = matrix("X")
+branch_diagonal = matrix("Phi")
+opening_jacobian = matrix("G")
+V = matrix("V")
 
 
 _S, _X = opening(l), state_diagonal(l)
@@ -369,9 +344,7 @@ def check_lengths(rule):
 
 q = Scalar("q")
 
-
-def m(k) -> Scalar:
-    return Scalar("m", k)
+m = number("m")
 
 
 dropout = (
@@ -415,10 +388,7 @@ stochastic_mean = (g(L) * product() * ones, g(L) * ones)
 C = Factor("C")
 centre = (C, 1 - ones * Transpose(ones) / n)
 
-
-def second(k) -> Scalar:
-    """Second largest singular value of H_k."""
-    return Scalar("sigmasecond", k)
+second = number("sigmasecond")
 
 
 stochastic_rest = Le(

@@ -10,8 +10,8 @@ from resnotes.symbolic.algebra import Factor, L, Map, Mean, Norm, Rule, Transpos
 from resnotes.symbolic.at_initialisation import kappa, state, whole_branch
 from resnotes.symbolic.derivation import Derivation, Step
 from resnotes.symbolic.lambda_scaling import lam0
-from resnotes.symbolic.quantities import F, H
 from resnotes.symbolic.shortcuts_as_operators import Cancels
+from resnotes.symbolic.symbols import F, H, matrix
 
 # A gate that closes a little less with every unit: (1 + e^b)^{-L} at b = -log L.
 
@@ -73,30 +73,11 @@ def check_post_limits(pairs=post_limits) -> int:
 
 ones = Factor("one")
 
-
-def streams(k) -> Factor:
-    """X_k, one row a stream."""
-    return Factor("X", k)
-
-
-def gradients(k) -> Factor:
-    """G_k, the gradient at X_k, in its shape."""
-    return Factor("G", k)
-
-
-def read(k) -> Factor:
-    """r_k, a row: how much of each stream the branch reads."""
-    return Factor("r", k)
-
-
-def write(k) -> Factor:
-    """c_k, a column: how much it writes into each stream."""
-    return Factor("c", k)
-
-
-def inner(k) -> Factor:
-    """Gamma_k: mean inner products of the streams' gradients."""
-    return Factor("Gamma", k)
+streams = matrix("X")
+gradients = matrix("G")
+read = matrix("r")
+write = matrix("c")
+inner = matrix("Gamma")
 
 
 stream_unit = (

@@ -11,7 +11,7 @@ from resnotes.symbolic.at_initialisation import beta
 from resnotes.symbolic.calculus import Differential, Graph, differential
 from resnotes.symbolic.derivation import Derivation, Step
 from resnotes.symbolic.lambda_scaling import lam0
-from resnotes.symbolic.quantities import D, E, F, J, after, g, x, y
+from resnotes.symbolic.symbols import D, E, F, J, after, g, x, y
 
 #: y_l = lambda x_l + beta_l F_l(x_l), and x_{l+1} = f(y_l)
 unit = ((y(l), lam0 * x(l) + beta(l) * F(l)(x(l))), (x(l + 1), after(l)(y(l))))

@@ -28,7 +28,7 @@ from resnotes.symbolic.algebra import (
 from resnotes.symbolic.calculus import Graph, coefficient, differential
 from resnotes.symbolic.derivation import Derivation, Induction, Step, compare
 from resnotes.symbolic.lambda_scaling import lam0, n, r
-from resnotes.symbolic.quantities import D, F, H, J, g, x
+from resnotes.symbolic.symbols import D, F, H, J, g, matrix, number, x
 
 IDENTITY = "h = id and f = id"
 
@@ -61,9 +61,7 @@ def product(low=l, high=L - 1, index=i) -> Expr:
     return OrderedProduct(1 + J(index), (index, low, high))
 
 
-def T(unit) -> Factor:
-    """The term beside the identity: the derivative of the sum of branches with respect to x_unit."""
-    return Factor("T", unit)
+T = matrix("T")
 
 
 #: What T_l is the derivative of, and what comes out: every path but the pure shortcut.
@@ -248,10 +246,7 @@ scalar_term = (Scalar("T", 0), (1 + r) ** n - 1)
 
 k = Symbol("k", integer=True)
 
-
-def P(unit, length) -> Factor:
-    """All paths from x_unit to x_L through exactly ``length`` branches."""
-    return Factor("P", unit, length)
+P = matrix("P")
 
 
 by_length_start = (P(L, 0), S.One)
@@ -312,10 +307,7 @@ def check_by_length(pairs=(by_length_start, by_length_step, by_length_total), la
 count = (OrderedSum(binomial(n, k), (k, 0, n)), Integer(2) ** n)
 binomial_weights = ((lam0 + r) ** n, OrderedSum(binomial(n, k) * lam0 ** (n - k) * r**k, (k, 0, n)))
 
-
-def w(length) -> Scalar:
-    """Share of the gradient carried by the paths through exactly ``length`` branches."""
-    return Scalar("w", length)
+w = number("w")
 
 
 share = (w(k), binomial(n, k) * (r / (lam0 + r)) ** k * (lam0 / (lam0 + r)) ** (n - k))

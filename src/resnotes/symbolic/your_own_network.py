@@ -5,7 +5,7 @@ from __future__ import annotations
 from sympy import Add, Expr, Integer, S, Symbol, expand, expand_log, log
 
 from resnotes.symbolic.algebra import Factor, L, Norm, OrderedSum, Transpose, i, l, map_tree, unroll
-from resnotes.symbolic.quantities import D, H, J, g
+from resnotes.symbolic.symbols import D, H, J, g, matrix
 from resnotes.symbolic.unrolled_sum import k, w
 
 #: The logarithm of the change of length, unit by unit.
@@ -14,10 +14,7 @@ gain = (
     OrderedSum(log(Norm(g(i)) / Norm(g(i + 1))), (i, 0, L - 1)),
 )
 
-
-def q(unit, length):
-    """The part of g_unit that comes by the paths through exactly ``length`` branches."""
-    return Factor("q", unit, length)
+q = matrix("q")
 
 
 #: One unit further down, and what all lengths add up to.
