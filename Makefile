@@ -13,7 +13,7 @@ export OMP_NUM_THREADS := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help environment book pdf test lab notebooks equations verify bench pages-cost clean
+.PHONY: help environment book pdf test check lint lab notebooks equations verify bench pages-cost clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1@/p' $(MAKEFILE_LIST) | tr '@' '\t' | expand -t 20
@@ -29,6 +29,14 @@ pdf: book ## write the whole book as one PDF, _build/pdf/resnotes.pdf
 
 test: book ## run every test: package, equations, notebooks, pages
 	@$(PYTHON_IN_VENV) tools/run_tests.py
+
+check: environment ## run the tests that need neither the book nor a browser, in 3 minutes
+	@$(PYTHON_IN_VENV) tools/run_tests.py --check
+
+lint: environment ## look for faults and layers crossed, see that all is formatted; the tests do the same
+	@$(PYTHON_IN_VENV) -m ruff check .
+	@$(PYTHON_IN_VENV) -m ruff format --check .
+	@.venv/bin/lint-imports
 
 lab: environment ## open the chapters in JupyterLab
 	@$(PYTHON_IN_VENV) -m jupyter lab --notebook-dir=. chapters

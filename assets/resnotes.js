@@ -61,6 +61,24 @@ function unfoldForPrint() {
   addEventListener("afterprint", () => opened.forEach((fold) => (fold.open = false)));
 }
 
+// Paper is white. What makes a page dark is a script, so a script can make it light while it is printed.
+function lightenForPrint() {
+  const root = document.documentElement.dataset;
+  let onScreen;
+  const lighten = () => {
+    onScreen ??= root.theme;
+    root.theme = "light";
+  };
+  const restore = () => {
+    root.theme = onScreen ?? root.theme;
+    onScreen = undefined;
+  };
+  addEventListener("beforeprint", lighten);
+  addEventListener("afterprint", restore);
+  // A preview of the printed page may come without these two.
+  matchMedia("print").addEventListener("change", ({ matches }) => (matches ? lighten() : restore()));
+}
+
 // The excerpts of search hits are made of a page's text, where a formula stands as MathML, as TeX and drawn.
 function showFormulasOnceInExcerpts() {
   if (typeof Search === "undefined") return;
@@ -69,8 +87,9 @@ function showFormulasOnceInExcerpts() {
   Search.htmlToText = (html, anchor) => textOf(html.replace(mathml, ""), anchor);
 }
 
-// A page opened from a file may fetch nothing, and a link there shows a notebook instead of saving it. So the
-// search shows its hits without excerpts, and a notebook comes as a script that calls this function.
+// A page opened from a file or in a sandboxed frame has no origin and may fetch nothing, and a link there shows a
+// notebook instead of saving it. So the search shows its hits without excerpts, and a notebook comes as a script that
+// calls this function.
 function resnotesDownload(name, text) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([text], { type: "application/octet-stream" }));
@@ -78,7 +97,7 @@ function resnotesDownload(name, text) {
   link.click();
 }
 
-function workFromFile() {
+function workWithoutFetching() {
   DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
   for (const link of document.querySelectorAll("a[download]")) {
     link.addEventListener("click", (event) => {
@@ -174,8 +193,9 @@ addEventListener("DOMContentLoaded", showFormulasOnceInExcerpts);
 addEventListener("DOMContentLoaded", followReading);
 addEventListener("DOMContentLoaded", unfoldDerivations);
 addEventListener("DOMContentLoaded", previewEquations);
-if (location.protocol === "file:") workFromFile();
+if (origin === "null") workWithoutFetching();
 
 // Before the page is laid out there is nothing to measure.
 addEventListener("load", watchBoxes);
 unfoldForPrint();
+lightenForPrint();

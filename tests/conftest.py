@@ -11,6 +11,13 @@ from tools import book as build
 from tools import chromium as chromium_tools
 
 
+def pytest_collection_modifyitems(items):
+    """Mark what needs the built book or a browser; `make check` goes without."""
+    for item in items:
+        if {"chromium", "book"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker("page")
+
+
 @pytest.fixture(scope="session")
 def chromium():
     """Path of a Chromium or Chrome that starts."""

@@ -1,20 +1,32 @@
-"""Every test in one pytest run: `tests/`, and the chapters' stored outputs against fresh ones (nbval)."""
+"""Every test in one pytest run: `tests/`, and the chapters' stored outputs against those of the build.
+
+Usage: python tools/run_tests.py [--check] [arguments of pytest]
+
+With --check only what needs neither the built book nor a browser.
+"""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-import chromium
-
 ROOT = Path(__file__).resolve().parent.parent
+#: Halves of the list go to a process each; whoever has done his takes from the others what is left.
+PARALLEL = ("-n", "auto", "--maxprocesses", "4", "--dist", "worksteal")
 
 
-def main():
-    environment = {**os.environ, "CHROMIUM": chromium.find_or_fetch()}
-    command = [sys.executable, "-m", "pytest", "tests", "chapters", "--nbval", *sys.argv[1:]]
-    sys.exit(subprocess.run(command, cwd=ROOT, env=environment).returncode)
+def main(arguments):
+    command = [sys.executable, "-m", "pytest", *PARALLEL, "--durations=20"]
+    environment = dict(os.environ)
+    if arguments[:1] == ["--check"]:
+        command += ["tests", "-m", "not page", *arguments[1:]]
+    else:
+        import chromium
+
+        environment["CHROMIUM"] = chromium.find_or_fetch()
+        command += ["-p", "tools.executed", "tests", "chapters", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment).returncode
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

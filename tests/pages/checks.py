@@ -168,6 +168,45 @@ def wide_tables(watched):
     return [f"a table that scrolls sideways: {table}" for table in seen]
 
 
+def paper(watched):
+    """What would come out of a printer dark, or too pale to read: the page as it is printed, whatever the screen shows."""
+    watched.page.emulate_media(media="print")
+    watched.settle()
+    seen = watched.page.evaluate(
+        """() => {
+          const parts = (colour) => colour.match(/[\\d.]+/g).map(Number);
+          const linear = (part) => (part <= 10 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4);
+          const luminance = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
+          const opaque = (colour) => (parts(colour)[3] ?? 1) > 0.5;
+          const ground = (element) => {
+            for (let box = element; box; box = box.parentElement) {
+              const { backgroundColor } = getComputedStyle(box);
+              if (opaque(backgroundColor)) return luminance(parts(backgroundColor));
+            }
+            return 1;
+          };
+          const written = (element) => [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+          const ink = (element) => {
+            const { color, fill } = getComputedStyle(element);
+            return element instanceof SVGElement ? fill : color;
+          };
+          const name = (element) =>
+            `<${element.tagName.toLowerCase()} class="${element.getAttribute("class")}"> ${element.textContent.trim().slice(0, 40)}`;
+          // Formulas take the colour of the text around them; an icon's ground is its ink.
+          const shown = [document.body, ...document.querySelectorAll("article *:not(.katex *, .icon)")]
+            .filter((element) => element.checkVisibility({ visibilityProperty: true }));
+          return {
+            dark: shown.filter((element) => ground(element) < 0.5).map(name),
+            pale: shown.filter((element) => written(element) && (ground(element) + 0.05) / (luminance(parts(ink(element))) + 0.05) < 3)
+              .map(name),
+            turned: shown.filter((element) => element.matches("img") && getComputedStyle(element).filter !== "none").map(name),
+          };
+        }"""
+    )
+    watched.page.emulate_media(media="screen")
+    return [f"on paper, {fault}: {element}" for fault, found in seen.items() for element in found[:3]]
+
+
 def images(watched):
     """Images that did not load, and images whose description is missing or a file name."""
     seen = watched.page.evaluate(
@@ -208,9 +247,14 @@ def thin_formulas(watched):
     )
 
 
-def accessibility(watched):
-    """Everything axe-core finds, with the first element of each finding."""
-    results = Axe().run(watched.page, options={"resultTypes": ["violations"]}).response
+#: Of axe-core's rules those whose answer depends on the window's width or on the colours.
+RULES_OF_A_LOOK = ("color-contrast", "target-size")
+
+
+def accessibility(watched, rules=None):
+    """Everything axe-core finds, with the first element of each finding; `rules` names the ones asked for, else all."""
+    asked = {"runOnly": {"type": "rule", "values": list(rules)}} if rules else {}
+    results = Axe().run(watched.page, options={"resultTypes": ["violations"], **asked}).response
     return [
         f"axe {finding['impact']} {finding['id']} ({len(finding['nodes'])}×): {finding['help']}; "
         f"first: {finding['nodes'][0]['html'][:200]}"

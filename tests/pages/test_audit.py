@@ -190,7 +190,8 @@ def test_filtered_and_unfolded_it_stays_accessible(book, watched, width, scheme)
     watched.page.evaluate("document.querySelectorAll('section.claim details').forEach((fold) => { fold.open = true; })")
     watched.settle()
     assert watched.page.locator("section.claim").count() == COUNTS["ambiguous"]
-    assert checks.overflow(watched) + checks.complaints(watched) + checks.accessibility(watched) == []
+    rules = None if (width, scheme) == (1280, "light") else checks.RULES_OF_A_LOOK
+    assert checks.overflow(watched) + checks.complaints(watched) + checks.accessibility(watched, rules) == []
 
 
 def test_only_this_page_loads_the_script(book):

@@ -122,6 +122,25 @@ def test_a_box_that_scrolls_by_keyboard_passes(watched, site):
 
 
 @pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ('<p style="background: #121212">white on black</p>', "dark: <p"),
+        ('<p style="color: #ced6dd">pale on white</p>', "pale: <p"),
+        ('<svg><text y="20" fill="#ced6dd">pale</text></svg>', "pale: <text"),
+        ('<img src="data:," style="filter: invert(1)">', "turned: <img"),
+    ],
+)
+def test_what_prints_badly_is_seen(watched, site, body, said):
+    show(watched, site, body)
+    assert any(said in finding for finding in checks.paper(watched))
+
+
+def test_what_is_dark_on_a_screen_alone_passes(watched, site):
+    show(watched, site, "<p>Text</p>", "<style>@media screen { body { background: #121212; color: #ced6dd } }</style>")
+    assert checks.paper(watched) == []
+
+
+@pytest.mark.parametrize(
     ("alt", "said"),
     [("", "without a description"), ('alt="a/b.png"', "without a description"), ('alt="a"', "not load")],
 )
@@ -141,6 +160,21 @@ def test_a_bad_image_is_seen(watched, site, alt, said):
 def test_a_fault_of_access_is_seen(watched, site, body, said):
     show(watched, site, body)
     assert any(said in finding for finding in checks.accessibility(watched))
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ('<p style="color: #ccc; background: #fff">faint</p>', "color-contrast"),
+        (
+            '<p><button style="height: 9px; width: 9px">a</button><button style="height: 9px">b</button></p>',
+            "target-size",
+        ),
+    ],
+)
+def test_a_fault_of_a_look_is_seen_by_the_rules_for_looks(watched, site, body, said):
+    show(watched, site, body)
+    assert any(said in finding for finding in checks.accessibility(watched, checks.RULES_OF_A_LOOK))
 
 
 @pytest.mark.parametrize(

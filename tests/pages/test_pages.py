@@ -46,14 +46,16 @@ def test_page_on_http(book, book_url, watched, page):
     watched.open(book_url + page)
     watched.unfold()
     findings = checks.formulas(watched, expected_formulas(book, page)) + checks.images(watched)
-    for check in (checks.overflow, checks.accessibility):
-        if check is checks.accessibility:
-            checks.thin_formulas(watched)
-        for width, scheme in LOOKS:
-            watched.look(width, scheme)
-            findings += [f"{width} px, {scheme}: {finding}" for finding in check(watched)]
-            if width == 1280 and check is checks.overflow:
-                findings += checks.wide_tables(watched)
+    for width, scheme in LOOKS:
+        watched.look(width, scheme)
+        found = checks.overflow(watched) + (checks.wide_tables(watched) if width == 1280 else [])
+        findings += [f"{width} px, {scheme}: {finding}" for finding in found]
+    checks.thin_formulas(watched)
+    for look in LOOKS:
+        watched.look(*look)
+        # All rules once; what a button is called does not depend on its colour.
+        found = checks.accessibility(watched, rules=None if look == LOOKS[-1] else checks.RULES_OF_A_LOOK)
+        findings += [f"{look[0]} px, {look[1]}: {finding}" for finding in found]
     no(findings + checks.outside_requests(watched, book_url) + checks.complaints(watched))
 
 
@@ -61,8 +63,11 @@ def test_page_on_http(book, book_url, watched, page):
 def test_page_on_file(book, watched, page):
     watched.open((book / page).as_uri(), width=375, scheme="dark")
     findings = checks.formulas(watched, expected_formulas(book, page)) + checks.overflow(watched)
-    no(findings + checks.outside_requests(watched, book.as_uri()) + checks.complaints(watched))
+    watched.look(320, "dark")
+    findings += [f"320 px: {finding}" for finding in checks.overflow(watched)]
     assert watched.page.evaluate("document.documentElement.dataset.theme") == "dark"
+    findings += checks.paper(watched)
+    no(findings + checks.outside_requests(watched, book.as_uri()) + checks.complaints(watched))
 
 
 def test_formulas_were_counted(book):
