@@ -2,10 +2,12 @@
 
 import atexit
 import functools
+import itertools
 import json
 import re
 import subprocess
 from pathlib import Path
+from random import Random
 
 import nbformat
 import numpy as np
@@ -21,6 +23,7 @@ from resnotes.initialisation import expected_gain
 from resnotes.magnitudes import range_limits
 from resnotes.precision import round_to, stall
 from resnotes.shortcuts import Scale
+from resnotes.spectrum import product_singular_values
 from resnotes.symbolic import unrolled_sum
 from resnotes.training import grid, train
 
@@ -344,6 +347,98 @@ def test_equal_forms_pass_and_near_misses_fail(label, ask):
     assert ask.judge(sympy.expand(as_sympy(ask)) if "T(" not in answer else as_sympy(ask))
 
 
+def slope(function, at):
+    """The derivative of a function of numbers, by a complex step."""
+    return np.imag(function(at + 1e-30j)) / 1e-30
+
+
+def slopes(function, at):
+    """The gradient of a number with respect to an array, by complex steps."""
+    steps = np.eye(at.size).reshape(-1, *at.shape)
+    return np.array([slope(lambda t, step=step: function(at + t * step).item(), 0.0) for step in steps]).reshape(
+        at.shape
+    )
+
+
+def root(function, low=1e-9, high=1e3):
+    """Where a rising function is zero, by bisection."""
+    for _ in range(200):
+        middle = (low + high) / 2
+        low, high = (middle, high) if function(middle) < 0 else (low, middle)
+    return middle
+
+
+def open_gradient(name, w3, w4):
+    weights = [np.array([[w]]) for w in (1.0, 1.0, w3, w4)]
+    return four_layer.gradients(weights, [np.array([100.0])] * 4, np.array([1.0]), np.array([1.0]))[name].item()
+
+
+def shared(g, J, W, u):
+    return g @ (J @ (W @ u) + W @ u)
+
+
+def mixing(c, L, n=4):
+    return 10 ** product_singular_values([c * np.eye(n) + (1 - c) / n * np.ones((n, n))] * L).log10[1]
+
+
+def pre_ln_gain(L):
+    return expected_gain(L, beta=(1.0 + np.arange(L)) ** -0.5)
+
+
+SHEAR = np.array([[1.0, 1.0], [0.0, 1.0]])
+WHOLE = [1, 2, 5]
+
+#: Each formula once more, computed: from the definition, by complex steps or bisection; at whole numbers where n or L is one.
+ANOTHER_WAY = {
+    "ex-forward-minus": [lambda p, x: slope(lambda t: p * np.log(t), x)],
+    "ex-backward-mask": [lambda w3, w4: open_gradient("x3", w3, w4)],
+    "ex-backward-weights": [lambda g3, D3, J1, J2, D2: g3 @ D3 @ (np.eye(3) + 0 * J2 @ D2 @ J1)],
+    "ex-merge-three": [
+        lambda g1, g2, g3: np.hstack([g1, g2, g3]) @ np.vstack([np.eye(3)] * 3),
+        lambda g: np.hstack([g, g]) @ np.vstack([np.eye(3)] * 2),
+    ],
+    "ex-merge-lambda": [
+        lambda lam, g, o: Scale(lam).backward(o.ravel(), g.ravel())[0].reshape(1, -1),
+        lambda lam, g, o: slope(lambda t: (g @ (t * o)).item(), lam),
+    ],
+    "ex-merge-shared": [
+        lambda g, J, W, u: slopes(lambda t: shared(g, J, W, t), u).T,
+        lambda g, J, W, u: slopes(lambda t: shared(g, J, t, u), W),
+    ],
+    "ex-scaling-slow": [lambda n: np.prod([i / (i + 1) for i in range(1, n + 1)])],
+    "ex-scaling-half": [lambda n: np.prod([0.5] * n)],
+    "ex-scaling-rotation": [lambda n: np.linalg.norm(np.array([1.0, 0.0]) @ np.linalg.matrix_power(SHEAR, n))],
+    "ex-unrolled-short": [
+        lambda g, J1, J2: g + slope(lambda t: g @ (np.eye(3) + t * J2) @ (np.eye(3) + t * J1), 0.0),
+        lambda n: sum(sum(branches) <= 1 for branches in itertools.product((0, 1), repeat=n)),
+    ],
+    "ex-at-least-rank": [lambda g, u: g @ (np.eye(3) - np.outer(u, u))],
+    "ex-at-least-symmetric": [lambda mu: np.linalg.eigvalsh((np.eye(2) * (1 + mu)) ** 2 - np.eye(2))[0]],
+    "ex-operators-mixing": [lambda c, L: mixing(c, L)],
+    "ex-after-gain": [lambda v: root(lambda gamma: gamma**2 / (1 + v) - 1)],
+    "ex-init-top": [lambda L: 1 / pre_ln_gain(L), lambda L: pre_ln_gain(L) / (1 + L)],
+    "ex-shattered-formula": [lambda c: root(lambda square: (square + 0.5) / (square + 1) - c)],
+    "ex-precision-window": [
+        lambda a, lam, L, m, M: root(lambda S: S * a * np.prod([lam] * L) - m),
+        lambda a, lam, L, m, M: root(lambda S: S * a - M),
+    ],
+    "ex-precision-qr": [lambda L: np.linalg.norm(np.linalg.matrix_power(SHEAR, L), 2)],
+    "ex-training-scale": [lambda L, s: root(lambda beta: (1 + beta**2 * s) ** L - 2)],
+    "ex-depths-formula": [lambda k, L: root(lambda B: 1 + k * B**2 * L - 4)],
+}
+
+
+@pytest.mark.parametrize("label", list(dict.fromkeys(label for label, _ in FORMULAS)))
+def test_the_formulas_are_what_is_computed_another_way(label):
+    asks = [ask for ask in EXERCISES[label].asks if isinstance(ask, Formula)]
+    for ask, computed in zip(asks, ANOTHER_WAY[label], strict=True):
+        for whole, values in zip(WHOLE, notation.points(ask.symbols)):
+            values |= {name: whole for name in ("n", "L") if name in values}
+            values |= {"c": 0.5 + whole / 20} if "c" in values else {}
+            wanted = np.asarray(computed(**values), dtype=float)
+            assert np.allclose(notation.evaluate(notation.parse(ask.right), values), wanted, rtol=1e-9, atol=1e-9), ask
+
+
 MATRICES = {"g": "row", "J": "matrix", "K": "matrix"}
 PROBE = Formula("A =", "g*(I + J)*(I + K)", MATRICES, (("g*(I + K)*(I + J)", "In the wrong order."),))
 SCALAR = Formula("s =", "(a + b)^2 - a^-1", {"a": "number", "b": "number"})
@@ -396,6 +491,35 @@ LENGTH = Formula("l =", "g*u", {"g": "row", "u": "column", "n": "unit column"}, 
 )
 def test_the_judges_agree(ask, answer, right):
     assert both([(ask, answer)])[0]["right"] is right
+
+
+def grown(random, depth):
+    """A formula as somebody may type it: most can be read, some fit nothing."""
+    if depth == 0:
+        return random.choice("g D J u k 2 0,5 ¾ I uᵀ g^T k² 3! 50% e J^2 inv(J) √(k) λ 1,234 k2".split())
+    a, b = (grown(random, random.randrange(depth)) for _ in "ab")
+    forms = [
+        "({})*({})",
+        "{} {}",
+        "{}+{}",
+        "{}-{}",
+        "{}*{}",
+        "({})({})",
+        "({})/({})",
+        "T({})",
+        "-{}",
+        "({})^2",
+        "{}/{}",
+    ]
+    return random.choice([*forms, "sqrt({})", "log({})", "{}^-1", "{}*D*J*u + k", "{}={}"]).format(a, b)
+
+
+def test_the_judges_agree_on_what_nobody_thought_of():
+    random = Random(0)
+    symbols = {"g": "row", "D": "mask", "J": "matrix", "u": "unit column", "k": "number"}
+    asks = [Formula("?", "g*D*J*u + k", symbols), Formula("?", "g*J", symbols, (("J*g", "No."),)), Number("?", 0.5)]
+    verdicts = both([(random.choice(asks), grown(random, 3)) for _ in range(1000)])
+    assert {verdict["right"] for verdict in verdicts} == {True, False, None}
 
 
 def test_sympy_numpy_and_functions_are_taken():
@@ -573,11 +697,6 @@ def test_where_branches_of_one_over_depth_are_lost(dtype, precision):
     promised = truths.promised_from(dtype)
     assert promised == 2 ** (precision + 1)
     assert [all_lost(depth) for depth in (promised - 2, promised - 1, promised)] == [False, True, True]
-
-
-def test_the_pre_ln_input_gets_what_arrives_at_the_top():
-    """`ex-init-top` at a depth at which the sum of the law can be taken."""
-    assert np.isclose(expected_gain(30, beta=(1.0 + np.arange(30)) ** -0.5) / (1 + 30), 1.0)
 
 
 def test_the_half_way_state_of_other_depths():

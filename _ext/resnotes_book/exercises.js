@@ -215,9 +215,11 @@ function inverse(matrix) {
   return rows.map((row) => row.slice(SIZE));
 }
 
+const finite = (x) => (Number.isFinite(x) ? x : NaN);
+
 function power(base, exponent) {
   if (isMatrix(exponent)) throw new Error("A power has a number as its exponent.");
-  if (!isMatrix(base)) return base ** exponent;
+  if (!isMatrix(base)) return finite(base ** exponent);
   if (!Number.isInteger(exponent) || Math.abs(exponent) > 1000) throw new Error("A matrix has whole powers only.");
   if (!isSquare(base)) throw new ShapeError("Only a square matrix has powers.");
   let result = EYE;
@@ -248,9 +250,9 @@ function valueOfName(name, values) {
 
 function call(name, value) {
   if (name === "T") return isMatrix(value) ? transpose(value) : value;
-  if (name === "inv") return isMatrix(value) ? inverse(value) : 1 / value;
+  if (name === "inv") return isMatrix(value) ? inverse(value) : finite(1 / value);
   if (isMatrix(value)) throw new Error(`${name} is taken of numbers only.`);
-  return FUNCTIONS[name](value);
+  return finite(FUNCTIONS[name](value));
 }
 
 function binary(sign, left, right) {
@@ -265,7 +267,7 @@ function binary(sign, left, right) {
     return isMatrix(left) ? left.map((row, i) => row.map((x, j) => x + signed[i][j])) : left + signed;
   }
   if (sign === "*") return times(left, right);
-  if (sign === "/") return times(left, isMatrix(right) ? inverse(right) : 1 / right);
+  if (sign === "/") return times(left, isMatrix(right) ? inverse(right) : finite(1 / right));
   return power(left, right);
 }
 

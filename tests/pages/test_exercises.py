@@ -84,8 +84,12 @@ def test_a_choice(page, book_url):
     check.click()
     asked.locator(".answer-said", has_text="x₃ is as wide as x₁").wait_for()
     asked.get_by_role("radio", name="(7, 3)").check()
+    asked.get_by_role("radio", name="the width of x₃, which x₅ then shares").check()
     check.click()
     asked.locator(".answer-done").wait_for()
+    asked.get_by_role("radio", name="nothing more").check()
+    check.click()
+    asked.locator(".answer-done").wait_for(state="hidden")
 
 
 def test_it_works_from_a_file(browser, book):

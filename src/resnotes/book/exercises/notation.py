@@ -311,7 +311,7 @@ def power(base, exponent):
             value = base**exponent
         except (OverflowError, ZeroDivisionError):
             return math.nan
-        return value if isinstance(value, float) else math.nan
+        return value if isinstance(value, float) and math.isfinite(value) else math.nan
     if exponent != round(exponent) or abs(exponent) > 1000:
         raise NotationError("A matrix has whole powers only.")
     if base.shape != (SIZE, SIZE):
