@@ -39,6 +39,9 @@ function revive(figure, id, module) {
       }
     },
   };
+  share.forget = () => {
+    if (location.hash.slice(1).split("/")[0] === id) history.replaceState(null, "", location.href.split("#")[0]);
+  };
   const restore = () => {
     const asked = fromHash(id, stored);
     if (!asked) return false;

@@ -147,6 +147,10 @@ def test_presets_reset_and_link(opened, site, case):
     assert opened(live.page.url, case.name).readout == kept
     live.root.get_by_role("button", name="Reset").click()
     assert live.readout == before
+    assert "#" not in live.page.url
+    live.page.reload()
+    live.root.wait_for()
+    assert live.readout == before
 
 
 @every
@@ -294,7 +298,8 @@ def test_random_moves_would_see_nan(opened, site, case):
 @every
 @pytest.mark.parametrize("over", ["http", "file"])
 def test_print_shows_the_static_picture(opened, site, book, case, over):
-    live = opened(f"{site}/{case.page}" if over == "http" else (book / case.page).as_uri(), case.name)
+    url = f"{site}/{case.page}" if over == "http" else (book / case.page).as_uri()
+    live = opened(url, case.name, color_scheme="dark")
     static = live.page.locator(f"figure[data-resnotes-explorer='{case.name}']").first
     assert live.root.is_visible()
     assert not static.is_visible()
@@ -302,6 +307,9 @@ def test_print_shows_the_static_picture(opened, site, book, case, over):
     assert not live.root.is_visible()
     assert static.locator("svg").first.is_visible()
     assert static.locator("figcaption").inner_text().strip() == live.readout.strip()
+    # On paper dark on white, also from a dark page.
+    assert static.evaluate("e => getComputedStyle(e).backgroundColor") == "rgb(255, 255, 255)"
+    assert static.evaluate("e => getComputedStyle(e.querySelector('svg text')).fill") == "rgb(27, 31, 36)"
 
 
 @every

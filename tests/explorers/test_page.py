@@ -51,7 +51,7 @@ def test_mouse(opened, either):
     assert 0.45 <= float(slider.input_value()) <= 0.55
     assert live.readout != before
     live.root.get_by_role("button", name="it fades").click()
-    assert live.readout == said(LambdaDepth(lam=0.9, depth=200, r=0))
+    assert live.readout == said(LambdaDepth(lam=0.9, depth=50, r=0))
     live.root.get_by_role("button", name="Reset").click()
     assert live.readout == before
 
@@ -96,7 +96,7 @@ def test_touch(opened, either):
     live.page.touchscreen.tap(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.5)
     assert 0.7 < float(live.slider("λ").input_value()) < 1.0
     live.root.get_by_role("button", name="it arrives").tap()
-    assert live.readout == said(LambdaDepth(lam=0.9, depth=200, r=0.1))
+    assert live.readout == said(LambdaDepth(lam=0.9, depth=50, r=0.1))
 
 
 def test_targets_are_large_enough_on_a_phone(opened, http):

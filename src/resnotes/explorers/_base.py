@@ -89,7 +89,8 @@ def node():
     except ImportError:
         return shutil.which("node")
     name = "node.exe" if sys.platform == "win32" else "bin/node"
-    return str(Path(executable.ROOT_DIR) / name)
+    program = Path(executable.ROOT_DIR, name)
+    return str(program) if program.is_file() else shutil.which("node")
 
 
 def rendered(name, values):

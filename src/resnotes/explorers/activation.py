@@ -179,7 +179,7 @@ class BeforeOrAfter(Explorer):
     width : int
         One of 8, 16, 32, 64.
     seed : int, from 0 to 7
-        Which of the networks drawn.
+        Which of the networks drawn. By default 5, which lies in the middle of them at 54 units of width 64.
     layer : int, from 0 to depth
         The state that the words are about.
     log : bool
@@ -197,7 +197,7 @@ class BeforeOrAfter(Explorer):
     --------
     >>> from resnotes.explorers import BeforeOrAfter
     >>> BeforeOrAfter(unit="pre", depth=100)
-    BeforeOrAfter(unit='pre', depth=100, width=64, seed=0, layer=0, log=False)
+    BeforeOrAfter(unit='pre', depth=100, width=64, seed=5, layer=0, log=False)
     """
 
     name = "activation"
@@ -209,7 +209,7 @@ class BeforeOrAfter(Explorer):
     unit = Checked(one_of(tuple(UNITS)), "relu")
     depth = Checked(one_of(DEPTHS), 54)
     width = Checked(one_of(WIDTHS), 64)
-    seed = Checked(_seed, 0)
+    seed = Checked(_seed, 5)
     layer = Checked(_layer, 0)
     log = Checked(switch, False)
     arrays = Checked(_arrays, STORED)

@@ -29,11 +29,14 @@ export function words({ sign, log10 }) {
   return minus + trimmed(`${padded.slice(0, exponent + 1)}.${padded.slice(exponent + 1)}`);
 }
 
+/** Whether two floats are one decimal number: 0.1 + 0.2 is 0.3. */
+const same = (a, b) => Math.abs(a - b) <= 1e-14 * Math.abs(b);
+
 /** A float as it is where seven digits hold it, else at three significant digits. */
 export function number(x) {
   const size = Math.abs(x),
     short = Number(size.toPrecision(7));
-  if (short === size && (size === 0 || (size >= 1e-4 && size < 1e7))) return (x < 0 ? "−" : "") + String(short);
+  if (same(short, size) && (size === 0 || (size >= 1e-4 && size < 1e7))) return (x < 0 ? "−" : "") + String(short);
   return words({ sign: Math.sign(x), log10: Math.log10(size) });
 }
 
@@ -49,7 +52,7 @@ const valueOf = (said) => {
   return Number(`${digits}e${exponent}`);
 };
 /** Whether `number` has rounded. */
-export const rounded = (x) => valueOf(number(x)) !== x;
+export const rounded = (x) => !same(valueOf(number(x)), x);
 
 /** "= 1024" or, where it was rounded, "≈ 0.333". */
 export const is = (x) => `${rounded(x) ? "≈" : "="} ${number(x)}`;
@@ -77,6 +80,15 @@ export function relation(products, total) {
   const [right, ...left] = all.map(({ digits, exponent }) => digits * 10n ** BigInt(exponent - least)).reverse();
   return left.reduce((sum, term) => sum + term, 0n) === right ? "=" : "≈";
 }
+
+/** "= 1 · 3 = 3", "= 1 + 3 = 4": a sum of products as it is `printed`, and its total; ≈ where these are not equal. */
+export const evaluated = (printed, products, total) =>
+  `${products.flat().some(rounded) ? "≈" : "="} ${printed} ` +
+  `${relation(products.map((factors) => factors.map(number)), number(total))} ${number(total)}`;
+
+/** Numbers as a sum: "1 + 2 − 3". */
+export const sumOf = (terms) =>
+  terms.map((t, k) => (k ? `${t < 0 ? "−" : "+"} ${number(Math.abs(t))}` : number(t))).join(" ");
 
 /** A share of what entered: in per cent where that reads well, with ≈ where it was rounded. */
 export function share({ sign, log10 }) {

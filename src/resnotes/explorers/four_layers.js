@@ -1,7 +1,7 @@
 // The four layers: every local derivative on its edge, every path with its product, and what the notes' formulas give.
 // The upper half are pure functions of the state {w1 … w4, b1 … b4, x1, g5, skip_13, skip_35, after, at}; the lower half
 // draws them.
-import { about, is, label, make, number, relation, rounded, shape, show, svg, tabulate, text, write } from "./draw.js";
+import { about, evaluated, is, label, make, number, shape, show, sumOf, svg, tabulate, text, write } from "./draw.js";
 import { frame } from "./frame.js";
 
 const LARGEST = 10;
@@ -193,13 +193,6 @@ export function numbers(state) {
   };
 }
 
-const sum = (terms) =>
-  terms.map((t, k) => (k ? `${t < 0 ? "−" : "+"} ${number(Math.abs(t))}` : number(t))).join(" ");
-/** "= 1 · 3 = 3" and "= 1 + 3 = 4", with ≈ where what is printed is not equal. */
-const evaluated = (printed, products, total) =>
-  `${products.flat().some(rounded) ? "≈" : "="} ${printed} ` +
-  `${relation(products.map((factors) => factors.map(number)), number(total))} ${number(total)}`;
-
 /** Whether the central difference and what the switches give are the derivative. */
 function compared(state, found) {
   const { x, y } = forward(state);
@@ -223,7 +216,7 @@ export function readout(state, found = numbers(state)) {
   const parts = [
     terms.length === 1
       ? `One path leads back to x${SUB[at]}, and ${name} ${is(g)}.`
-      : `${["Two", "Three", "Four"][terms.length - 2]} paths lead back to x${SUB[at]}, and ${name} ${evaluated(sum(terms), terms.map((t) => [t]), g)}.`,
+      : `${["Two", "Three", "Four"][terms.length - 2]} paths lead back to x${SUB[at]}, and ${name} ${evaluated(sumOf(terms), terms.map((t) => [t]), g)}.`,
     blocked(state, found),
   ];
   const { agrees, stopped } = compared(state, found);
@@ -557,8 +550,8 @@ function notesTable(state, found) {
       ["every path, summed: the derivative", about(found.truth[k]), "✓ true"],
       [`central difference, x${SUB[state.at]} ± 2⁻¹⁰`, about(found.central[k]), agrees ? "✓ agrees" : "✗ at a kink"],
       ...(constant ? [["as switched, a skip held constant", about(found.g[k]), verdict(!stopped)]] : []),
-      ...found.formulas.map(({ id, formula, reading, gives, holds }) => [
-        `${formula} (${id}${reading ? `, ${reading}` : ""})`,
+      ...found.formulas.map(({ formula, reading, gives, holds }) => [
+        reading ? `${formula} (${reading})` : formula,
         formula.includes("≥") ? `≥ ${about(gives)}` : about(gives),
         verdict(holds),
       ]),

@@ -107,7 +107,10 @@ export function frame({ model, el, share, keys, carried = [], label, caption, pr
   const tools = make(
     "div",
     { class: "rx-buttons" },
-    button("Reset", () => update(first)),
+    button("Reset", () => {
+      update(first);
+      share?.forget();
+    }),
   );
   if (share) {
     tools.append(

@@ -2,6 +2,7 @@
 // The upper half are pure functions of the state {lam, depth, r, schedule, factors}; the lower half draws them.
 import {
   about,
+  evaluated,
   ground,
   label,
   linear,
@@ -15,6 +16,7 @@ import {
   share,
   show,
   spread,
+  sumOf,
   svg,
   tabulate,
   ticks,
@@ -311,6 +313,10 @@ export function readout(state, lines = series(state), ends = formats(state)) {
   const [g, shortcut, rest] = ["whole", "shortcut", "rest"].map((name) => lines[name].at(0));
   const size = { ...g, sign: Math.abs(g.sign) };
   const parts = [];
+  if (state.schedule === "constant" && state.r !== 0) {
+    const terms = [state.lam, state.r];
+    parts.push(`A unit passes on λ + r ${evaluated(sumOf(terms), terms.map((t) => [t]), state.lam + state.r)}.`);
+  }
   if (g.sign === 0) parts.push(`${after} nothing is left of the gradient: it is exactly 0.`);
   else {
     const of = share(size).endsWith("%") || g.log10 < 0 ? "of" : "times";
@@ -372,8 +378,8 @@ const CAPTION =
   "Notice what a unit passes on: λ + r, not λ. So the shortcut’s share may fade to nothing while " +
   "the whole gradient arrives, and the other way round.";
 const PRESETS = [
-  ["λ = 0.9, r = 0: it fades", { lam: 0.9, depth: 200, r: 0, schedule: "constant" }],
-  ["λ = 0.9, r = 0.1: it arrives", { lam: 0.9, depth: 200, r: 0.1, schedule: "constant" }],
+  ["λ = 0.9, r = 0: it fades", { lam: 0.9, depth: 50, r: 0, schedule: "constant" }],
+  ["λ = 0.9, r = 0.1: it arrives", { lam: 0.9, depth: 50, r: 0.1, schedule: "constant" }],
   ["every λ > 1, yet bounded", { lam: 1, depth: 1000, r: 0, schedule: "from_above" }],
 ];
 const SERIES = [
