@@ -151,7 +151,7 @@ def test_three_digits_behind_an_equals_sign_are_noticed(tmp_path):
     """The module as it was: numbers rounded to three digits, and "=" whatever was rounded."""
     for path in [*MODULES.glob("*.js"), MODULES / "static.mjs"]:
         (tmp_path / path.name).write_text(path.read_text("utf-8"), "utf-8")
-    module = tmp_path / "four_layers.js"
+    module = tmp_path / "draw.js"
     text = module.read_text("utf-8")
     right = "${relation(products.map((factors) => factors.map(number)), number(total))} ${number(total)}"
     assert text.count(right) == 1
