@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from resnotes import Affine, LayerNorm, initialisation, relu
+from resnotes import Affine, BatchNormTraining, LayerNorm, Network, Unit, initialisation, relu
 from resnotes.book.oracles import CheckError
 from resnotes.initialisation import (
     branch_strength,
@@ -217,4 +217,38 @@ def test_every_public_function_is_tested():
         for name, value in vars(initialisation).items()
         if callable(value) and value.__module__ == initialisation.__name__ and not name.startswith("_")
     }
-    assert public == {"branch_strength", "draw_weights", "expected_gain", "gains", "mean_and_error", "residual_network"}
+    assert public == {
+        "batch_strength",
+        "branch_strength",
+        "draw_weights",
+        "expected_gain",
+        "gains",
+        "growing_gain",
+        "mean_and_error",
+        "residual_network",
+    }
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_a_batch_normalised_network_has_the_gain_of_its_law(layers):
+    """Statistics of the batch differentiated; the law is for wide networks and large batches."""
+    depth, width = 12, 192
+    gain = []
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        weights = initialisation.draw_weights(rng, depth, width, (2.0,) * layers)
+        units = [Unit([each for W in ws for each in (BatchNormTraining(width), relu, Affine(W))]) for ws in weights]
+        net, (x, g) = Network(units), rng.standard_normal((2, width, width))
+        gain.append(np.sum(net.backward(net.forward(x), g).states[0] ** 2) / np.sum(g**2))
+    law = initialisation.growing_gain(depth, *initialisation.batch_strength((2.0,) * layers))
+    assert abs(np.mean(gain) / law - 1) < 0.12
+    assert np.mean(gain) > 4 * np.e, "1/sqrt(L) on every branch would bound it by e"
+
+
+def test_bad_input_to_the_law_of_batch_normalisation():
+    with pytest.raises(ValueError, match="^variances: got"):
+        initialisation.batch_strength(2.0)
+    with pytest.raises(ValueError, match="^depth: got"):
+        initialisation.growing_gain(0, 1.0, 1.0)
+    with pytest.raises(ValueError, match="^growth: got"):
+        initialisation.growing_gain(3, 1.0, np.nan)

@@ -12,6 +12,7 @@ from resnotes.shattered import (
     coactive_correlation,
     gradient_products,
     next_angle,
+    next_centred_angle,
     ratio_and_error,
     wide_correlation,
 )
@@ -167,3 +168,12 @@ W3, BATCH = np.zeros((2, 3, 3)), np.eye(3)
 def test_bad_input(name, call):
     with pytest.raises(ValueError, match=rf"{name}: got .+, wanted .+"):
         call()
+
+
+def test_close_inputs_part_where_the_common_part_is_subtracted_and_meet_where_it_is_not():
+    near = 1e-3
+    assert abs((1 - np.cos(next_centred_angle(near))) / (1 - np.cos(near)) - np.pi / (np.pi - 1)) < 1e-3
+    assert next_angle(near, lam=0.0) < near
+    assert abs(next_centred_angle(np.pi / 2) - np.pi / 2) < 1e-12
+    with pytest.raises(ValueError, match="^angle: got"):
+        next_centred_angle(4.0)

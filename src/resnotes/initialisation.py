@@ -147,6 +147,48 @@ def expected_gain(depth, lam=1.0, beta=1.0, strength=1.0):
         return float(np.prod(lam**2 + strength * beta**2))
 
 
+def batch_strength(variances):
+    """κ and τ of a branch whose every layer stands behind a batch normalisation and a ReLU, in wide networks.
+
+    Equations ``init-batch-one`` and ``init-batch-two``: the strength κ of the branch where the state's variance in
+    its batch is 1, and τ, what the branch adds to that variance.
+
+    Parameters
+    ----------
+    variances : sequence of float
+        v_k, as in `draw_weights`. Every normalisation takes out the variance of the layer before it.
+
+    Returns
+    -------
+    strength, growth : float
+    """
+    variances = _validate.finite_array(variances, "variances", "a sequence of numbers", (1,))
+    spread = 1 - 1 / np.pi
+    half = float(variances[-1]) / 2
+    return half / spread ** (len(variances) - 1), half * spread
+
+
+def growing_gain(depth, strength, growth):
+    """∏(1 + κ/(1 + τ l)) over `depth` units: ``init-batch-law``, and ``init-pre-law`` for τ = κ.
+
+    Parameters
+    ----------
+    depth : int
+        L.
+    strength, growth : float
+        κ and τ; see `batch_strength`.
+
+    Returns
+    -------
+    float
+    """
+    depth = _validate.whole_number(depth, "depth", 1)
+    strength, growth = (
+        _validate.finite_number(value, name) for value, name in ((strength, "strength"), (growth, "growth"))
+    )
+    return float(np.prod(1 + strength / (1 + growth * np.arange(depth))))
+
+
 def gains(network, x, g):
     """‖g_0‖² / ‖g_L‖² of one network for each sample.
 

@@ -156,6 +156,11 @@ EQUIVALENT = (
         r"(X_l|S_l|Phi_l - X_l) and (S_l|1 - S_l) swapped",
         "both are diagonal, and diagonal matrices commute",
     ),
+    (
+        "init-batch-kept",
+        r"Phi and N swapped",
+        "both are symmetric, and a matrix and its transpose have the same Frobenius norm",
+    ),
     ("shattered-branch", r"Phi and Phiprime swapped", "both are diagonal, and diagonal matrices commute"),
     ("*", r"factor I dropped", "a number beside a matrix stands for that multiple of the identity"),
     (

@@ -79,6 +79,24 @@ def next_angle(angle, lam=1.0, beta=1.0, strength=1.0):
     return float(2 * np.arcsin(np.sqrt(min(1.0, max(0.0, rest / 2)))))
 
 
+def next_centred_angle(angle):
+    """The same behind a wide plain layer, where the mean over all inputs is subtracted: ``shattered-centred``.
+
+    So it is with a batch normalisation in front of every ReLU.
+
+    Parameters
+    ----------
+    angle : float
+        θ, from 0 to π.
+
+    Returns
+    -------
+    float
+    """
+    cosine = np.cos(next_angle(angle, lam=0.0))
+    return float(np.arccos(np.clip((np.pi * cosine - 1) / (np.pi - 1), -1, 1)))
+
+
 def angles(depth, lam=1.0, beta=1.0, strength=1.0, start=np.pi / 2):
     """θ_0, ..., θ_L between the states of two inputs in a wide network of equal units, shape (depth + 1,)."""
     depth = _validate.whole_number(depth, "depth", 0)

@@ -20,7 +20,7 @@ from math import comb
 import numpy as np
 from resnotes import Affine, Network, Unit, four_layer, relu, softmax_cross_entropy, tanh
 from resnotes.losses import cross_entropy, half_squared_error
-from resnotes.initialisation import branch_strength
+from resnotes.initialisation import batch_strength, branch_strength
 from resnotes.magnitudes import FORMATS, shortcut_product
 from resnotes.normalisation import BatchNormTraining, LayerNorm
 from resnotes.paths import gradient_by_shortcut, jacobian_by_length

@@ -13,10 +13,16 @@ CHAPTER = "09_at_initialisation"
 #: What holds of the branch W_2 ReLU(W_1 x) exactly, by ``init-branch``.
 BRANCH = (chapter.MEAN_FREE, chapter.GIVEN)
 NO_EPSILON = ("epsilon = 0 in the normalisation",)
+UNCORRELATED = "the numbers of a row are uncorrelated, with mean 0 and equal mean squares"
+SYMMETRIC_BATCH = "the batch lies symmetrically about its mean, no sample at the mean"
+BATCH = (
+    "wide layers and a large batch: over the batch every normalised component is a standard normal number",
+    "gradients of different samples uncorrelated",
+)
 
 
 def build() -> list[Equation]:
-    branch, law, pre = chapter.branch(), chapter.law(), chapter.pre_unit()
+    branch, law, pre, rms = chapter.branch(), chapter.law(), chapter.pre_unit(), chapter.pre_unit(chapter.rms, 1)
     here = partial(Equation, chapter=CHAPTER)
     ensemble = partial(here, method="exhaustive", world=verify.AllNetworks, cases=8)
     one_branch = partial(here, method="exhaustive", world=verify.OneBranch, cases=12)
@@ -153,4 +159,84 @@ def build() -> list[Equation]:
             assumptions=("kappa > 0",),
         ),
         one_branch("init-post-state", expression=eq(*chapter.post_state), rests_on=("init-branch",)),
+        here(
+            "init-rms",
+            expression=eq(*chapter.rms_norm),
+            method="definition",
+            world=verify.RmsNormalised,
+            assumptions=NO_EPSILON,
+        ),
+        here(
+            "init-rms-jacobian",
+            expression=eq(*chapter.rms_jacobian),
+            method="symbolic",
+            world=verify.RmsNormalised,
+            exact=partial(chapter.check_norm_jacobian, centred=False),
+            assumptions=NO_EPSILON,
+            rests_on=("init-rms",),
+        ),
+        normalised(
+            "init-rms-unit",
+            expression=chain(rms.quantity, *(step.expression for step in rms.steps)),
+            world=verify.RmsNormalised,
+            proofs=(rms,),
+            rests_on=("init-rms-jacobian", "init-branch"),
+        ),
+        here(
+            "init-batch-kept",
+            expression=chain(*chapter.batch_kept),
+            method="exhaustive",
+            world=verify.SymmetricBatch,
+            cases=12,
+            assumptions=(*NO_EPSILON, "gamma = 1", UNCORRELATED, SYMMETRIC_BATCH),
+            without=(
+                (UNCORRELATED, partial(verify.SymmetricBatch, broken="equal")),
+                (SYMMETRIC_BATCH, partial(verify.SymmetricBatch, broken="skewed")),
+            ),
+            rests_on=("after-batch-jacobian",),
+        ),
+        here(
+            "init-batch-spread",
+            expression=eq(*chapter.rectified),
+            method="numeric",
+            world=verify.StandardNormal,
+            cases=1,
+            assumptions=("xi a standard normal number",),
+        ),
+        here(
+            "init-batch-one",
+            expression=together(chapter.batch_one),
+            method="numeric",
+            world=verify.BatchStrength,
+            cases=6,
+            assumptions=BATCH,
+            rests_on=("init-batch-kept", "init-batch-spread"),
+        ),
+        here(
+            "init-batch-two",
+            expression=together(chapter.batch_two),
+            method="numeric",
+            world=partial(verify.BatchStrength, layers=2),
+            cases=6,
+            assumptions=BATCH,
+            rests_on=("init-batch-kept", "init-batch-spread"),
+        ),
+        here(
+            "init-batch-law",
+            expression=eq(chapter.batch_product, chapter.batch_closed),
+            method="induction",
+            proofs=(chapter.check_batch_law,),
+            world=verify.GrowingSpread,
+            cases=12,
+            rests_on=("init-batch-one", "init-batch-two"),
+            assumptions=("kappa > 0, tau > 0",),
+        ),
+        here(
+            "init-batch-power",
+            expression=eq(*chapter.batch_power),
+            method="numeric",
+            exact=chapter.check_batch_power,
+            rests_on=("init-batch-law",),
+            assumptions=("kappa > 0, tau > 0",),
+        ),
     ]

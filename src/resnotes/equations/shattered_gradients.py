@@ -87,6 +87,21 @@ def build() -> list[Equation]:
             rests_on=("shattered-coactive", "init-unit"),
         ),
         here(
+            "shattered-centred",
+            expression=eq(*chapter.centred_angle),
+            method="numeric",
+            world=verify.CentredStates,
+            assumptions=("wide plain layers with Gaussian weights", "the mean over all inputs subtracted"),
+            rests_on=("shattered-angle",),
+        ),
+        here(
+            "shattered-apart",
+            expression=eq(*chapter.apart_limit),
+            method="symbolic",
+            exact=chapter.check_apart,
+            rests_on=("shattered-centred",),
+        ),
+        here(
             "shattered-step",
             expression=eq(*chapter.step_limit),
             method="symbolic",

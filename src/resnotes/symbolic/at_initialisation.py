@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from mpmath import mp
 from sympy import (
     Expr,
+    Float,
     Ge,
     Integer,
     Le,
@@ -16,8 +18,12 @@ from sympy import (
     Symbol,
     binomial,
     exp,
+    gamma,
+    gammasimp,
+    lambdify,
     limit,
     oo,
+    pi,
     simplify,
     sqrt,
 )
@@ -40,6 +46,7 @@ from resnotes.symbolic.algebra import (
 )
 from resnotes.symbolic.at_least import g as row
 from resnotes.symbolic.at_least import n
+from resnotes.symbolic.before_or_after import B, sigma
 from resnotes.symbolic.derivation import Derivation, Induction, Step
 from resnotes.symbolic.symbols import E, F, g, lam, matrix, number, x
 
@@ -191,13 +198,18 @@ scale_gradient = (Partial(E, alpha), row * whole_branch(state))
 
 # Layer normalisation.
 
-z, one, std, N = Factor("z"), Factor("one"), Scalar("std"), Factor("N")
+z, one, std, rms, N = Factor("z"), Factor("one"), Scalar("std"), Scalar("rms"), Factor("N")
 norm = (z, (state - one * Transpose(one) * state / n) / std)
 norm_jacobian = (Partial(z, state), (1 - one * Transpose(one) / n - z * Transpose(z) / n) / std)
+#: Root mean square normalisation: nothing is subtracted.
+rms_norm = (z, state / rms)
+rms_jacobian = (Partial(z, state), (1 - z * Transpose(z) / n) / rms)
 
 
-def check_norm_jacobian(pairs=(norm_jacobian,), widths=(2, 3)) -> int:
+def check_norm_jacobian(pairs=(norm_jacobian,), widths=(2, 3), centred=True) -> int:
     """The Jacobian by components: SymPy differentiates z entry by entry, at a few rational states.
+
+    ``centred`` is layer normalisation; without, nothing is subtracted, and z is divided by the root mean square.
 
     Raises
     ------
@@ -207,13 +219,14 @@ def check_norm_jacobian(pairs=(norm_jacobian,), widths=(2, 3)) -> int:
     comparisons = 0
     for width in widths:
         entries = [Symbol(f"x_{k}", real=True) for k in range(1, width + 1)]
-        centred = [entry - sum(entries) / width for entry in entries]
-        deviation = sqrt(sum(entry**2 for entry in centred) / width)
-        normal = Matrix([entry / deviation for entry in centred])
+        moved = [entry - sum(entries) / width for entry in entries] if centred else entries
+        deviation = sqrt(sum(entry**2 for entry in moved) / width)
+        normal = Matrix([entry / deviation for entry in moved])
         derivative = normal.jacobian(entries)
         for shift in (0, 1):
             point = {entry: Rational(k * k + shift * k + 1, k + 2) for k, entry in enumerate(entries)}
-            values = {z: normal.subs(point), one: Matrix([1] * width), std: deviation.subs(point), n: Integer(width)}
+            values = {z: normal.subs(point), one: Matrix([1] * width), n: Integer(width)}
+            values |= {std if centred else rms: deviation.subs(point)}
             for _, right in pairs:
                 difference = (_by_components(right, values, width) - derivative.subs(point)).applyfunc(simplify)
                 comparisons += 1
@@ -239,11 +252,14 @@ pre_state = (Mean(Norm(state + whole_branch(z)) ** 2), Norm(state) ** 2 + kappa 
 
 
 @lru_cache
-def pre_unit() -> Derivation:
-    """E |g (I + J N)|^2 for fixed x, N the Jacobian of the normalisation."""
+def pre_unit(root=std, lost=2) -> Derivation:
+    """E |g (I + J N)|^2 for fixed x, N the Jacobian of a normalisation that divides by ``root``.
+
+    It deletes ``lost`` directions: two for layer normalisation, one where nothing is subtracted.
+    """
     start = Mean(Norm(row * (1 + J0 * N)) ** 2)
     apart = Norm(row) ** 2 + kappa / n * Norm(row) ** 2 * Norm(N, "F") ** 2
-    end = (1 + kappa / std**2 * (1 - 2 / n)) * Norm(row) ** 2
+    end = (1 + kappa / root**2 * (1 - lost / n)) * Norm(row) ** 2
     return Derivation(
         start,
         (
@@ -254,11 +270,11 @@ def pre_unit() -> Derivation:
             ),
             Step(
                 end,
-                r"$s^2 N N^{\top}$ is a projection onto $n - 2$ dimensions",
-                (Rule(Norm(N, "F"), sqrt((n - 2) / std**2)),),
+                rf"$N N^{{\top}}$ is a multiple of a projection onto $n - {lost}$ dimensions",
+                (Rule(Norm(N, "F"), sqrt((n - lost) / root**2)),),
             ),
         ),
-        name="init-pre-unit",
+        name="init-pre-unit" if root == std else "init-rms-unit",
         cases=({},),
     )
 
@@ -290,6 +306,68 @@ def check_pre_values(pairs, largest: int = 12) -> int:
 # Behind the addition: LN(x + F(x)).
 
 post_state = (Mean(Norm(state + whole_branch(state)) ** 2), (1 + kappa) * Norm(state) ** 2)
+
+# Batch normalisation in front of the branch: a row holds one number for each sample of the batch.
+
+#: A standard normal number; how fast the variance of a state grows in its batch, a unit.
+xi, tau = Scalar("xi"), Scalar("tau")
+_above = Mean(Norm(row) ** 2)
+batch_kept = (
+    Mean(Norm(row * Phi * N) ** 2),
+    Norm(Phi * N, "F") ** 2 * _above / B,
+    (1 - 2 / B) / (2 * sigma**2) * _above,
+)
+rectified = (Mean(hidden(xi) ** 2) - Mean(hidden(xi)) ** 2, (1 - 1 / pi) / 2)
+batch_one = ((kappa, variance(1) / 2), (tau, variance(1) / 2 * (1 - 1 / pi)))
+batch_two = (
+    (kappa, variance(1) * variance(2) / (4 * sigma**2)),
+    (kappa, variance(2) / 2 * pi / (pi - 1)),
+    (tau, variance(2) / 2 * (1 - 1 / pi)),
+)
+batch_product = OrderedProduct(1 + kappa / (1 + tau * i), (i, 0, L - 1))
+batch_closed = gamma(1 / tau) * gamma(L + (1 + kappa) / tau) / (gamma((1 + kappa) / tau) * gamma(L + 1 / tau))
+batch_power = (Limit(L ** (-kappa / tau) * batch_closed, L, oo), gamma(1 / tau) / gamma((1 + kappa) / tau))
+
+
+def check_batch_law() -> int:
+    """Base case and step of the closed form."""
+    closed = batch_closed.subs({kappa: Symbol("k", positive=True), tau: Symbol("t", positive=True)})
+    factor = batch_product.term.subs(i, L).subs({kappa: Symbol("k", positive=True), tau: Symbol("t", positive=True)})
+    if simplify(closed.subs(L, 0)) != 1:
+        raise ValueError(f"base case: got {closed.subs(L, 0)}, want 1")
+    step = simplify(gammasimp(closed.subs(L, L + 1) / closed) - factor)
+    if step != 0:
+        raise ValueError(f"induction step: got a difference of {step}, want 0")
+    return 2
+
+
+def near_limit(expression: Expr, values: dict):
+    """The expression at a point close to its limit, with enough digits for gamma functions to cancel."""
+    names = list(values)
+    symbols = [Symbol(f"value_{k}", positive=True) for k in range(len(names))]
+    with mp.workdps(60):
+        function = lambdify(symbols, expression.subs(dict(zip(names, symbols, strict=True))), "mpmath")
+        return Float(str(function(*(mp.mpf(value) for value in values.values()))), 30)
+
+
+def check_batch_power(pairs=(batch_power,)) -> int:
+    """The expression at L = 10^12 beside the limit, for three kappa and tau.
+
+    Raises
+    ------
+    ValueError
+        With kappa, tau and both values.
+    """
+    comparisons = 0
+    for strength, growth in ((1, 1), (1, 0.625), (1.5, 0.75)):
+        for left, right in pairs:
+            near = near_limit(left.args[0], {kappa: strength, tau: growth, L: 10**12})
+            stated = near_limit(right, {kappa: strength, tau: growth})
+            comparisons += 1
+            if not abs(near - stated) < abs(stated) * Float("1e-9"):
+                raise ValueError(f"limit at kappa = {strength}, tau = {growth}: got {stated}, want {near}")
+    return comparisons
+
 
 # How far single networks stray: the plain network W_l ReLU(x_l) with v = 2, q the share of x_0 that is positive.
 

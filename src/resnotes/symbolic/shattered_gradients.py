@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from mpmath import mp
 from sympy import (
     Expr,
     Float,
@@ -17,7 +16,6 @@ from sympy import (
     cos,
     gamma,
     gammasimp,
-    lambdify,
     limit,
     oo,
     pi,
@@ -27,7 +25,7 @@ from sympy import (
 )
 
 from resnotes.symbolic.algebra import Factor, L, Mean, Norm, OrderedProduct, Rule, Scalar, Transpose, i, l, unroll
-from resnotes.symbolic.at_initialisation import J0, W_1, A, Phi, identity, kappa, trA, variance
+from resnotes.symbolic.at_initialisation import J0, W_1, A, Phi, identity, kappa, near_limit, tau, trA, variance
 from resnotes.symbolic.at_initialisation import beta as beta_at
 from resnotes.symbolic.at_initialisation import factor as single
 from resnotes.symbolic.at_least import n
@@ -109,7 +107,7 @@ residual = (correlation(0), Rational(3, 4) ** L)
 
 # A normalised branch: its Jacobian is divided by a spread that grows with the depth.
 
-beta, tau = Scalar("beta"), Scalar("tau")
+beta = Scalar("beta")
 _added = beta**2 / (1 + tau * beta**2 * i)
 normalised_product = OrderedProduct((1 + _added / 2) / (1 + _added), (i, 0, L - 1))
 _a = 1 / (tau * beta**2)
@@ -150,15 +148,6 @@ def check_normalised_values(pairs, largest: int = 6) -> int:
     return comparisons
 
 
-def _near_limit(expression: Expr, values: dict):
-    """The expression at a point close to its limit, with enough digits for gamma functions to cancel."""
-    names = list(values)
-    symbols = [Symbol(f"value_{k}", positive=True) for k in range(len(names))]
-    with mp.workdps(60):
-        function = lambdify(symbols, expression.subs(dict(zip(names, symbols, strict=True))), "mpmath")
-        return Float(str(function(*(mp.mpf(value) for value in values.values()))), 30)
-
-
 def check_normalised_limit(pairs=(normalised_limit,)) -> int:
     """The expression at L = 10^12 beside the limit, for three beta and tau.
 
@@ -170,8 +159,8 @@ def check_normalised_limit(pairs=(normalised_limit,)) -> int:
     comparisons = 0
     for b, t in ((1, 1), (0.5, 1), (1.5, 0.625)):
         for left, right in pairs:
-            near = _near_limit(left.args[0], {beta: b, tau: t, L: 10**12})
-            stated = _near_limit(right, {beta: b, tau: t})
+            near = near_limit(left.args[0], {beta: b, tau: t, L: 10**12})
+            stated = near_limit(right, {beta: b, tau: t})
             comparisons += 1
             if not abs(near - stated) < abs(stated) * Float("1e-9"):
                 raise ValueError(f"limit at beta = {b}, tau = {t}: got {stated}, want {near}")
@@ -187,7 +176,7 @@ def check_small_beta(pairs=(small_beta,)) -> int:
         With both values.
     """
     for left, right in pairs:
-        near = _near_limit(left.args[0], {beta: 2.0**-20})
+        near = near_limit(left.args[0], {beta: 2.0**-20})
         if not abs(near - right) < Float("1e-9"):
             raise ValueError(f"limit: got {right}, want {near}")
     return len(pairs)
@@ -212,6 +201,21 @@ next_angle = (
     cos(angle(l + 1)),
     (lam0**2 * cos(angle(l)) + kappa * beta0**2 * kernel(angle(l))) / (lam0**2 + kappa * beta0**2),
 )
+
+#: Behind a plain unit, as the angle between two states whose means over all inputs are subtracted.
+centred_angle = (cos(angle(l + 1)), (pi * kernel(angle(l)) - 1) / (pi - 1))
+#: How much farther apart close states are one unit on.
+apart_limit = (Limit((1 - (pi * kernel(theta) - 1) / (pi - 1)) / (1 - cos(theta)), theta, 0), pi / (pi - 1))
+
+
+def check_apart(pairs=(apart_limit,)) -> int:
+    """The limit by SymPy."""
+    for left, right in pairs:
+        found = limit(left.args[0], theta, 0)
+        if simplify(found - right) != 0:
+            raise ValueError(f"limit: got {right}, want {found}")
+    return len(pairs)
+
 
 #: The branch's share kappa beta^2 / (lambda^2 + kappa beta^2).
 w = Scalar("w")

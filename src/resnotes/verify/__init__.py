@@ -2,12 +2,17 @@
 
 from resnotes.verify.at_initialisation import (
     AllNetworks,
+    BatchStrength,
     Ensemble,
+    GrowingSpread,
     Normalised,
     OneBranch,
     PlainNetworks,
     ReluFirst,
+    RmsNormalised,
     Squares,
+    StandardNormal,
+    SymmetricBatch,
     ZeroLast,
 )
-from resnotes.verify.shattered_gradients import CoinBranch, CoinNetworks, Spreads, TwoStates
+from resnotes.verify.shattered_gradients import CentredStates, CoinBranch, CoinNetworks, Spreads, TwoStates

@@ -15,7 +15,7 @@ from resnotes import initialisation
 from resnotes.book.cases import World
 from resnotes.book.oracles import STEP, CheckError, column, complex_step_jacobian, row, same
 from resnotes.network import relu
-from resnotes.normalisation import LayerNorm
+from resnotes.normalisation import BatchNormTraining, LayerNorm, RMSNorm
 from resnotes.symbolic import at_initialisation as chapter
 from resnotes.symbolic.algebra import L, Mean, Norm, Scalar, l, unroll
 
@@ -396,10 +396,17 @@ class Normalised(OneBranch):
 
     z sums to 0, so weights of one sign would give the ReLU an input of 0. The signs of W_1 are therefore turned by
     an orthogonal matrix, which leaves their moments as they are.
+
+    Parameters
+    ----------
+    rng : numpy Generator
+    norm : layer, optional
+        By default layer normalisation.
     """
 
-    def __init__(self, rng):
+    def __init__(self, rng, norm=None):
         super().__init__(rng, tall=True)
+        self.norm = norm or self.norm
         self.x *= rng.uniform(0.5, 3)
         self.W1 = self.W1 @ np.linalg.qr(rng.normal(size=(self.n, self.n)))[0]
 
@@ -412,6 +419,9 @@ class Normalised(OneBranch):
     def value_std(self):
         return float(self.x.std())
 
+    def value_rms(self):
+        return math.sqrt(np.mean(self.x**2))
+
     def value_N(self):
         return complex_step_jacobian(self.norm.forward, self.x)
 
@@ -421,6 +431,122 @@ class Normalised(OneBranch):
 
     def value_partial(self, node):
         return self.value_N()
+
+
+class RmsNormalised(Normalised):
+    """The same with RMSNorm in the place of LayerNorm."""
+
+    def __init__(self, rng):
+        super().__init__(rng, RMSNorm(epsilon=0))
+
+
+class SymmetricBatch(Ensemble):
+    """One component over a batch that lies symmetrically about its mean, and every row of numbers +-rho behind it.
+
+    Parameters
+    ----------
+    rng : numpy Generator
+    broken : str, optional
+        "equal": all samples have the same number in the row. "skewed": the batch is not symmetric.
+    """
+
+    def __init__(self, rng, broken=None):
+        size = 2 * int(rng.integers(2, 5))
+        self.values = {chapter.B: Integer(size)}
+        half = rng.uniform(0.2, 2, size=size // 2)
+        self.t = np.concatenate([half, -half]) + rng.normal()
+        if broken == "skewed":
+            self.t[0] += 5
+        rows = signs(1, size)
+        self.g = rng.uniform(0.5, 2) * (rows[(rows == rows[..., :1]).all(axis=(1, 2))] if broken == "equal" else rows)
+        self.norm = BatchNormTraining(1, epsilon=0)
+
+    def value_g(self):
+        return self.g
+
+    def value_sigma(self):
+        return float(self.t.std())
+
+    def value_Phi(self):
+        return np.diag((self.t > self.t.mean()).astype(float))
+
+    def value_N(self):
+        return complex_step_jacobian(lambda t: self.norm.forward(column(t)).ravel(), self.t)
+
+
+def normal_mean(function):
+    """Mean of a function of a standard normal number that is smooth on either side of 0, by quadrature."""
+    nodes, weights = np.polynomial.legendre.leggauss(120)
+    where = np.concatenate([6 * (nodes - 1), 6 * (nodes + 1)])
+    density = np.exp(-(where**2) / 2) / math.sqrt(2 * math.pi)
+    return sum(6 * w * d * function(x) for w, d, x in zip(np.tile(weights, 2), density, where, strict=True))
+
+
+class StandardNormal(World):
+    """Means over a standard normal number."""
+
+    def __init__(self, rng):
+        self.values = {}
+
+    def value_mean(self, mean):
+        def at_point(point):
+            self.point = point
+            return float(np.squeeze(self._evaluate(mean.args[0])))
+
+        return float(normal_mean(at_point))
+
+    def value_xi(self):
+        return self.point
+
+    def apply_ReLU(self, function, x):
+        return relu.forward(x)
+
+
+class BatchStrength(World):
+    """kappa and tau of a branch of one or two layers, each behind a batch normalisation and a ReLU, by quadrature.
+
+    Wide layers and a large batch: every component of a normalised state is a standard normal number over the batch.
+    """
+
+    def __init__(self, rng, layers=1):
+        self.values = {}
+        self.layers, self.variances = layers, rng.uniform(0.5, 3, size=2)
+        self.open = normal_mean(lambda x: float(x > 0))
+        self.spread = normal_mean(lambda x: max(x, 0.0) ** 2) - normal_mean(lambda x: max(x, 0.0)) ** 2
+        gain = initialisation.batch_strength(self.variances[:layers])
+        same(gain, [self.value_kappa(), self.value_tau()], "batch_strength")
+
+    def value_v(self, k):
+        return at(self.variances, int(k) - 1)
+
+    def value_sigma(self):
+        """What the second normalisation divides by."""
+        return math.sqrt(self.variances[0] * self.spread)
+
+    def value_kappa(self):
+        first = self.variances[0] * self.open
+        return first if self.layers == 1 else first / self.value_sigma() ** 2 * self.variances[1] * self.open
+
+    def value_tau(self):
+        return self.variances[self.layers - 1] * self.spread
+
+
+class GrowingSpread(World):
+    """Numbers kappa and tau."""
+
+    def __init__(self, rng):
+        self.depth = int(rng.integers(1, 8))
+        self.values = {L: Integer(self.depth)}
+        self.kappa, self.tau = (float(value) for value in rng.uniform(0.3, 2, size=2))
+        factors = 1 + self.kappa / (1 + self.tau * np.arange(self.depth))
+        law = initialisation.growing_gain(self.depth, self.kappa, self.tau)
+        same([law], [np.prod(factors)], "growing_gain")
+
+    def value_kappa(self):
+        return self.kappa
+
+    def value_tau(self):
+        return self.tau
 
 
 class PlainNetworks(Ensemble):

@@ -176,11 +176,10 @@ class TwoStates(World):
         self.angle = float(rng.uniform(0.05, math.pi - 0.05))
         self.lam, self.beta, self.kappa = (float(v) for v in rng.uniform(0.2, 1.5, size=3))
         self.values = {chapter.theta: self.angle, l: Integer(0)}
-        same(
-            [math.cos(shattered.next_angle(self.angle, self.lam, self.beta, self.kappa))],
-            [self._next_cosine()],
-            "next_angle",
-        )
+        same([math.cos(self._package())], [self._next_cosine()], "next_angle")
+
+    def _package(self):
+        return shattered.next_angle(self.angle, self.lam, self.beta, self.kappa)
 
     def _over_plane(self, function):
         """Mean of a function of w's direction, which is smooth between the directions where a ReLU opens."""
@@ -216,3 +215,20 @@ class TwoStates(World):
 
     def value_kappa(self):
         return self.kappa
+
+
+class CentredStates(TwoStates):
+    """The angle behind a plain layer after the mean over all inputs is subtracted; w's part as in `TwoStates`.
+
+    Over all inputs w·x is a normal number; its mean behind a ReLU is what is subtracted.
+    """
+
+    def _package(self):
+        return shattered.next_centred_angle(self.angle)
+
+    def _next_cosine(self):
+        relu = lambda t: np.maximum(t, 0)  # noqa: E731
+        # A normal pair is a Rayleigh length times a direction: its mean square is 2, its mean √(π/2).
+        mean = math.sqrt(math.pi / 2) * self._over_plane(lambda a, _: relu(a))
+        inner = 2 * self._over_plane(lambda a, b: relu(a) * relu(b)) - mean**2
+        return inner / (2 * self._over_plane(lambda a, _: relu(a) ** 2) - mean**2)
