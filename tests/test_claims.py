@@ -16,13 +16,25 @@ from sympy import Eq, Expr, Float, Ge, Ne, Rational, Symbol, Tuple, log, sqrt
 
 from resnotes import four_layer
 from resnotes.book import EQUATIONS
+from resnotes.book.claims import (
+    ABOUT_TEXT,
+    CLAIMS,
+    KINDS,
+    TEXTS,
+    VERDICTS,
+    claim,
+    evidence,
+    joined,
+    read,
+    spaces,
+    worlds,
+)
+from resnotes.book.claims.evidence import Example, Published, Quoted, Search, Shown, Truth
+from resnotes.book.claims.exact import Dual, array, jacobian, plain, rectify, satisfied, sign
+from resnotes.book.claims.expressions import ONE, AsPrinted, Total, direct, formula, relations, total
+from resnotes.book.claims.mutants import EQUIVALENT, survey
+from resnotes.book.claims.search import Layout, NotSmooth, SearchError, Space, first, vectors
 from resnotes.book.oracles import CheckError
-from resnotes.claims import CLAIMS, KINDS, VERDICTS, claim, spaces, worlds
-from resnotes.claims.claim import Example, Judged, Published, Quoted, Shown, Truth
-from resnotes.claims.damage import EQUIVALENT, survey
-from resnotes.claims.exact import Dual, array, jacobian, plain, rectify, satisfied, sign
-from resnotes.claims.expressions import ONE, AsPrinted, Total, direct, formula, relations, total
-from resnotes.claims.search import Layout, NotSmooth, SearchError, Space, first, vectors
 from resnotes.mutations import mutants, why_equivalent
 from resnotes.symbolic import at_least, merge_point
 from resnotes.symbolic.algebra import Factor, L, Norm, OrderedSum, Partial, i, l
@@ -103,9 +115,6 @@ def test_claims_are_complete():
         assert set(row.equations) <= set(EQUATIONS), name
         for item in row.evidence:
             assert getattr(item, "reference", "") in keys | {""}, name
-        assert row.as_dict()["corrected_formulas"] == [
-            {"equation": label, "latex": latex} for label, latex in row.corrected_formulas
-        ], name
 
 
 def test_the_corrected_form_is_the_registered_equation_where_it_is_one():
@@ -116,6 +125,35 @@ def test_the_corrected_form_is_the_registered_equation_where_it_is_one():
     assert CLAIMS["S0-B3"].equation == "backward-g3"
     assert CLAIMS["S0-L3"].equation == "unrolled-forward"
     assert len([row for row in CLAIMS.values() if row.equation]) > 45
+
+
+# The texts.
+
+
+def test_a_phrase_and_an_id_are_found_by_searching_the_files():
+    """A sentence stands on one line, and an id stands beside its texts and beside its evidence."""
+    folder = Path(claim.__file__).parent
+    texts = "".join(path.read_text("utf-8") for path in folder.glob("*.toml"))
+    code = "".join(path.read_text("utf-8") for path in folder.glob("*.py"))
+    for name, row in CLAIMS.items():
+        assert texts.count(f"[{name}]\n") == 1 and code.count(f'    "{name}": ') == 1, name
+        assert f'statement = "{row.statement}"\n' in texts, name
+    for name, fields in {name: fields for file in TEXTS for name, fields in read(file).items()}.items():
+        lines = fields["corrected"].strip().splitlines()
+        assert all(line.endswith((".", ".)")) and line == line.strip() for line in lines), name
+        assert CLAIMS[name].corrected == " ".join(lines), name
+
+
+def test_texts_and_evidence_belong_together():
+    texts = read("note_004.toml")
+    own = {name: claim.Grounds(evidence=CLAIMS[name].evidence) for name in texts}
+    assert joined(texts, own)["S4-E4"].statement == CLAIMS["S4-E4"].statement
+    with pytest.raises(ValueError, match=r"alone for \['S4-E1'\]"):
+        joined(texts, {name: grounds for name, grounds in own.items() if name != "S4-E1"})
+    with pytest.raises(TypeError, match="verdikt"):
+        joined({"S4-E1": {**texts["S4-E1"], "verdikt": "holds"}}, {"S4-E1": own["S4-E1"]})
+    with pytest.raises(TypeError, match="place"):
+        joined({"S4-E1": {k: v for k, v in texts["S4-E1"].items() if k != "place"}}, {"S4-E1": own["S4-E1"]})
 
 
 # The witnesses.
@@ -134,7 +172,7 @@ def test_witnesses_show_their_verdicts(witnesses):
 def test_what_is_not_computed_is_marked(witnesses):
     for name, witness in witnesses.items():
         decisive = {case.kind for case in witness.cases if not case.agrees} or {case.kind for case in witness.cases}
-        if CLAIMS[name].kind not in claim.ABOUT_TEXT:
+        if CLAIMS[name].kind not in ABOUT_TEXT:
             assert "computed" in decisive, name
         for case in witness.cases:
             assert (case.kind == "computed") != bool(case.reference), (name, case.name)
@@ -163,24 +201,21 @@ def test_a_float_is_refused():
         plain((1, Float("0.5") * Symbol("a")))
 
 
-def test_the_same_witness_every_time_as_text_and_json(witnesses):
+def test_the_same_witness_every_time(witnesses):
     for name in ("S0-A1", "S0-B3", "S0-F5", "S0-L13", "S3-A2", "S4-T3"):
         again = CLAIMS[name].witness()
-        assert again.as_json() == witnesses[name].as_json()
-        read = json.loads(again.as_json())
-        assert [case["agrees"] for case in read["cases"]] == [case.agrees for case in again.cases]
+        assert again == witnesses[name] and str(again) == str(witnesses[name])
         assert str(again).count("\n") == len(again.cases)
         assert again.text in str(again)
         assert again._repr_html_().count("<li>") == len(again.cases)
 
 
 def test_text_and_latex_of_values():
-    assert claim.as_text((1, Fraction(-1, 2))) == "(1, -1/2)"
-    assert claim.as_latex(Fraction(-1, 2)) == r"-\frac{1}{2}"
-    assert claim.as_latex(((1, 2), (3, 4))) == r"\begin{bmatrix} 1 & 2 \\ 3 & 4 \end{bmatrix}"
-    assert claim.as_latex("5 % of x_1") == r"\text{5 \% of x\_1}"
-    assert claim.as_text(log(1 + Symbol("E"))) == "log(E + 1)"
-    assert claim.as_json((Fraction(1, 3), 2, (True,))) == ["1/3", 2, [True]]
+    assert evidence.as_text((1, Fraction(-1, 2))) == "(1, -1/2)"
+    assert evidence.as_latex(Fraction(-1, 2)) == r"-\frac{1}{2}"
+    assert evidence.as_latex(((1, 2), (3, 4))) == r"\begin{bmatrix} 1 & 2 \\ 3 & 4 \end{bmatrix}"
+    assert evidence.as_latex("5 % of x_1") == r"\text{5 \% of x\_1}"
+    assert evidence.as_text(log(1 + Symbol("E"))) == "log(E + 1)"
 
 
 def test_all_latex_can_be_set(witnesses, tmp_path):
@@ -189,18 +224,11 @@ def test_all_latex_can_be_set(witnesses, tmp_path):
     from sphinxcontrib import katex
 
     found = []
-
-    def collect(value):
-        for key, entry in value.items() if isinstance(value, dict) else enumerate(value):
-            if isinstance(entry, (dict, list)):
-                collect(entry)
-            elif "latex" in str(key) or key == "formula":
-                found.append(entry)
-
     for name, row in CLAIMS.items():
-        collect(row.as_dict())
-        collect(witnesses[name].as_dict())
-        found.append(row.corrected_formula)
+        found += [row.formula, row.corrected_formula, *(latex for _, latex in row.corrected_formulas)]
+        for case in witnesses[name].cases:
+            values = [case.claimed, case.true, *(value for _, value in case.data.values())]
+            found += [case.quantity[1], *(latex for latex, _ in case.data.values()), *map(evidence.as_latex, values)]
     assert len(found) > 2000
     (tmp_path / "formulas.json").write_text(json.dumps(found))
     script = """
@@ -288,7 +316,7 @@ def test_published_numbers_are_those_of_the_papers():
 def small_searches():
     for name, row in CLAIMS.items():
         for item in row.evidence:
-            if isinstance(item, (Example, Judged)) and item.space.denominators == (1,):
+            if isinstance(item, Search) and item.space.denominators == (1,):
                 world, _ = item.find()
                 entries, place = found_at(item.space, world)
                 top = max(map(abs, entries), default=0)
@@ -545,12 +573,12 @@ def test_a_bound_that_is_too_weak_is_caught():
 
 
 def with_says(row, says):
-    evidence = tuple(
+    examples = tuple(
         dataclasses.replace(item, says=says, space=dataclasses.replace(item.space, top=1))
         for item in row.evidence
         if isinstance(item, Example)
     )
-    return dataclasses.replace(row, evidence=evidence, truths=())
+    return dataclasses.replace(row, evidence=examples, truths=())
 
 
 @pytest.mark.parametrize(

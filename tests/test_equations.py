@@ -10,9 +10,9 @@ from sympy import Eq, Symbol, Tuple
 
 from resnotes.__main__ import main
 from resnotes.book import EQUATIONS
+from resnotes.book.claims import CLAIMS
 from resnotes.book.oracles import CheckError
 from resnotes.book.registry import METHODS, Equation, equalities
-from resnotes.claims import CLAIMS
 from resnotes.symbolic.algebra import map_tree
 from resnotes.symbolic.symbols import D, J, g
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
-from resnotes.claims import CLAIMS, VERDICTS
-from resnotes.claims.claim import as_latex, as_text
-from resnotes.claims.expressions import LATEX_OF
+from resnotes.book.claims import CLAIMS, VERDICTS
+from resnotes.book.claims.evidence import as_latex, as_text
+from resnotes.book.claims.expressions import LATEX_OF
 
 from .checked import chapter_titles
 

@@ -14,7 +14,8 @@ import nbformat
 
 from resnotes import mutations
 from resnotes.book import EQUATIONS
-from resnotes.claims import CLAIMS, damage
+from resnotes.book.claims import CLAIMS
+from resnotes.book.claims.mutants import survey as survey_claim
 
 from .progress import say
 
@@ -41,7 +42,7 @@ def run_check(label):
 
 def run_damage(name):
     """Damage a claim's corrected form, where it has a formula."""
-    return damage.survey(CLAIMS[name])
+    return survey_claim(CLAIMS[name])
 
 
 def run_checks(app):

@@ -100,7 +100,7 @@ def checks() -> dict[str, tuple[str, str, object]]:
     """Name -> (kind, method or verdict, what has a ``check()``)."""
     # Building the registries takes a moment; --help should not wait for it.
     from resnotes.book import EQUATIONS
-    from resnotes.claims import CLAIMS
+    from resnotes.book.claims import CLAIMS
 
     return {
         **{label: ("equation", entry.method, entry) for label, entry in EQUATIONS.items()},
@@ -122,7 +122,7 @@ def run_verify(names: list[str], as_json: bool = False) -> int:
     int
         0 if all pass, 1 if any fails, 2 if a name is unknown.
     """
-    from resnotes.claims.claim import forget_passed
+    from resnotes.book.claims.claim import forget_passed
 
     known = checks()
     unknown = [name for name in names if name not in known]
@@ -153,7 +153,7 @@ def run_verify(names: list[str], as_json: bool = False) -> int:
 
 
 def _outcome(name: str, kind: str, how: str, entry) -> Outcome:
-    from resnotes.claims.claim import registered
+    from resnotes.book.claims.claim import registered
 
     start = time.perf_counter()
     try:

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from resnotes import Affine, Network, Unit, four_layer, identity, relu, tanh
-from resnotes.claims import residuals
-from resnotes.claims.exact import array
-from resnotes.claims.expressions import direct, total
-from resnotes.claims.worlds import FourLayers as World
+from resnotes.book.claims import four_layers as residuals
+from resnotes.book.claims.exact import array
+from resnotes.book.claims.expressions import direct, total
+from resnotes.book.claims.worlds import FourLayers as World
 from resnotes.explorers import FourLayers
 from resnotes.shortcuts import Identity, Scale, StopGradient
 from resnotes.symbolic.algebra import Partial

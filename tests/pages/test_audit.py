@@ -5,9 +5,9 @@ from collections import Counter
 
 import pytest
 
+from resnotes.book.claims import CLAIMS, VERDICTS
+from resnotes.book.claims.claim import Claim
 from resnotes.book.oracles import CheckError
-from resnotes.claims import CLAIMS, VERDICTS
-from resnotes.claims.claim import Claim
 
 from . import checks
 

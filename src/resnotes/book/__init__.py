@@ -8,7 +8,7 @@ from importlib import import_module
 #: Public name -> the module that holds it.
 _PLACES = {
     "EQUATIONS": "resnotes.book.equations",
-    "CLAIMS": "resnotes.claims",
+    "CLAIMS": "resnotes.book.claims",
     "EXERCISES": "resnotes.book.exercises",
     "check": "resnotes.book.exercises",
 }

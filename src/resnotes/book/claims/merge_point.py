@@ -8,22 +8,17 @@ from functools import partial
 import numpy as np
 from sympy import Ne
 
+from resnotes.book.claims import spaces
+from resnotes.book.claims.claim import Grounds
+from resnotes.book.claims.evidence import Condition, Example, Judged, Quoted, Shown, Truth, anywhere, condition
+from resnotes.book.claims.expressions import AsPrinted
+from resnotes.book.claims.four_layers import nonzero
+from resnotes.book.claims.lambda_scaling import _from_the_start
+from resnotes.book.claims.worlds import inverse
 from resnotes.book.registry import chain, eq, together
-from resnotes.claims import spaces
-from resnotes.claims.claim import Claim, Condition, Example, Judged, Quoted, Shown, Truth, anywhere, condition
-from resnotes.claims.expressions import AsPrinted
-from resnotes.claims.lambdas import _from_the_start
-from resnotes.claims.residuals import nonzero
-from resnotes.claims.worlds import inverse
 from resnotes.symbolic import merge_point
 from resnotes.symbolic.algebra import Factor, Partial, l
 from resnotes.symbolic.symbols import D, F, W, g, loss_gradient, x
-
-CHAPTER = "03_merge_point"
-
-_claim = partial(Claim, note="003", chapter=CHAPTER)
-_asked = partial(_claim, kind="question", verdict="question")
-_mathematics = partial(_claim, kind="mathematics")
 
 u, o, y, J, Ws, P = merge_point.u, merge_point.o, merge_point.y, merge_point.J, merge_point.Ws, merge_point.P
 W_q, x_q, g_q = merge_point.W, merge_point.x, merge_point.g
@@ -154,17 +149,9 @@ def _shut(world) -> bool:
     return not world.value_D(0).all()
 
 
-CLAIMS = (
-    _claim(
-        id="S3-Q1",
-        kind="definition",
-        place="question, second paragraph",
-        verdict="holds",
-        statement="A merge point computes F(x) + o, with an activation F, a weighted output x, and a "
-        "second output o from further back.",
+EVIDENCE = {
+    "S3-Q1": Grounds(
         claimed=together(merge_point.definition),
-        corrected="A definition, with x = W u. The skip joins after the activation here, before it in He "
-        "et al. (2015).",
         truths=(_merged("apart", equation="merge-question"),),
         evidence=(
             Example(
@@ -173,14 +160,8 @@ CLAIMS = (
             Example("o is u", eq(y, F_x + u), spaces.asked(nonzero=True), True),
         ),
     ),
-    _mathematics(
-        id="S3-Q2",
-        place="question, second paragraph",
-        verdict="holds",
-        statement="For an ordinary layer, the backward step multiplies by the slope of F.",
+    "S3-Q2": Grounds(
         claimed=eq(loss_gradient(x_q), g_q * AsPrinted(F_x, x_q)),
-        ours=True,
-        corrected="The error at x is g times that derivative, entry by entry where F acts entrywise.",
         truths=(
             _merged("apart", equation="merge-copies"),
             _merged("apart", eq(loss_gradient(x_q), g_q * Partial(F_x, x_q))),
@@ -199,17 +180,8 @@ CLAIMS = (
             )
         ),
     ),
-    _mathematics(
-        id="S3-Q3",
-        place="question, equation (1)",
-        verdict="ambiguous",
-        statement="At a merge point it multiplies by the slope of the whole sum along x, which splits into"
-        " that of F and that of o.",
+    "S3-Q3": Grounds(
         claimed=chain(AsPrinted(F_x + o, x_q), AsPrinted(F_x, x_q) + AsPrinted(o, x_q)),
-        corrected="Derivatives do add; what the derivative of o along x is, is left open. With o held fixed it is 0: "
-        "the sum has two inputs, and each gets its own derivative, F' at x and I at o. With o moving along with x = W o "
-        "it is the inverse of W. Then F' plus it, times W, is the right F' W + I, but W has to be square and "
-        "invertible, and the gradient exists without that.",
         truths=(
             _merged("apart", equation="merge-local"),
             _merged("u", equation="merge-inverse", where=_invertible),
@@ -241,14 +213,7 @@ CLAIMS = (
             ),
         ),
     ),
-    _mathematics(
-        id="S3-Q4",
-        place="question, third paragraph",
-        verdict="ambiguous",
-        statement="What to do with the derivative of o along x depends on how far back o comes from.",
-        corrected="If o moves along with x, its derivative depends on the layers between. With o held fixed it is 0 at "
-        "any distance. And what the backward pass needs does not depend on the distance: the connection adds g to the "
-        "gradient at o.",
+    "S3-Q4": Grounds(
         truths=(
             Truth(spaces.distance_bank, equation="merge-distance"),
             Truth(spaces.distance_bank, eq(DISTANT_SHARE, g_q)),
@@ -275,13 +240,7 @@ CLAIMS = (
             ),
         ),
     ),
-    _mathematics(
-        id="S3-Q5",
-        place="question, fourth paragraph",
-        verdict="wrong",
-        statement="With a skip from the network's input, the derivation has nothing to work with.",
-        corrected="Nothing breaks down, because nothing has to be written as o w = x. The gradient at the "
-        "input is g plus what comes through the layers.",
+    "S3-Q5": Grounds(
         truths=(Truth(spaces.input_skip_bank, INPUT_GRADIENT),),
         evidence=(
             Judged(
@@ -293,13 +252,7 @@ CLAIMS = (
             ),
         ),
     ),
-    _mathematics(
-        id="S3-Q6",
-        place="question, fourth paragraph",
-        verdict="wrong",
-        statement="So a skip may perhaps not begin at the input.",
-        corrected="It may. The gradient at the input is simply not needed, because no parameter lies "
-        "before it; the parameters' gradients exist and do not use it.",
+    "S3-Q6": Grounds(
         truths=(Truth(spaces.input_skip_bank, INPUT_GRADIENT),),
         evidence=(
             Judged(
@@ -316,12 +269,7 @@ CLAIMS = (
             ),
         ),
     ),
-    _asked(
-        id="S3-Q7",
-        place="question, edit, first paragraph",
-        statement="Does backpropagation need a rule of its own at a merge point?",
-        corrected="No rule beyond the usual ones: an addition copies the error to both inputs, and where "
-        "an output is used twice, the two errors are added.",
+    "S3-Q7": Grounds(
         truths=(_merged("u", equation="merge-fan-out"), _merged("apart", equation="merge-copies")),
         evidence=(
             Example(
@@ -339,12 +287,7 @@ CLAIMS = (
             ),
         ),
     ),
-    _asked(
-        id="S3-Q8",
-        place="question, edit, first paragraph",
-        statement="Has the skip to carry error back as well?",
-        corrected="Yes, unchanged; through the mask where a ReLU follows the addition, and times W_s where"
-        " the connection is projected.",
+    "S3-Q8": Grounds(
         truths=(
             _merged("apart", equation="merge-copies"),
             _merged("projected", equation="merge-projected-gradient"),
@@ -356,15 +299,8 @@ CLAIMS = (
             Example("projected", eq(loss_gradient(o), g_q * Ws), _wide(), True, nonzero),
         ),
     ),
-    _mathematics(
-        id="S3-Q9",
-        place="question, edit, first paragraph",
-        verdict="conditions",
-        statement="A skip that brings raw values forward should bring raw error back.",
+    "S3-Q9": Grounds(
         claimed=eq(UNIT_SHARE, g(l + 1)),
-        ours=True,
-        corrected="True where the shortcut is the identity and nothing follows the addition. Otherwise "
-        "the error arrives times D H.",
         truths=(Truth(partial(spaces.chain_bank, "matrix", "relu"), equation="backward-stop"),),
         evidence=(
             _unit("identity shortcut, nothing after the addition", eq(UNIT_SHARE, g(l + 1)), True),
@@ -372,15 +308,8 @@ CLAIMS = (
             _unit("a ReLU after the addition", eq(UNIT_SHARE, g(l + 1)), False, after="relu"),
         ),
     ),
-    _mathematics(
-        id="S3-Q10",
-        place="question, edit, second paragraph",
-        verdict="wrong",
-        statement="For the backward pass, o may be held constant.",
+    "S3-Q10": Grounds(
         claimed=eq(AsPrinted(o, x_q), 0),
-        corrected="The question here is whether error goes back over the skip, and it does. The formula alone is right as "
-        "the local derivative at x, with o held fixed; as a rule for the whole backward pass it stops the gradient, and "
-        "o loses g.",
         truths=(_merged("u", equation="merge-constant"),),
         evidence=(
             Example(
@@ -398,11 +327,7 @@ CLAIMS = (
             ),
         ),
     ),
-    _asked(
-        id="S3-Q11",
-        place="question, edit, last sentence",
-        statement="Does a skip take part going forward, and not going back?",
-        corrected="No. Nothing but an explicit stop of the gradient closes the way back.",
+    "S3-Q11": Grounds(
         truths=(Truth(partial(spaces.chain_bank, "matrix", "relu"), equation="backward-stop"),),
         evidence=(
             _unit(
@@ -413,30 +338,15 @@ CLAIMS = (
             ),
         ),
     ),
-    _claim(
-        id="S3-A1",
-        kind="wording",
-        place="answer, second paragraph",
-        verdict="holds",
-        statement="The paper defines its identity shortcut by y = F(x, W) + x, and does so in section 3.2.",
+    "S3-A1": Grounds(
         claimed=eq(x(l + 1), x(l) + F(l)(x(l))),
-        corrected="So it does: He et al. (2015), section 3.2, equation (1).",
         truths=(Truth(spaces.chain_bank, eq(x(l + 1), x(l) + F(l)(x(l))), where=_from_the_start),),
         evidence=(
             Quoted("the paper", "Eqn. (1)", "section 3.2", "section 3.2", True, "he2015"),
             _unit("one unit", eq(x(l + 1), x(l) + F(l)(x(l))), True),
         ),
-        reference="he2015",
     ),
-    _claim(
-        id="S3-A2",
-        kind="wording",
-        place="answer, second paragraph, last sentence",
-        verdict="ambiguous",
-        statement="Adding the value unchanged has two consequences.",
-        corrected="The list that should follow is missing in the note, as are two points of the question. "
-        "One of those is the idea of an inverse matrix, to which the answer replies. What the "
-        "two consequences were is open.",
+    "S3-A2": Grounds(
         evidence=(
             Quoted(
                 "the list after the colon",
@@ -454,19 +364,10 @@ CLAIMS = (
                 True,
                 "note003",
             ),
-        ),
-        reference="note003",
+        )
     ),
-    _mathematics(
-        id="S3-A3",
-        place="answer, third paragraph",
-        verdict="conditions",
-        statement="Going back over an identity leaves the error as it is; inverses of matrices do not come"
-        " in, here or elsewhere.",
+    "S3-A3": Grounds(
         claimed=eq(UNIT_SHARE, g(l + 1)),
-        ours=True,
-        corrected="True where nothing follows the addition; a ReLU there masks the error. No inverse, indeed: back "
-        "through W x goes g W, which for columns is the transpose.",
         truths=(
             Truth(partial(spaces.chain_bank, "matrix", "relu"), equation="backward-stop"),
             _merged("apart", equation="merge-local"),
@@ -483,15 +384,8 @@ CLAIMS = (
             ),
         ),
     ),
-    _claim(
-        id="S3-A4",
-        kind="wording",
-        place="answer, last paragraph, first sentence",
-        verdict="ambiguous",
-        statement="To change the width, the paper is said to use a more complicated version of F, in y = F(x, W) + W_s x.",
+    "S3-A4": Grounds(
         claimed=eq(y, F_x + Ws * o),
-        corrected="The formula is right. If F stands for the whole unit there, so are the words. If it is the branch, "
-        "it only sets the width: what is new is the shortcut.",
         truths=(_merged("projected", equation="merge-projected"),),
         evidence=(
             Example("the whole unit: a projected shortcut", eq(y, F_x + Ws * o), _wide(), True, nonzero),
@@ -505,17 +399,9 @@ CLAIMS = (
                 "F may have any width: o does not fit it.",
             ),
         ),
-        reference="he2015",
     ),
-    _mathematics(
-        id="S3-A5",
-        place="answer, last paragraph, third sentence",
-        verdict="wrong",
-        statement="W_s pads x with zeros and does nothing else.",
+    "S3-A5": Grounds(
         claimed=eq(Ws * o, P * o),
-        ours=True,
-        corrected="That is option A of the paper, the matrix P with an identity above zeros, and not its "
-        "equation (2): there W_s is a learned projection, done by 1x1 convolutions (option B).",
         truths=(
             _merged("projected", equation="merge-projected"),
             _merged("projected", equation="merge-projected-gradient"),
@@ -531,17 +417,9 @@ CLAIMS = (
             ),
             Example("option A", eq(Ws * o, P * o), _wide(), True, _padding_alone),
         ),
-        reference="he2015",
     ),
-    _mathematics(
-        id="S3-A6",
-        place="answer, last sentence",
-        verdict="conditions",
-        statement="Backwards, the surplus components of the error are dropped.",
+    "S3-A6": Grounds(
         claimed=eq(loss_gradient(o), g_q * P),
-        ours=True,
-        corrected="True of zero-padding with stride 1. With stride 2, zeros are also filled in for the pixels that "
-        "were skipped. A learned projection sends back g W_s, and has a gradient of its own.",
         truths=(
             _merged("projected", equation="merge-projected-gradient"),
             Truth(spaces.padded_bank, eq(loss_gradient(o), g_q * P), where=_pads),
@@ -564,7 +442,5 @@ CLAIMS = (
                 "Zeros where pixels were skipped.",
             ),
         ),
-        reference="he2015",
-        rests_on=("merge-padded",),
     ),
-)
+}

@@ -9,18 +9,17 @@ from itertools import product as every
 import numpy as np
 from sympy import Abs, Ge, Gt, Lt, S, Symbol, linsolve
 
+from resnotes.book.claims import spaces
+from resnotes.book.claims.claim import Grounds
+from resnotes.book.claims.evidence import Example, Published, Quoted, Shown, Truth, anywhere, condition
+from resnotes.book.claims.exact import array, eye
+from resnotes.book.claims.expressions import AsPrinted, Total, total
+from resnotes.book.claims.four_layers import OTHER_LENGTH, nonzero, not_a_sign, orthogonal, rotations
+from resnotes.book.claims.worlds import Chain, HalfOpen
 from resnotes.book.registry import eq
-from resnotes.claims import spaces
-from resnotes.claims.claim import Claim, Example, Published, Quoted, Shown, Truth, anywhere, condition
-from resnotes.claims.exact import array, eye
-from resnotes.claims.expressions import AsPrinted, Total, total
-from resnotes.claims.residuals import BOTH, OTHER_LENGTH, SCALING, nonzero, not_a_sign, orthogonal, rotations
-from resnotes.claims.worlds import Chain, HalfOpen
 from resnotes.symbolic import at_least, lambda_scaling, unrolled_sum
 from resnotes.symbolic.algebra import L, Mean, Norm, OrderedProduct, OrderedSum, Scalar, i, l
 from resnotes.symbolic.symbols import F, W, g, lam, x
-
-_mathematics = partial(Claim, note=BOTH, kind="mathematics", chapter=SCALING)
 
 #: The printed products and sums.
 TO_L = OrderedProduct(lam(i), (i, l, L))
@@ -256,15 +255,9 @@ PROJECTIONS_34 = Published(
 )
 
 
-CLAIMS = (
-    _mathematics(
-        id="S0-L1",
-        place="after “Now consider”",
-        verdict="holds",
-        statement="A unit with a scaled shortcut is lambda times its input plus the branch.",
+EVIDENCE = {
+    "S0-L1": Grounds(
         claimed=eq(x(l + 1), lam(l) * x(l) + F(l)(x(l))),
-        corrected="A definition. It drops the ReLU after the addition without saying so (f is the "
-        "identity), and its index counts units where the text before counted layers.",
         truths=(_scalar(equation="scaling-unit"),),
         evidence=(
             Example("one unit", eq(x(l + 1), lam(l) * x(l) + F(l)(x(l))), _scaled(nonzero=True), True),
@@ -276,14 +269,8 @@ CLAIMS = (
             ),
         ),
     ),
-    _mathematics(
-        id="S0-L2",
-        place="after “Now consider”, next line",
-        verdict="holds",
-        statement="Lambda may be any number; it sets the size of the shortcut.",
+    "S0-L2": Grounds(
         claimed=eq(Norm(lam(l) * x(l)), Abs(lam(l)) * Norm(x(l))),
-        ours=True,
-        corrected="Its sign too; and lambda = 0 is a plain network.",
         truths=(
             _scalar(equation="scaling-unit"),
             _scalar(eq(Norm(lam(l) * x(l)), Abs(lam(l)) * Norm(x(l))), where=_from_the_start),
@@ -303,14 +290,8 @@ CLAIMS = (
             )
         ),
     ),
-    _mathematics(
-        id="S0-L3",
-        place="formula after “recursively defined”",
-        verdict="wrong",
-        statement="A state is an earlier state plus the branches from unit l to unit L.",
+    "S0-L3": Grounds(
         claimed=eq(x(L), x(l) + OrderedSum(F(i)(x(i)), (i, l, L))),
-        corrected="The sum ends at L - 1: unit L - 1 is the one that makes x_L. The form is unrolled "
-        "rather than recursive.",
         truths=(_plain(equation="unrolled-forward"),),
         evidence=(
             Example(
@@ -320,17 +301,9 @@ CLAIMS = (
                 text="The sum gives the next state, x_2.",
             ),
         ),
-        rests_on=("scaling-forward",),
     ),
-    _mathematics(
-        id="S0-L4",
-        place="formula after “Introducing λ”",
-        verdict="wrong",
-        statement="With lambda, a state is the product of the factors from 1 to L - 1 times an earlier "
-        "state, plus a branch that takes up the other factors.",
+    "S0-L4": Grounds(
         claimed=eq(x(L), FROM_ONE * x(l) + lambda_scaling.Fhat(x(i))),
-        corrected="The product starts at l, and the branches are a sum from l to L - 1. Each branch is "
-        "multiplied by the factors that come after it.",
         truths=(
             _scalar(equation="scaling-forward-hat"),
             _scalar(equation="scaling-forward"),
@@ -364,16 +337,8 @@ CLAIMS = (
             ),
         ),
     ),
-    _mathematics(
-        id="S0-L5",
-        place="formula after “backpropagation is defined as”",
-        verdict="wrong",
-        statement="The gradient is the one at x_L times the product of the factors from l to L plus the "
-        "derivative of the sum of branches.",
+    "S0-L5": Grounds(
         claimed=eq(g(l), g(L) * (TO_L + AsPrinted(BRANCHES, x(l)))),
-        corrected="Two slips. The product ends at L - 1, and the branches under the derivative are those "
-        "that have taken up the later factors. Together the bracket is the product of lambda_i I"
-        " + J_i.",
         truths=(
             _scalar(equation="scaling-two-terms-hat"),
             _scalar(equation="scaling-two-terms"),
@@ -399,15 +364,8 @@ CLAIMS = (
             ),
         ),
     ),
-    _mathematics(
-        id="S0-L6",
-        place="sentence after that formula",
-        verdict="wrong",
-        statement="The 1 has become the product of the factors from l to L, which can be as large or small"
-        " as one likes.",
+    "S0-L6": Grounds(
         claimed=eq(Lambda, TO_L),
-        corrected="The product ends at L - 1. With this limit the rest is right: it can be of any size, and it can be "
-        "negative or 0 as well.",
         truths=(_scalar(equation="scaling-shortcut-product"),),
         evidence=(
             Example(
@@ -449,14 +407,8 @@ CLAIMS = (
             ),
         ),
     ),
-    _mathematics(
-        id="S0-L7",
-        place="“From now”",
-        verdict="ambiguous",
-        statement="The product of the factors from l to L is called lambda.",
+    "S0-L7": Grounds(
         claimed=eq(TO_L, Scalar("lambda")),
-        corrected="The letter is taken: each factor has it already. Call the product Lambda_{l:L} and let "
-        "it end at L - 1.",
         truths=(_scalar(equation="scaling-shortcut-product"),),
         evidence=(
             Example(
@@ -484,22 +436,12 @@ CLAIMS = (
             ),
         ),
     ),
-    _mathematics(
-        id="S0-L8",
-        place="after “From now”, first sentence",
-        verdict="ambiguous",
-        statement="A smaller lambda scales the gradient down, and it can vanish.",
-        corrected="Of the shortcut term it is true, with lambda for the product of all factors. Of the whole gradient "
-        "it is not: the branches may make up for it, and lambda = 1/2 with F "
-        "= x/2 gives a gradient of exactly 1 at any depth. Nor is it enough for the product that every lambda_i is "
-        "between 0 and 1; it decays exponentially exactly if the mean of log|lambda_i| stays "
-        "below some negative number in the limit superior.",
+    "S0-L8": Grounds(
         truths=(
             _scalar(equation="scaling-jacobian"),
             _scalar(equation="scaling-two-terms"),
             _scalar(equation="scaling-log-size", where=nonzero),
         ),
-        typed_corrected=r"\limsup_{n \to \infty} \frac{1}{n} \sum_{i=1}^{n} \log \left|\lambda_i\right| < 0",
         evidence=(
             Example(
                 "the shortcut term",
@@ -535,18 +477,9 @@ CLAIMS = (
                 relation=Lt,
             ),
         ),
-        rests_on=("scaling-below",),
     ),
-    _mathematics(
-        id="S0-L9",
-        place="after “From now”, second sentence",
-        verdict="wrong",
-        chapter="06_at_least",
-        statement="With lambda, the property that the gradient is at least the one at x_L is lost.",
+    "S0-L9": Grounds(
         claimed=AT_LEAST,
-        ours=True,
-        corrected="There is nothing to lose: for lambda = 1 the property does not hold either. And for "
-        "lambda other than 1 it may hold.",
         truths=(
             _plain(eq(g(l), g(L) * unrolled_sum.product()), where=identity_shortcuts),
             Truth(spaces.unit_bank, equation="at-least-lower", tight=spaces.shrinking_bank),
@@ -563,14 +496,7 @@ CLAIMS = (
             ),
         ),
     ),
-    _mathematics(
-        id="S0-L10",
-        place="after “From now”, third sentence",
-        verdict="holds",
-        statement="A larger lambda can make the gradient exponentially larger with depth.",
-        corrected="It can. It need not: factors above 1 may have a product that converges, and a branch "
-        "may cancel what the shortcut adds (lambda = 2 with F = -x gives a gradient of exactly "
-        "1).",
+    "S0-L10": Grounds(
         truths=(
             _scalar(equation="scaling-jacobian"),
             _scalar(equation="scaling-two-terms"),
@@ -580,17 +506,8 @@ CLAIMS = (
             Example("one unit", LARGER, _scaled(ones=True), True, _above_one & _with_branch),
             Shown("the shortcut alone, 54 units", GRADIENT_TEXT, _through(2, 0, 2**UNITS), True, _alike(2, 0), "2^54"),
         ),
-        rests_on=("scaling-above",),
     ),
-    _mathematics(
-        id="S0-L11",
-        place="after “From now”, fourth sentence",
-        verdict="ambiguous",
-        statement="For lambda = 1 nothing scales the gradient on its way back.",
-        corrected="Of the shortcut term it is true: that stays g_L. The whole gradient is g_L times the product of "
-        "I + J_i: with F = x it doubles in every unit. At He initialisation its mean square doubles in every block "
-        "whose branch is a ReLU and a weight, if half of the state is positive, and is multiplied by 3 where the "
-        "branch is affine, ReLU, affine.",
+    "S0-L11": Grounds(
         truths=(
             _plain(eq(g(l), g(L) * unrolled_sum.product())),
             Truth(
@@ -611,17 +528,8 @@ CLAIMS = (
                 "Signs have the second moments of He initialisation for n = 2; half of each ReLU is open.",
             ),
         ),
-        rests_on=("scaling-jacobian",),
     ),
-    _mathematics(
-        id="S0-L12",
-        kind="published results",
-        place="after “From now”, end of the fourth sentence",
-        verdict="conditions",
-        statement="Hence the identity is the shortcut to use.",
-        corrected="An empirical statement, and one about depth. With 110 layers the identity did best in "
-        "He et al. (2016, Table 1), a gate that starts almost open came close, and plain scaling"
-        " and convolutions did badly. With 34 layers projections did best.",
+    "S0-L12": Grounds(
         evidence=(
             Published(
                 "110 layers, against scaling",
@@ -645,18 +553,9 @@ CLAIMS = (
                 "The difference is 0.30.",
             ),
             PROJECTIONS_34,
-        ),
-        reference="he2016",
+        )
     ),
-    _mathematics(
-        id="S0-L13",
-        kind="published results",
-        place="last paragraph, first sentence",
-        verdict="conditions",
-        statement="Any other shortcut, a 1x1 convolution for example, does harm on the way back.",
-        corrected="It depends on the singular values of the product of shortcuts, and on depth. With 34 "
-        "layers, projections everywhere were best; with 110 layers, 1x1 convolutions nearly "
-        "doubled the error. Orthogonal shortcuts keep every norm exactly.",
+    "S0-L13": Grounds(
         truths=(Truth(rotations, eq(Norm(g(l)), Norm(g(L))), where=orthogonal),),
         evidence=(
             Published("110 layers", ERROR_110, HE_TABLE, "identity", "1x1 convolution", Gt, True, "he2016"),
@@ -670,19 +569,8 @@ CLAIMS = (
                 "Nothing is damaged.",
             ),
         ),
-        reference="he2016",
     ),
-    _mathematics(
-        id="S0-L14",
-        kind="published results",
-        place="last paragraph, second sentence (002 leaves out the cause)",
-        verdict="wrong",
-        statement="Such shortcuts leave the network able to express less, because its gradients shatter.",
-        corrected="A learned shortcut contains the identity, so it can express more, not less; He et al. "
-        "(2016, section 3.2) blame optimisation, not representation. Shattered gradients are "
-        "gradients that lose their correlation between inputs (Balduzzi et al. 2017), not lost "
-        "expressiveness. With masks that agree by chance, the correlation is multiplied by 1/2 "
-        "in each plain layer and by 3/4 in each residual one.",
+    "S0-L14": Grounds(
         evidence=(
             Shown(
                 "one number, one hidden unit",
@@ -718,7 +606,6 @@ CLAIMS = (
                 (("L", "L", 3),),
                 "(1/2)^L and (3/4)^L, for masks that are independent between the two inputs.",
             ),
-        ),
-        reference="balduzzi2017",
+        )
     ),
-)
+}

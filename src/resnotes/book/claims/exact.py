@@ -32,9 +32,9 @@ from sympy import (
     together,
 )
 
+from resnotes.book.claims.expressions import Diag, Total
+from resnotes.book.claims.search import NotSmooth
 from resnotes.book.oracles import CheckError
-from resnotes.claims.expressions import Diag, Total
-from resnotes.claims.search import NotSmooth
 from resnotes.symbolic.algebra import Factor, Mean, Norm, Partial, evaluate, unroll
 
 

@@ -9,10 +9,9 @@ from itertools import islice
 import numpy as np
 from sympy import Ge, Ne, S, Symbol, discriminant, log, solveset
 
-from resnotes.book.registry import chain, eq, together
-from resnotes.claims import spaces
-from resnotes.claims.claim import (
-    Claim,
+from resnotes.book.claims import spaces
+from resnotes.book.claims.claim import Grounds
+from resnotes.book.claims.evidence import (
     Condition,
     Example,
     Judged,
@@ -23,21 +22,13 @@ from resnotes.claims.claim import (
     condition,
     words_as_latex,
 )
-from resnotes.claims.exact import array, eye
-from resnotes.claims.expressions import ONE, AsPrinted, Diag, Total, direct, total
-from resnotes.claims.worlds import Logits, Loss, RandomBranch, RandomDirection
+from resnotes.book.claims.exact import array, eye
+from resnotes.book.claims.expressions import ONE, AsPrinted, Diag, Total, direct, total
+from resnotes.book.claims.worlds import Logits, Loss, RandomBranch, RandomDirection
+from resnotes.book.registry import chain, eq, together
 from resnotes.symbolic import at_least, backward_pass, forward_pass
 from resnotes.symbolic.algebra import Factor, L, Norm, Partial, Transpose, l
 from resnotes.symbolic.symbols import D, E, F, H, J, W, g, loss_gradient, x, y
-
-FORWARD, BACKWARD, AT_LEAST = "01_forward_pass", "02_backward_pass", "06_at_least"
-SCALING = "04_lambda_scaling"
-BOTH = "000 and 002"
-
-_shared = partial(Claim, note=BOTH)
-_definition = partial(_shared, kind="definition", chapter=FORWARD, verdict="holds")
-_mathematics = partial(_shared, kind="mathematics", chapter=BACKWARD)
-
 
 # Conditions on examples.
 
@@ -420,39 +411,25 @@ def _other_than_x(world) -> bool:
     return bool((world.value_H() != world.value_x()).all())
 
 
-CLAIMS = (
-    _mathematics(
-        id="S0-A1",
-        place="abstract, first sentence",
-        chapter=AT_LEAST,
-        verdict="wrong",
-        statement="With a skip around every second layer, the gradient at layer l is always at least the "
-        "gradient two layers further up.",
-        claimed=PRINTED,
-        corrected="The gradient is the one above, masked by ReLU, times I + J, where J is the total "
-        "Jacobian of the branch. Its norm is at least 1 - |J| times the norm above, with the "
-        "spectral norm of J, and no better bound holds for all J: J = -cI meets it. No gradient "
-        "shrinks exactly if J + J^T + J J^T has no negative eigenvalue. With a ReLU after the "
-        "addition there is no lower bound at all.",
-        truths=(_block(BLOCK_GRADIENT), _LOWER, _GROWTH),
-        evidence=(*FOUR_MEANINGS, BLOCKED),
-        rests_on=("backward-unit",),
+def _layer(index):
+    """The definition of x_index."""
+    says = eq(*forward_pass.four_layers[index - 2])
+    return Grounds(
+        claimed=says,
+        truths=(_layers("forward-four-layers"),),
+        evidence=tuple(
+            _four(name, says, True, where, biases=(3,), nonzero=True, fixed=UPSTREAM)
+            for name, where in (("ReLU open", open_at(index)), ("ReLU shut", shut_at(index)))
+        ),
+    )
+
+
+EVIDENCE = {
+    "S0-A1": Grounds(
+        claimed=PRINTED, truths=(_block(BLOCK_GRADIENT), _LOWER, _GROWTH), evidence=(*FOUR_MEANINGS, BLOCKED)
     ),
-    _mathematics(
-        id="S0-A2",
-        place="abstract, second half of the first sentence",
-        chapter=SCALING,
-        verdict="conditions",
-        statement="Deep networks keep this feature only if the shortcut is the identity.",
+    "S0-A2": Grounds(
         claimed=eq(H(l), 1),
-        ours=True,
-        corrected="True among shortcuts by a positive number that is the same in every unit: then only the "
-        "number 1 keeps the shortcut term at one size at every depth. In general the identity is enough and not "
-        "necessary. What is necessary is less: "
-        "the singular values of every product of shortcuts stay between two positive constants. "
-        "Orthogonal shortcuts do that, and so do scalars whose sums of log|lambda| stay bounded "
-        "in size. Mixing with a doubly stochastic matrix keeps the mean of the gradient and may "
-        "lose the rest.",
         truths=(
             Truth(rotations, eq(Norm(g(l)), Norm(g(L))), where=orthogonal),
             Truth(
@@ -495,61 +472,12 @@ CLAIMS = (
                 "The mean of g is kept, and it is 0. Everything else is gone.",
             ),
         ),
-        reference="he2016",
     ),
-    *(
-        _definition(
-            id=f"S0-F{number}",
-            place=f"section Forward, {place}",
-            statement=f"State x_{index} is made by {words}.",
-            claimed=eq(*forward_pass.four_layers[index - 2]),
-            corrected=corrected,
-            truths=(_layers("forward-four-layers"),),
-            evidence=tuple(
-                _four(
-                    name,
-                    eq(*forward_pass.four_layers[index - 2]),
-                    True,
-                    where,
-                    biases=(3,),
-                    nonzero=True,
-                    fixed=UPSTREAM,
-                )
-                for name, where in (("ReLU open", open_at(index)), ("ReLU shut", shut_at(index)))
-            ),
-        )
-        for number, index, place, words, corrected in (
-            (1, 2, "first line", "the first layer and a ReLU", "A definition."),
-            (
-                2,
-                3,
-                "equation (1)",
-                "adding x_1 to the second layer's output before the ReLU",
-                "A definition. F_2(x_2) and x_1 must have one width, and the ReLU comes after the "
-                "addition, as in the first version of ResNet.",
-            ),
-            (3, 4, "third line", "the third layer and a ReLU", "A definition."),
-            (
-                4,
-                5,
-                "equation (2)",
-                "adding x_3 to the fourth layer's output before the ReLU",
-                "A definition. x_1, x_3 and x_5 must all have one width.",
-            ),
-        )
-    ),
-    _shared(
-        id="S0-F5",
-        kind="definition",
-        place="section Forward, last line",
-        chapter=FORWARD,
-        verdict="ambiguous",
-        statement="The loss is the cross-entropy of p times the logarithm of x_5.",
-        typed=r"L = \operatorname{CrsEnt}(p \cdot \log(x_5))",
-        corrected="With x_5 as logits, the loss is minus the sum of p_i times the logarithm of "
-        "softmax(x_5)_i. As printed, it is a cross-entropy of a product, there is no minus sign,"
-        " the logarithm meets the zeros of a ReLU, and x_5 is no distribution. The letter L also"
-        " names the depth later on.",
+    "S0-F1": _layer(2),
+    "S0-F2": _layer(3),
+    "S0-F3": _layer(4),
+    "S0-F4": _layer(5),
+    "S0-F5": Grounds(
         truths=(Truth(spaces.loss_bank, equation="forward-loss"),),
         evidence=(
             Judged(
@@ -590,18 +518,8 @@ CLAIMS = (
             ),
         ),
     ),
-    _mathematics(
-        id="S0-B1",
-        place="section Backward, first line",
-        chapter=FORWARD,
-        verdict="wrong",
-        statement="The loss's gradient at x_5 is x_5 minus the target.",
+    "S0-B1": Grounds(
         claimed=eq(loss_gradient(x(5)), x(5) - Factor("p")),
-        corrected="With softmax on top of x_5 the gradient is (sum of p) softmax(x_5) - p. For a p that sums to 1 "
-        "this is x_5 - p at the uniform vector alone, the one fixed point of softmax. Read literally it is "
-        "-p/x_5, which is x_5 - p in no component with p between 0 and 4. The printed form is "
-        "right for half the squared distance; and with respect to logits z, if x_5 is softmax(z)"
-        " already, but then equation (2) does not make x_5.",
         truths=(
             Truth(spaces.loss_bank, equation="forward-loss-gradient"),
             Truth(spaces.loss_bank, equation="forward-literal-gradient"),
@@ -668,13 +586,8 @@ CLAIMS = (
             ),
         ),
     ),
-    _mathematics(
-        id="S0-B2",
-        place="section Backward, second line",
-        verdict="holds",
-        statement="The gradient at x_4 is the gradient at x_5 times the derivative of x_5 with respect to x_4.",
+    "S0-B2": Grounds(
         claimed=eq(g(4), g(5) * d(x(5), x(4))),
-        corrected="With gradients as rows. Written out it is g_5 D_5 J_4.",
         truths=(_layers("backward-g4"), _layers(expression=eq(g(4), g(5) * Partial(x(5), x(4))))),
         evidence=tuple(
             _four(f"{name}, {reading}", eq(g(4), how(g(5) * d(x(5), x(4)))), True, where, nonzero=True)
@@ -682,17 +595,8 @@ CLAIMS = (
             for name, where in (("ReLU open", open_at(5)), ("ReLU shut", shut_at(5)))
         ),
     ),
-    _mathematics(
-        id="S0-B3",
-        place="section Backward, equation (∂2)",
-        verdict="wrong",
-        statement="The gradient at x_3 has a term through layer 4 and, beside it, a term for the skip, "
-        "which is the derivative of F_4 plus 1.",
+    "S0-B3": Grounds(
         claimed=chain(g(3), FIRST_3, SECOND_3),
-        corrected="F_4 stands in one term only: g_3 = g_5 D_5 (J_4 D_4 J_3 + I). The first equals sign is "
-        "right if the derivative of x_5 holds x_4 fixed, and then it is D_5. The second needs "
-        "the derivative of F_4 to be 0 and D_5 to be I. With total derivatives the path through "
-        "F_4 is counted twice.",
         truths=(_layers("backward-g3"), _layers("backward-double-count")),
         evidence=(
             _four(
@@ -719,26 +623,13 @@ CLAIMS = (
             ),
         ),
     ),
-    _mathematics(
-        id="S0-B4",
-        place="section Backward, line after (∂2)",
-        verdict="wrong",
-        statement="The gradient at x_2 is the product of the four derivatives from x_5 down to x_2.",
+    "S0-B4": Grounds(
         claimed=eq(g(2), THROUGH * d(x(3), x(2))),
-        corrected="That is one of two paths. The other takes the skip from x_3 to x_5: g_5 D_5 D_3 J_2 is missing.",
         truths=(_layers("backward-g2"), _layers("backward-lost-skip")),
         evidence=_readings(g(2), THROUGH * d(x(3), x(2))),
     ),
-    _mathematics(
-        id="S0-B5",
-        place="section Backward, equation (∂1), first form",
-        verdict="wrong",
-        statement="The gradient at x_1 is the product through all layers plus the product that takes the "
-        "skip from x_1 to x_3.",
+    "S0-B5": Grounds(
         claimed=eq(g(1), FIRST_1),
-        corrected="There are four paths: each of the two blocks is passed by its skip or by its layers. "
-        "With other states held fixed the printed form has two of them and lacks both that take "
-        "the upper skip. With total derivatives one path is counted twice and two are missing.",
         truths=(
             _layers("backward-g1"),
             _layers("backward-four-paths"),
@@ -752,17 +643,8 @@ CLAIMS = (
         ),
         evidence=_readings(g(1), FIRST_1),
     ),
-    _mathematics(
-        id="S0-B6",
-        place="section Backward, equation (∂1), second form",
-        verdict="wrong",
-        statement="The gradient at x_1 is the product through all layers plus the gradient at x_3 times "
-        "the derivative of F_2 plus 1.",
+    "S0-B6": Grounds(
         claimed=chain(g(1), FIRST_1, SECOND_1),
-        corrected="With the total derivative of F_2 the last term alone is the gradient, up to the mask "
-        "D_3; the first term repeats a part of it. With x_2 held fixed the path over the upper "
-        "skip and through F_2 F_1 is missing. And the two printed forms differ from each other "
-        "by the path over both skips.",
         truths=(
             _layers("backward-g1"),
             _layers(expression=eq(total(SECOND_1) - g(1), THROUGH_TRUE + g(3) * (1 - D(3)) * (1 + J(2) * D(2) * J(1)))),
@@ -790,17 +672,8 @@ CLAIMS = (
             ),
         ),
     ),
-    _mathematics(
-        id="S0-N1",
-        place="section Backward, after “Notice that”, first line",
-        verdict="conditions",
-        statement="The gradient along the skip into x_5 is g_5 times the derivative of F_4 plus 1.",
+    "S0-N1": Grounds(
         claimed=eq(g(5) * d(x(5), x(3)), g(5) * (d(F4, x(3)) + ONE)),
-        corrected="True where f is the identity, or every component of F_4(x_4) + x_3 is positive. In general the "
-        "derivative of x_5 is D_5 times that: the ReLU sits on the "
-        "highway, and a negative sum blocks the skip too. (A blocked component does no harm "
-        "where its row of the derivative of F_4 plus I, or of the upstream gradient, is 0 "
-        "anyway.)",
         truths=(
             _layers(
                 expression=eq(Total(x(5), x(3)), D(5) * (1 + Total(F4, x(3)))),
@@ -820,15 +693,8 @@ CLAIMS = (
             ),
         ),
     ),
-    _mathematics(
-        id="S0-N2",
-        place="section Backward, after “Notice that”, second line",
-        verdict="wrong",
-        statement="The product through layer 4 and over the skip into x_3 is the gradient at x_3 times the"
-        " derivative of F_2 plus 1.",
+    "S0-N2": Grounds(
         claimed=N2,
-        corrected="It contradicts (∂2): the product through layer 4 alone is not g_3. They differ by g_5 "
-        "D_5, the path over the upper skip.",
         truths=(
             _layers("backward-g3"),
             _layers(expression=eq(g(3) - g(5) * Partial(x(5), x(4)) * Partial(x(4), x(3)), g(5) * D(5))),
@@ -839,16 +705,8 @@ CLAIMS = (
             _four(OWN_3, total(N2).xreplace({g(3): NOTES_3})),
         ),
     ),
-    _mathematics(
-        id="S0-N3",
-        place="section Backward, sentence after the two lines",
-        verdict="conditions",
-        statement="Since a state's derivative with respect to itself is 1, the gradient over a block "
-        "becomes the derivative of F plus 1.",
+    "S0-N3": Grounds(
         claimed=eq(d(x(l + 2), x(l)), d(F(l + 1)(x(l + 1)), x(l)) + ONE),
-        corrected="True where nothing follows the addition, or every sum is positive, with the total derivative of "
-        "F and the identity matrix for 1. In general that is the derivative of the sum y before the ReLU, and for "
-        "the state after it the mask D stands in front.",
         truths=(
             _block(eq(Total(y(l + 2), x(l)), 1 + Total(F(l + 1)(x(l + 1)), x(l)))),
             _block(eq(Total(x(l + 2), x(l)), D(l + 2) * (1 + Total(F(l + 1)(x(l + 1)), x(l))))),
@@ -867,17 +725,8 @@ CLAIMS = (
             _one("the state after the ReLU", eq(Total(x(l + 2), x(l)), BLOCK_TOTAL), False, nonzero=True),
         ),
     ),
-    _mathematics(
-        id="S0-N4",
-        place="section Backward, last sentence before the simpler example",
-        chapter=AT_LEAST,
-        verdict="wrong",
-        statement="Multiplying with the gradient above gives at least the gradient above.",
+    "S0-N4": Grounds(
         claimed=PRINTED,
-        corrected="Not for a given branch. What is true: for the branch or for its negative the norm does "
-        "not shrink; if J has mean 0 and does not depend on g, the mean square does not shrink; "
-        "averaged over all directions of g it is multiplied by 1 + 2 tr J / n + |J|_F^2 / n; and"
-        " if all entries of J and g are at least 0, no entry shrinks.",
         truths=(
             _block(BLOCK_GRADIENT),
             _unit(equation="at-least-both-signs"),
@@ -892,15 +741,8 @@ CLAIMS = (
         ),
         evidence=(*FOUR_MEANINGS, BLOCKED),
     ),
-    _mathematics(
-        id="S0-S1",
-        place="simpler example, displayed line",
-        verdict="holds",
-        statement="The derivative of y = F(x_{l+1}) + x_l with respect to x_l is the derivative of F plus 1.",
+    "S0-S1": Grounds(
         claimed=eq(d(y(l + 2), x(l)), d(F(l + 1)(x(l + 1)), x(l)) + ONE),
-        corrected="With y the sum before the ReLU, which is how the line defines it, and 1 the identity matrix. What "
-        "is needed is the total derivative, with F moving through x_{l+1}. With x_{l+1} held fixed on both sides the "
-        "line says that 1 is 0 + 1.",
         truths=(
             _block(eq(Total(y(l + 2), x(l)), 1 + Total(F(l + 1)(x(l + 1)), x(l)))),
             _block(eq(Total(y(l + 2), x(l)), 1 + J(l + 1) * D(l + 1) * J(l))),
@@ -929,14 +771,8 @@ CLAIMS = (
             ),
         ),
     ),
-    _mathematics(
-        id="S0-S2",
-        place="simpler example, first sentence after the line",
-        verdict="conditions",
-        statement="In (∂1) the derivative of y is the same as that of x_3.",
+    "S0-S2": Grounds(
         claimed=eq(d(x(3), x(1)), d(y(3), x(1))),
-        corrected="True where every component of y is positive, or f is the identity. In general x_3 is the ReLU of y, "
-        "and D_3 stands in front.",
         truths=(_layers(expression=eq(Total(x(3), x(1)), D(3) * Total(y(3), x(1)))),),
         evidence=(
             _behind("ReLU open", 3, True, open_at(3), biases=(3,)),
@@ -951,14 +787,8 @@ CLAIMS = (
             ),
         ),
     ),
-    _mathematics(
-        id="S0-S3",
-        place="simpler example, second sentence after the line",
-        verdict="conditions",
-        statement="In (∂2) the derivative of y is the same as that of x_5.",
+    "S0-S3": Grounds(
         claimed=eq(d(x(5), x(3)), d(y(5), x(3))),
-        corrected="True where every component of y is positive, or f is the identity. In general x_5 is the ReLU of y, "
-        "and D_5 stands in front.",
         truths=(_layers(expression=eq(Total(x(5), x(3)), D(5) * Total(y(5), x(3)))),),
         evidence=(
             _behind("ReLU open", 5, True, open_at(5)),
@@ -972,16 +802,8 @@ CLAIMS = (
             ),
         ),
     ),
-    _mathematics(
-        id="S0-S4",
-        place="simpler example, sentence that starts with “Hence”",
-        verdict="ambiguous",
-        statement="For a residual connection F_l(x_l) + x_{i-1} the gradient with respect to x_l is always"
-        " the derivative of F_{l+1}(x_{l+1}) plus 1.",
+    "S0-S4": Grounds(
         claimed=eq(d(F(l)(x(l)) + x(Symbol("i") - 1), x(l)), d(F(l + 1)(x(l + 1)), x(l)) + ONE),
-        corrected="The indices are mixed. With y = F_{l+1}(x_{l+1}) + x_l the derivative is the total one "
-        "of F_{l+1}(x_{l+1}) plus I. Taken literally, F_l(x_l) + x_{l-1} has the derivative J_l "
-        "with respect to x_l, and no 1.",
         truths=(
             _block(eq(Total(F(l + 1)(x(l + 1)) + x(l), x(l)), 1 + Total(F(l + 1)(x(l + 1)), x(l)))),
             _layers(expression=eq(Partial(F2 + x(1), x(2)), J(2))),
@@ -1005,28 +827,11 @@ CLAIMS = (
             ),
         ),
     ),
-    _mathematics(
-        id="S0-S5",
-        place="simpler example, same sentence, second half",
-        chapter=AT_LEAST,
-        verdict="wrong",
-        statement="So nothing at x_l falls short of the gradient at x_{l+2}.",
-        claimed=PRINTED,
-        corrected="It does not follow. The norm shrinks for no gradient exactly if J + J^T + J J^T has no "
-        "negative eigenvalue, and never below 1 - |J| times the norm above.",
-        truths=(_block(BLOCK_GRADIENT), _GROWTH, _LOWER),
-        evidence=(*FOUR_MEANINGS, BLOCKED),
+    "S0-S5": Grounds(
+        claimed=PRINTED, truths=(_block(BLOCK_GRADIENT), _GROWTH, _LOWER), evidence=(*FOUR_MEANINGS, BLOCKED)
     ),
-    _mathematics(
-        id="S0-S6",
-        place="simpler example, in brackets",
-        chapter=AT_LEAST,
-        verdict="wrong",
-        statement="The least that can come back is the gradient above, and that is when F has no slope.",
+    "S0-S6": Grounds(
         claimed=Ge(Norm(at_least.below), Norm(at_least.g), evaluate=False),
-        ours=True,
-        corrected="A branch without derivative does pass on exactly g. It is not the worst case: that is "
-        "0, and it happens where g J = -g.",
         truths=(
             Truth(cancelling_bank, equation="unrolled-cancel", where=cancels),
             _unit(expression=eq(Factor("gbelow"), at_least.below)),
@@ -1057,19 +862,8 @@ CLAIMS = (
             ),
         ),
     ),
-    _mathematics(
-        id="S0-S7",
-        place="paragraph that starts with “Thereby”",
-        verdict="wrong",
-        statement="The layers with a skip around them, F_2 and F_4, get the larger gradient, and perhaps "
-        "earlier layers do.",
+    "S0-S7": Grounds(
         claimed=PRINTED,
-        corrected="For given forward values, the way back over a skip does not change the gradients of the parameters "
-        "inside its block. It helps what lies upstream of the block's input, so that “perhaps earlier layers” is the "
-        "half that is right: the skip "
-        "from x_3 to x_5 changes the gradients of W_1 and W_2 and not those of W_3 and W_4, and "
-        "the skip from x_1 to x_3 changes no weight's gradient here. He et al. (2015, section "
-        "4.1) also report healthy gradient norms in plain nets with batch normalisation.",
         truths=(
             _layers(
                 expression=together(
@@ -1101,29 +895,9 @@ CLAIMS = (
                 "Upstream of x_1 there is no weight.",
             ),
         ),
-        reference="he2015",
-        rests_on=("backward-own-block", "backward-weights"),
     ),
-    _shared(
-        id="S0-S8",
-        kind="metaphor",
-        place="sentence after “Thereby”",
-        chapter=BACKWARD,
-        verdict="holds",
-        statement="The skips work like a motorway for gradients.",
-        corrected="A picture, and a good one. In Highway Networks, where the word comes from, a gate "
-        "decides how much is carried; in a ResNet the carry is not gated.",
-        evidence=(Quoted("the picture", "highway", "a picture", "a picture", True, "srivastava2015"),),
-        reference="srivastava2015",
-    ),
-    _mathematics(
-        id="S0-S9",
-        place="last sentence before λ",
-        verdict="holds",
-        statement="Within a long block no skip helps, and the gradient may die out before it reaches the next one.",
-        corrected="It may. Inside a block of K layers the gradient is a plain product. At the block's input the skip "
-        "adds a copy of the gradient from the block's end: what vanished inside is not revived, and the sum of the two "
-        "may be 0 as well.",
+    "S0-S8": Grounds(evidence=(Quoted("the picture", "highway", "a picture", "a picture", True, "srivastava2015"),)),
+    "S0-S9": Grounds(
         truths=(
             Truth(spaces.inner_bank, equation="backward-block-inside", where=_has_inside),
             Truth(spaces.inner_bank, equation="backward-block-input"),
@@ -1148,19 +922,7 @@ CLAIMS = (
             ),
         ),
     ),
-    Claim(
-        id="S2-S8",
-        note="002",
-        kind="metaphor",
-        place="sentence after “Thereby”",
-        chapter=BACKWARD,
-        verdict="holds",
-        statement="The skips work like a motorway for gradients, and like Highway Networks.",
-        typed=r"y = T \odot H + (1 - T) \odot x",
-        ours=True,
-        corrected="A picture that fits. The derivative of a highway layer has a third term, from the "
-        "gate's own derivative. The paper's remark that the Jacobian is I where T = 0 needs the "
-        "gate's derivative to be 0 as well, which is so in the limit of a saturated gate.",
+    "S2-S8": Grounds(
         truths=(
             Truth(
                 spaces.highway_bank,
@@ -1196,6 +958,5 @@ CLAIMS = (
                 "T = 0, and the Jacobian is not I.",
             ),
         ),
-        reference="srivastava2015",
     ),
-)
+}

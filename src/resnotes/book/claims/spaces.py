@@ -6,9 +6,9 @@ from fractions import Fraction
 from functools import lru_cache, partial
 from itertools import islice
 
-from resnotes.claims.exact import array, eye
-from resnotes.claims.search import Layout, Space
-from resnotes.claims.worlds import (
+from resnotes.book.claims.exact import array, eye
+from resnotes.book.claims.search import Layout, Space
+from resnotes.book.claims.worlds import (
     Block,
     Chain,
     Distance,

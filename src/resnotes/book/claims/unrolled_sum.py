@@ -7,22 +7,17 @@ from functools import lru_cache, partial
 
 from sympy import Gt, Ne
 
+from resnotes.book.claims import spaces
+from resnotes.book.claims.claim import Grounds
+from resnotes.book.claims.evidence import Example, Judged, Quoted, Shown, Truth, anywhere, condition
+from resnotes.book.claims.exact import eye
+from resnotes.book.claims.expressions import ONE, AsPrinted, Total, total
+from resnotes.book.claims.four_layers import cancelling_bank, cancels, not_minus_identity
+from resnotes.book.claims.lambda_scaling import GRADIENT_TEXT, UNITS, _from_the_start, identity_shortcuts, long_chain
 from resnotes.book.registry import eq, together
-from resnotes.claims import spaces
-from resnotes.claims.claim import Claim, Example, Judged, Quoted, Shown, Truth, anywhere, condition
-from resnotes.claims.exact import eye
-from resnotes.claims.expressions import ONE, AsPrinted, Total, total
-from resnotes.claims.lambdas import GRADIENT_TEXT, UNITS, _from_the_start, identity_shortcuts, long_chain
-from resnotes.claims.residuals import cancelling_bank, cancels, not_minus_identity
 from resnotes.symbolic import at_least, forward_pass, unrolled_sum
 from resnotes.symbolic.algebra import L, OrderedSum, Transpose, i, l
 from resnotes.symbolic.symbols import F, g, relu, x
-
-FORWARD, CHAPTER = "01_forward_pass", "05_unrolled_sum"
-
-_claim = partial(Claim, note="004", chapter=CHAPTER)
-_definition = partial(_claim, kind="definition", chapter=FORWARD, verdict="holds", reference="he2016")
-_mathematics = partial(_claim, kind="mathematics")
 
 #: Sums of branches, and the two-term form.
 FROM_L = OrderedSum(F(i)(x(i)), (i, l, L - 1))
@@ -107,13 +102,9 @@ def _open_bank() -> tuple:
     )
 
 
-CLAIMS = (
-    _definition(
-        id="S4-E1",
-        place="first formula",
-        statement="A unit adds a shortcut h and a branch F, and applies f.",
+EVIDENCE = {
+    "S4-E1": Grounds(
         claimed=together(forward_pass.unit),
-        corrected="A definition: He et al. (2016), equations (1) and (2).",
         truths=(_general("forward-unit"),),
         evidence=(
             _unit(
@@ -125,12 +116,7 @@ CLAIMS = (
             _unit("the same before the ReLU", eq(*forward_pass.unit[0]), shortcut="scalar", after="relu"),
         ),
     ),
-    _definition(
-        id="S4-E2",
-        place="paragraph after the first formula",
-        statement="A unit has K layers of weights; f is a ReLU and h the identity.",
-        typed=r"W_l = \{W_{l,k} \mid 1 \le k \le K\},\quad h(x_l) = x_l,\quad f = \operatorname{ReLU}",
-        corrected="A definition. K is 2 or 3 in He et al. (2015). The note has lost the numbers of its citations here.",
+    "S4-E2": Grounds(
         truths=(
             Truth(
                 partial(spaces.chain_bank, after="relu"),
@@ -150,37 +136,21 @@ CLAIMS = (
             ),
         ),
     ),
-    _definition(
-        id="S4-E3",
-        place="second formula",
-        statement="With nothing after the addition, a unit adds its branch to its input.",
+    "S4-E3": Grounds(
         claimed=eq(x(l + 1), x(l) + F(l)(x(l))),
-        corrected="With h the identity as well, which the note says just before.",
         truths=(_plain(eq(x(l + 1), x(l) + F(l)(x(l)))),),
         evidence=(
             _unit("one unit", eq(x(l + 1), x(l) + F(l)(x(l)))),
             _unit("two components", eq(x(l + 1), x(l) + F(l)(x(l))), widths=(2,), top=1),
         ),
-        rests_on=("forward-unit",),
     ),
-    _mathematics(
-        id="S4-E4",
-        place="third formula",
-        verdict="holds",
-        statement="A deep state is a shallower one plus all branches between them.",
+    "S4-E4": Grounds(
         claimed=eq(*unrolled_sum.state),
-        corrected="For L > l, with h and f the identity.",
         truths=(_plain(equation="unrolled-forward"),),
         evidence=tuple(_unit(f"{depth} units", eq(*unrolled_sum.state), depths=(depth,)) for depth in (1, 2, 3)),
-        reference="he2016",
     ),
-    _mathematics(
-        id="S4-P1",
-        place="first property in the list",
-        verdict="wrong",
-        statement="The residual part of that sum starts at unit 1.",
+    "S4-P1": Grounds(
         claimed=eq(x(L), x(l) + FROM_ONE),
-        corrected="It starts at l.",
         truths=(_plain(equation="unrolled-forward"),),
         evidence=(
             _unit("l = 0", eq(x(L), x(l) + FROM_ONE), False, text="The branch of unit 0 is missing."),
@@ -201,27 +171,14 @@ CLAIMS = (
                 text="Right here: the limit is l.",
             ),
         ),
-        reference="he2016",
     ),
-    _mathematics(
-        id="S4-P2",
-        place="second property in the list",
-        verdict="holds",
-        statement="A deep state is the first one plus all branches.",
+    "S4-P2": Grounds(
         claimed=eq(x(L), x(0) + FROM_ZERO),
-        corrected="Right. The words beside it leave x_0 out of the sum.",
         truths=(_plain(eq(x(L), x(0) + FROM_ZERO)),),
         evidence=tuple(_unit(f"{depth} units", eq(x(L), x(0) + FROM_ZERO), depths=(depth,)) for depth in (1, 2)),
-        reference="he2016",
-        rests_on=("unrolled-forward",),
     ),
-    _mathematics(
-        id="S4-E5",
-        place="last formula, first equals sign",
-        verdict="holds",
-        statement="The gradient at x_l is the gradient at x_L times the derivative of x_L with respect to x_l.",
+    "S4-E5": Grounds(
         claimed=eq(g(l), g(L) * AsPrinted(x(L), x(l))),
-        corrected="With gradients as rows. With columns the derivative is transposed and stands in front.",
         truths=(
             Truth(partial(spaces.chain_bank, "matrix", "relu"), eq(g(l), g(L) * Total(x(L), x(l)))),
             Truth(
@@ -239,17 +196,9 @@ CLAIMS = (
                 widths=(2,),
             ),
         ),
-        rests_on=("backward-row", "backward-product"),
     ),
-    _mathematics(
-        id="S4-E6",
-        place="last formula, second equals sign",
-        verdict="ambiguous",
-        statement="That is the gradient at x_L times 1 plus the derivative of the sum of all branches from unit 0.",
+    "S4-E6": Grounds(
         claimed=eq(g(l), g(L) * (ONE + AsPrinted(FROM_ZERO, x(l)))),
-        corrected="The sum starts at l, and 1 is I. Starting at 0 does no harm if the branches before unit"
-        " l count as constants; if x_l is written out as x_0 plus those branches, the identity "
-        "is counted twice.",
         truths=(
             _plain(equation="unrolled-two-terms"),
             _plain(equation="unrolled-term"),
@@ -272,18 +221,9 @@ CLAIMS = (
                 text="The identity twice.",
             ),
         ),
-        reference="he2016",
     ),
-    _mathematics(
-        id="S4-T1",
-        place="first part in the list after the last formula",
-        verdict="conditions",
-        statement="One part is the upstream gradient itself; it meets no weights and guarantees that "
-        "something arrives.",
+    "S4-T1": Grounds(
         claimed=eq(g(l), g(L) + g(L) * AsPrinted(FROM_L, x(l))),
-        ours=True,
-        corrected="True of this part where h and f are the identity, as the note says further down. It is one summand, "
-        "and no lower bound on the sum: the other part can cancel it.",
         truths=(_plain(equation="unrolled-two-terms"), _general("unrolled-general-terms")),
         evidence=(
             _unit("h and f the identity", DIRECT),
@@ -296,18 +236,9 @@ CLAIMS = (
                 text="The direct part is there, and nothing comes back.",
             ),
         ),
-        reference="he2016",
-        rests_on=("unrolled-cancel",),
     ),
-    _mathematics(
-        id="S4-T2",
-        place="second part in the list after the last formula",
-        verdict="holds",
-        statement="The other part goes through the layers with weights.",
+    "S4-T2": Grounds(
         claimed=eq(AsPrinted(FROM_L, x(l)), MIXED.rhs),
-        ours=True,
-        corrected="It is the sum of all 2^(L - l) - 1 other paths, and each of them meets a branch. Most take shortcuts "
-        "too, and only one takes every branch.",
         truths=(_plain(equation="unrolled-term"), _plain(MIXED, start=1)),
         evidence=(
             _unit("one unit", MIXED, True),
@@ -320,20 +251,9 @@ CLAIMS = (
                 text="No path is left but the skips.",
             ),
         ),
-        reference="he2016",
-        rests_on=("unrolled-count",),
     ),
-    _mathematics(
-        id="S4-T3",
-        place="paragraph that starts with “Note that”",
-        verdict="wrong",
-        statement="The gradient is not likely to vanish, because the derivative of the sum is not likely to be -1 all "
-        "the time.",
+    "S4-T3": Grounds(
         claimed=Ne(at_least.g * (1 + unrolled_sum.M), 0, evaluate=False),
-        ours=True,
-        corrected="It does not follow. A term near -1 is enough: with F = -x/2 it is 2^(-n) - 1 and the gradient 2^(-n). "
-        "For vectors, one left eigenvector with g M = -g is enough. The paper speaks of all samples "
-        "of a mini-batch. And nothing is said about the gradients of weights.",
         truths=(
             Truth(cancelling_bank, equation="unrolled-cancel", where=cancels),
             Truth(spaces.equal_bank, equation="unrolled-scalar-term"),
@@ -374,17 +294,9 @@ CLAIMS = (
                 "All of g reaches u, nothing reaches W_1.",
             ),
         ),
-        reference="he2016",
-        rests_on=("backward-own-block",),
     ),
-    _mathematics(
-        id="S4-T4",
-        place="last paragraph, first sentence",
-        verdict="conditions",
-        statement="Between any two units there is a direct way, for states and for gradients.",
+    "S4-T4": Grounds(
         claimed=together(((x(L), x(l) + FROM_L), (g(l), g(L) * (ONE + AsPrinted(FROM_L, x(l)))))),
-        ours=True,
-        corrected="True where h and f are the identity, as the next sentence of the note says.",
         truths=(
             _plain(equation="unrolled-forward"),
             _plain(equation="unrolled-two-terms"),
@@ -396,18 +308,9 @@ CLAIMS = (
             _unit("forward, a ReLU after the addition", FORWARD_DIRECT, False, after="relu"),
             _unit("backward, a scaled shortcut", DIRECT, False, shortcut="scalar"),
         ),
-        reference="he2016",
     ),
-    _mathematics(
-        id="S4-T5",
-        place="last paragraph, list",
-        verdict="ambiguous",
-        statement="Two conditions are needed: h is the identity, and f, here a ReLU, is the identity.",
+    "S4-T5": Grounds(
         claimed=eq(g(l), g(L) + g(L) * AsPrinted(FROM_L, x(l))),
-        ours=True,
-        corrected="ReLU is not the identity; it acts as one where every sum is at least 0. The unrolled "
-        "sum and a direct term of exactly g need both conditions, the form with the product of "
-        "lambdas needs f alone, and the product of D_i (H_i + J_i) needs neither.",
         truths=(
             _plain(equation="unrolled-two-terms"),
             Truth(
@@ -423,6 +326,5 @@ CLAIMS = (
             _unit("f is a ReLU, every sum positive", DIRECT, True, _open, depths=(2,), after="relu"),
             _unit("f is a ReLU", DIRECT, False, _shut, after="relu"),
         ),
-        reference="he2016",
     ),
-)
+}

@@ -9,7 +9,7 @@ import numpy as np
 from sympy import S, exp, sympify
 
 from resnotes import four_layer, losses
-from resnotes.claims.exact import (
+from resnotes.book.claims.exact import (
     World,
     agree,
     array,
@@ -23,7 +23,7 @@ from resnotes.claims.exact import (
     smooth,
     unrolled,
 )
-from resnotes.claims.expressions import Total
+from resnotes.book.claims.expressions import Total
 from resnotes.network import Affine, Network, Unit, identity, relu
 from resnotes.shortcuts import Identity, Projection, Scale, StopGradient
 from resnotes.symbolic import at_least, backward_pass, forward_pass, lambda_scaling, merge_point, symbols

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from resnotes import mutations
-from resnotes.claims.claim import Claim
+from resnotes.book.claims.claim import Claim
 
 #: (id, pattern that the damage matches from its start, why the mutant says the same as the original).
 EQUIVALENT = (
