@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from itertools import product
 
 import numpy as np
 from sympy import Expr, Integer
 
 from resnotes import four_layer, magnitudes, paths
-from resnotes.book.oracles import KINK_MARGIN, SEED, column, complex_step_jacobian, relative_error, row, same
+from resnotes.book.oracles import KINK_MARGIN, SEED, STEP, column, complex_step_jacobian, relative_error, row, same
 from resnotes.network import Affine, Network, Unit, identity, relu, tanh
 from resnotes.shortcuts import Diagonal, Identity, Projection, Scale, StopGradient, ZeroPad
 from resnotes.symbolic import backward_pass, unrolled_sum
@@ -226,7 +227,7 @@ class Units(World):
             if clear_of_kinks(self.net, self.trace):
                 break
         self.g_out = rng.normal(size=n)
-        self._gradients = {}
+        self._gradients, self._paths = {}, {}
         grads = self.net.backward(self.trace, self.g_out)
         for k in range(depth + 1):
             same(grads.states[k], self.gradient(k), f"Network.backward, states[{k}]")
@@ -290,15 +291,27 @@ class Units(World):
         n = self.trace.states[0].shape[-1]
         if not 0 <= length <= self.depth - unit:
             return np.zeros((n, n))
-        return paths.jacobian_by_length(self.net, self.trace, start=unit)[length]
+        if unit not in self._paths:
+            self._paths[unit] = by_branches(self.net, self.trace, unit)
+            got = paths.jacobian_by_length(self.net, self.trace, start=unit)
+            same(got, self._paths[unit], f"jacobian_by_length from state {unit}")
+        return self._paths[unit][length]
 
     def value_gstop(self, k):
         k = int(k)
+        unit, start = self.net.units[k], self.trace.states[k]
+        carried = unit.shortcut.forward(start)  # its value, held
+
+        def output(x):
+            return self._from(k + 1, unit.after.forward(carried + branch_forward(unit, x)))
+
+        found = self.g_out @ complex_step_jacobian(output, start)
         units = list(self.net.units)
-        kept = units[k]
-        units[k] = Unit(kept.branch, StopGradient(kept.shortcut), kept.after)
+        units[k] = Unit(unit.branch, StopGradient(unit.shortcut), unit.after)
         stopped = Network(units)
-        return row(stopped.backward(stopped.forward(self.trace.states[0]), self.g_out).states[k])
+        sent = stopped.backward(stopped.forward(self.trace.states[0]), self.g_out)
+        same(sent.states[k], found, f"Network.backward with the shortcut of unit {k} stopped")
+        return row(found)
 
     def value_partial(self, node):
         of_loss = isinstance(node.of, Factor) and node.of.name == "E"
@@ -350,6 +363,28 @@ class Units(World):
         for unit in self.net.units[index + 1 :]:
             moved = unit.shortcut.forward(moved)
         return moved
+
+
+def by_branches(net: Network, trace, start: int = 0) -> np.ndarray:
+    """The Jacobian from state ``start`` by the number of branches that a path goes through.
+
+    Every path is opened alone: in each unit either the branch or the shortcut moves, the other keeps its value, and a
+    complex step goes through what is open.
+
+    Returns
+    -------
+    ndarray, shape (units + 1, n_out, n)
+    """
+    state, units = trace.states[start], net.units[start:]
+    open_branch = np.array(list(product((False, True), repeat=len(units))), dtype=bool).reshape(2 ** len(units), -1)
+    x = np.broadcast_to(state + 1j * STEP * np.eye(len(state)), (len(open_branch), len(state), len(state)))
+    for k, (unit, seen) in enumerate(zip(units, trace.units[start:], strict=True)):
+        through = unit.shortcut.forward(trace.states[start + k]) + branch_forward(unit, x)
+        around = unit.shortcut.forward(x) + seen.branch_output
+        x = unit.after.forward(np.where(open_branch[:, k, np.newaxis, np.newaxis], through, around))
+    slopes = np.imag(x).swapaxes(-1, -2) / STEP
+    lengths = open_branch.sum(axis=1)
+    return np.stack([slopes[lengths == k].sum(axis=0) for k in range(len(units) + 1)])
 
 
 def branch_forward(unit: Unit, x):

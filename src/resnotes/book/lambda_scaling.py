@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 from sympy import Integer, lambdify, oo
 
 from resnotes import paths
-from resnotes.book.cases import Units, World
-from resnotes.book.oracles import CheckError, complex_step_jacobian, row
+from resnotes.book.cases import Units, World, by_branches
+from resnotes.book.oracles import CheckError, complex_step_jacobian, row, same
 from resnotes.book.registry import DEPTHS, Equation, eq
 from resnotes.network import Affine, Network, Unit
 from resnotes.shortcuts import Scale
@@ -53,7 +53,14 @@ class ScalarChain(World):
 
     def value_g(self, k):
         k = int(k)
-        return row([self.g_out * float(self.net.jacobian(self.trace, start=k)[0, 0])])
+        slope = complex_step_jacobian(lambda x: self._from(k, x), np.array([1.0]))
+        same(self.net.jacobian(self.trace, start=k), slope, f"Network.jacobian from state {k}")
+        return row(self.g_out * slope)
+
+    def _from(self, k, x):
+        for _ in range(k, self.depth):
+            x = self.lam * x + self.r * x
+        return x
 
     def value_lambda(self):
         return self.lam
@@ -61,9 +68,14 @@ class ScalarChain(World):
     def value_r(self):
         return self.r
 
+    @cached_property
+    def _shares(self):
+        by_length = by_branches(self.net, self.trace)
+        same(paths.jacobian_by_length(self.net, self.trace), by_length, "jacobian_by_length")
+        return by_length.ravel() / by_length.sum()
+
     def value_w(self, k):
-        by_length = paths.jacobian_by_length(self.net, self.trace)[:, 0, 0]
-        return float(by_length[int(k)] / by_length.sum())
+        return float(self._shares[int(k)])
 
     def value_T(self, start):
         """The derivative of the sum of branches: F_i(x_i) = r x_i, by the complex step. lambda is 1 here."""

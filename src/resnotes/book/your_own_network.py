@@ -7,7 +7,6 @@ import numpy as np
 from resnotes.book.cases import Units
 from resnotes.book.oracles import row, same
 from resnotes.book.registry import Equation, eq, together
-from resnotes.paths import jacobian_by_length
 from resnotes.reports import report
 from resnotes.symbolic import your_own_network as chapter
 
@@ -27,12 +26,10 @@ class Reported(Units):
         same(self.found.log10_gain, logs[:-1] - logs[1:], "report, gains")
 
     def value_q(self, unit, count):
-        parts = jacobian_by_length(self.net, self.trace, int(unit))
-        if not 0 <= count < len(parts):
-            return row(np.zeros(parts.shape[-1]))
-        return row(self.g_out @ parts[int(count)])
+        return row(self.g_out @ self.value_P(unit, count))
 
     def value_w(self, count):
+        """The report's own: the equations say what it is."""
         if not 0 <= count < len(self.found.share):
             raise KeyError(f"w_{count}")
         return float(self.found.share[int(count)])
