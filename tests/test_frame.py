@@ -99,9 +99,9 @@ def test_moved_content_is_not_the_same_content(tree):
 
 
 def builder(tree, during=lambda: None, status=0):
-    """A stand-in for `subprocess.run` that builds one page; records what was left of the build before."""
+    """A stand-in for `book.run` that builds one page; records what was left of the build before."""
 
-    def run(command, cwd, env, check):
+    def run(command, root, environment):
         run.left = [path.name for path in (tree / "_build").rglob("*")] if (tree / "_build").exists() else []
         during()
         if status:
@@ -115,13 +115,13 @@ def builder(tree, during=lambda: None, status=0):
 def test_a_rebuild_is_whole(tree, monkeypatch):
     (tree / "_build/html/gone.html").write_text("of a chapter that was removed", "utf-8")
     run = builder(tree)
-    monkeypatch.setattr(book.subprocess, "run", run)
+    monkeypatch.setattr(book, "run", run)
     book.build(tree)
     assert run.left == [] and book.is_fresh(tree)
 
 
 def test_a_failed_build_leaves_no_stamp(tree, monkeypatch):
-    monkeypatch.setattr(book.subprocess, "run", builder(tree, status=1))
+    monkeypatch.setattr(book, "run", builder(tree, status=1))
     with pytest.raises(subprocess.CalledProcessError):
         book.build(tree)
     assert not book.is_fresh(tree)
@@ -129,9 +129,31 @@ def test_a_failed_build_leaves_no_stamp(tree, monkeypatch):
 
 def test_an_edit_during_the_build_leaves_it_stale(tree, monkeypatch):
     edit = lambda: (tree / "chapters/01.ipynb").write_text("edited", "utf-8")  # noqa: E731
-    monkeypatch.setattr(book.subprocess, "run", builder(tree, during=edit))
+    monkeypatch.setattr(book, "run", builder(tree, during=edit))
     book.build(tree)
     assert not book.is_fresh(tree)
+
+
+NOISY = """import sys
+print("\\x1b[01mExecuting a\\x1b[39;49;00m")
+print("\\x1b[31mWARNING: b\\x1b[0m", file=sys.stderr, flush=True)
+print()
+print("\\x1b[92m======\\x1b[0m\\nFinished generating HTML for book.\\nYour pages are here")
+sys.exit({status})
+"""
+
+
+@pytest.mark.parametrize("status", [0, 2])
+def test_a_build_says_its_steps_and_warnings_without_codes(tmp_path, capsys, status):
+    (tmp_path / "build.py").write_text(NOISY.format(status=status), "utf-8")
+    command = [sys.executable, "-u", tmp_path / "build.py"]
+    if status:
+        with pytest.raises(subprocess.CalledProcessError):
+            book.run(command, tmp_path, os.environ)
+    else:
+        book.run(command, tmp_path, os.environ)
+    assert capsys.readouterr().out == "Executing a\nWARNING: b\n"
+    assert list(book.shown(["\x1b[01ma\n"], colours=True)) == ["\x1b[01ma\n"]
 
 
 # The environment ------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,9 @@ INPUTS = (
     "pyproject.toml", "requirements.txt", "tools/book.py",
     "benchmarks/results.json", "benchmarks/pages.json",
 )  # fmt: skip
+
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+RULER = re.compile(r"=+")
 
 
 def is_left_over(name):
@@ -51,6 +55,27 @@ def is_fresh(root=ROOT):
     return built and stamp(root).read_text("utf-8") == fingerprint(root)
 
 
+def shown(lines, colours):
+    """The lines of a build that say something: without jupyter-book's closing box, and without colours where asked."""
+    for line in lines:
+        line = line if colours else ANSI.sub("", line)
+        if "Finished generating HTML" in line:
+            return
+        if line.strip() and not RULER.fullmatch(ANSI.sub("", line).strip()):
+            yield line
+
+
+def run(command, root, environment):
+    """Run the build and pass on what it says, warnings among it; raise if it fails."""
+    told = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "encoding": "utf-8", "errors": "replace"}
+    with subprocess.Popen(command, cwd=root, env=environment, **told) as process:
+        for line in shown(process.stdout, colours=sys.stdout.isatty()):
+            print(line, end="", flush=True)
+        process.stdout.read()
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+
+
 def build(root=ROOT):
     """Delete what was built, execute every notebook and write every page; raise if anything warns."""
     # Taken before the build: a file edited meanwhile leaves the stamp stale, as it must.
@@ -58,7 +83,7 @@ def build(root=ROOT):
     shutil.rmtree(root / "_build", ignore_errors=True)
     command = [Path(sys.executable).with_name("jupyter-book"), "build", ".", "-q", "-W", "-n", "--keep-going"]
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    subprocess.run(command, cwd=root, env={**os.environ, "PATH": path}, check=True)
+    run(command, root, {**os.environ, "PATH": path})
     stamp(root).write_text(before, "utf-8")
 
 
