@@ -37,6 +37,7 @@ lint: environment ## look for faults and layers crossed, see that all is formatt
 	@$(PYTHON_IN_VENV) -m ruff check .
 	@$(PYTHON_IN_VENV) -m ruff format --check .
 	@.venv/bin/lint-imports
+	@.venv/bin/oxlint --config .oxlintrc.json
 
 lab: environment ## open the chapters in JupyterLab
 	@$(PYTHON_IN_VENV) -m jupyter lab --notebook-dir=. chapters

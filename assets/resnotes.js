@@ -90,6 +90,7 @@ function showFormulasOnceInExcerpts() {
 // A page opened from a file or in a sandboxed frame has no origin and may fetch nothing, and a link there shows a
 // notebook instead of saving it. So the search shows its hits without excerpts, and a notebook comes as a script that
 // calls this function.
+// oxlint-disable-next-line no-unused-vars -- the notebooks' scripts call it
 function resnotesDownload(name, text) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([text], { type: "application/octet-stream" }));

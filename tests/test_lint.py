@@ -9,13 +9,19 @@ import pytest
 from tools.book import ROOT
 
 TOOLS = Path(sys.executable).parent
+COMMANDS = [
+    ("ruff", "check", "."),
+    ("ruff", "format", "--check", "."),
+    ("lint-imports",),
+    ("oxlint", "--config", ".oxlintrc.json"),
+]
 
 
 def run(*command, cwd=ROOT):
     return subprocess.run([TOOLS / command[0], *command[1:]], cwd=cwd, capture_output=True, text=True)
 
 
-@pytest.mark.parametrize("command", [("ruff", "check", "."), ("ruff", "format", "--check", "."), ("lint-imports",)])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_the_code_is_clean(command):
     done = run(*command)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -55,3 +61,9 @@ def test_an_import_of_what_stands_above_is_seen(tmp_path, module, imported, said
         cwd=tmp_path, env={"PATH": str(TOOLS), "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 1 and said in done.stdout, done.stdout + done.stderr
+
+
+def test_a_fault_in_javascript_is_seen(tmp_path):
+    (tmp_path / "a.js").write_text("export const same = (a, b) => a == b;\n", "utf-8")
+    done = run("oxlint", "--config", str(ROOT / ".oxlintrc.json"), ".", cwd=tmp_path)
+    assert done.returncode == 1 and "eqeqeq" in done.stdout

@@ -3,6 +3,7 @@
 // A classic script, since a page opened from file:// may not load modules: the modules' texts come in
 // `sources` (name -> text), and are imported from Blob URLs. Without JavaScript, and in print, the static
 // picture stays.
+// oxlint-disable-next-line no-unused-vars -- explorers.py writes the call
 async function hydrate(sources) {
   const urls = {};
   const url = (name) =>

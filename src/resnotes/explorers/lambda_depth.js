@@ -10,7 +10,6 @@ import {
   marks,
   path,
   picture,
-  point,
   power,
   shape,
   share,
