@@ -32,11 +32,12 @@ export function check({ unit, depth, width, seed, layer, log }) {
 }
 
 let held = { text: null, values: null };
-/** The 16-bit integers, little end first, read once from their base 64. */
+/** The 16-bit integers, read once from base 64: all low bytes first, then the high ones. */
 function decoded(text) {
   if (held.text !== text) {
-    const bytes = new DataView(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer);
-    held = { text, values: Int16Array.from({ length: bytes.byteLength / 2 }, (_, k) => bytes.getInt16(2 * k, true)) };
+    const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)),
+      size = bytes.length / 2;
+    held = { text, values: Int16Array.from({ length: size }, (_, k) => bytes[k] | (bytes[size + k] << 8)) };
   }
   return held.values;
 }
