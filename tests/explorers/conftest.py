@@ -1,4 +1,4 @@
-"""What the explorers' tests share: Node, the chapter over http and from file://, open pages."""
+"""What the tests of explorers on pages share: the chapter over http and from file://, open pages."""
 
 import threading
 from functools import partial

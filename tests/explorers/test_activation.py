@@ -4,7 +4,6 @@ import gzip
 import re
 from xml.etree import ElementTree
 
-import ipywidgets
 import numpy as np
 import pytest
 
@@ -133,16 +132,6 @@ def test_own_networks_with_batch_statistics_and_without_shortcuts():
 def test_refusals_name_argument_got_and_wanted(arguments, said):
     with pytest.raises(ValueError, match=re.escape(said)):
         BeforeOrAfter(**arguments)
-
-
-def test_traits_link_with_other_widgets():
-    explorer, slider = BeforeOrAfter(), ipywidgets.IntSlider(min=0, max=100)
-    ipywidgets.link((explorer, "layer"), (slider, "value"))
-    slider.value = 30
-    assert explorer.layer == 30
-    with pytest.raises(ValueError, match="layer: got 30"), explorer.hold_trait_notifications():
-        explorer.depth = 20
-    assert (explorer.depth, explorer.layer) == (54, 30)
 
 
 def test_the_picture_draws_the_shares():

@@ -6,6 +6,7 @@ from base64 import b64encode
 from xml.etree import ElementTree
 
 import pytest
+import traitlets
 from axe_playwright_python.sync_playwright import Axe
 
 from resnotes.explorers import _base
@@ -412,3 +413,27 @@ def test_own_data_is_taken(case):
     default = case.explorer()
     names = (*explorer.state_names, *explorer.carried)
     assert any(getattr(explorer, name) != getattr(default, name) for name in names)
+
+
+@every
+def test_traits_link_with_others(case):
+    """In both directions, as with any ipywidget; a value that does not go with the rest leaves everything as it was."""
+    one, other = case.explorer(), case.explorer()
+    for key in case.explorer.state_names:
+        traitlets.link((one, key), (other, key))
+    taken = 0
+    for state in case.sample:
+        for key, value in state.items():
+            try:
+                setattr(one, key, value)
+            except traitlets.TraitError:
+                continue  # it does not go with the others
+            assert other.state() == one.state()
+            taken += 1
+    assert taken > 20
+    before = one.state()
+    for state, name in case.refused:
+        with pytest.raises(traitlets.TraitError, match=f"{name}: got "), other.hold_trait_notifications():
+            for key, value in {**before, **state}.items():
+                setattr(other, key, value)
+        assert one.state() == before

@@ -4,7 +4,6 @@ import re
 from fractions import Fraction
 from html import unescape
 
-import ipywidgets
 import numpy as np
 import pytest
 
@@ -237,15 +236,6 @@ def _unit(width=1, act=relu, shortcut=SHORTCUTS["on"], after=relu):
 def test_other_networks_are_refused(units):
     with pytest.raises(ValueError, match=r"^network: got .*wanted two units \[Affine, relu, Affine\] of width 1"):
         FourLayers(network=Network(units))
-
-
-def test_traits_link_with_other_widgets():
-    explorer, slider = FourLayers(), ipywidgets.FloatSlider(min=-4, max=4)
-    ipywidgets.link((slider, "value"), (explorer, "w4"))
-    explorer.w4 = 1.5
-    assert slider.value == 1.5
-    slider.value = -2
-    assert explorer.w4 == -2
 
 
 def test_the_picture_holds_every_gradient_and_every_path():

@@ -3,7 +3,6 @@
 import re
 from fractions import Fraction
 
-import ipywidgets
 import numpy as np
 import pytest
 
@@ -173,15 +172,6 @@ def test_a_refused_width_leaves_the_old_one():
     with explorer.hold_trait_notifications():
         explorer.shortcut, explorer.n_out = "identity", 2
     assert explorer.shortcut == "identity"
-
-
-def test_traits_link_with_other_widgets():
-    explorer, box = MergePoint(), ipywidgets.Checkbox()
-    ipywidgets.link((box, "value"), (explorer, "stop"))
-    box.value = True
-    assert numbers(explorer)["skip"] == [0, 0]
-    explorer.stop = False
-    assert box.value is False
 
 
 def test_the_picture_holds_values_gradients_and_shapes():

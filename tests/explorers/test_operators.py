@@ -3,7 +3,6 @@
 import math
 import re
 
-import ipywidgets
 import numpy as np
 import pytest
 import traitlets
@@ -110,13 +109,6 @@ def test_a_refused_value_leaves_the_old_one():
     with pytest.raises(traitlets.TraitError, match="operator: got 'own'"):
         explorer.operator = "own"
     assert explorer.state() == {"operator": "convolution", "depth": 7}
-
-
-def test_traits_link_with_other_widgets():
-    explorer, slider = Operators(depth=7), ipywidgets.IntSlider(min=1, max=64)
-    ipywidgets.link((explorer, "depth"), (slider, "value"))
-    slider.value = 30
-    assert explorer.depth == 30
 
 
 def test_the_page_carries_what_it_may():

@@ -5,7 +5,6 @@ import re
 from html import unescape
 from xml.etree import ElementTree
 
-import ipywidgets
 import numpy as np
 import pytest
 import traitlets
@@ -72,16 +71,6 @@ def test_defaults():
     }
     assert LambdaDepth(schedule="from_above").lam == 1
     assert LambdaDepth(schedule="alternating").lam == 0.9
-
-
-def test_traits_link_with_other_widgets():
-    explorer, slider = LambdaDepth(depth=7), ipywidgets.IntSlider(min=1, max=1000)
-    ipywidgets.link((explorer, "depth"), (slider, "value"))
-    assert slider.value == 7
-    slider.value = 30
-    assert explorer.depth == 30
-    explorer.depth = 31
-    assert slider.value == 31
 
 
 @given(

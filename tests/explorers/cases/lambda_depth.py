@@ -81,6 +81,9 @@ CASE = Case(
         ({"lam": 2.0, "depth": 1000, "r": 0.0}, "the gradient is ≈ 1.07 × 10³⁰¹ times what entered"),
         ({"lam": 0.9, "depth": 1000, "r": -0.9}, "nothing is left of the gradient"),
         ({"lam": 2.0, "depth": 1000, "r": 2.0}, "the gradient is ≈ 1.15 × 10⁶⁰² times what entered"),
+        ({"lam": 0.5, "depth": 3, "r": -0.5}, "it is exactly 0. The shortcuts alone carry 12.5 %"),
+        ({"lam": 0.5, "depth": 1, "r": -1.0}, "After 1 unit the gradient is 50 % of what entered, with"),
+        ({"lam": 0.9, "depth": 50}, "A unit passes on λ + r = 0.9 + 0.1 = 1."),
         ({"lam": 0.01, "depth": 1000, "r": 0.0}, "rounded to 0 by float16, bfloat16, float32 and float64"),
     ],
     refused=[
