@@ -5,20 +5,23 @@ import math
 import subprocess
 import sys
 import time
+import tracemalloc
+from fractions import Fraction
 
 import numpy as np
 import pytest
 from random_networks import build, draw
 
-from resnotes import Affine, Network, Unit, identity, relu, tanh
+from resnotes import Affine, Network, Unit, identity, relu, reports, tanh
 from resnotes.__main__ import main
-from resnotes.magnitudes import FORMATS
+from resnotes.magnitudes import FORMATS, range_limits
 from resnotes.normalisation import BatchNormTraining
 from resnotes.npz import from_arrays, load
 from resnotes.paths import jacobian_by_length
 from resnotes.precision import round_to
-from resnotes.reports import _power, report
-from resnotes.shortcuts import Absent, Diagonal, Identity, Projection, Scale, ZeroPad
+from resnotes.recipes import first_checks
+from resnotes.reports import SAMPLES, _power, report
+from resnotes.shortcuts import Absent, Diagonal, Identity, Projection, Scale, StopGradient, ZeroPad, layer_jacobian
 
 
 def weak(rng, n=4, strength=0.1, shortcut=None, after=identity):
@@ -199,6 +202,95 @@ def test_limits_of_a_chain_of_equal_factors():
     assert math.isnan(up.limits["float16"].lost)
 
 
+def kind(size, form):
+    """What becomes of an exact positive number rounded once to a format, ties to even, by whole steps of it."""
+    exponent = form.lowest
+    while size >= Fraction(2) ** (exponent + 1):
+        exponent += 1
+    step = Fraction(2) ** (exponent - form.precision + 1)
+    rounded = round(size / step) * step  # Python rounds a fraction half to even
+    if rounded == 0:
+        return "zero"
+    if rounded > Fraction(form.max):
+        return "overflow"
+    return "subnormal" if rounded < Fraction(form.smallest_normal) else "normal"
+
+
+def on_the_edge(rng, form):
+    """A positive float64 at one of the format's boundaries, next to it, or anywhere near them."""
+    edges = [form.zero_up_to, form.normal_from, Fraction(form.smallest_normal), Fraction(form.max), form.overflow_from]
+    while True:
+        try:
+            value = float(rng.choice(edges) * Fraction(2) ** int(rng.integers(-2, 3)))
+        except OverflowError:
+            continue
+        value = [value, math.nextafter(value, 0), math.nextafter(value, math.inf)][rng.integers(3)]
+        if 0 < value < math.inf:
+            return value
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("name", FORMATS)
+def test_limits_are_exact_and_those_of_range_limits(name, seed):
+    """Drawn at random at and around the format's boundaries; both against exact fractions."""
+    rng, form = np.random.default_rng(seed), FORMATS[name]
+    for _ in range(6):
+        n, value = int(rng.integers(1, 9)), on_the_edge(rng, form)
+        found = report([Unit([Affine(np.zeros((n, n)))])], np.zeros(n), np.full(n, value)).limits[name]
+        of_powers, what = range_limits(value, name), kind(Fraction(value), form)
+        for field in ("subnormal", "zero", "overflow"):
+            assert (getattr(found, field) == 1) == (what == field) == (getattr(of_powers, field) == 1), (value, field)
+        usable = range(form.lowest - form.highest - 8, form.highest - form.lowest + form.precision + 8)
+        normal = [k for k in usable if kind_at(value, k, form) == "normal"]
+        assert found.scales == ((normal[0], normal[-1]) if normal else None)
+        if normal:
+            held = [k for k in normal if kind_at(1.0, k, form) in ("normal", "subnormal")]
+            assert found.loss_scales == ((held[0], held[-1]) if held else None)
+
+
+def kind_at(value, power, form):
+    """`kind` of value · 2**power, quickly where it is far from all boundaries."""
+    about = math.log2(value) + power
+    if about < form.lowest - form.precision - 2:
+        return "zero"
+    if about > form.highest + 2:
+        return "overflow"
+    if form.lowest + 1 < about < form.highest - 1:
+        return "normal"
+    return kind(Fraction(value) * Fraction(2) ** power, form)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_chain_and_the_powers_of_its_factor_end_alike(name, seed):
+    rng, form = np.random.default_rng(seed), FORMATS[name]
+    depth = int(rng.integers(1, 40))
+    edge = rng.choice([form.zero_up_to, form.normal_from, form.overflow_from])
+    factor = 2.0 ** float((math.log2(edge.numerator) - math.log2(edge.denominator)) / depth)
+    factor = (
+        float(np.float16(factor)) if form.precision <= 11 and 1e-4 < factor < 6e4 else 2.0 ** round(math.log2(factor))
+    )
+    ends = range_limits(factor, name)
+    for n in (1, 3):
+        found = report([Unit([Affine(np.zeros((n, n)))], Scale(factor))] * 60, np.zeros(n), np.ones(n)).limits[name]
+        for field in ("subnormal", "zero", "overflow"):
+            power = getattr(ends, field)
+            odd = Fraction(factor).numerator
+            odd //= odd & -odd
+            if not power or power > 60 or (odd**power).bit_length() <= 53:  # float64 then has the exact powers
+                assert getattr(found, field) == (60 - power if power and power <= 60 else None), field
+
+
+def test_a_scale_that_the_format_cannot_hold_is_not_offered():
+    found = report([Unit([Affine(np.zeros((1, 1)))])], [0.0], [2.0**-30])
+    assert found.limits["float16"].scales == (16, 45) and found.limits["float16"].loss_scales is None
+    assert found.limits["float32"].scales == (-96, 157) and found.limits["float32"].loss_scales == (-96, 127)
+    assert "2^157" not in str(found)
+    one = report([Unit([Affine(np.zeros((1, 1)))])], [0.0], [1.0]).limits
+    assert one["float64"].scales == one["float64"].loss_scales == (-1022, 1023)
+    assert one["float8_e4m3fn"].loss_scales == (-6, 8) and one["float8_e5m2"].loss_scales == (-14, 15)
+
+
 def test_the_scale_that_is_suggested_keeps_every_gradient_normal():
     rng = np.random.default_rng(4)
     net = network(rng, 25, shortcut=Scale(0.6))
@@ -218,7 +310,7 @@ def test_the_scale_that_is_suggested_keeps_every_gradient_normal():
 def test_branches_lost_in_the_addition_are_counted():
     tiny, strong = Unit([Affine(np.eye(2) / 1024)]), Unit([Affine(np.eye(2) / 8)])
     found = report([tiny, strong, tiny, strong], np.ones(2))
-    assert [found.limits[name].lost for name in FORMATS] == [0, 0.5, 0, 0]
+    assert [found.limits[name].lost for name in FORMATS] == [0, 0.5, 0, 0, 0.5, 0.75]
     assert found.limits["bfloat16"].lost_units == 2
     assert round_to(1 + 1 / 1024, "bfloat16") == 1
 
@@ -255,9 +347,208 @@ def test_float32_networks_are_reported_in_float64():
     assert found.log10_total == pytest.approx(3 * math.log10(2))
 
 
-def test_batch_statistics_are_refused_by_unit():
+class SentTimes:
+    """The identity, which multiplies what is sent back by z: every branch counts z times in the gradient."""
+
+    def __init__(self, z):
+        self.z = z
+
+    def forward(self, x):
+        return x
+
+    def backward(self, x, g):
+        return self.z * g, None
+
+
+@pytest.mark.parametrize("place", ["branch", "after", "shortcut"])
+def test_batch_statistics_are_taken(place):
+    """Shares by length against the whole network's gradient, every branch's counted z times, for several z."""
+    rng = np.random.default_rng(8)
+
+    def units(z):
+        rng = np.random.default_rng(9)
+        for index in range(5):
+            norm = BatchNormTraining(3, rng.normal(size=3), rng.normal(size=3))
+            branch = [Affine(rng.normal(size=(3, 3))), tanh, Affine(rng.normal(size=(3, 3))), SentTimes(z)]
+            options = {}
+            if index % 2:
+                branch = [norm, *branch] if place == "branch" else branch
+                options = {place: norm} if place != "branch" else {}
+            yield Unit(branch, **options)
+
+    x, g = rng.normal(size=(2, 6, 3))
+
+    def sent(z):
+        net = Network(list(units(z)))
+        return net.backward(net.forward(x), g).states[0]
+
+    found, whole = report(list(units(1.0)), x, g), sent(1.0)
+    assert 10 ** found.log10_gradient[0] == pytest.approx(np.linalg.norm(whole), rel=1e-12)
+    for z in (0.0, 0.5, 2.0):
+        want = np.sum(sent(z) * whole) / np.sum(whole**2)
+        assert np.sum(found.share * z ** np.arange(6)) == pytest.approx(want, rel=1e-11)
+    assert 10 ** found.log10_part[0] == pytest.approx(np.linalg.norm(sent(0.0)), rel=1e-11)
+    formed = np.isfinite(found.log10_shortcut_product).all()
+    assert formed == (place == "branch") and ("not formed" in str(found)) == (not formed)
+    first = next(iter(first_checks(list(units(1.0)), x, g)))
+    assert first.where == ("log10_shortcut_product" if formed else "log10_part")
+
+
+def test_one_sample_cannot_have_batch_statistics():
     with pytest.raises(ValueError, match="unit 1: .*BatchNormTraining"):
-        report([Unit([Affine(np.eye(3))]), Unit([BatchNormTraining(3)])])
+        report([Unit([Affine(np.eye(3))]), Unit([BatchNormTraining(3)])], np.ones(3))
+
+
+class NoRowsPlease:
+    """A layer of the reader's own that counts how its gradients come, and writes into them."""
+
+    def __init__(self):
+        self.kept = None
+
+    def forward(self, x):
+        return 2.0 * x
+
+    def backward(self, x, g):
+        if self.kept is None or self.kept.shape != g.shape:
+            self.kept = np.empty_like(g)
+        self.kept[:] = 2.0 * g  # the same array again and again
+        return self.kept, None
+
+
+def test_a_layer_that_keeps_what_it_returns_spoils_nothing():
+    layer = NoRowsPlease()
+    units = [Unit([layer, layer], layer), Unit([layer], layer, after=layer)]
+    found = report(units, np.ones((2, 3)), np.ones((2, 3)))
+    assert found.log10_total == pytest.approx(math.log10((4 + 2) * (2 + 2) * 2))
+    np.testing.assert_allclose(found.share, [1 / 6, 1 / 2, 1 / 3], rtol=1e-12)
+
+
+def test_no_view_keeps_the_jacobians_of_all_samples():
+    """Wanted: the rows, and one sample's matrices for the shortcut product. L n² samples would be 64 MB."""
+    rng = np.random.default_rng(10)
+    samples, n, depth = 16, 128, 32
+    shortcut = Projection(rng.normal(size=(n, n)) / math.sqrt(n))
+    units = [Unit([Affine(rng.normal(size=(n, n)) / n), relu], shortcut) for _ in range(depth)]
+    x = rng.normal(size=(samples, n))
+    tracemalloc.start()
+    try:
+        report(units, x)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    one_sample = depth * n * n * 8
+    assert peak < 6 * one_sample < 0.5 * samples * one_sample
+
+
+def test_only_shortcuts_that_need_matrices_form_them(monkeypatch):
+    formed = []
+    monkeypatch.setattr(reports, "layer_jacobian", lambda *given: formed.append(given) or layer_jacobian(*given))
+    rng = np.random.default_rng(11)
+
+    def unit(shortcut, after=relu, n=3):
+        return Unit([Affine(rng.normal(size=(n, n)))], shortcut, after)
+
+    report([unit(Identity()), unit(Scale(0.5)), unit(Diagonal(rng.normal(size=3)), tanh), unit(Absent())])
+    report([unit(Identity()), unit(ZeroPad(3)), unit(StopGradient(ZeroPad(3)))])
+    assert not formed
+    report([unit(Identity()), unit(ZeroPad(3))], rng.normal(size=(2, 3)))
+    assert len(formed) == 2, "one for each sample"
+
+
+def test_matrices_that_would_take_too_long_are_not_formed(monkeypatch):
+    monkeypatch.setattr(reports, "MOST_WORK", 4**3 * SAMPLES - 1)
+    found = report(network(np.random.default_rng(12), 3, shortcut=Projection(np.eye(4))))
+    assert np.isnan(found.log10_shortcut_product).all() and math.isfinite(found.log10_total)
+    assert len(report(network(np.random.default_rng(12), 3)).log10_shortcut_product) == 1
+
+
+def test_diagonal_runs_ride_along_and_are_let_go_before_they_leave_the_range():
+    rng = np.random.default_rng(13)
+    turn = np.array([[0.6, -0.8], [0.8, 0.6]])
+    units = [Unit([Affine(np.zeros((2, 2)))], Scale(1e-60)) for _ in range(9)]
+    units[4] = Unit([Affine(np.zeros((2, 2)))], Projection(turn))
+    found = report(units, rng.normal(size=2), rng.normal(size=2))
+    np.testing.assert_allclose(found.log10_shortcut_product, [[-480, -480]], rtol=1e-13)
+
+
+# Lengths and squares beyond the range, and numpy's own traps.
+
+
+@pytest.mark.parametrize("size", [1e-170, 1e170, 1e-300, 1e300])
+@pytest.mark.parametrize("part", ["after", "shortcut", "branch"])
+def test_factors_whose_squares_leave_the_range(size, part):
+    layer = Diagonal(np.full(2, size))
+    unit = {
+        "after": Unit([Affine(np.zeros((2, 2)))], after=layer),
+        "shortcut": Unit([Affine(np.zeros((2, 2)))], layer),
+        "branch": Unit([Affine(np.eye(2) * size)], Absent()),
+    }[part]
+    found = report([unit, unit], np.zeros(2), [1.0, -1.0])
+    np.testing.assert_allclose(getattr(found, f"log10_{part}"), math.log10(size), rtol=1e-13)
+    np.testing.assert_allclose(found.log10_gain, math.log10(size), rtol=1e-13)
+    if part != "branch":
+        np.testing.assert_allclose(found.log10_shortcut_product, 2 * math.log10(size), rtol=1e-13)
+
+
+def test_layers_of_a_branch_may_make_up_for_each_other_beyond_the_range():
+    branch = [Affine(np.eye(2) * size) for size in (1e200, 1e200, 1e-200, 1e-200)]
+    found = report([Unit(branch)], np.zeros(2), np.ones(2))
+    assert found.log10_branch[0] == pytest.approx(0) and found.log10_gain[0] == pytest.approx(math.log10(2))
+
+
+def test_traps_for_harmless_underflow_are_left_alone():
+    units = [Unit([Affine(np.full((4, 4), 1e-5)), relu], Scale(0.1)) for _ in range(400)]
+    with np.errstate(all="raise"):
+        found = report(units, np.ones(4), np.ones(4))
+        assert str(found) and found._repr_markdown_() and len(first_checks(units)) == 5
+    assert found.log10_total == pytest.approx(-400, abs=0.1)
+    assert np.geterr()["under"] == "ignore", "numpy's default, as before"
+
+
+def test_what_is_not_finite_within_a_unit_is_refused_with_the_unit():
+    big = np.array([[1e200, 0.0], [0.0, 1e200]])
+    hidden = Unit([Affine(big), relu, Affine([[1.0, -1.0], [0.0, 0.0]]), relu, Affine(np.eye(2) * 1e-200)])
+    for call in (report, first_checks):
+        with pytest.raises(ValueError, match="unit 1"):
+            call([Unit([Affine(np.zeros((2, 2)))]), hidden], x=[2e200, 1e200])
+
+
+# Shares.
+
+
+def test_the_moment_of_signed_shares_is_not_called_a_mean():
+    against = report([Unit([Affine(-np.eye(2) / 2)])] * 3, np.ones(2), np.ones(2))
+    assert against.length_moment == pytest.approx(-3)
+    assert "on average" not in str(against) and "first moment is -3.0" in str(against)
+    along = report([Unit([Affine(np.eye(2) / 2)])] * 3, np.ones(2), np.ones(2))
+    assert along.length_moment == pytest.approx(1) and "1.0 of 3 branches on average" in str(along)
+
+
+def test_shares_that_have_lost_their_digits_are_not_shown():
+    lost = report([Unit([Affine(-0.9 * np.eye(2))])] * 30, np.ones(2), np.ones(2))
+    assert math.isnan(lost.length_moment) and not lost.shares_hold
+    assert "no digits left" in str(lost) and "Share of the gradient by path length" not in str(lost)
+    assert lost.log10_cancellation == pytest.approx(30 * math.log10(19), rel=1e-9)
+    # The parts themselves have theirs: C(30, k) 0.9^k.
+    want = [math.log10(math.comb(30, k) * 0.9**k * math.sqrt(2)) for k in range(31)]
+    np.testing.assert_allclose(lost.log10_part, want, rtol=1e-12)
+
+
+def test_parts_far_apart_from_one_another_keep_their_digits():
+    """λ = 1e-20 and a branch of 1e-3, forty units: the parts lie 680 powers of ten apart."""
+    found = report([Unit([Affine(1e-3 * np.eye(1))], Scale(1e-20))] * 40, [1.0], [1.0])
+    want = [math.log10(math.comb(40, k)) - 20 * (40 - k) - 3 * k for k in range(41)]
+    np.testing.assert_allclose(found.log10_part, want, rtol=1e-13)
+
+
+def test_the_former_names_are_said_to_be_former():
+    found = report([Unit([Affine(np.zeros((2, 2)))], Scale(1e-4))], np.ones(2), np.ones(2))
+    with pytest.warns(DeprecationWarning, match="Report.total is called log10_total"):
+        assert found.total == found.log10_total
+    with pytest.warns(DeprecationWarning, match="worst_unit"):
+        assert found.to_blame == 0
+    with pytest.raises(AttributeError, match="no attribute 'median'"):
+        _ = found.median
 
 
 @pytest.mark.parametrize(

@@ -570,7 +570,8 @@ def report(found):
             label="one line a sample" if number == 0 < len(found.log10_shortcut_product) - 1 else None,
         )
     if not np.isfinite(found.log10_shortcut_product).any():
-        below[1].annotate("all are 0", (0.5, 0.5), xycoords="axes fraction", ha="center", fontsize=10)
+        nothing = "not formed" if np.isnan(found.log10_shortcut_product).any() else "all are 0"
+        below[1].annotate(nothing, (0.5, 0.5), xycoords="axes fraction", ha="center", fontsize=10)
     if below[1].get_legend_handles_labels()[0]:
         below[1].legend(frameon=False, fontsize=9)
     below[1].set(title="shortcut product", xlabel="singular value, the largest first", ylabel="$\\log_{10}$")

@@ -5,6 +5,7 @@ A unit is x_{l+1} = λ_l x_l + β_l F_l(x_l) (equation ``init-unit``). The law f
 """
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from resnotes import _validate
 from resnotes.network import Affine, Network, Unit, relu
@@ -143,7 +144,7 @@ def expected_gain(depth, lam=1.0, beta=1.0, strength=1.0):
     depth = _validate.whole_number(depth, "depth", 1)
     lam, beta = (_per_unit(value, name, depth) for value, name in ((lam, "lam"), (beta, "beta")))
     strength = _validate.finite_number(strength, "strength")
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", under="ignore"):
         return float(np.prod(lam**2 + strength * beta**2))
 
 
@@ -189,7 +190,7 @@ def growing_gain(depth, strength, growth):
     return float(np.prod(1 + strength / (1 + growth * np.arange(depth))))
 
 
-def gains(network, x, g):
+def gains(network: Network, x: ArrayLike, g: ArrayLike) -> np.ndarray:
     """‖g_0‖² / ‖g_L‖² of one network for each sample.
 
     Parameters
@@ -203,17 +204,30 @@ def gains(network, x, g):
     Returns
     -------
     float or ndarray, shape (batch,)
+        Of gradients of any length: no square of an entry of g leaves the range of floats.
 
     Raises
     ------
     ValueError
         As `Network.forward` and `Network.backward`, and where a row of g is 0.
     """
-    states = network.backward(network.forward(x), g).states
+    trace = network.forward(x)
+    last = trace.states[-1]
+    g = _validate.finite_array(g, "g", f"a real array of shape {last.shape}, like the last state", (last.ndim,))
+    states = network.backward(trace, _moderate(g)[0]).states  # the gain does not depend on the length of g
     above = np.sum(states[-1] ** 2, axis=-1)
     if np.any(above == 0):
         _validate.refuse("g", "a row of zeros", "rows that are not 0")
-    return np.sum(states[0] ** 2, axis=-1) / above
+    below, exponents = _moderate(states[0])
+    with np.errstate(over="ignore", under="ignore"):
+        return np.ldexp(np.sum(below**2, axis=-1) / above, 2 * exponents)
+
+
+def _moderate(rows):
+    """Rows divided by powers of two so that their largest entries are near 1, and the exponents, one a row."""
+    exponents = np.frexp(np.max(np.abs(rows), axis=-1))[1]
+    with np.errstate(under="ignore"):
+        return np.ldexp(rows, -exponents[..., np.newaxis]), exponents
 
 
 def mean_and_error(samples):

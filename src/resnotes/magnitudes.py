@@ -10,8 +10,10 @@ import math
 from dataclasses import dataclass
 from decimal import Context, Decimal, localcontext
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from resnotes import _validate
 
@@ -52,7 +54,7 @@ class Product:
             return self.sign * math.inf
 
 
-def shortcut_product(factors):
+def shortcut_product(factors: ArrayLike) -> Product:
     """Product of scalar shortcuts, Λ = ∏ λ_i, that never overflows.
 
     The factors' mantissas are multiplied as integers, of which 256 bits are kept, and their exponents
@@ -149,12 +151,12 @@ class Format:
 
     # The three places at which rounding to nearest, ties to even, changes its kind.
 
-    @property
+    @cached_property
     def zero_up_to(self) -> Fraction:
         """Half the smallest subnormal number, which itself rounds to 0."""
         return Fraction(self.smallest_subnormal) / 2
 
-    @property
+    @cached_property
     def normal_from(self) -> Fraction:
         """Half a subnormal step below the smallest normal number, which itself rounds to that number."""
         return Fraction(self.smallest_normal) - self.zero_up_to
@@ -168,7 +170,7 @@ class Format:
         edge = self.overflow_from
         return size >= edge if self.infinite else size > edge
 
-    @property
+    @cached_property
     def overflow_from(self) -> Fraction:
         """Half a step above the largest number; see `overflows` for what becomes of it itself."""
         return Fraction(self.max) + Fraction(2) ** (self.highest - self.precision)
@@ -279,7 +281,7 @@ def _first_power(size, boundary, passed):
         digits *= 2
 
 
-def power_sweep(factors, depths):
+def power_sweep(factors: ArrayLike, depths: ArrayLike) -> np.ndarray:
     """log10 |λ|**L for every factor and every depth: the scalar chain's gradient, without overflow.
 
     Parameters
@@ -317,7 +319,8 @@ def power_sweep(factors, depths):
     return logs
 
 
-def log10_norm(array):
+@np.errstate(under="ignore")
+def log10_norm(array: ArrayLike) -> float:
     """log10 of an array's length, where its square would leave the range of floats too.
 
     Parameters
@@ -335,7 +338,8 @@ def log10_norm(array):
     return math.log10(largest) + math.log10(np.linalg.norm(array / largest)) if largest else -math.inf
 
 
-def gradient_norms(branches, factors, g):
+@np.errstate(under="ignore")  # what is too small beside the rest of a row is 0
+def gradient_norms(branches: ArrayLike, factors: ArrayLike, g: ArrayLike) -> np.ndarray:
     """log10 of the gradients' norms down a chain of units λ x + F_l(x), for many λ at once.
 
     g_l = g_{l+1} (λ I + J_l). After each unit the gradient is divided by its norm, whose logarithm is

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from resnotes import _validate
 from resnotes.initialisation import residual_network
@@ -261,7 +262,7 @@ class Checks:
         return re.sub(r"10\^(-?[\d.]+)", r"$10^{\1}$", "\n".join(rows))
 
 
-def first_checks(source, x=None, g=None, precision="bfloat16"):
+def first_checks(source, x: ArrayLike | None = None, g: ArrayLike | None = None, precision: str = "bfloat16") -> Checks:
     """What to check first in a network of your own, in order. The numbers are those of `report`.
 
     Parameters
@@ -287,14 +288,17 @@ def first_checks(source, x=None, g=None, precision="bfloat16"):
         _validate.refuse("precision", _validate.describe(precision), f"one of {tuple(FORMATS)}")
     found = report(source, x, g)
     limits = found.limits[precision]
-    largest = float(np.max(found.log10_shortcut_product, initial=-math.inf))
+    largest = float(np.max(found.log10_shortcut_product))
+    said, where = f"largest singular value {_power(largest)}", "log10_shortcut_product"
+    if math.isnan(largest):  # not formed: what came along that path is known all the same
+        largest = float(found.log10_part[0] - found.log10_gradient[-1])
+        said, where = f"what comes along it changes by {_power(largest)}", "log10_part"
     load = _load(found.log10_branch - found.log10_shortcut)
     top = 2 * DECADES * math.log(10)
     alone = found.worst_unit is not None and found.depth > 1 and found.worst_share >= ALONE
     fits = limits.zero is None and limits.overflow is None and limits.states is None and limits.lost_units == 0
     return Checks((
-        Check("Does the path through shortcuts alone survive?",
-              f"largest singular value {_power(largest)}", abs(largest) <= DECADES, "log10_shortcut_product"),
+        Check("Does the path through shortcuts alone survive?", said, abs(largest) <= DECADES, where),
         Check("Are the branches small enough for their number?",
               f"squared branch factors add up to {load:.1f}, at most {top:.1f} wanted", load <= top, "log10_branch"),
         Check("Does the gradient arrive?",
@@ -310,7 +314,7 @@ def first_checks(source, x=None, g=None, precision="bfloat16"):
 def _load(logs):
     """Sum of squares of the branches' factors beside their shortcuts'; infinite where a unit has no shortcut."""
     logs = logs[~np.isnan(logs)]
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", under="ignore"):
         return float(np.sum(10.0 ** (2 * logs)))
 
 

@@ -1,30 +1,51 @@
 """One report on a residual network: where its gradient shrinks or grows, along which paths, in which formats.
 
-`report` takes a `Network`, a list of units, named arrays, or an .npz file with them; `from_arrays` says how
-the arrays are named. Depth makes nothing overflow: gradients are carried with a power of two beside them.
+`report` takes a `Network`, a list of units, named arrays, or an .npz file with them; `resnotes.npz.from_arrays`
+says how the arrays are named. Depth makes nothing overflow: gradients are carried with powers of two beside them.
 """
 
 import math
 import os
 import re
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from resnotes import _validate
-from resnotes.magnitudes import FORMATS
-from resnotes.network import Affine, Network, ReLU, Tanh
+from resnotes import _validate, normalisation
+from resnotes.magnitudes import FORMATS, Format
+from resnotes.network import Affine, Elementwise, Network, ReLU, Tanh, Trace, Unit
 from resnotes.npz import from_arrays, load
 from resnotes.precision import round_to
-from resnotes.shortcuts import Diagonal, Identity, Projection, Scale
+from resnotes.shortcuts import (
+    Absent,
+    Diagonal,
+    Dropout,
+    Identity,
+    Projection,
+    Scale,
+    StopGradient,
+    has_gradients,
+    input_gradients,
+    layer_jacobian,
+)
 from resnotes.spectrum import product_singular_values
 
 #: A gradient that gets this many powers of ten shorter from loss to input vanishes; longer, it explodes.
 DECADES = 2.0
+#: Where cancellation takes more digits than this, shares by path length are not shown.
+DIGITS = 10
+#: Multiplications that the singular values of the shortcut product may take; see `report`.
+MOST_WORK = 1e12
 #: Samples of the input that is drawn where none is given.
 SAMPLES = 4
 LOG2 = math.log10(2.0)
+#: Logarithms closer than this to a threshold's do not decide on which side of it a number is.
+CLOSE = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,19 +55,23 @@ class FormatLimits:
     Attributes
     ----------
     subnormal, zero : int or None
-        From the loss down, the first state at which the gradient's typical entry (its root mean square) is
-        below the smallest normal number, or rounds to 0; None where none does. Gradients that are exactly
-        0 do not count.
+        From the loss down, the first state at which the gradient's typical entry (its root mean square) rounds
+        to a subnormal number, and the first at which it rounds to 0; None where none does. Gradients that are
+        exactly 0 do not count.
     overflow : int or None
-        From the loss down, the first state at which the gradient's largest entry rounds to infinity.
+        From the loss down, the first state at which the gradient's largest entry rounds to infinity, or to NaN
+        in a format without infinity.
     states : int or None
-        From the input up, the first state of which an entry rounds to infinity.
+        From the input up, the first state of which an entry does.
     scales : (int, int) or None
-        The lowest and the highest power of two by which the loss may be multiplied so that every typical
-        entry is normal and no entry overflows; None where no power does.
+        The lowest and the highest k such that, with the gradients times 2**k, every typical entry rounds to a
+        normal number and no entry overflows; None where no k does.
+    loss_scales : (int, int) or None
+        Those of them for which 2**k is itself a number of the format: by so much the loss may be scaled where
+        the scale is kept in this format. None where there is none.
     lost : float
         The share of entries in which the branch is lost in the addition: H(x) + F(x), both rounded,
-        rounds to H(x). Entries in which F(x) is 0 do not count; NaN where none is left.
+        rounds to H(x). Entries in which F(x) is 0 or H(x) overflows do not count; NaN where none is left.
     lost_units : int
         Units in which it is lost in every entry.
     """
@@ -56,6 +81,7 @@ class FormatLimits:
     overflow: int | None
     states: int | None
     scales: tuple | None
+    loss_scales: tuple | None
     lost: float
     lost_units: int
 
@@ -86,12 +112,15 @@ class Report:
         The share of g_0 that comes by paths through exactly k branches, for k = 0..L: the part q_k along g_0,
         q_k g_0ᵀ / |g_0|², equation ``report-share``. The shares add up to 1; single ones may be negative
         or above 1 where paths cancel. All NaN where g_0 is 0.
+    log10_part : ndarray, shape (L + 1,)
+        log10 of |q_k|, the length of what comes by paths through exactly k branches.
     log10_cancellation : float
         log10 of (sum over k of |q_k|) / |g_0|: 0 where all lengths pull the same way. The shares have lost
         about as many of their 16 digits.
     log10_shortcut_product : ndarray, shape (1 or samples, r)
         log10 of the singular values of the product of D_l H_l over all units, the path through no branch;
-        one row where it is the same for all samples.
+        one row where it is the same for all samples. One row of NaN where it is not formed: a shortcut or a
+        layer after an addition couples the samples, or its matrices are too large (see `report`).
     limits : dict of str to FormatLimits
         By the name of the format.
     """
@@ -105,6 +134,7 @@ class Report:
     log10_shortcut: np.ndarray
     log10_branch: np.ndarray
     share: np.ndarray
+    log10_part: np.ndarray
     log10_cancellation: float
     log10_shortcut_product: np.ndarray
     limits: dict
@@ -144,15 +174,32 @@ class Report:
         return 1.0 if self.log10_total == -math.inf else float(self.log10_gain[self.worst_unit] / self.log10_total)
 
     @property
-    def mean_length(self):
-        """The mean number of branches on a path, weighted by share; NaN where g_0 is 0."""
-        return float(self.share @ np.arange(len(self.share)))
+    def shares_hold(self) -> bool:
+        """Whether something arrives and cancellation leaves the shares digits to be shown."""
+        return self.log10_cancellation <= DIGITS
+
+    @property
+    def length_moment(self) -> float:
+        """Σ k · share[k], the first moment of the path length; NaN where `shares_hold` is false.
+
+        Where no share is negative it is the mean number of branches on a path. Shares of both signs make it a
+        moment and no mean: it may lie outside of 0..L.
+        """
+        return float(self.share @ np.arange(len(self.share))) if self.shares_hold else math.nan
+
+    def __getattr__(self, name):
+        """The names from before logarithms said so and blame became `worst_unit` and `worst_share`."""
+        new = {"to_blame": "worst_unit", "blame": "worst_share"}.get(name, f"log10_{name}")
+        if new not in vars(self) and not hasattr(type(self), new):
+            raise AttributeError(f"a Report has no attribute {name!r}")
+        warnings.warn(f"Report.{name} is called {new}", DeprecationWarning, stacklevel=2)
+        return getattr(self, new)
 
     def as_dict(self):
         """Everything as numbers, lists and text for JSON; what is not finite as "inf", "-inf" or "nan"."""
         found = {field.name: getattr(self, field.name) for field in fields(self)}
         found["limits"] = {name: vars(limits) for name, limits in self.limits.items()}
-        names = ("depth", "log10_total", "verdict", "worst_unit", "worst_share", "mean_length")
+        names = ("depth", "log10_total", "verdict", "worst_unit", "worst_share", "length_moment")
         return _plain({**found, **{name: getattr(self, name) for name in names}})
 
     def __str__(self):
@@ -191,10 +238,12 @@ class Report:
             change = f"from the loss to the input its length changes by a factor of {_power(self.log10_total)}"
             yield f"the gradient {self.verdict}: {change}"
         yield self._blame_in_words()
-        if math.isfinite(self.mean_length):
-            mean = f"{self.mean_length:.1f} of {self.depth} branches in the mean"
-            yield f"paths: {mean}; {self._cancellation_in_words()}"
+        if math.isfinite(self.log10_cancellation):
+            yield f"paths: {self._lengths_in_words()}"
         values = self.log10_shortcut_product
+        if np.isnan(values).any():
+            yield "shortcut product: not formed, because layers couple the samples or the matrices are too large"
+            return
         finite = values[np.isfinite(values)]
         gone = f", {np.count_nonzero(~np.isfinite(values))} of {values.size} are 0" if finite.size < values.size else ""
         span = f"from {_power(finite.min())} to {_power(finite.max())}" if finite.size else "none but 0"
@@ -218,12 +267,17 @@ class Report:
             f"{100 * self.worst_share:.0f} % of the change on a log scale; the median unit has {median}"
         )
 
-    def _cancellation_in_words(self):
+    def _lengths_in_words(self):
         if self.log10_cancellation < 0.05:
-            return "lengths pull the same way"
-        lost = " (the shares mean little)" if self.log10_cancellation > 10 else ""
-        times = _power(self.log10_cancellation)
-        return f"parts by length add up to {times} times what arrives, the rest cancels{lost}"
+            cancels = "lengths pull the same way"
+        else:
+            times = _power(self.log10_cancellation)
+            cancels = f"parts by length add up to {times} times what arrives, the rest cancels"
+        if not self.shares_hold:
+            return f"{cancels} (the shares have no digits left)"
+        if self.share.min() < -5e-4:  # would be shown as a negative share
+            return f"shares of both signs, whose first moment is {self.length_moment:.1f} branches; {cancels}"
+        return f"{self.length_moment:.1f} of {self.depth} branches on average; {cancels}"
 
     def _tables(self):
         """(title, head, rows), all text."""
@@ -250,7 +304,7 @@ class Report:
                 for unit in ends
             ],
         )
-        if math.isfinite(self.mean_length):
+        if self.shares_hold:
             largest = np.argsort(-np.abs(self.share), kind="stable")[:8]
             largest = np.sort(largest[np.abs(self.share[largest]) >= 5e-4])
             yield (
@@ -267,20 +321,24 @@ class Report:
                 ["gradient rounds to 0", *(_state(limit.zero) for limit in limits)],
                 ["gradient overflows", *(_state(limit.overflow) for limit in limits)],
                 ["states overflow", *(_state(limit.states) for limit in limits)],
-                ["loss may be scaled by", *(_scales(limit.scales) for limit in limits)],
+                ["loss may be scaled by", *(_powers(limit.loss_scales) for limit in limits)],
                 ["branch entries lost", *(_percent(limit.lost) for limit in limits)],
                 ["units lost altogether", *(str(limit.lost_units) for limit in limits)],
             ],
         )
 
 
-def report(source, x=None, g=None):
+def report(
+    source: Network | Sequence[Unit] | Mapping[str, ArrayLike] | str | os.PathLike,
+    x: ArrayLike | None = None,
+    g: ArrayLike | None = None,
+) -> Report:
     """Examine a residual network.
 
     Parameters
     ----------
     source : Network, sequence of Unit, mapping of str to array_like, or path
-        A mapping, and an .npz file at a path, hold arrays by the names of `from_arrays`.
+        A mapping, and an .npz file at a path, hold arrays by the names of `resnotes.npz.from_arrays`.
     x : array_like, shape (n_0,) or (batch, n_0), optional
         Where the Jacobians are taken. By default the source's own ``x``, and without one, 4 samples of a
         standard normal with a fixed seed.
@@ -294,16 +352,23 @@ def report(source, x=None, g=None):
 
     Raises
     ------
+    FileNotFoundError
+        If there is no file at the path.
     ValueError
         If the source is none of these or something in it does not fit (the message names the key, the unit or
         the argument), if x or g does not fit the network or is not finite, if g is 0, if no width can be read
-        off the first unit and x is not given, if the states of the forward pass leave the range of their
-        format, or if a layer couples the samples of a batch.
+        off the first unit and x is not given, or if the forward pass leaves the range of its format.
 
     Notes
     -----
-    One backward pass with the units' Jacobians, (batch, n, n) each, and with L + 1 rows a sample for the path
-    lengths: of the order of L² n² operations a sample.
+    One backward pass with L + 1 rows a sample, for the path lengths, by the layers' own backward rules: no
+    Jacobian is formed, and layers may couple the samples of a batch. Of two weight matrices a branch, n by n, it
+    takes of the order of L² n² operations a sample.
+
+    The shortcut product needs matrices only where a shortcut or a layer after an addition is neither the
+    identity nor a scale nor diagonal, and where no shortcut is 0 altogether. They are formed for one sample at a
+    time, at of the order of n³ operations for each such unit, and not at all where that would be more than
+    `MOST_WORK` in total.
     """
     net, given = _network(source)
     x = given.get("x") if x is None else x
@@ -315,14 +380,17 @@ def report(source, x=None, g=None):
         inputs = f"{names} drawn from a standard normal, fixed seed"
     else:
         inputs = "x and g as given"
-    sent = _backward(net, trace, g)
-    sums, tops = _sums(net, trace), [float(np.max(np.abs(state))) for state in trace.states]
-    limits = {name: _limits(name, sent, sums, tops) for name in FORMATS}
+    with np.errstate(all="ignore"):  # `_Rows` refuses what is not finite; what underflows is meant to
+        gradients, found = _backward(net, trace, g)
+        found["log10_shortcut_product"] = _shortcut_spectrum(net, trace)
+        sums, tops = _sums(net, trace), [float(np.max(np.abs(state))) for state in trace.states]
+        sizes = _Sizes(gradients)
+        limits = {name: _limits(name, sizes, sums, tops) for name in FORMATS}
     return Report(
         inputs,
         tuple(state.shape[-1] for state in trace.states),
         len(trace.states[0]),
-        **sent.reported,
+        **found,
         limits=limits,
     )
 
@@ -364,14 +432,15 @@ def _forward(net, x):
     if drawn:
         x = np.random.default_rng(0).normal(size=(SAMPLES, _input_width(net.units[0])))
     x = _validate.finite_array(x, "x", "a real array of shape (n,) or (batch, n)", (1, 2))
-    with np.errstate(over="ignore", invalid="ignore"):  # looked for in the states
+    with np.errstate(all="ignore"):  # looked for in the states
         trace = net.forward(np.atleast_2d(x))
-    for index, state in enumerate(trace.states):
-        if not np.isfinite(state).all():
+    for index, at in enumerate(trace.units):
+        # Within the unit too: what is not finite there need not show in its output.
+        if not all(np.isfinite(array).all() for array in (*at.branch, at.branch_output, at.sum, at.output)):
             _validate.refuse(
                 "x",
-                f"one whose state leaves the range of {state.dtype} in unit {index - 1}",
-                "finite states: a smaller x, smaller weights, or the units before that one alone",
+                f"one whose state leaves the range of {at.output.dtype} in unit {index}",
+                "finite numbers all the way: a smaller x, smaller weights, or the units before that one alone",
             )
     return trace, x.ndim == 1, drawn
 
@@ -391,111 +460,258 @@ def _upstream(g, trace, one):
     return g.reshape(last.shape), False
 
 
-@dataclass(frozen=True, eq=False)
-class _Sent:
-    """What the backward pass found: log10 of entries by state, and what `Report` shows, by its attributes' names."""
+class _Rows:
+    """Rows of gradients (..., k, n), each carried with a power of two, so that none leaves the range of floats.
 
-    typical: np.ndarray
-    largest: np.ndarray
-    reported: dict
-
-
-class _Scaled:
-    """An array that never leaves its range: entries of at most 1, and a power of two beside them."""
-
-    def __init__(self, array):
-        self.array, self.exponent = array, 0
-        self.rescale()
-
-    def rescale(self):
-        largest = float(np.max(np.abs(self.array)))
-        if not math.isfinite(largest):
-            _validate.refuse("Jacobian", "entries whose products leave float64", "smaller ones")
-        if largest > 0:
-            shift = math.frexp(largest)[1]
-            self.array = np.ldexp(self.array, -shift)
-            self.exponent += shift
-
-    def log10(self, value):
-        """log10 of a value that was computed from the array as it stands."""
-        return math.log10(value) + self.exponent * LOG2 if value > 0 else -math.inf
-
-
-def _backward(net, trace, g):
-    """From the loss to the input: rows g_l, and rows q_l[k] for the paths through exactly k branches.
-
-    g_l = g_{l+1} D_l (H_l + J_l), and q_l[k] = q_{l+1}[k] D_l H_l + q_{l+1}[k-1] D_l J_l, ``report-lengths``.
+    Row i is ``array[..., i, :] * 2.0**exponent[i]``, over all samples. The largest entries of a row that is not 0
+    stay within 2**-BAND and 2**BAND; a row of zeros has the exponent NOTHING.
     """
-    depth = len(net.units)
-    rows, parts = _Scaled(g[:, None, :]), _Scaled(g[:, None, :])
-    gradient, typical, largest = (np.empty(depth + 1) for _ in range(3))
-    after, shortcut, branch = (np.empty(depth) for _ in range(3))
-    paths = [None] * depth
 
-    def measure(index):
-        size = np.linalg.norm(rows.array)
-        gradient[index] = rows.log10(float(size))
-        typical[index] = gradient[index] - math.log10(rows.array.size) / 2
-        largest[index] = rows.log10(float(np.max(np.abs(rows.array))))
+    BAND, NOTHING = 64, -(2**40)
 
-    measure(depth)
-    for index in reversed(range(depth)):
-        with _validate.located("unit", index):
-            D, H, J = (np.asarray(part, dtype=np.float64) for part in net.units[index].jacobians(trace.units[index]))
-            with np.errstate(over="ignore", invalid="ignore"):  # _Scaled refuses what is not finite
-                through = rows.array @ D
-                by_shortcut, by_branch = through @ H, through @ J
-                after[index] = _ratio(through, rows.array)
-                shortcut[index], branch[index] = _ratio(by_shortcut, through), _ratio(by_branch, through)
-                rows.array = by_shortcut + by_branch
-                over_shortcut = D @ H
-                both = parts.array @ np.concatenate([over_shortcut, D @ J], axis=-1)
-            n = H.shape[-1]
-            lengths = np.zeros((len(both), both.shape[1] + 1, n))
-            lengths[:, :-1] = both[..., :n]
-            lengths[:, 1:] += both[..., n:]
-            parts.array = lengths
-            rows.rescale()
-            parts.rescale()
-        paths[index] = over_shortcut[:1] if (over_shortcut == over_shortcut[:1]).all() else over_shortcut
-        measure(index)
-    share, cancellation = _shares(rows, parts)
-    with np.errstate(invalid="ignore"):  # -inf - -inf: nothing arrived there
-        gain = gradient[:-1] - gradient[1:]
-    reported = {
-        "log10_gradient": gradient, "log10_gain": gain, "log10_after": after, "log10_shortcut": shortcut,
-        "log10_branch": branch, "share": share, "log10_cancellation": cancellation,
-        "log10_shortcut_product": _path_spectrum(paths),
-    }  # fmt: skip
-    return _Sent(typical, largest, reported)
+    def __init__(self, array, exponent):
+        largest = np.maximum(array.max(axis=-1), -array.min(axis=-1)).reshape(-1, array.shape[-2]).max(axis=0)
+        if not np.isfinite(largest).all():
+            _validate.refuse("gradient", "entries that leave float64 within one layer", "smaller weights")
+        shift = np.frexp(largest)[1]
+        shift[np.abs(shift) <= self.BAND] = 0
+        self.array = np.ldexp(array, -shift[:, None]) if shift.any() else array
+        self.array.flags.writeable = False  # shortcut and branch read the same rows
+        self.exponent = np.where(largest > 0, exponent + shift, self.NOTHING)
+
+    def through(self, layer, x):
+        """The rows sent back through a layer at its input."""
+        return _Rows(_sent_back(layer, x, self.array), self.exponent)
+
+    def shifted(self, exponent):
+        """The array that goes with other exponents, none of them smaller."""
+        shift = np.maximum(self.exponent - exponent, -4000)
+        return np.ldexp(self.array, shift.astype(np.int32)[:, None]) if shift.any() else self.array
+
+    def longer(self, by_branch):
+        """What comes by the shortcut, self, and by the branch: the rows of the whole and of one more length.
+
+        Row 0 is the sum over all paths. Row k + 1 is the part through k branches.
+        """
+        common = np.append(self.exponent, self.NOTHING)
+        common[0], common[2:] = (
+            max(common[0], by_branch.exponent[0]), np.maximum(common[2:], by_branch.exponent[1:])
+        )  # fmt: skip
+        one, other = self.shifted(common[:-1]), by_branch.shifted(np.delete(common, 1))
+        both = np.zeros((*one.shape[:-2], len(common), one.shape[-1]))
+        both[..., :-1, :] = one
+        both[..., 0, :] += other[..., 0, :]
+        both[..., 2:, :] += other[..., 1:, :]
+        return _Rows(both, common)
+
+    def length(self, row):
+        """The Euclidean length of a row over all samples, as a number and a power of two."""
+        return float(np.linalg.norm(self.array[..., row, :])), int(self.exponent[row])
+
+    def log10_length(self, row):
+        """log10 of the length; -inf for a row of zeros."""
+        length, exponent = self.length(row)
+        return math.log10(length) + exponent * LOG2 if length > 0 else -math.inf
+
+
+def _sent_back(layer, x, rows):
+    """Several rows of gradients sent back through a layer, shape (..., k, n_in), as float64."""
+    if getattr(layer, "couples_batch", False):  # its samples go back together, one row at a time
+        sent = [
+            _validate.sent_back(layer.backward(x, rows[..., k, :].copy()), x)[0].copy() for k in range(rows.shape[-2])
+        ]
+        return np.stack(sent, axis=-2).astype(np.float64)
+    sent = input_gradients(layer, x, rows)
+    return sent.astype(np.float64, copy=not has_gradients(layer))  # a layer of one's own may keep what it returns
 
 
 def _ratio(new, old):
-    """log10 of the quotient of two lengths; NaN for 0 / 0."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return float(np.log10(np.linalg.norm(new)) - np.log10(np.linalg.norm(old)))
+    """log10 of the quotient of two gradients' lengths, their rows 0; NaN for 0 / 0."""
+    (top, high), (bottom, low) = new.length(0), old.length(0)
+    if bottom == 0:
+        return math.nan
+    return math.log10(top / bottom) + (high - low) * LOG2 if top > 0 else -math.inf
 
 
-def _shares(rows, parts):
-    """The parts along the whole, as shares of it, and log10 of how much larger their lengths are together."""
-    g, size = rows.array[:, 0], float(np.linalg.norm(rows.array))
-    if size == 0:
-        return np.full(parts.array.shape[1], np.nan), math.nan
-    along = np.einsum("bkn,bn->k", parts.array, g) / size**2
-    together = float(np.sum(np.linalg.norm(parts.array, axis=(0, 2))))
-    apart = parts.exponent - rows.exponent
-    return np.ldexp(along, apart), parts.log10(together) - rows.log10(size)
+class _Gradient:
+    """The gradient at one state, array · 2**exponent, and the exact sizes of its entries."""
+
+    def __init__(self, rows):
+        self.array, self.exponent = rows.array[..., 0, :].copy(), int(rows.exponent[0])
+        self.log10_length = rows.log10_length(0)
+
+    @cached_property
+    def largest(self) -> Fraction:
+        """The largest entry's size."""
+        return Fraction(float(np.max(np.abs(self.array)))) * Fraction(2) ** self.exponent
+
+    @cached_property
+    def mean_square(self) -> Fraction:
+        """The mean of the entries' squares, of which the typical size is the root."""
+        mantissas, exponents = np.frexp(self.array.ravel())
+        whole = np.ldexp(mantissas, 53).astype(np.int64)
+        squares = sum(
+            sum(m * m for m in whole[exponents == e].tolist()) * Fraction(4) ** (int(e) - 53) for e in set(exponents)
+        )
+        return squares / self.array.size * Fraction(4) ** self.exponent
 
 
-def _path_spectrum(paths):
+class _Sizes:
+    """The gradients that are not 0, from the loss down, and logarithms that tell most of them from a boundary."""
+
+    def __init__(self, gradients):
+        there = [(state, one) for state, one in reversed(list(enumerate(gradients))) if one.array.any()]
+        self.states, self.gradients = zip(*there, strict=True)
+        self.typical = np.array([one.log10_length - math.log10(one.array.size) / 2 for one in self.gradients])
+        tops = np.array([np.max(np.abs(one.array)) for one in self.gradients])
+        self.largest = np.log10(tops) + LOG2 * np.array([float(one.exponent) for one in self.gradients])
+
+    def typical_beside(self, boundary):
+        """For every gradient -1, 0 or 1: its typical size below a positive fraction, at it, or above it."""
+        return self._beside(self.typical, _log10(boundary), lambda one: one.mean_square - boundary**2)
+
+    def largest_beside(self, boundary):
+        """The same for its largest entry."""
+        return self._beside(self.largest, _log10(boundary), lambda one: one.largest - boundary)
+
+    def _beside(self, logs, log, difference):
+        signs = np.sign(logs - log).astype(int)
+        for k in np.flatnonzero(np.abs(logs - log) <= CLOSE):  # here a logarithm does not settle it
+            exact = difference(self.gradients[k])
+            signs[k] = (exact > 0) - (exact < 0)
+        return signs
+
+    def first(self, happens):
+        """The first state for which `happens` is true; None where it is for none."""
+        return next((state for state, true in zip(self.states, happens, strict=True) if true), None)
+
+
+def _log10(fraction):
+    """log10 of a positive fraction of any size."""
+    return math.log10(fraction.numerator) - math.log10(fraction.denominator)
+
+
+def _backward(net, trace, g):
+    """From the loss to the input: the gradient at every state, and what `Report` shows of the way, by its names.
+
+    g_l = g_{l+1} D_l (H_l + J_l), and q_l[k] = q_{l+1}[k] D_l H_l + q_{l+1}[k-1] D_l J_l, ``report-lengths``:
+    rows sent back by the layers' own rules, without any of these matrices.
+    """
+    depth = len(net.units)
+    gain, after, shortcut, branch = (np.empty(depth) for _ in range(4))
+    rows = _Rows(np.stack([g, g], axis=-2), np.zeros(2, dtype=np.int64))
+    gradients = [_Gradient(rows)]
+    for index in reversed(range(depth)):
+        unit, at = net.units[index], trace.units[index]
+        with _validate.located("unit", index):
+            through = rows.through(unit.after, at.sum)
+            by_shortcut = through.through(unit.shortcut, at.branch[0])
+            by_branch = through
+            for layer, x in zip(reversed(unit.branch), reversed(at.branch), strict=True):
+                by_branch = by_branch.through(layer, x)
+            below = by_shortcut.longer(by_branch)
+        after[index] = _ratio(through, rows)
+        shortcut[index], branch[index] = _ratio(by_shortcut, through), _ratio(by_branch, through)
+        gain[index] = _ratio(below, rows)
+        rows = below
+        gradients.append(_Gradient(rows))
+    gradients.reverse()
+    share, part, cancellation = _shares(rows)
+    return gradients, {
+        "log10_gradient": np.array([gradient.log10_length for gradient in gradients]), "log10_gain": gain,
+        "log10_after": after, "log10_shortcut": shortcut, "log10_branch": branch,
+        "share": share, "log10_part": part, "log10_cancellation": cancellation,
+    }  # fmt: skip
+
+
+def _shares(rows):
+    """The parts along the whole as shares of it, log10 of the parts' lengths, and of their sum over the whole's."""
+    whole, parts = rows.array[..., 0, :], rows.array[..., 1:, :]
+    logs = np.array([rows.log10_length(row) for row in range(1, len(rows.exponent))])
+    if not whole.any():
+        return np.full(len(logs), np.nan), logs, math.nan
+    along = np.einsum("bkn,bn->k", parts.reshape(-1, *parts.shape[-2:]), whole.reshape(-1, whole.shape[-1]))
+    apart = np.clip(rows.exponent[1:] - rows.exponent[0], -4000, 4000).astype(np.int32)
+    longest = float(np.max(logs))
+    together = longest + math.log10(float(np.sum(10.0 ** (logs - longest))))
+    return np.ldexp(along / np.sum(whole**2), apart), logs, together - rows.log10_length(0)
+
+
+# The path through no branch -----------------------------------------------------------------------------------
+
+
+def _shortcut_spectrum(net: Network, trace: Trace) -> np.ndarray:
     """log10 of the singular values of the product of D_l H_l, one row for each sample that has its own."""
-    samples = max(len(factor) for factor in paths)
-    return np.array(
-        [
-            product_singular_values([factor[min(sample, len(factor) - 1)] for factor in paths]).log10
-            for sample in range(samples)
-        ]
-    )
+    count = min(trace.states[0].shape[-1], trace.states[-1].shape[-1])
+    if any(isinstance(unit.shortcut, (Absent, StopGradient)) for unit in net.units):
+        return np.full((1, count), -np.inf)
+    chain = [list(_layers(unit, at)) for unit, at in zip(net.units, trace.units, strict=True)]
+    if any(getattr(layer, "couples_batch", False) for layers in chain for layer, _ in layers):
+        return np.full((1, count), np.nan)
+    dense = [layers for layers in chain if not all(_acts_entrywise(layer) for layer, _ in layers)]
+    if not dense:
+        logs = sum(np.log10(np.abs(_diagonal(layer, x))) for layers in chain for layer, x in layers)
+        logs = np.sort(logs.reshape(-1, count))[:, ::-1]
+        return logs[:1] if (logs == logs[:1]).all() else logs
+    samples = trace.states[0].size // trace.states[0].shape[-1]
+    width = max(state.shape[-1] for state in trace.states)
+    if samples * len(dense) * float(width) ** 3 > MOST_WORK:
+        return np.full((1, count), np.nan)
+    first, rows = None, []
+    for sample in range(samples):
+        factors = _factors(chain, sample)
+        if first is None:
+            first = factors
+        elif len(factors) == len(first) and all(map(np.array_equal, factors, first)):
+            rows.append(rows[0])
+            continue
+        rows.append(product_singular_values(factors).log10)
+    return np.array(rows[:1] if all(row is rows[0] for row in rows) else rows)
+
+
+def _layers(unit, at):
+    """(layer, its input) along the shortcut of a unit, those in a `Sequence` one by one."""
+    for layer, x in ((unit.shortcut, at.branch[0]), (unit.after, at.sum)):
+        for part in layer.layers if isinstance(layer, normalisation.Sequence) else (layer,):
+            yield part, x
+            x = part.forward(x) if part is not layer else x
+
+
+def _acts_entrywise(layer):
+    """Whether a layer's Jacobian is a diagonal matrix by its kind."""
+    return isinstance(layer, (Identity, Scale, Diagonal, Elementwise, normalisation.BatchNorm, Dropout))
+
+
+def _diagonal(layer, x):
+    """The diagonal of the Jacobian of a layer that acts entry by entry, shape (..., n)."""
+    return _sent_back(layer, x, np.ones((*x.shape[:-1], 1, x.shape[-1])))[..., 0, :]
+
+
+def _factors(chain, sample):
+    """Matrices whose product is that of all D_l H_l at one sample: runs of diagonal ones ride on the next one.
+
+    A run whose entries leave 10**-100 to 10**100 becomes a matrix of its own.
+    """
+    factors, run = [], None
+    for layers in chain:
+        for layer, x in layers:
+            x = x.reshape(-1, x.shape[-1])[sample]
+            if _acts_entrywise(layer):
+                entries = _diagonal(layer, x)
+                product = entries if run is None else run * entries
+                sizes = np.abs(product[product != 0])
+                if sizes.size and (sizes.min() < 1e-100 or sizes.max() > 1e100):
+                    factors += [] if run is None else [np.diag(run)]
+                    product = entries
+                run = product
+            else:
+                matrix = layer.weight if isinstance(layer, Projection) else layer_jacobian(layer, x)
+                factors.append(np.asarray(matrix, np.float64) * (1.0 if run is None else run))
+                run = None
+    return factors if run is None else [*factors, np.diag(run)]
+
+
+# Formats ------------------------------------------------------------------------------------------------------
 
 
 def _sums(net, trace):
@@ -507,38 +723,72 @@ def _sums(net, trace):
     return pairs
 
 
-def _limits(name, sent, sums, tops):
+def _limits(name, sizes, sums, tops):
     """What format `name` does to gradients, to sums, and to states whose largest entries are `tops`."""
     form = FORMATS[name]
-    tiny = math.log10(form.smallest_subnormal) - LOG2
-    normal, top = math.log10(form.smallest_normal), math.log10(form.max)
-    down = range(len(sent.typical) - 1, -1, -1)
-    there = np.isfinite(sent.typical)
-    subnormal = next((k for k in down if there[k] and sent.typical[k] < normal), None)
-    zero = next((k for k in down if there[k] and sent.typical[k] <= tiny), None)
-    overflow = next((k for k in down if sent.largest[k] > top), None)
-    states = next((k for k, gone in enumerate(np.isinf(round_to(tops, name))) if gone), None)
-    # A power of two that just fits is not to fail by the rounding of a logarithm.
-    low = math.ceil((normal - sent.typical[there].min()) / LOG2 - 1e-9)
-    high = math.floor((top - sent.largest.max()) / LOG2 + 1e-9)
+    beside_zero, beside_normal = sizes.typical_beside(form.zero_up_to), sizes.typical_beside(form.normal_from)
+    beside_top = sizes.largest_beside(form.overflow_from)
+    states = next((k for k, top in enumerate(round_to(tops, name)) if not np.isfinite(top)), None)
+    scales = _scales(form, sizes)
+    held = (form.lowest - form.precision + 1, form.highest)  # the powers of two that are numbers of the format
+    lost, lost_units = _lost(name, sums)
+    return FormatLimits(
+        subnormal=sizes.first((beside_zero > 0) & (beside_normal < 0)),
+        zero=sizes.first(beside_zero <= 0),
+        overflow=sizes.first((beside_top > 0) | ((beside_top == 0) & form.overflows(form.overflow_from))),
+        states=states,
+        scales=scales,
+        loss_scales=scales and _overlap(scales, held),
+        lost=lost,
+        lost_units=lost_units,
+    )
+
+
+def _scales(form: Format, sizes):
+    """The lowest and the highest power of two that keeps all typical entries normal and no entry overflowing."""
+    smallest = sizes.typical.min()
+    square = min(
+        one.mean_square for one, log in zip(sizes.gradients, sizes.typical, strict=True) if log <= smallest + CLOSE
+    )
+    low = _least(
+        lambda k: square * Fraction(4) ** k >= form.normal_from**2, (_log10(form.normal_from) - smallest) / LOG2
+    )
+    top = max(
+        one.largest
+        for one, log in zip(sizes.gradients, sizes.largest, strict=True)
+        if log > sizes.largest.max() - CLOSE
+    )
+    above = _least(
+        lambda k: form.overflows(top * Fraction(2) ** k), (_log10(form.overflow_from) - sizes.largest.max()) / LOG2
+    )
+    return _overlap((low, math.inf), (-math.inf, above - 1))
+
+
+def _least(holds, near):
+    """The least whole number for which something holds, which is close to `near` and holds for all above it."""
+    k = math.floor(near) - 1
+    while not holds(k):
+        k += 1
+    return k
+
+
+def _overlap(one, other):
+    """The whole numbers that lie in two ranges, as a range; None where there is none."""
+    low, high = max(one[0], other[0]), min(one[1], other[1])
+    return (low, high) if low <= high else None
+
+
+def _lost(name, sums):
+    """The share of entries and the number of units in which a format loses the branch in the addition."""
     sizes = np.cumsum([len(branch) for _, branch in sums])[:-1]
     carried, branch = (round_to(np.concatenate(part), name) for part in zip(*sums, strict=True))
-    counted = np.concatenate([part for _, part in sums]) != 0
-    with np.errstate(over="ignore", invalid="ignore"):  # infinities of both signs
-        lost = round_to(carried + branch, name) == carried
+    counted = (np.concatenate([part for _, part in sums]) != 0) & np.isfinite(carried)
+    lost = round_to(carried + branch, name) == carried
     units = sum(
         there.any() and bool(gone[there].all())
         for gone, there in zip(np.split(lost, sizes), np.split(counted, sizes), strict=True)
     )
-    return FormatLimits(
-        subnormal,
-        zero,
-        overflow,
-        states,
-        (low, high) if low <= high else None,
-        float(lost[counted].mean()) if counted.any() else math.nan,
-        int(units),
-    )
+    return float(lost[counted].mean()) if counted.any() else math.nan, int(units)
 
 
 # Words ------------------------------------------------------------------------------------------------------
@@ -577,7 +827,7 @@ def _state(index):
     return "-" if index is None else f"from state {index}"
 
 
-def _scales(scales):
+def _powers(scales):
     return "no power of 2" if scales is None else f"2^{scales[0]} to 2^{scales[1]}"
 
 

@@ -12,9 +12,11 @@ So long chains are kept stable in quantum Monte Carlo work (Loh et al. 1989; Bai
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from resnotes import _validate
 
@@ -49,7 +51,8 @@ class ProductSpectrum:
     condition: float
 
 
-def product_singular_values(factors):
+@np.errstate(under="ignore")  # what is too small beside the rest to be held is 0
+def product_singular_values(factors: Iterable[ArrayLike]) -> ProductSpectrum:
     """The singular values of a product of many matrices, without overflow, underflow or lost digits.
 
     Parameters
@@ -90,7 +93,8 @@ def product_singular_values(factors):
     return _spectrum(logs, rows, min(shape))
 
 
-def singular_values_by_depth(factors):
+@np.errstate(under="ignore")  # what is too small beside the rest to be held is 0
+def singular_values_by_depth(factors: Iterable[ArrayLike]) -> list[np.ndarray]:
     """log10 of the singular values after the first factor, after the first two, and so on.
 
     Parameters
@@ -134,7 +138,8 @@ def _spectrum(logs, rows, count):
     )
 
 
-def qr_growth(factors):
+@np.errstate(under="ignore")  # what is too small beside the rest to be held is 0
+def qr_growth(factors: Iterable[ArrayLike]) -> np.ndarray:
     """Growth along the directions of plain QR: log10 of the products of the triangles' diagonals.
 
     Q_0 = I and A_k Q_k = Q_{k+1} R_k, without pivoting; equations ``precision-qr-step`` and
@@ -201,7 +206,9 @@ def _accumulated(factors):
     n = factors[0].shape[1]
     q, logs, rows = np.eye(n), np.zeros(n), np.eye(n)
     for factor in factors:
-        q, triangle, order, logs = _graded_qr(factor @ q, logs)
+        exponent = math.frexp(np.max(np.abs(factor)))[1]  # a product with q must not leave the range
+        q, triangle, order, logs = _graded_qr(np.ldexp(factor, -exponent) @ q, logs)
+        logs += exponent * math.log(2.0)
         rows = triangle @ rows[order]
         yield q, logs, rows
 
@@ -221,10 +228,12 @@ def _graded_qr(matrix, logs):
     diagonal : ndarray, shape (r,)
         ln D, the logarithms of the sizes of R's diagonal entries.
     """
-    sizes = np.linalg.norm(matrix, axis=0)
-    alive = sizes > 0
-    columns = np.divide(matrix, sizes, out=np.zeros_like(matrix), where=alive)
-    scales = np.where(alive, logs + np.log(np.where(alive, sizes, 1.0)), -np.inf)
+    largest = np.abs(matrix).max(axis=0)  # squares of small entries would be 0
+    alive = largest > 0
+    columns = np.divide(matrix, largest, out=np.zeros_like(matrix), where=alive)
+    sizes = np.linalg.norm(columns, axis=0)
+    columns = np.divide(columns, sizes, out=columns, where=alive)
+    scales = np.where(alive, logs + np.log(np.where(alive, sizes * largest, 1.0)), -np.inf)
     if alive.all() and alive.any():
         order = np.argsort(-scales)
         q, r = np.linalg.qr(columns[:, order])
