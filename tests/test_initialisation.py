@@ -252,3 +252,26 @@ def test_bad_input_to_the_law_of_batch_normalisation():
         initialisation.growing_gain(0, 1.0, 1.0)
     with pytest.raises(ValueError, match="^growth: got"):
         initialisation.growing_gain(3, 1.0, np.nan)
+
+
+@pytest.mark.parametrize("size", [1.0, 1e-100, 1e-170, 1e-300, 1e160, 1e300])
+def test_gains_do_not_depend_on_the_length_of_g(size):
+    """Squares of 1e-170 are 0 and those of 1e160 infinite; the rows of one batch are of very unlike lengths."""
+    net = Network([Unit([Affine(np.eye(2))])])
+    assert gains(net, [1.0, 1.0], [size, -size]) == 4
+    np.testing.assert_array_equal(gains(net, np.ones((2, 2)), [[size, 0], [1e-5, 1e-5]]), [4, 4])
+    with np.errstate(all="raise"):
+        assert gains(Network([Unit([Affine(np.eye(2) * 1e-170)], Scale(0.0))]), np.ones(2), np.ones(2)) == 0
+    with pytest.raises(ValueError, match="g: got a row of zeros"):
+        gains(net, np.ones((2, 2)), [[size, 0], [0, 0]])
+
+
+def test_gains_of_a_network_that_couples_its_samples():
+    """Rows of unlike lengths stay as they are beside one another: each comes back in all of them."""
+    rng = np.random.default_rng(20)
+    net = Network([Unit([BatchNormTraining(3), Affine(rng.normal(size=(3, 3)))]) for _ in range(2)])
+    x, g = rng.normal(size=(2, 4, 3))
+    g *= np.array([[1.0], [1e3], [1e-3], [7.0]])
+    sent = net.backward(net.forward(x), g).states[0]
+    np.testing.assert_allclose(gains(net, x, g), np.sum(sent**2, -1) / np.sum(g**2, -1), rtol=1e-12)
+    np.testing.assert_allclose(gains(net, x, 1e-200 * g), gains(net, x, g), rtol=1e-9)

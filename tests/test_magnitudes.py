@@ -471,3 +471,12 @@ def test_the_length_of_an_array_whose_squares_leave_the_range_of_floats(exponent
     whole = mpmath.sqrt(sum(mpmath.mpf(float(entry)) ** 2 for entry in array.flat))
     assert abs(log10_norm(array) - float(mpmath.log10(whole))) < 1e-12
     assert log10_norm(0 * array) == -math.inf
+
+
+def test_traps_for_harmless_underflow_are_left_alone():
+    with np.errstate(all="raise"):
+        assert log10_norm([1e-300, 1e300]) == pytest.approx(300)
+        logs = gradient_norms(np.full((400, 2, 2), 1e-300), [1e-3, 1e-200], [1e-200, 1.0])[:, 0]
+        assert logs[0] == pytest.approx(-1200)
+        assert shortcut_product([1e-300] * 9).log10 == pytest.approx(-2700)
+        assert power_sweep([1e-300], [0, 400]).tolist() == [[0.0, -120000.0]]

@@ -211,3 +211,28 @@ def test_depth_after_depth_is_the_part_of_the_chain(draw):
 def test_growth_by_plain_qr_needs_squares():
     with pytest.raises(ValueError, match=r"factors\[0\]: .*wanted a square matrix"):
         qr_growth([np.ones((3, 2))])
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-170, 1e170, 1e300])
+def test_factors_whose_squares_leave_the_range(size):
+    factor = np.array([[1.0, 0.25], [0.25, 1.0]])
+    want = np.log10(np.linalg.svd(factor, compute_uv=False))
+    np.testing.assert_allclose(
+        product_singular_values([factor * size] * 3).log10, 3 * (want + math.log10(size)), rtol=1e-13
+    )
+    # columns of very unlike sizes in one factor
+    both = np.zeros((4, 4))
+    both[:2, :2], both[2:, 2:] = factor, factor * 1e-170
+    found = product_singular_values([both, both]).log10
+    np.testing.assert_allclose(found, [*(2 * want), *(2 * want - 340)], rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(singular_values_by_depth([both, both])[1], found, rtol=1e-12, atol=1e-13)
+
+
+def test_traps_for_harmless_underflow_are_left_alone():
+    factors = [np.array([[1e-3, 1e-4], [0.1, 1.0]])] * 400
+    with np.errstate(all="raise"):
+        guarded = product_singular_values(factors).log10, qr_growth(factors), singular_values_by_depth(factors)[-1]
+    for found, want in zip(
+        guarded, (product_singular_values(factors).log10, qr_growth(factors), guarded[0]), strict=True
+    ):
+        np.testing.assert_allclose(found, want, rtol=1e-12)

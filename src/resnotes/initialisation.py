@@ -190,6 +190,7 @@ def growing_gain(depth, strength, growth):
     return float(np.prod(1 + strength / (1 + growth * np.arange(depth))))
 
 
+@np.errstate(under="ignore")  # what is too small beside the rest adds nothing
 def gains(network: Network, x: ArrayLike, g: ArrayLike) -> np.ndarray:
     """‖g_0‖² / ‖g_L‖² of one network for each sample.
 
@@ -214,20 +215,21 @@ def gains(network: Network, x: ArrayLike, g: ArrayLike) -> np.ndarray:
     trace = network.forward(x)
     last = trace.states[-1]
     g = _validate.finite_array(g, "g", f"a real array of shape {last.shape}, like the last state", (last.ndim,))
-    states = network.backward(trace, _moderate(g)[0]).states  # the gain does not depend on the length of g
-    above = np.sum(states[-1] ** 2, axis=-1)
+    # No gain depends on the length of g. One power of two for all samples: a layer may couple them.
+    g = np.ldexp(g, -np.frexp(np.max(np.abs(g)))[1])
+    states = network.backward(trace, g).states
+    (below, low), (above, high) = _moderate(states[0]), _moderate(states[-1])
+    above = np.sum(above**2, axis=-1)
     if np.any(above == 0):
         _validate.refuse("g", "a row of zeros", "rows that are not 0")
-    below, exponents = _moderate(states[0])
-    with np.errstate(over="ignore", under="ignore"):
-        return np.ldexp(np.sum(below**2, axis=-1) / above, 2 * exponents)
+    with np.errstate(over="ignore"):
+        return np.ldexp(np.sum(below**2, axis=-1) / above, 2 * (low - high))
 
 
 def _moderate(rows):
     """Rows divided by powers of two so that their largest entries are near 1, and the exponents, one a row."""
     exponents = np.frexp(np.max(np.abs(rows), axis=-1))[1]
-    with np.errstate(under="ignore"):
-        return np.ldexp(rows, -exponents[..., np.newaxis]), exponents
+    return np.ldexp(rows, -exponents[..., np.newaxis]), exponents
 
 
 def mean_and_error(samples):
