@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import sync_playwright
 
-from resnotes.mutations import Survey
+from resnotes.book.mutations import Survey
 from tools import book as build
 from tools import chromium as chromium_tools
 

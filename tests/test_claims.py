@@ -34,8 +34,8 @@ from resnotes.book.claims.exact import Dual, array, jacobian, plain, rectify, sa
 from resnotes.book.claims.expressions import ONE, AsPrinted, Total, direct, formula, relations, total
 from resnotes.book.claims.mutants import EQUIVALENT, survey
 from resnotes.book.claims.search import Layout, NotSmooth, SearchError, Space, first, vectors
+from resnotes.book.mutations import mutants, why_equivalent
 from resnotes.book.oracles import CheckError
-from resnotes.mutations import mutants, why_equivalent
 from resnotes.symbolic import at_least, merge_point
 from resnotes.symbolic.algebra import Factor, L, Norm, OrderedSum, Partial, i, l
 from resnotes.symbolic.symbols import D, F, J, W, b, g, lam, x

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from resnotes import Affine, BatchNormTraining, LayerNorm, Network, Unit, initialisation, relu
+from resnotes.book.at_initialisation import Normalised, signs
 from resnotes.book.oracles import CheckError
 from resnotes.initialisation import (
     branch_strength,
@@ -16,7 +17,6 @@ from resnotes.initialisation import (
 from resnotes.shortcuts import Absent, Identity, Scale
 from resnotes.symbolic import at_initialisation as symbolic
 from resnotes.symbolic.algebra import L
-from resnotes.verify.at_initialisation import Normalised, signs
 
 
 def test_weights_have_the_variance_asked_for():

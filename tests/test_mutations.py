@@ -3,8 +3,7 @@
 import pytest
 from sympy import Eq
 
-from resnotes import mutations
-from resnotes.book import EQUATIONS
+from resnotes.book import EQUATIONS, mutations
 from resnotes.symbolic.algebra import L, OrderedProduct, OrderedSum, Scalar, Transpose, i, l
 from resnotes.symbolic.symbols import D, J, g, lam
 

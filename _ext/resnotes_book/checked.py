@@ -12,8 +12,7 @@ from pathlib import Path
 
 import nbformat
 
-from resnotes import mutations
-from resnotes.book import EQUATIONS
+from resnotes.book import EQUATIONS, mutations
 from resnotes.book.claims import CLAIMS
 from resnotes.book.claims.mutants import survey as survey_claim
 

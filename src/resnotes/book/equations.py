@@ -1,19 +1,22 @@
 """Every labelled equation of the book, from the modules of its chapters."""
 
 from resnotes.book import (
+    at_initialisation,
     at_least,
     backward_pass,
+    before_or_after,
     finite_precision,
     forward_pass,
     lambda_scaling,
     merge_point,
+    shattered_gradients,
+    shortcuts_as_operators,
     thousands_of_layers,
     training,
     unrolled_sum,
     your_own_network,
 )
 from resnotes.book.registry import Equation
-from resnotes.equations import at_initialisation, before_or_after, shattered_gradients, shortcuts_as_operators
 
 #: In the order of the book; each has a function ``build`` that returns its entries.
 CHAPTERS = (

@@ -7,16 +7,15 @@ from functools import partial
 import numpy as np
 from sympy import Integer
 
+from resnotes.book.at_initialisation import BRANCH, OneBranch
 from resnotes.book.cases import World
 from resnotes.book.oracles import STEP, column, same
 from resnotes.book.registry import Equation, chain, eq, together
-from resnotes.equations.at_initialisation import BRANCH
 from resnotes.network import relu
 from resnotes.recipes import streams_network
 from resnotes.shortcuts import sinkhorn
 from resnotes.symbolic import thousands_of_layers as chapter
 from resnotes.symbolic.algebra import L, l
-from resnotes.verify.at_initialisation import OneBranch
 
 
 class ScaledSum(OneBranch):

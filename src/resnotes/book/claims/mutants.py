@@ -1,8 +1,8 @@
-"""Corrected forms, damaged in the ways of :mod:`resnotes.mutations`: do the claims' checks notice?"""
+"""Corrected forms, damaged in the ways of :mod:`resnotes.book.mutations`: do the claims' checks notice?"""
 
 from __future__ import annotations
 
-from resnotes import mutations
+from resnotes.book import mutations
 from resnotes.book.claims.claim import Claim
 
 #: (id, pattern that the damage matches from its start, why the mutant says the same as the original).

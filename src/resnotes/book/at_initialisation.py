@@ -1,12 +1,9 @@
-"""Worlds of chapter 9. Means over random weights are exact: every network of a finite ensemble is run.
+"""Chapter 9: its equations, and the random cases that check them."""
 
-The entries of a weight are +-sqrt(v / columns), each sign equally likely, so the ensemble is finite and has the
-moments that the laws ask for. Stacks of matrices carry the network's number in front. Gradients are complex
-steps through the forward pass of the real units, masks and all.
-"""
+from __future__ import annotations
 
 import math
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 from sympy import Integer
@@ -14,6 +11,7 @@ from sympy import Integer
 from resnotes import initialisation
 from resnotes.book.cases import World
 from resnotes.book.oracles import STEP, CheckError, column, complex_step_jacobian, row, same
+from resnotes.book.registry import Equation, chain, eq, together
 from resnotes.network import relu
 from resnotes.normalisation import BatchNormTraining, LayerNorm, RMSNorm
 from resnotes.symbolic import at_initialisation as chapter
@@ -588,3 +586,236 @@ class PlainNetworks(Ensemble):
         if norm.args[0] != chapter.g(self.depth):
             raise KeyError(f"{norm} is random: only its means have values")
         return float(np.linalg.norm(self.g_out))
+
+
+CHAPTER = "09_at_initialisation"
+#: What holds of the branch W_2 ReLU(W_1 x) exactly, by ``init-branch``.
+BRANCH = (chapter.MEAN_FREE, chapter.GIVEN)
+NO_EPSILON = ("epsilon = 0 in the normalisation",)
+UNCORRELATED = "the numbers of a row are uncorrelated, with mean 0 and equal mean squares"
+SYMMETRIC_BATCH = "the batch lies symmetrically about its mean, no sample at the mean"
+BATCH = (
+    "wide layers and a large batch: over the batch every normalised component is a standard normal number",
+    "gradients of different samples uncorrelated",
+)
+
+
+def build() -> list[Equation]:
+    branch, law, pre, rms = chapter.branch(), chapter.law(), chapter.pre_unit(), chapter.pre_unit(chapter.rms, 1)
+    here = partial(Equation, chapter=CHAPTER)
+    ensemble = partial(here, method="exhaustive", world=AllNetworks, cases=8)
+    one_branch = partial(here, method="exhaustive", world=OneBranch, cases=12)
+    normalised = partial(here, method="exhaustive", world=Normalised, cases=12, assumptions=NO_EPSILON)
+    return [
+        here(
+            "init-unit",
+            expression=eq(*chapter.unit),
+            method="definition",
+            world=AllNetworks,
+            cases=8,
+            rests_on=("forward-unit",),
+        ),
+        one_branch(
+            "init-branch",
+            expression=chain(branch.quantity, *(step.expression for step in branch.steps)),
+            proofs=(branch,),
+            assumptions=branch.assumptions,
+            without=(
+                (chapter.SYMMETRIC, partial(OneBranch, broken="lopsided")),
+                (chapter.NO_TIES, partial(OneBranch, broken="ties")),
+            ),
+            rests_on=("backward-block-inside",),
+        ),
+        one_branch(
+            "init-relu-first",
+            expression=eq(*chapter.relu_first),
+            world=ReluFirst,
+            assumptions=("W_1 of mean 0, its entries uncorrelated with variance v_1/n", "x fixed"),
+        ),
+        ensemble(
+            "init-second-moment",
+            expression=chain(chapter.second(l), chapter.second_definition, chapter.second_step),
+            assumptions=BRANCH,
+            rests_on=("init-unit", "backward-unit", "init-branch"),
+        ),
+        ensemble("init-factor", expression=eq(*chapter.one_unit), assumptions=BRANCH, rests_on=("init-second-moment",)),
+        ensemble(
+            "init-law",
+            expression=eq(law.left, law.right),
+            method="induction",
+            proofs=(law,),
+            assumptions=BRANCH,
+            without=((chapter.NO_TIES, partial(AllNetworks, ties=True)),),
+            rests_on=("init-factor",),
+        ),
+        here(
+            "init-spread",
+            expression=eq(*chapter.spread),
+            method="exhaustive",
+            world=PlainNetworks,
+            cases=12,
+            proofs=(chapter.check_spread,),
+            assumptions=(
+                "plain: x_{l+1} = W_l ReLU(x_l), the entries of W_l independent N(0, 2/n)",
+                "x_0 given, its share q of positive components not 0",
+                "g_L chosen without looking at the weights",
+            ),
+        ),
+        here(
+            "init-unbounded",
+            expression=chapter.unbounded,
+            method="numeric",
+            world=Squares,
+            tight=partial(Squares, kind="one"),
+            assumptions=("kappa >= 0",),
+            rests_on=("init-law",),
+        ),
+        here(
+            "init-bounded",
+            expression=chapter.bounded,
+            method="numeric",
+            world=Squares,
+            tight=partial(Squares, kind="many"),
+            tight_tolerance=1e-3,
+            assumptions=("kappa >= 0",),
+            cases=20,
+            rests_on=("init-law",),
+        ),
+        here(
+            "init-limits",
+            expression=together(chapter.limits),
+            method="symbolic",
+            exact=chapter.check_limits,
+            assumptions=("kappa > 0",),
+            rests_on=("init-law",),
+        ),
+        here(
+            "init-zero-last",
+            expression=together(chapter.weight_gradients),
+            method="numeric",
+            world=ZeroLast,
+            rests_on=("backward-own-block",),
+            assumptions=("y = x + W_2 ReLU(W_1 x)",),
+        ),
+        here(
+            "init-zero-scale",
+            expression=eq(*chapter.scale_gradient),
+            method="numeric",
+            world=ZeroLast,
+            rests_on=("backward-own-block",),
+            assumptions=("y = x + alpha F(x)",),
+        ),
+        here(
+            "init-norm",
+            expression=eq(*chapter.norm),
+            method="definition",
+            world=Normalised,
+            assumptions=NO_EPSILON,
+        ),
+        here(
+            "init-norm-jacobian",
+            expression=eq(*chapter.norm_jacobian),
+            method="symbolic",
+            world=Normalised,
+            exact=chapter.check_norm_jacobian,
+            assumptions=NO_EPSILON,
+            rests_on=("init-norm",),
+        ),
+        normalised("init-pre-state", expression=eq(*chapter.pre_state), rests_on=("init-norm", "init-branch")),
+        normalised(
+            "init-pre-unit",
+            expression=chain(pre.quantity, *(step.expression for step in pre.steps)),
+            proofs=(pre,),
+            rests_on=("init-norm-jacobian", "init-branch"),
+        ),
+        here(
+            "init-pre-law",
+            expression=eq(chapter.pre_product, chapter.pre_law),
+            method="induction",
+            proofs=(chapter.check_pre_law,),
+            exact=chapter.check_pre_values,
+            rests_on=("init-pre-unit", "init-pre-state"),
+            assumptions=("kappa > 0",),
+        ),
+        one_branch("init-post-state", expression=eq(*chapter.post_state), rests_on=("init-branch",)),
+        here(
+            "init-rms",
+            expression=eq(*chapter.rms_norm),
+            method="definition",
+            world=RmsNormalised,
+            assumptions=NO_EPSILON,
+        ),
+        here(
+            "init-rms-jacobian",
+            expression=eq(*chapter.rms_jacobian),
+            method="symbolic",
+            world=RmsNormalised,
+            exact=partial(chapter.check_norm_jacobian, centred=False),
+            assumptions=NO_EPSILON,
+            rests_on=("init-rms",),
+        ),
+        normalised(
+            "init-rms-unit",
+            expression=chain(rms.quantity, *(step.expression for step in rms.steps)),
+            world=RmsNormalised,
+            proofs=(rms,),
+            rests_on=("init-rms-jacobian", "init-branch"),
+        ),
+        here(
+            "init-batch-kept",
+            expression=chain(*chapter.batch_kept),
+            method="exhaustive",
+            world=SymmetricBatch,
+            cases=12,
+            assumptions=(*NO_EPSILON, "gamma = 1", UNCORRELATED, SYMMETRIC_BATCH),
+            without=(
+                (UNCORRELATED, partial(SymmetricBatch, broken="equal")),
+                (SYMMETRIC_BATCH, partial(SymmetricBatch, broken="skewed")),
+            ),
+            rests_on=("after-batch-jacobian",),
+        ),
+        here(
+            "init-batch-spread",
+            expression=eq(*chapter.rectified),
+            method="numeric",
+            world=StandardNormal,
+            cases=1,
+            assumptions=("xi a standard normal number",),
+        ),
+        here(
+            "init-batch-one",
+            expression=together(chapter.batch_one),
+            method="numeric",
+            world=BatchStrength,
+            cases=6,
+            assumptions=BATCH,
+            rests_on=("init-batch-kept", "init-batch-spread"),
+        ),
+        here(
+            "init-batch-two",
+            expression=together(chapter.batch_two),
+            method="numeric",
+            world=partial(BatchStrength, layers=2),
+            cases=6,
+            assumptions=BATCH,
+            rests_on=("init-batch-kept", "init-batch-spread"),
+        ),
+        here(
+            "init-batch-law",
+            expression=eq(chapter.batch_product, chapter.batch_closed),
+            method="induction",
+            proofs=(chapter.check_batch_law,),
+            world=GrowingSpread,
+            cases=12,
+            rests_on=("init-batch-one", "init-batch-two"),
+            assumptions=("kappa > 0, tau > 0",),
+        ),
+        here(
+            "init-batch-power",
+            expression=eq(*chapter.batch_power),
+            method="numeric",
+            exact=chapter.check_batch_power,
+            rests_on=("init-batch-law",),
+            assumptions=("kappa > 0, tau > 0",),
+        ),
+    ]
