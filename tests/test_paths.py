@@ -3,13 +3,14 @@
 import itertools
 import math
 import time
+import tracemalloc
 from fractions import Fraction
 
 import numpy as np
 import pytest
 from random_networks import ACTIVATIONS, SHORTCUTS, assert_near, build, draw
 
-from resnotes import Affine, Network, Unit, relu, tanh
+from resnotes import Affine, Network, Unit, paths, relu, tanh
 from resnotes.paths import jacobian_by_length
 from resnotes.shortcuts import Absent, Projection, Scale, StopGradient
 
@@ -131,3 +132,55 @@ def test_float32_and_damage():
         assert_near(np.roll(got, 1, axis=0), wanted, 1e-2)
     with pytest.raises(AssertionError):  # factors transposed
         assert_near(got.swapaxes(1, 2), wanted, 1e-2)
+
+
+@pytest.mark.parametrize("batch", [None, 2])
+@pytest.mark.parametrize("up_to", range(8))
+def test_the_rest_in_one_part(batch, up_to):
+    """The first lengths as without up_to, the last part the sum of all others; spans within the network too."""
+    rng = np.random.default_rng(4)
+    widths = [3, 3, 5, 2, 4, 4, 3]
+    units = [
+        Unit([Affine(rng.normal(size=(m, n))), tanh], Projection(rng.normal(size=(m, n))), after=tanh)
+        for n, m in itertools.pairwise(widths)
+    ]
+    net = Network(units)
+    trace = net.forward(rng.normal(size=3 if batch is None else (batch, 3)))
+    for start, stop in ((0, 6), (2, 5), (1, 2), (3, 3)):
+        every = np.moveaxis(jacobian_by_length(net, trace, start, stop), -3, 0)
+        got = np.moveaxis(jacobian_by_length(net, trace, start, stop, up_to=up_to), -3, 0)
+        assert len(got) == min(up_to + 2, stop - start + 1)
+        if up_to >= stop - start:
+            np.testing.assert_array_equal(got, every)
+        else:
+            np.testing.assert_allclose(got[:-1], every[: up_to + 1], rtol=1e-12, atol=1e-13)
+            np.testing.assert_allclose(got[-1], every[up_to + 1 :].sum(axis=0), rtol=1e-12, atol=1e-12)
+
+
+def test_few_lengths_of_many_units_take_little_memory():
+    net = Network([Unit([Affine(1e-3 * np.eye(32))])] * 400)
+    trace = net.forward(np.ones(32))
+    tracemalloc.start()
+    got = jacobian_by_length(net, trace, up_to=3)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert got.shape == (5, 32, 32) and peak < 30 * got.nbytes
+    want = [math.comb(400, k) * 1e-3**k for k in range(4)]
+    np.testing.assert_allclose(got[:4, 0, 0], want, rtol=1e-12)
+    np.testing.assert_allclose(got[4, 0, 0], 1.001**400 - sum(want), rtol=1e-9)
+
+
+def test_hopeless_sizes_and_bad_lengths_are_refused(monkeypatch):
+    net = Network([Unit([Affine(np.zeros((4, 4)))])] * 3)
+    trace = net.forward(np.ones(4))
+    with pytest.raises(ValueError, match="up_to: got -1"):
+        jacobian_by_length(net, trace, up_to=-1)
+    with pytest.raises(ValueError, match="up_to: got 1.5"):
+        jacobian_by_length(net, trace, up_to=1.5)
+    monkeypatch.setattr(paths, "LARGEST", 4 * 16 * 8 - 1)
+    with pytest.raises(ValueError, match="up_to: got 4 parts of 4 by 4 over 3 units, .*wanted .*a smaller up_to"):
+        jacobian_by_length(net, trace)
+    assert jacobian_by_length(net, trace, up_to=1).shape == (3, 4, 4)
+    monkeypatch.setattr(paths, "MOST_WORK", 100)
+    with pytest.raises(ValueError, match="multiplications, wanted"):
+        jacobian_by_length(net, trace, up_to=1)

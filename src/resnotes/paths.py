@@ -5,13 +5,22 @@ through its branch (Veit et al. 2016, arXiv:1605.06431). The sum over all paths 
 obeys a recursion over the units, so it costs n²/2 small products rather than 2^n.
 """
 
+import math
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from resnotes import _validate
-from resnotes.network import ROWS, identity_rows
+from resnotes._progress import Bar
+from resnotes.network import ROWS, Network, Trace, identity_rows
+
+#: What `jacobian_by_length` may take: bytes of its result, of which it keeps three while it runs, and multiplications.
+LARGEST, MOST_WORK = 2**32, 1e14
 
 
-def jacobian_by_length(net, trace, start=0, stop=None):
+def jacobian_by_length(
+    net: Network, trace: Trace, start: int = 0, stop: int | None = None, up_to: int | None = None
+) -> np.ndarray:
     """The part of ∂x_stop/∂x_start that is carried by paths through exactly k branches, for every k.
 
     With P_l[k] that part for ∂x_l/∂x_start,
@@ -27,29 +36,44 @@ def jacobian_by_length(net, trace, start=0, stop=None):
         From ``net.forward``, with no weight changed since.
     start, stop : int
         State indices, 0 <= start <= stop <= L. Without `stop`, L.
+    up_to : int, optional
+        Keep the lengths 0, ..., up_to apart and put all longer paths into one part. Without it, and where it is
+        no less than the number of units, every length has its own.
 
     Returns
     -------
     ndarray, shape (stop - start + 1, n_stop, n_start)
         Entry k is the sum over the paths through k branches; the sum over k is
-        ``net.jacobian(trace, start, stop)``. A batched trace adds a leading axis.
+        ``net.jacobian(trace, start, stop)``. A batched trace adds a leading axis. With `up_to` less than
+        stop - start the first axis has up_to + 2 entries, the last of them the paths through more branches than that.
 
     Raises
     ------
     ValueError
-        If the trace is another network's or complex, start or stop is out of range, or a layer
-        couples the samples of a batch.
+        If the trace is another network's or complex, start, stop or up_to is out of range, a layer couples the
+        samples of a batch, or the result would be larger than `LARGEST` bytes or take more than `MOST_WORK`
+        multiplications.
+
+    Notes
+    -----
+    Of n by n Jacobians over L units it takes of the order of L² n³ multiplications, and with `up_to` L K n³. On a
+    terminal a line says how far it is where that takes more than some seconds.
     """
     start, stop = net.span(trace, start, stop)
-    first = trace.states[start]
+    count = stop - start
+    if up_to is not None:
+        count = min(_validate.whole_number(up_to, "up_to", 0) + 1, count)
+    first, whole = trace.states[start], count == stop - start
     batch, n = first.shape[:-1], first.shape[-1]
     # Axes: batch, row, then k and column in one, so that one matrix product serves all k. Two arrays take
     # turns, each as large as will be needed; the third holds what comes by the branch.
     width = max(state.shape[-1] for state in trace.states[start : stop + 1])
-    old, new, spare = np.zeros((3, *batch, width, (stop - start + 1) * n), trace.states[stop].dtype)
+    _refuse_hopeless((*batch, count + 1, width, n), trace.states[stop].itemsize, stop - start)
+    old, new, spare = np.zeros((3, *batch, width, (count + 1) * n), trace.states[stop].dtype)
     old[..., :n, :n] = np.eye(n)
-    rows = None
+    rows, bar = None, Bar(stop - start, "jacobian_by_length: unit")
     for index in range(start, stop):
+        bar.at(index - start)
         output = trace.states[index + 1]
         if rows is None or rows.shape[-1] != output.shape[-1] or rows.dtype != output.dtype:
             rows = identity_rows(output)
@@ -58,13 +82,28 @@ def jacobian_by_length(net, trace, start=0, stop=None):
         except ValueError as error:
             raise _validate.placed(error, "unit", index) from error
         m, width = by_branch.shape[-2:]
-        done = (index - start + 1) * n
+        done = min(index - start + 1, count) * n  # columns that a branch makes one longer
         parts, longer = old[..., :width, : done + n], new[..., :m, : done + n]
         np.matmul(by_shortcut, parts, out=longer)  # the columns of the new length are still 0
         longer[..., n:] += np.matmul(by_branch, parts[..., :-n], out=spare[..., :m, :done])
+        if not whole and index - start >= count:  # the last part holds all longer paths and stays the last
+            longer[..., -n:] += by_branch @ parts[..., -n:]
         old, new = new, old
-    parts = old[..., : trace.states[stop].shape[-1], :].reshape(*batch, -1, stop - start + 1, n)
+    bar.clear()
+    parts = old[..., : trace.states[stop].shape[-1], :].reshape(*batch, -1, count + 1, n)
     return np.ascontiguousarray(np.moveaxis(parts, -2, -3))
+
+
+def _refuse_hopeless(shape, itemsize, units):
+    """Refuse what does not fit into memory or would take hours, with its size."""
+    size, work = math.prod(shape) * itemsize, units * math.prod(shape) * shape[-2]
+    if size > LARGEST or work > MOST_WORK:
+        got = f"{shape[-3]} parts of {shape[-2]} by {shape[-1]} over {units} units, {size / 2**30:.1f} GiB and"
+        _validate.refuse(
+            "up_to",
+            f"{got} {work:.0e} multiplications",
+            f"at most {LARGEST / 2**30:.0f} GiB and {MOST_WORK:.0e}: a smaller up_to, or fewer units or samples",
+        )
 
 
 def _two_ways(unit, trace, rows):
@@ -74,7 +113,7 @@ def _two_ways(unit, trace, rows):
     return sent.shortcut.input, sent.branch[0].input
 
 
-def gradient_by_shortcut(net, trace, g):
+def gradient_by_shortcut(net: Network, trace: Trace, g: ArrayLike) -> list[np.ndarray]:
     """The part of the gradient that comes back by the shortcuts alone, at every state: g_L ∏ D_i H_i.
 
     It is what the path without any branch carries (the equations ``unrolled-general-terms`` and ``after-direct``
