@@ -8,8 +8,8 @@ from functools import partial
 import numpy as np
 from sympy import Integer
 
-from resnotes.book.cases import FourLayers, Units, World, rectified
-from resnotes.book.oracles import KINK_MARGIN, complex_step_jacobian, row
+from resnotes.book.cases import Block, FourLayers, Units
+from resnotes.book.oracles import KINK_MARGIN
 from resnotes.book.registry import DEPTHS, Equation, chain, derived, eq, together
 from resnotes.symbolic import (
     backward_pass,
@@ -27,43 +27,20 @@ from resnotes.symbolic.symbols import H, J, g, loss_gradient
 CHAPTER = "02_backward_pass"
 
 
-class Block(World):
-    """One unit whose branch has K = 1..6 layers, entered at a_0, left at y; the identity skips around it."""
+class RandomBlock(Block):
+    """A block of K = 1..6 layers with random weights, entered at a_0, left at y."""
 
     def __init__(self, rng, shallowest=1):
         depth, n = int(rng.integers(shallowest, 7)), int(rng.integers(1, 6))
         inside = int(rng.integers(1, depth)) if depth > 1 else 0
-        self.depth = depth
         self.values = {backward_pass.K: Integer(depth), backward_pass.k: Integer(inside)}
-        self.g = rng.normal(size=n)
+        upstream = rng.normal(size=n)
         while True:
-            self.weights = [rng.normal(size=(n, n)) / math.sqrt(n) for _ in range(depth)]
-            self.states = {0: rng.normal(size=n)}
-            for m in range(1, depth):
-                self.states[m] = rectified(self.weights[m - 1] @ self.states[m - 1])
-            before = [self.weights[m - 1] @ self.states[m - 1] for m in range(1, depth)]
-            if not before or min(np.min(np.abs(z)) for z in before) > KINK_MARGIN:
+            weights = {k: rng.normal(size=(n, n)) / math.sqrt(n) for k in range(1, depth + 1)}
+            self.build(weights, rng.normal(size=n), upstream)
+            if min((np.min(np.abs(self.before(k))) for k in range(1, depth)), default=1) > KINK_MARGIN:
                 break
-
-    def _output(self, position, moved):
-        z = moved
-        for m in range(position + 1, self.depth):
-            z = rectified(self.weights[m - 1] @ z)
-        y = self.weights[self.depth - 1] @ z
-        return y + (moved if position == 0 else self.states[0])
-
-    def value_ubar(self):
-        return row(self.g)
-
-    def value_J(self, m):
-        return complex_step_jacobian(lambda x: self.weights[int(m) - 1] @ x, self.states[int(m) - 1])
-
-    def value_D(self, m):
-        return complex_step_jacobian(rectified, self.weights[int(m) - 1] @ self.states[int(m) - 1])
-
-    def value_partial(self, node):
-        position = int(node.by.indices[0])
-        return row(self.g @ complex_step_jacobian(lambda x: self._output(position, x), self.states[position]))
+        self.confirm()
 
 
 _any_units = Units
@@ -199,7 +176,7 @@ def build() -> list[Equation]:
             CHAPTER,
             eq(*backward_pass.block_inside),
             "exhaustive",
-            world=partial(Block, shallowest=2),
+            world=partial(RandomBlock, shallowest=2),
             exact=_block_check,
             assumptions=("ReLU'(0) = 0", "1 <= k < K"),
             rests_on=("backward-unit",),
@@ -209,7 +186,7 @@ def build() -> list[Equation]:
             CHAPTER,
             eq(*backward_pass.block_input),
             "exhaustive",
-            world=Block,
+            world=RandomBlock,
             exact=_block_check,
             assumptions=("identity shortcut",),
             rests_on=("backward-block-inside",),

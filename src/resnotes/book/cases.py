@@ -6,6 +6,7 @@ equations that they check.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterator
 from itertools import product
@@ -14,51 +15,75 @@ import numpy as np
 from sympy import Expr, Integer
 
 from resnotes import four_layer, magnitudes, paths
-from resnotes.book.oracles import KINK_MARGIN, SEED, STEP, column, complex_step_jacobian, relative_error, row, same
+from resnotes.book.oracles import (
+    FLOATS,
+    KINK_MARGIN,
+    SEED,
+    STEP,
+    column,
+    complex_step_jacobian,
+    relative_error,
+    row,
+    same,
+)
 from resnotes.network import Affine, Network, Unit, identity, relu, tanh
 from resnotes.shortcuts import Diagonal, Identity, Projection, Scale, StopGradient, ZeroPad
 from resnotes.symbolic import backward_pass, unrolled_sum
-from resnotes.symbolic.algebra import Factor, L, Mean, Norm, Partial, evaluate, l, unroll
+from resnotes.symbolic.algebra import Factor, L, evaluate, l, unroll
+from resnotes.symbolic.symbols import E
+
+#: Nodes of a formula that a case has a method for, ``value_norm`` and so on; factors have one by their own name.
+QUANTITIES = ("Norm", "Mean", "Partial", "Total", "Diag")
 
 
 class World:
-    """Values of symbols in one random case.
+    """Values of symbols in one case.
 
     Attributes
     ----------
     values : dict
         What the indices of the expression are set to.
+    numbers : Numbers
+        Floats, or what a subclass computes in.
     """
 
     values: dict
+    numbers = FLOATS
+    agree = staticmethod(same)
 
     def value_of(self, node: Expr):
-        """Number or array of a factor, partial derivative, number or function of numbers."""
-        if isinstance(node, Norm):
-            return self.value_norm(node)
-        if isinstance(node, Mean):
-            return self.value_mean(node)
-        if isinstance(node, (Factor, Partial)):
-            name = "partial" if isinstance(node, Partial) else node.name
-            method = getattr(self, f"value_{name}", None)
-            if method is None:
-                raise KeyError(f"{type(self).__name__} has no value for {node}")
-            return method(node) if name == "partial" else method(*node.indices)
-        return float(node)
+        """Value of a factor, a norm, mean or derivative, or a number; KeyError for what the case does not know."""
+        if isinstance(node, Factor):
+            return self._method("value", node.name, node)(*node.indices)
+        if type(node).__name__ in QUANTITIES or not node.is_number:
+            return self._method("value", type(node).__name__.lower(), node)(node)
+        return self.numbers.number(node)
 
     def apply(self, function, argument):
         """The map's value at a column."""
-        method = getattr(self, f"apply_{function.name}", None)
+        method = self._method("apply", function.name, function)
+        return column(self.numbers.array(method(function, np.ravel(argument))))
+
+    def _method(self, kind, name, node):
+        method = getattr(self, f"{kind}_{name}", None)
         if method is None:
-            raise KeyError(f"{type(self).__name__} cannot apply {function.name}")
-        return column(method(function, np.asarray(argument).ravel()))
+            raise KeyError(
+                f"{type(self).__name__} " + (f"has no value for {node}" if kind == "value" else f"cannot apply {name}")
+            )
+        return method
+
+    def _with(self, **changed):
+        """A copy with other attributes."""
+        other = copy.copy(self)
+        other.__dict__.update(changed)
+        return other
 
     def evaluate(self, expression: Expr):
         """Value of an expression in this case."""
         return self._evaluate(unroll(expression, self.values))
 
     def _evaluate(self, expression):
-        return evaluate(expression, self.value_of, np.eye, self.apply)
+        return evaluate(expression, self.value_of, self.numbers.eye, self.apply)
 
     def compare(self, left: Expr, right: Expr) -> tuple[float, object, object]:
         """Relative error between two expressions, and both values.
@@ -91,116 +116,217 @@ def worlds(kind: Callable[[np.random.Generator], World], cases: int, seed: int =
         yield kind(rng)
 
 
-def rectified(z):
-    return np.where(np.real(z) > 0, z, 0)
+class Layers(World):
+    """The notes' network, or its first block alone: x_{k+1} = ReLU(F_k(x_k)), a skip into x_3 and into x_5.
+
+    Attributes
+    ----------
+    weights, biases, states : dict of int to ndarray
+    upstream : ndarray
+        The gradient at the last state.
+    stopped : tuple of int
+        States into which the skip carries its value alone.
+    """
+
+    def build(self, weights, biases, x1, upstream):
+        """Run the network forward."""
+        self.weights, self.biases, self.upstream, self.stopped = weights, biases, upstream, ()
+        self.n, self.layers, self.last = len(x1), range(1, len(weights) + 1), len(weights) + 1
+        self.states = {1: x1}
+        for k in self.layers:
+            self.states[k + 1] = self.numbers.relu(self.clear(self.before(k + 1)))
+        self.original = dict(self.states)
+
+    def clear(self, y):
+        """The input of a ReLU, if it may be one."""
+        return y
+
+    def layer(self, k, v):
+        return self.weights[k] @ v + self.biases[k]
+
+    def before(self, k):
+        """y_k, what ReLU makes x_k of. A stopped skip carries the value and no derivative."""
+        z = self.layer(k - 1, self.states[k - 1])
+        return z if k % 2 == 0 else z + (self.original if k in self.stopped else self.states)[k - 2]
+
+    def followed(self, states, **changed):
+        """A copy with some first states, in which all later ones are computed anew."""
+        other = self._with(states=states, **changed)
+        for k in range(max(states) + 1, self.last + 1):
+            states[k] = self.numbers.relu(other.before(k))
+        return other
+
+    def moved(self, state, v):
+        """A copy in which a state has another value and what is computed from it has followed."""
+        return self._from(int(state.indices[0]), v)
+
+    def _from(self, k, v):
+        return self.followed({**{m: self.states[m] for m in range(1, k)}, k: v})
+
+    def held(self, k, v):
+        """A copy in which one state has another value and all others keep theirs."""
+        return self._with(states={**self.states, k: v})
+
+    def _sent_back(self, output, start):
+        return row(self.upstream) @ self.numbers.jacobian(output, start)
+
+    def direct(self, of, by):
+        """d x_of / d x_by, the other states held fixed."""
+        return self.numbers.jacobian(lambda v: self.numbers.relu(self.held(by, v).before(of)), self.states[by])
+
+    def parameter_gradient(self, name: str, k: int, stopped=()):
+        """d loss / d W_k in W_k's shape, or d b_k as a column, with the way back over some skips closed."""
+        group = "weights" if name == "W" else "biases"
+        start = getattr(self, group)[k]
+
+        def output(flat):
+            changed = {**getattr(self, group), k: flat.reshape(start.shape)}
+            states = {m: self.states[m] for m in range(1, k + 1)}
+            return self.followed(states, **{group: changed, "stopped": tuple(stopped)}).states[self.last]
+
+        gradient = self._sent_back(output, start.ravel())
+        return gradient.reshape(start.shape) if name == "W" else gradient.T
+
+    def value_x(self, k):
+        return column(self.states[int(k)])
+
+    def value_y(self, k):
+        return column(self.before(int(k)))
+
+    def value_W(self, k):
+        return self.weights[int(k)]
+
+    def value_b(self, k):
+        return column(self.biases[int(k)])
+
+    def value_g(self, k):
+        k = int(k)
+        if k == self.last:
+            return row(self.upstream)
+        return self._sent_back(lambda v: self._from(k, v).states[self.last], self.states[k])
+
+    def value_J(self, k):
+        return self.numbers.jacobian(lambda v: self.layer(int(k), v), self.states[int(k)])
+
+    def value_D(self, k):
+        return self.numbers.jacobian(self.numbers.relu, self.before(int(k)))
+
+    def value_gprinted(self, k):
+        """The notes' g_3, the skip's derivative taken as the total one, and their g_2 with one path."""
+        one_path = row(self.upstream) @ self.direct(5, 4) @ self.direct(4, 3)
+        return one_path @ self.direct(3, 2) if k == 2 else one_path + self.value_g(3)
+
+    def value_partial(self, node):
+        k = int(node.by.indices[0])
+        if node.of == E:
+            return self.value_g(k) if node.by.name == "x" else self.parameter_gradient(node.by.name, k)
+        if isinstance(node.of, Factor):  # a state by its equation: one step, no more
+            return self.direct(int(node.of.indices[0]), k)
+        return self.numbers.jacobian(lambda v: self.held(k, v).evaluate(node.of).ravel(), self.states[k])
+
+    def apply_F(self, function, v):
+        return self.layer(int(function.indices[0]), v)
+
+    def apply_ReLU(self, function, v):
+        return self.numbers.relu(v)
+
+    def confirm(self) -> int:
+        """Compare with the NumPy half. Returns the number of comparisons."""
+        weights, biases = ([np.asarray(v[k], dtype=float) for k in self.layers] for v in (self.weights, self.biases))
+        start, upstream = (np.asarray(v, dtype=float) for v in (self.states[1], self.upstream))
+        layers = [Affine(weight, bias) for weight, bias in zip(weights, biases, strict=True)]
+        net = Network([Unit([layers[k], relu, layers[k + 1]], after=relu) for k in range(0, len(layers), 2)])
+        grads = net.backward(net.forward(start), upstream)
+        done = 0
+        for k in range(len(net.units)):
+            done += self.agree(grads.states[k], self.value_g(2 * k + 1)[0], f"Network.backward, x_{2 * k + 1}")
+        for k in self.layers:
+            got = grads.units[(k - 1) // 2].branch[0 if k % 2 else 2].weight
+            done += self.agree(got, self.parameter_gradient("W", k), f"Network.backward, W_{k}")
+        if self.last == 5:
+            got = four_layer.gradients(weights, biases, start, upstream)
+            for k in range(1, 5):
+                done += self.agree(got[f"x{k}"], self.value_g(k)[0], f"four_layer.gradients, x_{k}")
+                done += self.agree(got[f"W{k}"], self.parameter_gradient("W", k), f"four_layer.gradients, W_{k}")
+        return done
 
 
-class FourLayers(World):
+class FourLayers(Layers):
     """The notes' network with random weights, n = 1..5."""
 
     def __init__(self, rng: np.random.Generator):
         self.values = {backward_pass.k: Integer(int(rng.integers(1, 5)))}
         n = int(rng.integers(1, 6))
         while True:
-            self.weights = [rng.normal(size=(n, n)) / math.sqrt(n) for _ in range(4)]
-            self.biases = [rng.normal(size=n) / 2 for _ in range(4)]
-            self.states = {1: rng.normal(size=n)}
-            self._continue(self.states, 1)
-            if min(np.min(np.abs(self._pre(self.states, k))) for k in (2, 3, 4, 5)) > KINK_MARGIN:
+            weights = {k: rng.normal(size=(n, n)) / math.sqrt(n) for k in (1, 2, 3, 4)}
+            biases = {k: rng.normal(size=n) / 2 for k in (1, 2, 3, 4)}
+            self.build(weights, biases, rng.normal(size=n), None)
+            if min(np.min(np.abs(self.before(k))) for k in (2, 3, 4, 5)) > KINK_MARGIN:
                 break
-        self.g5 = rng.normal(size=n)
-        self._compare_numpy_half()
+        self.upstream = rng.normal(size=n)
+        self.confirm()
 
-    def _layer(self, k, x, weights=None):
-        return (weights or self.weights)[k - 1] @ x + self.biases[k - 1]
 
-    def _pre(self, states, k, weights=None):
-        """Pre-activation of x_k."""
-        z = self._layer(k - 1, states[k - 1], weights)
-        return z + states[k - 2] if k in (3, 5) else z
+class Block(World):
+    """One block of K layers with a skip around it: a_k = ReLU(W_k a_{k-1}), y = a_0 + W_K a_{K-1}.
 
-    def _continue(self, states, k, weights=None):
-        """Fill in the states after x_k."""
-        for later in range(k + 1, 6):
-            states[later] = rectified(self._pre(states, later, weights))
-        return states[5]
+    Attributes
+    ----------
+    weights, states : dict of int to ndarray
+    upstream : ndarray
+        The gradient at y.
+    """
 
-    def _output_from(self, k):
-        return lambda x: self._continue({**self.states, k: x}, k)
+    def build(self, weights, a0, upstream):
+        """Run the block forward."""
+        self.weights, self.depth, self.upstream = weights, len(weights), upstream
+        self.states = {0: a0}
+        for k in range(1, self.depth):
+            self.states[k] = self.numbers.relu(self.clear(self.before(k)))
 
-    def _compare_numpy_half(self):
-        got = four_layer.gradients(self.weights, self.biases, self.states[1], self.g5)
-        for k in range(1, 6):
-            same(got[f"x{k}"], self.gradient(k), f"four_layer.gradients, x{k}")
-        for k in range(1, 5):
-            same(got[f"W{k}"], self.weight_gradient(k), f"four_layer.gradients, W{k}")
+    def clear(self, y):
+        """The input of a ReLU, if it may be one."""
+        return y
+
+    def before(self, k):
+        """What ReLU makes a_k of."""
+        return self.weights[k] @ self.states[k - 1]
+
+    def output(self, k, v):
+        """y, with a_k moved to v."""
+        z = v
+        for m in range(k + 1, self.depth):
+            z = self.numbers.relu(self.weights[m] @ z)
+        return self.weights[self.depth] @ z + (v if k == 0 else self.states[0])
 
     def gradient(self, k):
-        """d loss / d x_k through the whole rest of the network."""
-        return self.g5 @ complex_step_jacobian(self._output_from(k), self.states[k])
-
-    def weight_gradient(self, k):
-        """d loss / d W_k, entry by entry."""
-
-        def output(flat):
-            weights = list(self.weights)
-            weights[k - 1] = flat.reshape(self.weights[k - 1].shape)
-            return self._continue(dict(self.states), k, weights)
-
-        return (self.g5 @ complex_step_jacobian(output, self.weights[k - 1].ravel())).reshape(self.weights[k - 1].shape)
-
-    def direct(self, of, by):
-        """d x_of / d x_by, the other states held fixed."""
-        return complex_step_jacobian(lambda x: rectified(self._pre({**self.states, by: x}, of)), self.states[by])
-
-    def value_x(self, k):
-        return column(self.states[int(k)])
-
-    def value_W(self, k):
-        return self.weights[int(k) - 1]
-
-    def value_b(self, k):
-        return column(self.biases[int(k) - 1])
-
-    def value_g(self, k):
-        return row(self.gradient(int(k)))
-
-    def value_J(self, k):
-        return complex_step_jacobian(lambda x: self._layer(int(k), x), self.states[int(k)])
-
-    def value_D(self, k):
-        return complex_step_jacobian(rectified, self._pre(self.states, int(k)))
-
-    def value_gprinted(self, k):
-        through = self.g5 @ self.direct(5, 4) @ self.direct(4, 3)
-        if int(k) == 2:
-            return row(through @ self.direct(3, 2))
-        total = complex_step_jacobian(self._output_from(3), self.states[3])
-        return row(through + self.g5 @ total)
+        """d loss / d a_k."""
+        return row(self.upstream) @ self.numbers.jacobian(lambda v: self.output(k, v), self.states[k])
 
     def value_partial(self, node):
-        if node.of.name != "E":
-            return self.direct(int(node.of.indices[0]), int(node.by.indices[0]))
-        k = int(node.by.indices[0])
-        if node.by.name == "W":
-            return self.weight_gradient(k)
-        if node.by.name == "b":
-            moved = complex_step_jacobian(lambda b: self._with_bias(k, b), self.biases[k - 1])
-            return column(self.g5 @ moved)
-        return row(self.gradient(k))
+        return self.gradient(int(node.by.indices[0]))
 
-    def _with_bias(self, k, b):
-        kept, self.biases = self.biases, [*self.biases[: k - 1], b, *self.biases[k:]]
-        try:
-            return self._continue(dict(self.states), k)
-        finally:
-            self.biases = kept
+    def value_ubar(self):
+        return row(self.upstream)
 
-    def apply_F(self, function, x):
-        return self._layer(int(function.indices[0]), x)
+    def value_J(self, k):
+        return self.numbers.jacobian(lambda v: self.weights[int(k)] @ v, self.states[int(k) - 1])
 
-    def apply_ReLU(self, function, y):
-        return rectified(y)
+    def value_D(self, k):
+        return self.numbers.jacobian(self.numbers.relu, self.before(int(k)))
+
+    def confirm(self) -> int:
+        """Compare with the NumPy half. Returns the number of comparisons."""
+        branch = []
+        for k in range(1, self.depth + 1):
+            branch += [Affine(np.asarray(self.weights[k], dtype=float)), relu]
+        net = Network([Unit(branch[:-1])])
+        trace = net.forward(np.asarray(self.states[0], dtype=float))
+        grads = net.backward(trace, np.asarray(self.upstream, dtype=float))
+        done = self.agree(grads.states[0], self.gradient(0)[0], "Network.backward at the block's input")
+        for k in range(1, self.depth):  # entry 2k of the branch is layer k + 1
+            done += self.agree(grads.units[0].branch[2 * k].input, self.gradient(k)[0], f"inside, a_{k}")
+        return done
 
 
 class Units(World):

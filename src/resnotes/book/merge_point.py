@@ -8,8 +8,8 @@ from functools import partial
 import numpy as np
 from sympy import Expr, Integer
 
-from resnotes.book.cases import World, rectified
-from resnotes.book.oracles import KINK_MARGIN, column, complex_step_jacobian, row, same
+from resnotes.book.cases import World
+from resnotes.book.oracles import KINK_MARGIN, column, complex_step_jacobian, rectified, row, same
 from resnotes.book.registry import Equation, chain, derived, eq, together
 from resnotes.shortcuts import ZeroPad
 from resnotes.symbolic import (

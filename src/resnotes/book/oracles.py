@@ -96,6 +96,35 @@ def _as_matrix(value: np.ndarray, other: np.ndarray) -> np.ndarray:
     return value * np.eye(len(other)) if other.shape[0] == other.shape[1] else value
 
 
+def rectified(z) -> np.ndarray:
+    """ReLU, entry by entry; it may be complex."""
+    return np.where(np.real(z) > 0, z, 0)
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """What a case computes in.
+
+    Attributes
+    ----------
+    jacobian : callable
+        (function, x (n,)) -> (m, n), without a chain rule of ours.
+    relu, eye, array : callable
+    number : callable
+        A number of a formula -> one of these.
+    """
+
+    jacobian: Callable
+    relu: Callable
+    eye: Callable
+    array: Callable
+    number: Callable
+
+
+#: Floats, derivatives by the complex step.
+FLOATS = Numbers(complex_step_jacobian, rectified, np.eye, np.asarray, float)
+
+
 def column(x) -> np.ndarray:
     return np.asarray(x).reshape(-1, 1)
 
@@ -104,7 +133,9 @@ def row(x) -> np.ndarray:
     return np.asarray(x).reshape(1, -1)
 
 
-def same(got, want, what):
+def same(got, want, what) -> int:
+    """Compare a result of the NumPy half with a value found by complex steps; 1, the comparisons made."""
     error = relative_error(got, want)
     if error > TOLERANCE:
         raise CheckError(f"{what}: got {got}, want {want} (complex step), relative error {error:.1e}")
+    return 1

@@ -8,7 +8,6 @@ backward pass is exact on small integers too.
 
 from __future__ import annotations
 
-import copy
 from fractions import Fraction
 from functools import lru_cache
 
@@ -32,10 +31,10 @@ from sympy import (
     together,
 )
 
-from resnotes.book.claims.expressions import Diag, Total
+from resnotes.book import cases
 from resnotes.book.claims.search import NotSmooth
-from resnotes.book.oracles import CheckError
-from resnotes.symbolic.algebra import Factor, Mean, Norm, Partial, evaluate, unroll
+from resnotes.book.oracles import CheckError, Numbers
+from resnotes.symbolic.algebra import unroll
 
 
 class Dual:
@@ -216,7 +215,16 @@ def unrolled(expression, values) -> Expr:
     return unroll(expression, dict(values))
 
 
-class World:
+def number(node: Expr):
+    """A number of a formula, exactly."""
+    return int(node) if node.is_Integer else Fraction(int(node.p), int(node.q)) if node.is_Rational else node
+
+
+#: Integers and fractions, derivatives by dual numbers.
+FRACTIONS = Numbers(jacobian, rectify, eye, array, number)
+
+
+class World(cases.World):
     """One small network.
 
     Parameters
@@ -227,6 +235,8 @@ class World:
         What the indices of formulas are set to. ``written`` holds more of them that are not shown.
     """
 
+    numbers = FRACTIONS
+
     def __init__(self, data: dict, values: dict | None = None):
         self.data = dict(data)
         self.values = tuple((values or {}).items())
@@ -235,7 +245,7 @@ class World:
     def evaluate(self, expression: Expr):
         """Value of an expression: an array, or a number."""
         values = self.values + tuple(self.written.items())
-        return evaluate(unrolled(sympify(expression), values), self.value_of, eye, self.apply)
+        return self._evaluate(unrolled(sympify(expression), values))
 
     def sides(self, relation) -> tuple:
         """Values of both sides."""
@@ -245,43 +255,14 @@ class World:
         """Whether the relation holds here."""
         return satisfied(relation.func, *self.sides(relation))
 
-    def value_of(self, node: Expr):
-        """Value of a symbol of a formula; KeyError for what the world does not know."""
-        if isinstance(node, Factor):
-            method = getattr(self, f"value_{node.name}", None)
-            if method is None:
-                raise KeyError(f"{type(self).__name__} has no value for {node}")
-            return method(*node.indices)
-        if isinstance(node, Norm):
-            return self._norm(node)
-        special = {Partial: "value_partial", Total: "value_total", Mean: "value_mean"}.get(type(node))
-        if special is not None:
-            method = getattr(self, special, None)
-            if method is None:
-                raise KeyError(f"{type(self).__name__} has no value for {node}")
-            return method(node)
-        if isinstance(node, Diag):
-            entries = np.ravel(self.evaluate(node.args[0]))
-            return eye(len(entries)) * array(list(entries))
-        if node.is_Integer:
-            return int(node)
-        if node.is_Rational:
-            return Fraction(int(node.p), int(node.q))
-        if not node.is_number:
-            raise KeyError(f"{type(self).__name__} has no value for {node}")
-        return node
-
-    def apply(self, function, argument):
-        """A map's value at a column."""
-        method = getattr(self, f"apply_{function.name}", None)
-        if method is None:
-            raise KeyError(f"{type(self).__name__} cannot apply {function.name}")
-        return column(method(function, np.ravel(argument)))
+    def value_diag(self, node):
+        entries = np.ravel(self.evaluate(node.args[0]))
+        return eye(len(entries)) * array(list(entries))
 
     def apply_ReLU(self, function, v):
         return rectify(v)
 
-    def _norm(self, node):
+    def value_norm(self, node):
         value = self.evaluate(node.args[0])
         value = value if isinstance(value, np.ndarray) else array([[value]])
         if node.kind == "2" and min(value.shape) > 1:
@@ -299,11 +280,6 @@ class World:
     def moved(self, state, v):
         """A copy in which a state has another value and what is computed from it has followed."""
         raise KeyError(f"{type(self).__name__} cannot move {state}")
-
-    def _with(self, **changed):
-        other = copy.copy(self)
-        other.__dict__.update(changed)
-        return other
 
     def entries(self) -> list:
         """All free numbers."""
@@ -335,6 +311,9 @@ def agree(got, want, what: str) -> int:
     if len(got) != len(want) or any(abs(a - c) > 1e-12 * scale for a, c in zip(got, want, strict=True)):
         raise CheckError(f"{what}: got {got.tolist()} from the NumPy half, want {want}")
     return 1
+
+
+World.agree = staticmethod(agree)
 
 
 def floats(v) -> np.ndarray:

@@ -8,7 +8,8 @@ from functools import lru_cache
 import numpy as np
 from sympy import S, exp, sympify
 
-from resnotes import four_layer, losses
+from resnotes import losses
+from resnotes.book import cases
 from resnotes.book.claims.exact import (
     World,
     agree,
@@ -36,8 +37,8 @@ H, W, b, g, lam, x = (
 )
 
 
-class Layers(World):
-    """The notes' network, or its first block alone: x_{k+1} = ReLU(F_k(x_k)), a skip into x_3 and into x_5.
+class Layers(cases.Layers, World):
+    """The notes' network, or its first block alone, exactly.
 
     Parameters
     ----------
@@ -47,115 +48,14 @@ class Layers(World):
         The value of l.
     """
 
+    clear = staticmethod(smooth)
+
     def __init__(self, data, at=None):
         super().__init__(data, {} if at is None else {l: S(at)})
-        self.last = 5 if g(5) in data else 3
-        self.layers = range(1, self.last)
-        self.n = len(data[x(1)])
-        self.weights = {k: data[W(k)] for k in self.layers}
-        self.biases = {k: data.get(b(k), array([0] * self.n)) for k in self.layers}
-        self.stopped = ()
-        self.states = {1: data[x(1)]}
-        for k in self.layers:
-            self.states[k + 1] = rectify(smooth(self.before(k + 1)))
-        self.original = dict(self.states)
-
-    def layer(self, k, v):
-        return self.weights[k] @ v + self.biases[k]
-
-    def before(self, k):
-        """y_k, what ReLU makes x_k of. A stopped skip carries the value and no derivative."""
-        z = self.layer(k - 1, self.states[k - 1])
-        if k % 2 == 0:
-            return z
-        return z + (self.original if k in self.stopped else self.states)[k - 2]
-
-    def _followed(self, states, **changed):
-        other = self._with(states=states, **changed)
-        for k in range(max(states) + 1, self.last + 1):
-            states[k] = rectify(other.before(k))
-        return other
-
-    def moved(self, state, v):
-        k = int(state.indices[0])
-        return self._followed({**{m: self.states[m] for m in range(1, k)}, k: v})
-
-    def held(self, state, v):
-        """A copy in which one state has another value and all others keep theirs."""
-        return self._with(states={**self.states, int(state.indices[0]): v})
-
-    def value_partial(self, node):
-        if node.of == E:
-            k = int(node.by.indices[0])
-            return self.value_g(k) if node.by.name == "x" else self.parameter_gradient(node.by.name, k)
-        definitions = dict(forward_pass.four_layers)
-        of = definitions.get(node.of, node.of)  # a state by its equation: one step, no more
-        return jacobian(lambda v: self.held(node.by, v).evaluate(of), self.state(node.by))
-
-    def parameter_gradient(self, name: str, k: int, stopped=()):
-        """d loss / d W_k in W_k's shape, or d b_k as a column, with the way back over some skips closed."""
-        group = "weights" if name == "W" else "biases"
-        start = getattr(self, group)[k]
-
-        def output(flat):
-            changed = {**getattr(self, group), k: flat.reshape(start.shape)}
-            return self._followed(
-                {m: self.states[m] for m in range(1, k + 1)}, **{group: changed, "stopped": tuple(stopped)}
-            ).states[self.last]
-
-        upstream = self.data[g(self.last)]
-        gradient = row(upstream) @ jacobian(output, start.ravel())
-        return gradient.reshape(start.shape) if name == "W" else gradient.T
-
-    def value_x(self, k):
-        return column(self.states[int(k)])
-
-    def value_y(self, k):
-        return column(self.before(int(k)))
-
-    def value_W(self, k):
-        return self.weights[int(k)]
-
-    def value_b(self, k):
-        return column(self.biases[int(k)])
-
-    def value_g(self, k):
-        upstream = row(self.data[g(self.last)])
-        return upstream if k == self.last else upstream @ self.value_total(Total(x(self.last), x(int(k))))
-
-    def value_J(self, k):
-        return self.weights[int(k)]
-
-    def value_D(self, k):
-        return mask(self.before(int(k)))
-
-    def value_gprinted(self, k):
-        """The notes' g_3, the skip's derivative taken as the total one, and their g_2 with one path."""
-        one_path = g(5) * Partial(x(5), x(4)) * Partial(x(4), x(3))
-        if k == 3:
-            return self.evaluate(one_path + g(5) * Total(x(5), x(3)))
-        return self.evaluate(one_path * Partial(x(3), x(2)))
-
-    def apply_F(self, function, v):
-        return self.layer(int(function.indices[0]), v)
-
-    def confirm(self):
-        weights, biases = ([floats(v[k]) for k in self.layers] for v in (self.weights, self.biases))
-        start, upstream = floats(self.data[x(1)]), floats(self.data[g(self.last)])
-        layers = [Affine(weight, bias) for weight, bias in zip(weights, biases, strict=True)]
-        net = Network([Unit([layers[k], relu, layers[k + 1]], after=relu) for k in range(0, len(layers), 2)])
-        grads = net.backward(net.forward(start), upstream)
-        done = sum(
-            agree(grads.states[k], self.value_g(2 * k + 1), f"Network.backward, x_{2 * k + 1}")
-            for k in range(len(net.units))
-        )
-        for k in self.layers:
-            got = grads.units[(k - 1) // 2].branch[0 if k % 2 else 2].weight
-            done += agree(got, self.parameter_gradient("W", k), f"Network.backward, W_{k}")
-        if self.last == 5:
-            got = four_layer.gradients(weights, biases, start, upstream)
-            done += sum(agree(got[f"x{k}"], self.value_g(k), f"four_layer.gradients, x_{k}") for k in range(1, 5))
-        return done
+        layers = range(1, 5 if g(5) in data else 3)
+        none = array([0] * len(data[x(1)]))
+        weights, biases = {k: data[W(k)] for k in layers}, {k: data.get(b(k), none) for k in layers}
+        self.build(weights, biases, data[x(1)], data[g(layers.stop)])
 
 
 class FourLayers(Layers):
@@ -537,8 +437,8 @@ class InputSkip(World):
         return done
 
 
-class Block(World):
-    """One block of K layers with a skip around it: a_k = ReLU(W_k a_{k-1}), y = a_0 + W_K a_{K-1}.
+class Block(cases.Block, World):
+    """One block of K layers, exactly.
 
     Parameters
     ----------
@@ -548,47 +448,13 @@ class Block(World):
         k, a layer inside the block.
     """
 
+    clear = staticmethod(smooth)
+
     def __init__(self, data, inside=1):
-        self.depth = sum(name.name == "W" for name in data)
-        super().__init__(data, {backward_pass.K: S(self.depth), backward_pass.k: S(inside)})
-        self.weights = {k: data[W(k)] for k in range(1, self.depth + 1)}
-        self.states = {0: data[backward_pass.a(0)]}
-        for k in range(1, self.depth):
-            self.states[k] = rectify(smooth(self.weights[k] @ self.states[k - 1]))
-
-    def _output(self, k, v):
-        z = v
-        for m in range(k + 1, self.depth):
-            z = rectify(self.weights[m] @ z)
-        return self.weights[self.depth] @ z + (v if k == 0 else self.states[0])
-
-    def value_partial(self, node):
-        k = int(node.by.indices[0])
-        return self.value_ubar() @ jacobian(lambda v: self._output(k, v), self.states[k])
-
-    def value_ubar(self):
-        return row(self.data[backward_pass.upstream])
-
-    def value_J(self, k):
-        return self.weights[int(k)]
-
-    def value_D(self, k):
-        return mask(self.weights[int(k)] @ self.states[int(k) - 1])
-
-    def confirm(self):
-        branch = []
-        for k in range(1, self.depth + 1):
-            branch += [Affine(floats(self.weights[k])), relu]
-        net = Network([Unit(branch[:-1])])
-        grads = net.backward(net.forward(floats(self.states[0])), floats(self.data[backward_pass.upstream]))
-        done = agree(
-            grads.states[0], self.evaluate(Partial(E, backward_pass.a(0))), "Network.backward at the block's input"
-        )
-        for k in range(1, self.depth):  # entry 2k of the branch is layer k + 1
-            done += agree(
-                grads.units[0].branch[2 * k].input, self.evaluate(Partial(E, backward_pass.a(k))), f"inside, a_{k}"
-            )
-        return done
+        depth = sum(name.name == "W" for name in data)
+        super().__init__(data, {backward_pass.K: S(depth), backward_pass.k: S(inside)})
+        weights = {k: data[W(k)] for k in range(1, depth + 1)}
+        self.build(weights, data[backward_pass.a(0)], data[backward_pass.upstream])
 
 
 class OneUnit(World):
