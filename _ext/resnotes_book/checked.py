@@ -141,11 +141,11 @@ def ledger(checked, damaged, titles):
         f"When this page was built, **{len(checked)} equations** were checked in "
         f"{sum(result.cases for result, _ in checked.values())} cases. The worst relative error was {worst:.0e}.",
         "",
-        f"Then they were damaged, in the ways that people do it: **{made} damaged forms** of "
+        f"Then each was altered on purpose, as a human slip would alter it: **{made} altered forms** of "
         f"{len(surveys)} equations. {caught} were caught, {equivalent} say the same as the original, and none went unnoticed.",
         "",
         f"The same was done to the corrected forms of {len(damaged)} claims on the [audit page](audit.md): "
-        f"**{claimed[0]} damaged forms**, {claimed[1]} caught, {claimed[2]} the same as the original.",
+        f"**{claimed[0]} altered forms**, {claimed[1]} caught, {claimed[2]} the same as the original.",
         "",
         "| Method | What it means | Equations |",
         "| --- | --- | --- |",
