@@ -177,7 +177,7 @@ def test_a_refused_width_leaves_the_old_one():
 def test_the_picture_holds_values_gradients_and_shapes():
     for state in CASE.sample[::4]:
         picture, found = figures(MergePoint(**state)), grid([state])[0]
-        for entry in words("number", [*found["y"], *found["at_o"], *found["carried"], *found["at_x"]]):
+        for entry in words("about", [*found["y"], *found["at_o"], *found["carried"], *found["at_x"]]):
             assert f">{entry}<" in picture
         assert f", {state['n_out']}×{state['n_in']}<" in picture
         assert (picture.count("rx-mp-bar") == 1) == state["stop"]
@@ -216,10 +216,10 @@ def test_the_matrix_and_its_gradient_in_every_shape(opened, site):
         )
         _, own, matrix = live.root.evaluate(TABLE)
         found = numbers(MergePoint(**state))
-        assert own[0] == ["g \\ o", *words("number", found["o"])]
-        gradient = zip(words("number", found["g"]), found["H_gradient"], strict=True)
-        assert own[1:] == [[g, *words("number", row)] for g, row in gradient]
-        assert [row[1:] for row in matrix[1:]] == [words("number", row) for row in found["H"]]
+        assert own[0] == ["g \\ o", *words("about", found["o"])]
+        gradient = zip(words("about", found["g"]), found["H_gradient"], strict=True)
+        assert own[1:] == [[g, *words("about", row)] for g, row in gradient]
+        assert [row[1:] for row in matrix[1:]] == [words("about", row) for row in found["H"]]
 
 
 OVERLAPS = """root => {

@@ -405,7 +405,7 @@ function render({ model, el, share: sharing }) {
       handle.setAttribute("transform", `translate(${x} ${y})`);
       handle.setAttribute(
         "aria-label",
-        `Column ${k + 1} of J is (${tips[k].map(number).join(", ")}). Arrow keys move it.`,
+        `Column ${k + 1} of J is (${tips[k].map(about).join(", ")}). Arrow keys move it.`,
       );
     });
     const found = summary(now);

@@ -143,7 +143,7 @@ export function frame({ model, el, share, keys, carried = [], label, caption, pr
   const list = (table) => {
     if (!details.open) return;
     const [caption, ...cells] = table();
-    tabulate(holder, `${caption} Rounded to three digits where seven do not hold a number.`, ...cells);
+    tabulate(holder, `${caption} Long numbers are rounded to three digits.`, ...cells);
   };
 
   /**

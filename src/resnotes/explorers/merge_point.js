@@ -362,7 +362,7 @@ function stack(title, values, gradients, padded = () => false) {
 
 /** A number in a cell; a long one is set smaller, and squeezed if need be. */
 function entry(x, y, value, struck) {
-  const said = number(value);
+  const said = about(value);
   const small = said.length > 7 ? " rx-mp-small" : "";
   const squeezed = said.length > 9 ? { textLength: CELL - 4, lengthAdjust: "spacingAndGlyphs" } : {};
   return label(x, y, said, { class: `rx-middle${struck}${small}`, ...squeezed });
@@ -469,7 +469,7 @@ function render({ model, el, share }) {
       matrix,
       `${name}, ${by}`,
       ["row \\ column", ...found.o.map((_, c) => String(c + 1))],
-      found.H.map((row, r) => [String(r + 1), ...row.map(number)]),
+      found.H.map((row, r) => [String(r + 1), ...row.map(about)]),
     );
     const learned = now.shortcut === "projection";
     own.hidden = !learned;
@@ -482,8 +482,8 @@ function render({ model, el, share }) {
       tabulate(
         own,
         `∂E/∂Wₛ = (o g)ᵀ, an outer product, ${by}: the g before a row times the o above a column`,
-        ["g \\ o", ...found.o.map(number)],
-        found.H_gradient.map((row, r) => [number(found.g[r]), ...row.map(number)]),
+        ["g \\ o", ...found.o.map(about)],
+        found.H_gradient.map((row, r) => [about(found.g[r]), ...row.map(about)]),
       );
     }
     tabulate(flow, ...flowTable(now, found));
