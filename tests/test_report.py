@@ -735,13 +735,13 @@ def test_bad_files_are_named(tmp_path, capsys, good_file):
     np.savez(tmp_path / "nothing.npz")
     for name, message in {
         "one.npy": "one array without a name",
-        "text.npz": "no .npz file",
-        "empty.npz": "no .npz file",
-        "half.npz": "no .npz file",
+        "text.npz": "no .npz file but something else",
+        "empty.npz": "no .npz file but empty",
+        "half.npz": "no .npz file but a damaged archive",
         "flipped.npz": "unit0.weight0",
         "nothing.npz": "unit0.weight0",
-        "missing.npz": "no file",
-        ".": "no file",
+        "missing.npz": "No such file",
+        ".": "Is a directory",
     }.items():
         assert main(["report", str(tmp_path / name)]) == 2, name
         printed = capsys.readouterr()

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import json
 import sys
 import time
 from dataclasses import asdict, dataclass
+
+from resnotes import __version__
+from resnotes._terminal import Bar, missing, run
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,7 @@ class Outcome:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line. Returns the exit status: 0, or 1 where a check fails, 2 for wrong usage."""
     parser = argparse.ArgumentParser(prog="python -m resnotes", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"resnotes {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     verify = commands.add_parser("verify", help="check every equation and claim, or those named")
     verify.add_argument("names", nargs="*", metavar="LABEL", help="equation labels or claim ids; all by default")
@@ -56,6 +61,12 @@ def main(arguments: list[str] | None = None) -> int:
     report.add_argument("file", metavar="FILE.npz", help="arrays as resnotes.npz.from_arrays names them")
     report.add_argument("--json", action="store_true", help="print everything as one JSON object")
     report.add_argument("--figure", metavar="PATH", help="also write a figure (.png, .svg, .pdf)")
+    commands.add_parser("training", help="train many networks; the same as python -m resnotes.training")
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["training"]:  # has its own options
+        from resnotes.training.__main__ import main as train
+
+        return train(arguments[1:])
     options = parser.parse_args(arguments)
     if options.command == "report":
         return run_report(options.file, as_json=options.json, figure=options.figure)
@@ -81,6 +92,9 @@ def run_report(path: str, as_json: bool = False, figure: str | None = None) -> i
 
     try:
         found = report(path)
+    except OSError as error:
+        print(f"{path}: {error.strerror or error}", file=sys.stderr)
+        return 2
     except ValueError as error:
         print(f"{path}: {error}", file=sys.stderr)
         return 2
@@ -120,23 +134,31 @@ def run_verify(names: list[str], as_json: bool = False) -> int:
     Returns
     -------
     int
-        0 if all pass, 1 if any fails, 2 if a name is unknown.
+        0 if all pass, 1 if any fails, 2 if a name is unknown or SymPy is missing.
     """
-    from resnotes.book.claims.claim import forget_passed
+    try:
+        from resnotes.book.claims.claim import forget_passed
 
-    known = checks()
+        known = checks()
+    except ModuleNotFoundError as error:
+        print(missing(error, "symbolic", "verify"), file=sys.stderr)
+        return 2
     unknown = [name for name in names if name not in known]
+    for name in unknown:
+        close = difflib.get_close_matches(name, known, n=4, cutoff=0.4)
+        wanted = f"perhaps {' or '.join(close)}" if close else "an equation's label or a claim's id"
+        print(f"LABEL: got {name!r}, wanted {wanted}", file=sys.stderr)
     if unknown:
-        print(f"LABEL: got {', '.join(unknown)}, want some of {', '.join(known)}", file=sys.stderr)
         return 2
     chosen = names or list(known)
     forget_passed()  # within one run an equation is checked once, however many claims rest on it
     width = max(map(len, chosen))
     outcomes, started = [], time.perf_counter()
+    bar = Bar(len(chosen), patience=0)
     for number, name in enumerate(chosen):
-        _progress(number, len(chosen), name)
+        bar.at(number, name)
         outcomes.append(_outcome(name, *known[name]))
-        _clear_progress()
+        bar.clear()
         if not as_json:
             print(outcomes[-1].line(width), flush=True)
     failed = [outcome.name for outcome in outcomes if not outcome.ok]
@@ -163,19 +185,5 @@ def _outcome(name: str, kind: str, how: str, entry) -> Outcome:
     return Outcome(name, kind, how, True, result.cases, float(result.worst_error), None, time.perf_counter() - start)
 
 
-def _progress(done: int, total: int, name: str) -> None:
-    """A bar on a terminal, nothing elsewhere."""
-    if sys.stderr.isatty():
-        filled = 30 * done // total
-        print(
-            f"\r[{'#' * filled}{'.' * (30 - filled)}] {done}/{total} {name:30.30}", end="", file=sys.stderr, flush=True
-        )
-
-
-def _clear_progress() -> None:
-    if sys.stderr.isatty():
-        print("\r\033[K", end="", file=sys.stderr, flush=True)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main))

@@ -1,4 +1,4 @@
-"""Figures of the book, with matplotlib (``pip install resnotes[figures]``).
+"""Figures of the book, with matplotlib (``pip install "resnotes[figures]"``).
 
 Each function takes numbers and returns a figure; it computes nothing of its own.
 """
@@ -8,9 +8,15 @@ from __future__ import annotations
 import json
 from importlib.resources import files
 
-import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.ticker import MaxNLocator
+
+from resnotes._terminal import missing
+
+try:
+    import matplotlib.pyplot as plt
+    from matplotlib.ticker import MaxNLocator
+except ModuleNotFoundError as error:
+    raise missing(error, "figures", "resnotes.figures") from error
 
 #: palette.json's colours of curves, after Okabe and Ito: told apart by colour-blind readers, and dark enough on white.
 _PALETTE = json.loads(files("resnotes").joinpath("palette.json").read_text(encoding="utf-8"))["light"]

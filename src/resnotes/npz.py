@@ -40,33 +40,47 @@ def load(path):
 
     Raises
     ------
+    FileNotFoundError
+        If there is no such file.
     ValueError
-        If there is no such file, or it is no .npz file, is damaged, or holds Python objects; the message
-        names the key.
+        If it is no .npz file, is damaged, or holds Python objects; the message says what it is, or names the key.
     """
     name = os.fspath(path)
     wanted = "a file that numpy.savez wrote"
-    if not os.path.isfile(name):
-        _validate.refuse("file", f"{name!r}, which is no file", wanted)
     with open(name, "rb") as file:  # np.load leaves a file open that turns out to be no archive
         try:
             archive = np.load(file, allow_pickle=False)
-        except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-            raise ValueError(f"file: got {name!r}, which is no .npz file ({error}), wanted {wanted}") from error
+        except (ValueError, OSError, EOFError, zipfile.BadZipFile):
+            file.seek(0)
+            got = f"{name!r}, which is no .npz file but {_kind(file.read(8))}"
+            raise ValueError(f"file: got {got}, wanted {wanted}") from None  # numpy's own advice is to load pickles
         if isinstance(archive, np.ndarray):
             _validate.refuse("file", f"{name!r}, which holds one array without a name", wanted)
+        if any(key.endswith("data.pkl") for key in archive.files):
+            got = f"{name!r}, which is no .npz file but one that torch.save wrote"
+            _validate.refuse("file", got, f"{wanted}: numpy.savez(path, **{{name: tensor.numpy(), ...}})")
         return {key: _member(archive, key) for key in archive.files}
+
+
+def _kind(start):
+    """What a file is, by its first bytes."""
+    if not start:
+        return "empty"
+    known = {
+        b"PK": "a damaged archive", b"\x93NUMPY": "a damaged .npy file", b"\x89HDF": "an HDF5 file", b"\x80": "a pickle"
+    }  # fmt: skip
+    return next((what for magic, what in known.items() if start.startswith(magic)), "something else")
 
 
 def _member(archive, key):
     """One array of an open archive."""
     try:
         array = archive[key]
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error):
         raise ValueError(
-            f"{key}: got something that is no plain array ({error}), "
+            f"{key}: got something that is no plain array, or a damaged one, "
             "wanted numbers or text; Python objects are never loaded"
-        ) from error
+        ) from None
     if not isinstance(array, np.ndarray):
         _validate.refuse(key, "something that is no array", "numbers or text")
     return array

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from resnotes import _validate
-from resnotes._progress import Bar
+from resnotes._terminal import Bar
 from resnotes.network import ROWS, Network, Trace, identity_rows
 
 #: What `jacobian_by_length` may take: bytes of its result, of which it keeps three while it runs, and multiplications.

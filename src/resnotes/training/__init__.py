@@ -3,7 +3,7 @@
 `Settings` says what one run is, `train` makes it and returns a `Record`, and `sweep` makes many, spread over
 processes, and keeps them in a file. From a terminal: ``python -m resnotes.training --help``.
 
-Needs scikit-learn for its digits: ``pip install resnotes[training]``.
+Needs scikit-learn for its digits: ``pip install "resnotes[training]"``.
 """
 
 from resnotes.training.data import Digits, load_digits

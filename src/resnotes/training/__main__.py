@@ -4,6 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from resnotes._terminal import missing, run
+from resnotes.training.data import load_digits
 from resnotes.training.run import ACTIVATIONS, SCALES
 from resnotes.training.sweeps import grid, processors, sweep
 
@@ -68,6 +70,15 @@ def main(arguments=None) -> int:
     options = vars(parser.parse_args(arguments))
     path, processes = options.pop("results"), options.pop("processes")
     try:
+        load_digits()  # without them nothing is begun
+        import threadpoolctl  # noqa: F401
+    except ModuleNotFoundError as error:
+        print(missing(error, "training", "training"), file=sys.stderr)
+        return 2
+    except ImportError as error:
+        print(error, file=sys.stderr)
+        return 2
+    try:
         runs = grid(**options)
         found = sweep(runs, path, processes)
     except ValueError as error:
@@ -82,4 +93,4 @@ def main(arguments=None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main))

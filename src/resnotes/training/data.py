@@ -5,6 +5,8 @@ from functools import cache
 
 import numpy as np
 
+from resnotes._terminal import missing
+
 TRAINING_IMAGES, TEST_IMAGES = 1437, 360
 
 
@@ -42,8 +44,8 @@ def load_digits() -> Digits:
         # Only training needs scikit-learn, and it takes a second to load.
         from sklearn import datasets
         from sklearn.model_selection import train_test_split
-    except ImportError as error:
-        raise ImportError("training needs scikit-learn's digits: pip install resnotes[training]") from error
+    except ModuleNotFoundError as error:
+        raise missing(error, "training", "resnotes.training, for scikit-learn's digits,") from error
     images, digits = datasets.load_digits(return_X_y=True)
     train, test, train_digits, test_digits = train_test_split(
         images, digits, test_size=TEST_IMAGES, stratify=digits, random_state=0

@@ -1,7 +1,26 @@
-"""One line on a terminal that says how far something is; nothing elsewhere."""
+"""What the command lines and long computations share."""
 
+import os
 import sys
 import time
+from collections.abc import Callable
+
+
+def missing(error: ImportError, extra: str, what: str) -> ImportError:
+    """The error to raise in the place of one about a module that belongs to an extra of the package."""
+    return ImportError(f'{what} needs {error.name}: pip install "resnotes[{extra}]"', name=error.name)
+
+
+def run(main: Callable[[], int]) -> int:
+    """Run a command line. Where nobody reads its output to the end, as with ``| head``, it ends without a word."""
+    try:
+        status = main()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes once more at its end; let that go nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141  # as a program that the signal ended
+    return status
 
 
 class Bar:
