@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from resnotes import _validate
 from resnotes.network import Affine, Network, Unit, identity, relu, tanh
@@ -27,7 +28,7 @@ KEYS = (
 )
 
 
-def load(path):
+def load(path: str | os.PathLike) -> dict[str, np.ndarray]:
     """The arrays of an .npz file by name. Pickles are never loaded.
 
     Parameters
@@ -86,7 +87,7 @@ def _member(archive, key):
     return array
 
 
-def from_arrays(arrays):
+def from_arrays(arrays: Mapping[str, ArrayLike]) -> tuple[Network, dict]:
     """Build a network from named arrays.
 
     Parameters
