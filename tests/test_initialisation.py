@@ -189,7 +189,7 @@ RNG, WEIGHTS = np.random.default_rng(6), np.zeros((2, 2, 3, 3))
         ("lam", lambda: expected_gain(2, [1.0])),
         ("strength", lambda: expected_gain(2, strength="x")),
         ("g", lambda: gains(residual_network(WEIGHTS), np.ones(3), np.zeros(3))),
-        ("x", lambda: gains(residual_network(WEIGHTS), np.ones((1, 1, 3)), np.ones(3))),
+        ("x", lambda: gains(residual_network(WEIGHTS), 1.0, np.ones(3))),
         ("samples", lambda: mean_and_error([1.0])),
         ("samples", lambda: mean_and_error([[1.0, 2.0]])),
     ],

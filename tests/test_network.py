@@ -443,12 +443,6 @@ def test_activations_can_be_called():
     np.testing.assert_array_equal(relu(np.array([2j, -2j])), [0, 0])  # at the kink the slope is 0
 
 
-def test_a_span_without_limits_is_the_whole_network():
-    net = small_net()
-    trace = net.forward([1.0, 2.0])
-    assert net.span(trace) == (0, 2) and net.span(trace, 1) == (1, 2) and net.span(trace, 0, 1) == (0, 1)
-
-
 def test_only_the_number_zero_fits_every_branch():
     class OneZero(Absent):
         def forward(self, x):
@@ -520,41 +514,6 @@ def test_a_gate_depends_on_its_input():
     assert np.abs(Gate(W).jacobian(x) - np.diag(Gate(W).forward(x) / x)).max() > 0.01
 
 
-WEIGHT = np.array([[1.0, -2.0, 0.5], [3.0, 0.0, 4.0]])
-FORMULAS = [
-    Affine(WEIGHT, [1.0, -1.0]),
-    Affine(WEIGHT),
-    relu,
-    tanh,
-    Scale(-0.5),
-    Diagonal([1.0, 0.0, -2.0]),
-    Projection(WEIGHT),
-]
-
-
-@pytest.mark.parametrize("layer", FORMULAS, ids=repr)
-@pytest.mark.parametrize("order", ["C", "F"])
-def test_formulas_write_where_they_are_told(layer, order):
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(5, 3))
-    g = rng.normal(size=layer.output(x).shape)
-
-    def assert_written(formula, *inputs):
-        wanted = formula(*inputs)
-        parts = wanted if isinstance(wanted, tuple) else (wanted,)
-        outs = tuple(None if part is None else np.full_like(part, np.nan, order=order) for part in parts)
-        given = outs if isinstance(wanted, tuple) else outs[0]
-        back = formula(*inputs, given)
-        for part, out, returned in zip(parts, outs, back if isinstance(wanted, tuple) else (back,), strict=True):
-            assert returned is out
-            if part is not None:
-                assert_near(out, part, 1e-14)
-
-    assert_written(layer.output, x)
-    assert_written(layer.input_gradient, x, g)
-    assert_written(layer.parameter_gradient, x, g)
-
-
 @pytest.mark.parametrize("activation", [relu, tanh], ids=repr)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_slopes_have_the_format_of_the_input(activation, dtype):
@@ -615,5 +574,6 @@ def test_importing_the_package_stays_light():
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     version, found = run.stdout.split(maxsplit=1)
     assert found.strip() == "[]" and version == resnotes.__version__
-    names = "Affine BatchNorm BatchNormTraining LayerNorm Unit Network relu tanh identity softmax_cross_entropy four_layer".split()
-    assert set(resnotes.__all__) == set(names)
+    names = "Affine BatchNorm BatchNormTraining LayerNorm RMSNorm Unit Network relu gelu silu tanh identity".split()
+    assert set(names) < set(resnotes.__all__) and len(set(resnotes.__all__)) == len(resnotes.__all__)
+    assert all(hasattr(resnotes, name) for name in resnotes.__all__)

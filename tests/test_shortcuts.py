@@ -16,7 +16,6 @@ from resnotes.shortcuts import (
     StopGradient,
     ZeroPad,
     layer_jacobian,
-    matrix_product,
 )
 
 W = np.array([[1.0, -2.0, 0.5], [3.0, 0.0, 4.0]])
@@ -169,13 +168,3 @@ def test_representations():
     assert shown == ["Identity()", "Scale(-0.5)", "Scale(0.0)", "Diagonal(n=3)", "Projection(3 -> 2)",
                      "ZeroPad(5)", "ZeroPad(3, 5)", "ZeroPad(3, 4)", "ZeroPad(3)",
                      "StopGradient(Absent())"]  # fmt: skip
-
-
-@pytest.mark.parametrize("shape", [(3,), (1, 3), (5, 3)])
-@pytest.mark.parametrize("order", ["C", "F"])
-def test_a_product_is_written_along_or_across_the_rows(shape, order):
-    rng = np.random.default_rng(0)
-    x, matrix = rng.normal(size=shape), rng.normal(size=(3, 4))
-    out = np.full((*shape[:-1], 4), np.nan, order=order)
-    assert matrix_product(x, matrix, out) is out
-    np.testing.assert_allclose(out, x @ matrix, rtol=1e-12)

@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 from resnotes import four_layer
 from resnotes.losses import softmax_cross_entropy
-from resnotes.network import Affine, Network, Unit, identity, relu, tanh
+from resnotes.network import Affine, Network, Unit, gelu, identity, relu, silu, tanh
 from resnotes.normalisation import BatchNorm, BatchNormTraining, LayerNorm, RMSNorm
 from resnotes.paths import gradient_by_shortcut, jacobian_by_length
 from resnotes.recipes import first_checks
@@ -33,11 +33,13 @@ __all__ = [
     "ZeroPad",
     "first_checks",
     "four_layer",
+    "gelu",
     "gradient_by_shortcut",
     "identity",
     "jacobian_by_length",
     "relu",
     "report",
+    "silu",
     "softmax_cross_entropy",
     "tanh",
 ]

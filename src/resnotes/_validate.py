@@ -3,6 +3,7 @@
 Every failure is a `ValueError` that names the argument, what came and what was wanted.
 """
 
+import cmath
 import math
 import numbers
 import reprlib
@@ -26,27 +27,36 @@ def refuse(name, got, wanted):
 
 
 def placed(error, name, index=None, what=None):
-    """Return `error` as a `ValueError` with the place (which unit, which entry, which layer) in front."""
+    """Return `error` with the place (which unit, which entry, which layer) in front, still one exception.
+
+    Errors that are not plain `ValueError` come from custom layers; they keep their message and get a note.
+    """
     where = name + ("" if index is None else f" {index}") + ("" if what is None else f" ({what!r})")
-    return ValueError(f"{where}: {error}")
+    if type(error) is ValueError and len(error.args) == 1:
+        error.args = (f"{where}: {error}",)
+    else:
+        error.add_note(f"in {where}")
+    return error
 
 
 @contextmanager
 def located(name, index=None, what=None):
-    """Put the place in front of a `ValueError` raised inside. A ``try`` with `placed` costs less in a loop."""
+    """Put the place in front of an error raised inside. A ``try`` with `placed` costs less in a loop."""
     try:
         yield
-    except ValueError as error:
-        raise placed(error, name, index, what) from error
+    except Exception as error:
+        raise placed(error, name, index, what) from None
 
 
 def _numbers(value, name, wanted, kinds):
     """Turn `value` into an array of floats: float32 and complex128 stay, the rest becomes float64."""
+    if type(value) is not np.ndarray and _is_masked(value):
+        refuse(name, "a masked array", f"{wanted}, without a mask: fill it, or leave the entries out")
     try:
         raw = np.asarray(value)
-    except (ValueError, TypeError, OverflowError) as error:
-        got = f"{describe(value)}, which is no array ({error})"
-        raise ValueError(f"{name}: got {got}, wanted {wanted}") from error
+    except Exception as error:  # a tensor of another library may raise anything
+        said = " ".join(str(error).split())
+        raise ValueError(f"{name}: got {describe(value)}, which is no array ({said}), wanted {wanted}") from None
     if raw.dtype.kind not in kinds:
         refuse(name, describe(value), wanted)
     if raw.dtype in (np.float32, np.float64):
@@ -55,6 +65,32 @@ def _numbers(value, name, wanted, kinds):
         return raw.astype(np.complex128, copy=False)
     with np.errstate(over="ignore"):  # what does not fit turns infinite and is refused as such
         return raw.astype(np.float64)
+
+
+def _is_masked(value):
+    """Whether an array, or one in a list, has a mask, which `np.asarray` would drop without a word."""
+    if isinstance(value, (list, tuple)):
+        return any(_is_masked(entry) for entry in value if isinstance(entry, (list, tuple, np.ma.MaskedArray)))
+    return isinstance(value, np.ma.MaskedArray)
+
+
+def is_finite(array):
+    """Whether all entries are, quickly; call it where floating-point errors are ignored."""
+    flat = array.ravel()
+    return cmath.isfinite(flat.dot(flat)) or bool(np.isfinite(array).all())  # the squares alone may overflow
+
+
+def not_finite(array):
+    """The first entry that is not finite and where it stands, in words."""
+    where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+    return f"{array[where]} at index {where}"
+
+
+def finite(array, name, wanted="numbers"):
+    """Return an array whose entries must all be finite."""
+    if not np.isfinite(array).all():
+        refuse(name, not_finite(array), f"{wanted}, finite everywhere")
+    return array
 
 
 def finite_array(value, name, wanted, ndims, allow_complex=False, allow_empty=False):
@@ -82,11 +118,29 @@ def finite_array(value, name, wanted, ndims, allow_complex=False, allow_empty=Fa
     array = _numbers(value, name, wanted, "iufc" if allow_complex else "iuf")
     if array.ndim not in ndims or (array.size == 0 and not allow_empty):
         refuse(name, describe(array), wanted)
-    finite = np.isfinite(array)
-    if not finite.all():
-        where = tuple(int(i) for i in np.argwhere(~finite)[0])
-        refuse(name, f"{array[where]} at index {where}", f"{wanted}, finite everywhere")
-    return array
+    return finite(array, name, wanted)
+
+
+def states(value, name, allow_complex=False):
+    """Return `value` as a finite array of shape (..., n): one state, or a batch of any shape, which may be empty."""
+    wanted = f"{'an array' if allow_complex else 'a real array'} of shape (n,) or (..., n)"
+    array = _numbers(value, name, wanted, "iufc" if allow_complex else "iuf")
+    if array.ndim == 0 or array.shape[-1] == 0:
+        refuse(name, describe(array), wanted)
+    return finite(array, name, wanted)
+
+
+def gradient(g, last):
+    """Return `g` as a finite array in the shape and the dtype of the last state."""
+    wanted = f"a real array of shape {last.shape}, like the last state"
+    g = _numbers(g, "g", wanted, "iuf")
+    if g.shape != last.shape:
+        refuse("g", describe(g), wanted)
+    finite(g, "g", wanted)
+    if g.dtype == last.dtype:
+        return g
+    with np.errstate(over="ignore", under="ignore"):  # what does not fit the dtype turns infinite and is refused
+        return finite(g.astype(last.dtype), f"g as {last.dtype}", wanted)
 
 
 def real_numbers(value, name, wanted):
@@ -148,8 +202,29 @@ def is_layer(value):
 def layer(value, name):
     """Return `value`, which must be a layer."""
     if not is_layer(value):
-        refuse(name, describe(value), "a layer: an object with forward(x) and backward(x, g)")
+        hint = _layer_for(value)
+        wanted = "a layer: an object with forward(x) and backward(x, g)"
+        refuse(name, describe(value), f"{wanted}{f'; did you mean {hint}?' if hint else ''}")
     return value
+
+
+def _layer_for(value):
+    """The layer that is likely meant by a value that is not one, in words, or None."""
+    if value is None:
+        return "Absent() for no shortcut, identity for no activation"
+    if isinstance(value, type) and is_layer_class(value):
+        return f"an instance, {value.__name__}(...)"
+    if isinstance(value, numbers.Real) and not isinstance(value, bool):
+        return f"Scale({value})"
+    axes = value.ndim if isinstance(value, np.ndarray) else None
+    if isinstance(value, list) and value and all(isinstance(row, (list, np.ndarray)) for row in value):
+        axes = 2
+    return {1: "Diagonal(vector)", 2: "Projection(matrix), or Affine(matrix) in a branch"}.get(axes)
+
+
+def is_layer_class(value):
+    """Whether the instances of a class would have the methods of a layer."""
+    return all(callable(getattr(value, method, None)) for method in ("forward", "backward"))
 
 
 def samples_apart(layer):
@@ -160,6 +235,16 @@ def samples_apart(layer):
             f"{layer!r}, in which the samples of a batch depend on one another",
             "layers that treat every sample apart, for a Jacobian by sample; backward takes any layer",
         )
+
+
+def copied(array, name, dtype):
+    """A copy of what a custom layer returned for a state of this dtype, which must be in floating-point numbers."""
+    wanted = "dtype complex128" if dtype.kind == "c" else "dtype float64 or float32"
+    if isinstance(array, np.ma.MaskedArray):
+        refuse(name, "a masked array", f"an array of {wanted} without a mask")
+    if array.dtype not in ((np.complex128,) if dtype.kind == "c" else FLOATS):
+        refuse(name, describe(array), f"an array of {wanted}, as x has {dtype}")
+    return np.array(array)
 
 
 def sent_back(result, x):

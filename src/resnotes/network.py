@@ -10,15 +10,37 @@ D_l, H_l and J_l being the Jacobians of f_l, of the shortcut and of the branch.
 
 Branch entries, shortcuts and the layer after the addition keep one protocol, described in
 `resnotes.shortcuts`: ``forward(x)`` beside ``backward(x, g)``.
+
+**What is not finite stays in sight.** Bad input is refused, but a pass in which finite numbers overflow goes on
+as NumPy does, and a warning names the unit and the entry where it happened (`np.seterr` decides whether it is a
+warning, nothing or a FloatingPointError). Some layers would hide what happened: tanh(∞) is 1. So where a number
+inside a unit is not finite and the state that comes out of it would be, that sample's state is NaN; and so is
+a gradient. A trace that is not finite is refused by every backward pass.
 """
 
-from dataclasses import dataclass, field
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from math import pi
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from resnotes import _validate
-from resnotes.shortcuts import Identity, Layer, input_gradients, layer_jacobian, matrix_gradient, matrix_product
+from resnotes.shortcuts import (
+    Identity,
+    Layer,
+    is_ours,
+    layer_jacobian,
+    matrix_product,
+    rule,
+    send_back,
+    send_rows,
+    sigmoid,
+    width_after,
+)
 
 
 class Affine(Layer):
@@ -40,8 +62,6 @@ class Affine(Layer):
         If an array is not real and finite, or the shapes do not match.
     """
 
-    stackable = True
-
     def __init__(self, weight, bias=None):
         self.weight = _validate.finite_array(weight, "weight", "a real matrix of shape (m, n)", (2,))
         self.bias = None
@@ -58,27 +78,29 @@ class Affine(Layer):
     n_in = property(lambda self: self.weight.shape[1])
     n_out = property(lambda self: self.weight.shape[0])
 
-    def output(self, x, out=None):
-        y = matrix_product(x, self.weight.T, out)
-        return y if self.bias is None else np.add(y, self.bias, out=out)
+    def output(self, x):
+        y = x.dot(self.weight.T) if x.ndim < 3 else x @ self.weight.T  # dot starts sooner, see `matrix_product`
+        if self.bias is None:
+            return y
+        return np.add(y, self.bias, out=y) if y.dtype == self.bias.dtype else y + self.bias
 
-    def input_gradient(self, x, g, out=None):
-        return matrix_product(g, self.weight, out)
+    def input_gradient(self, x, g):
+        return matrix_product(g, self.weight)
 
-    def parameter_gradient(self, x, g, out=(None, None)):
-        weight = matrix_gradient(x, g, out[0])
-        return weight, None if self.bias is None else np.sum(g, axis=-2, out=out[1])
+    def parameter_gradient(self, x, g):
+        # The sum over the batch as a product, which BLAS does in half the time.
+        return g.T.dot(x), None if self.bias is None else np.ones(len(g), g.dtype).dot(g)
 
 
 class Elementwise(Layer):
     """Base of layers that act entry by entry: their Jacobian is diag(slope(x))."""
 
-    def slope(self, x, out=None):
-        """f'(x), entry by entry."""
+    def slope(self, x: np.ndarray) -> np.ndarray:
+        """f'(x), entry by entry, in the dtype of x."""
         raise NotImplementedError(f"{self!r} needs slope")
 
-    def input_gradient(self, x, g, out=None):
-        return np.multiply(g, self.slope(x), out=out)
+    def input_gradient(self, x, g):
+        return g * self.slope(x)
 
 
 class ReLU(Elementwise):
@@ -87,13 +109,13 @@ class ReLU(Elementwise):
     def __repr__(self):
         return "relu"
 
-    def output(self, x, out=None):
+    def output(self, x):
         if x.dtype.kind == "c":
-            return np.where(x.real > 0, x, 0)
-        return np.fmax(x, x.dtype.type(0), out=out)  # NaN is not above 0 and gives 0
+            return np.where(x.real <= 0, 0, x)  # NaN stays
+        return np.maximum(x, x.dtype.type(0))
 
-    def slope(self, x, out=None):
-        return np.greater(x, 0, out=np.empty_like(x) if out is None else out)
+    def slope(self, x):
+        return (x > 0).astype(x.dtype)
 
 
 class Tanh(Elementwise):
@@ -102,13 +124,58 @@ class Tanh(Elementwise):
     def __repr__(self):
         return "tanh"
 
-    def output(self, x, out=None):
-        return np.tanh(x, out=out)
+    def output(self, x):
+        return np.tanh(x)
 
-    def slope(self, x, out=None):
+    def slope(self, x):
         # 1 - tanh(x)**2, written so that it does not cancel where tanh saturates.
         e = np.exp(-2 * np.abs(x))
-        return np.divide(4 * e, (1 + e) ** 2, out=out)
+        return 4 * e / (1 + e) ** 2
+
+
+class SiLU(Elementwise):
+    """f(x) = x σ(x) entry by entry, σ the logistic function: SiLU or swish (Elfwing et al. 2018, arXiv:1702.03118)."""
+
+    def __repr__(self):
+        return "silu"
+
+    def output(self, x):
+        return x * sigmoid(x)
+
+    def slope(self, x):
+        s = sigmoid(x)
+        return s + x * s * sigmoid(-x)
+
+
+class GELU(Elementwise):
+    """f(x) = x Φ(x) entry by entry, Φ the distribution function of a normal number (arXiv:1606.08415).
+
+    This is the exact form, not the one with tanh.
+    """
+
+    def __repr__(self):
+        return "gelu"
+
+    def output(self, x):
+        return x * _normal_distribution(x)
+
+    def slope(self, x):
+        return _normal_distribution(x) + x * np.exp(-x * x / 2) * x.dtype.type((2 * pi) ** -0.5)
+
+
+def _normal_distribution(x):
+    """Φ(x) = erfc(-x/√2) / 2, for real numbers and for complex ones near the real axis, to within rounding.
+
+    For z > 0, erfc(z) = (2z/π) exp(-z²) ∫ exp(-t²) / (t² + z²) dt over t > 0. The midpoint rule of step h makes an
+    error of size exp(-π²/h²), below rounding for h = 1/2, once the residue at the pole t = iz is taken off, which
+    matters where z < π/h.
+    """
+    z = np.where(x.real > 0, x, -x) * x.dtype.type(0.5**0.5)
+    step, points = 0.5, (np.arange(13) + 0.5) * 0.5
+    terms = sum(np.exp(-t * t) / (t * t + z * z) for t in points.tolist())
+    pole = np.exp(-2 * pi / step * z)
+    tail = z * (2 * step / pi) * np.exp(-z * z) * terms + np.where(z.real < pi / step, 2 * pole / (1 + pole), 0)
+    return np.where(x.real > 0, 2 - tail, tail) / 2
 
 
 class _IdentityActivation(Identity):
@@ -120,12 +187,42 @@ class _IdentityActivation(Identity):
 
 relu = ReLU()
 tanh = Tanh()
+silu = SiLU()
+gelu = GELU()
 identity = _IdentityActivation()
 
 
-@dataclass(frozen=True, eq=False)
-class UnitTrace:
+class _Record:
+    """Base of what the passes return: arrays in named places, shown by their shapes."""
+
+    __slots__ = ()
+
+    def __repr__(self):
+        parts = ((name, getattr(self, name)) for name in self.__slots__ if not name.startswith("_"))
+        shown = ", ".join(f"{name}={_shown(value)}" for name, value in parts if name not in ("network", "finite"))
+        return f"{type(self).__name__}({shown})"
+
+
+def _shown(value):
+    """A few words on an array, or on a list of records or arrays, however long it is."""
+    if isinstance(value, np.ndarray):
+        return str(value.shape)
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_shown, value))})"
+    if not isinstance(value, list):
+        return repr(value)
+    if value and isinstance(value[0], UnitTrace | UnitGradients):
+        return f"[{len(value)} units]"
+    runs = [(shown, len(list(equal))) for shown, equal in groupby(map(_shown, value))]
+    texts = [shown if count == 1 else f"{count} times {shown}" for shown, count in runs]
+    return f"[{', '.join(texts if len(texts) < 8 else [*texts[:3], '...', *texts[-3:]])}]"
+
+
+@dataclass(eq=False, repr=False, slots=True)
+class UnitTrace(_Record):
     """What one unit's forward pass leaves for its backward pass.
+
+    Its arrays may be one array where a layer passes its input on; they are to be read, not written to.
 
     Attributes
     ----------
@@ -137,16 +234,19 @@ class UnitTrace:
         y_l = H_l(x_l) + F_l(x_l), before the layer after the addition.
     output : ndarray
         x_{l+1}.
+    finite : bool
+        Whether all numbers in it are, and those of the units below.
     """
 
     branch: list
     branch_output: np.ndarray
     sum: np.ndarray
     output: np.ndarray
+    finite: bool = True
 
 
-@dataclass(frozen=True, eq=False)
-class Trace:
+@dataclass(eq=False, repr=False, slots=True)
+class Trace(_Record):
     """A forward pass through a network.
 
     Attributes
@@ -154,17 +254,17 @@ class Trace:
     network : Network
         The network that made the trace; only its ``backward`` and ``jacobian`` take it.
     states : list of ndarray
-        x_0, ..., x_L, each (n_l,) or (batch, n_l).
+        x_0, ..., x_L, each (..., n_l).
     units : list of UnitTrace
     """
 
-    network: "Network" = field(repr=False)
+    network: "Network"
     states: list
     units: list
 
 
-@dataclass(frozen=True, eq=False)
-class LayerGradient:
+@dataclass(eq=False, repr=False, slots=True)
+class LayerGradient(_Record):
     """What a layer's backward rule returned.
 
     Attributes
@@ -177,15 +277,15 @@ class LayerGradient:
     """
 
     input: np.ndarray
-    parameter: Any
+    parameter: Any = None
 
     @property
-    def weight(self):
+    def weight(self) -> np.ndarray | None:
         """The gradient of the weight, or None where the layer has none."""
         return self.parameter[0] if _is_pair(self.parameter) else self.parameter
 
     @property
-    def bias(self):
+    def bias(self) -> np.ndarray | None:
         """The gradient of the bias, or None where the layer has none."""
         return self.parameter[1] if _is_pair(self.parameter) else None
 
@@ -194,8 +294,8 @@ def _is_pair(parameter):
     return isinstance(parameter, tuple) and len(parameter) == 2
 
 
-@dataclass(frozen=True, eq=False)
-class UnitGradients:
+@dataclass(eq=False, repr=False, slots=True)
+class UnitGradients(_Record):
     """The gradients of one unit.
 
     Attributes
@@ -207,6 +307,8 @@ class UnitGradients:
         The gradient at y_l, g_{l+1} D_l.
     input : ndarray
         The gradient at x_l: what branch and shortcut send back, added.
+    finite : bool
+        Whether all gradients at states in it are, and those of the units above.
     """
 
     branch: list
@@ -214,11 +316,15 @@ class UnitGradients:
     after: LayerGradient
     sum: np.ndarray
     input: np.ndarray
+    finite: bool = True
 
 
-@dataclass(frozen=True, eq=False)
-class Gradients:
+@dataclass(eq=False, repr=False, slots=True)
+class Gradients(_Record):
     """A backward pass through a network.
+
+    Where a layer passes a gradient on unchanged, as an identity shortcut does, both places hold one array: copy
+    before you write to one. The gradients of parameters are arrays of their own.
 
     Attributes
     ----------
@@ -231,73 +337,32 @@ class Gradients:
     units: list
 
 
-class Plain:
-    """How a pass carries out its operations: each as it stands, in new arrays.
-
-    `resnotes.workspace` writes down what is done here, to do it again in the same arrays.
-    """
-
-    def forward(self, layer, x, *place):
-        """The layer's output, which must be an array with the batch axes of x."""
-        try:
-            out = layer.forward(x)
-            if not isinstance(out, np.ndarray) or out.ndim != x.ndim or out.shape[:-1] != x.shape[:-1]:
-                wanted = f"an array with {x.ndim} axes, the leading ones of an input of shape {x.shape}"
-                _validate.refuse("forward(x)", _validate.describe(out), wanted)
-        except ValueError as error:
-            raise _validate.placed(error, *place, layer) from error
-        return out
-
-    def shortcut(self, layer, x, residual, last):
-        """The shortcut's output, of the shape of the branch's (its entry `last`), or Absent's number 0."""
-        try:
-            carried = layer.forward(x)
-            # The number 0 fits every branch; all else must match it and is not broadcast.
-            if np.shape(carried) != residual.shape and not (np.ndim(carried) == 0 and carried == 0):
-                wanted = f"shape {residual.shape}, like the output of branch entry {last}"
-                _validate.refuse("output", _validate.describe(carried), wanted)
-        except ValueError as error:
-            raise _validate.placed(error, "shortcut", None, layer) from error
-        return carried
-
-    def backward(self, layer, x, g, *place):
-        """What the layer sends back, as a `LayerGradient`."""
-        try:
-            return LayerGradient(*_validate.sent_back(layer.backward(x, g), x))
-        except ValueError as error:
-            raise _validate.placed(error, *place, layer) from error
-
-    def add(self, a, b):
-        """The sum of two arrays; a may be the number 0."""
-        return a + b
-
-
-PLAIN = Plain()
-
-
-class Rows(Plain):
-    """Sends several rows of gradients back through one input, shape (..., k, n), and no parameter's."""
-
-    def backward(self, layer, x, g, *place):
-        try:
-            return LayerGradient(input_gradients(layer, x, g), None)
-        except ValueError as error:
-            raise _validate.placed(error, *place, layer) from error
-
-
-ROWS = Rows()
-
-
 def identity_rows(state):
     """The rows of the identity at a state (..., n), shape (..., n, n); not to be written to."""
     n = state.shape[-1]
     return np.broadcast_to(np.eye(n, dtype=state.dtype), state.shape + (n,))
 
 
-def _jacobian(layer, x, n_out, *place):
-    """The layer's Jacobian, shape (..., n_out, n_in)."""
-    with _validate.located(*place, layer):
-        return layer_jacobian(layer, x, n_out)
+def _hidden_as_nan(output, parts):
+    """`output` with NaN for every sample that is finite in it but not in one of `parts`, all (..., n) of one batch."""
+    bad = np.zeros(output.shape[:-1], bool)
+    for part in parts:
+        bad |= ~np.isfinite(part).all(axis=-1)
+    hidden = bad & np.isfinite(output).all(axis=-1)
+    if not hidden.any():
+        return output
+    output = output.copy()
+    output[hidden] = np.nan
+    return output
+
+
+def _report_overflow(place):
+    """Say where a pass stopped being finite, in the way that `np.seterr` asks for."""
+    mode = np.geterr()["over"]
+    if mode == "raise":
+        raise FloatingPointError(place)
+    if mode != "ignore":
+        warnings.warn(place, RuntimeWarning, stacklevel=3)
 
 
 class Unit:
@@ -315,10 +380,10 @@ class Unit:
     Raises
     ------
     ValueError
-        If `branch` is not a list or tuple with at least one entry, or something is no layer.
+        If `branch` is not a list or tuple with at least one entry, or something is not a layer.
     """
 
-    def __init__(self, branch, shortcut=Identity(), after=identity):
+    def __init__(self, branch: Sequence, shortcut=Identity(), after=identity):
         if not isinstance(branch, (list, tuple)) or len(branch) == 0:
             _validate.refuse("branch", _validate.describe(branch), "a list of at least one layer")
         self.branch = tuple(_validate.layer(entry, f"branch[{k}]") for k, entry in enumerate(branch))
@@ -328,32 +393,147 @@ class Unit:
     def __repr__(self):
         return f"Unit(branch={list(self.branch)}, shortcut={self.shortcut}, after={self.after})"
 
-    def forward(self, x, run=PLAIN):
-        """Apply the unit to an array x of shape (n,) or (batch, n) and return a `UnitTrace`."""
-        inputs, residual = [], x
-        for k, layer in enumerate(self.branch):
-            inputs.append(residual)
-            residual = run.forward(layer, residual, "branch entry", k)
-        y = run.add(run.shortcut(self.shortcut, x, residual, k), residual)
-        return UnitTrace(inputs, residual, y, run.forward(self.after, y, "after", None))
+    def forward(self, x: ArrayLike) -> UnitTrace:
+        """Apply the unit to states x, shape (..., n).
 
-    def backward(self, trace, g, run=PLAIN):
-        """Send g, the gradient at the unit's output, back through a `UnitTrace`; return `UnitGradients`."""
-        after = run.backward(self.after, trace.sum, g, "after", None)
-        branch, sent = [], after.input
-        for k in reversed(range(len(self.branch))):
-            branch.insert(0, run.backward(self.branch[k], trace.branch[k], sent, "branch entry", k))
-            sent = branch[0].input
-        # The addition copies the gradient to both its inputs; at x_l, where they start, the two sum.
-        shortcut = run.backward(self.shortcut, trace.branch[0], after.input, "shortcut", None)
-        return UnitGradients(branch, shortcut, after, after.input, run.add(shortcut.input, sent))
+        Raises
+        ------
+        ValueError
+            If x is not an array of numbers or a width does not fit; the message says which entry.
+        """
+        x = _validate.state(x)
+        finite = bool(np.isfinite(x).all())
+        with np.errstate(all="ignore"):
+            trace = self._forward(x, finite)
+        if finite and not trace.finite:
+            _report_overflow(self._overflow(trace))
+        return trace
 
-    def samples_apart(self):
-        """Refuse, with a `ValueError`, if one of the layers couples the samples of a batch."""
-        for layer in (*self.branch, self.shortcut, self.after):
-            _validate.samples_apart(layer)
+    def _forward(self, x, finite):
+        """The pass, without checks of x, of which `finite` says whether it is finite."""
+        inputs, z, place = [], x, None
+        try:
+            for place, layer in enumerate(self.branch):  # noqa: B007 (the handler names it)
+                inputs.append(z)
+                z = rule(layer, z)(z)
+            place = "shortcut"
+            carried = rule(self.shortcut, x, zero=True)(x)
+            # The number 0 fits every branch; all else must match it and is not broadcast.
+            if carried.shape != z.shape and carried.ndim > 0:
+                wanted = f"shape {z.shape}, like the output of branch entry {len(inputs) - 1}"
+                _validate.refuse("output", _validate.describe(carried), wanted)
+            y = carried + z
+            place = "after"
+            output = rule(self.after, y)(y)
+        except Exception as error:
+            raise self._placed(error, place) from None
+        if finite and not (
+            _validate.is_finite(y)
+            and all(inner is x or _validate.is_finite(inner) for inner in inputs)
+            and (output is y or _validate.is_finite(output))
+        ):
+            finite = False
+        if not finite:
+            output = _hidden_as_nan(output, [*inputs, y])
+        return UnitTrace(inputs, z, y, output, finite)
 
-    def jacobians(self, trace):
+    def _placed(self, error, place):
+        """The error with the place in front: the number of a branch entry, "shortcut" or "after"."""
+        if isinstance(place, int):
+            return _validate.placed(error, "branch entry", place, self.branch[place])
+        return _validate.placed(error, place, None, getattr(self, place))
+
+    def _overflow(self, trace):
+        """Where the first number of a forward pass that is not finite came out."""
+        outputs = [*trace.branch[1:], trace.branch_output]
+        for k, (layer, array) in enumerate(zip(self.branch, outputs, strict=True)):
+            if not np.isfinite(array).all():
+                return f"branch entry {k} ({layer!r}): {_validate.not_finite(array)} in its output"
+        if not np.isfinite(trace.sum).all():
+            return f"shortcut ({self.shortcut!r}): {_validate.not_finite(trace.sum)} in its sum with the branch"
+        return f"after ({self.after!r}): {_validate.not_finite(trace.output)} in its output"
+
+    def backward(self, trace: UnitTrace, g: ArrayLike) -> UnitGradients:
+        """Send g, the gradient at the unit's output, back through a `UnitTrace`.
+
+        Raises
+        ------
+        ValueError
+            If the trace is not finite, or g does not have the shape of its output or is not finite.
+        """
+        if not isinstance(trace, UnitTrace):
+            _validate.refuse("trace", _validate.describe(trace), "a UnitTrace from this unit's forward")
+        if not trace.finite:
+            _validate.refuse("trace", "one that is not finite", "a forward pass without overflow")
+        g = _validate.gradient(g, trace.output)
+        with np.errstate(all="ignore"):
+            sent = self._backward(trace, g)
+        if not sent.finite:
+            _report_overflow(self._gradient_overflow(sent))
+        return sent
+
+    def _backward(self, trace, g, send=send_back, finite=True):
+        """The pass, without checks of g; `send` is `send_back`, or `send_rows` for several rows of gradients."""
+        branch, place = [], "after"
+        try:
+            after = LayerGradient(*send(self.after, trace.sum, g))
+            sent = after.input
+            for place in range(len(self.branch) - 1, -1, -1):
+                branch.append(LayerGradient(*send(self.branch[place], trace.branch[place], sent)))
+                sent = branch[-1].input
+            # The addition copies the gradient to both its inputs; at x_l, where they start, the two sum.
+            place = "shortcut"
+            shortcut = LayerGradient(*send(self.shortcut, trace.branch[0], after.input))
+        except Exception as error:
+            raise self._placed(error, place) from None
+        branch.reverse()
+        at_input = shortcut.input + sent
+        if finite and not (
+            _validate.is_finite(at_input)
+            and (after.input is g or _validate.is_finite(after.input))
+            and all(_validate.is_finite(entry.input) for entry in branch[1:])
+        ):
+            finite = False
+        if not finite:
+            at_input = _hidden_as_nan(at_input, [g, after.input, *(entry.input for entry in branch[1:])])
+        return UnitGradients(branch, shortcut, after, after.input, at_input, finite)
+
+    def _gradient_overflow(self, sent):
+        """Where the first number of a backward pass that is not finite came out."""
+        last = len(self.branch) - 1
+        places = [("after", self.after, sent.after.input)]
+        places += [(f"branch entry {k}", self.branch[k], sent.branch[k].input) for k in range(last, -1, -1)]
+        places += [("shortcut", self.shortcut, sent.shortcut.input)]
+        for place, layer, array in places:
+            if not np.isfinite(array).all():
+                return f"{place} ({layer!r}): {_validate.not_finite(array)} in the gradient it sends back"
+        return f"{_validate.not_finite(sent.input)} in the sum of what branch and shortcut send back"
+
+    def rows_back(self, trace: UnitTrace, rows: np.ndarray) -> UnitGradients:
+        """Send several rows of gradients back at every sample, and none to the parameters.
+
+        Parameters
+        ----------
+        trace : UnitTrace
+            Of states (..., n).
+        rows : ndarray, shape (..., k, m)
+            Gradients at the unit's output.
+
+        Returns
+        -------
+        UnitGradients
+            ``.sum`` holds the rows times D_l, ``.shortcut.input`` times D_l H_l, ``.branch[0].input`` times
+            D_l J_l, and ``.input`` the sum of the two, each (..., k, width there).
+
+        Raises
+        ------
+        ValueError
+            If a layer couples the samples of a batch.
+        """
+        with np.errstate(all="ignore"):
+            return self._backward(trace, rows, send_rows)
+
+    def jacobians(self, trace: UnitTrace) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The unit's three Jacobians at a real `UnitTrace`.
 
         Returns
@@ -363,18 +543,56 @@ class Unit:
             sum and a batch stands in front. The unit's own Jacobian is D_l (H_l + J_l).
         """
         m = trace.sum.shape[-1]
-        after = _jacobian(self.after, trace.sum, trace.output.shape[-1], "after", None)
-        shortcut = _jacobian(self.shortcut, trace.branch[0], m, "shortcut", None)
-        last = len(self.branch) - 1
-        branch = _jacobian(self.branch[last], trace.branch[last], m, "branch entry", last)
-        for k in reversed(range(last)):
-            width = trace.branch[k + 1].shape[-1]
-            branch = branch @ _jacobian(self.branch[k], trace.branch[k], width, "branch entry", k)
+        after = self._jacobian("after", trace.sum, trace.output.shape[-1])
+        shortcut = self._jacobian("shortcut", trace.branch[0], m)
+        widths = [inner.shape[-1] for inner in trace.branch[1:]] + [m]
+        branch = None
+        for k in reversed(range(len(self.branch))):
+            factor = self._jacobian(k, trace.branch[k], widths[k])
+            branch = factor if branch is None else branch @ factor
         return after, shortcut, branch
+
+    def _jacobian(self, place, x, n_out):
+        try:
+            return layer_jacobian(self.branch[place] if isinstance(place, int) else getattr(self, place), x, n_out)
+        except Exception as error:
+            raise self._placed(error, place) from None
+
+    def _width(self, n):
+        """The width of the output for states of width n, None where it is not known; refuses what cannot fit."""
+        place = 0
+        try:
+            carried = m = self._width_in() if n is None else n
+            for place, layer in enumerate(self.branch):  # noqa: B007 (the handler names it)
+                m = width_after(layer, m)
+            place = "shortcut"
+            carried = width_after(self.shortcut, carried)
+            if None not in (carried, m) and carried != m:
+                wanted = f"a width of {m}, like the output of branch entry {len(self.branch) - 1}"
+                _validate.refuse("output", f"a width of {carried}", wanted)
+            place = "after"
+            return width_after(self.after, carried if m is None else m)
+        except ValueError as error:
+            raise self._placed(error, place) from None
+
+    def _width_in(self):
+        """The width that a layer asks for at the unit's input, or None."""
+        for layers in (self.branch, (self.shortcut,)):
+            for layer in layers:
+                if not is_ours(layer):
+                    break
+                if layer.n_in is not None:
+                    return layer.n_in
+                if width_after(layer, 1) != 1:
+                    break
+        return None
 
 
 class Network:
     """A chain of residual units x_0 → x_1 → ... → x_L.
+
+    ``net(x)`` is the last state alone, ``len(net)`` the depth L, ``net[l]`` unit l, ``net[a:b]`` the network of
+    the units from a to b - 1, and a loop goes over the units.
 
     A trace holds the inputs of all layers, not their parameters: where weights change after
     ``forward``, in place or not, ``backward`` and ``jacobian`` combine the new weights with the old
@@ -388,7 +606,8 @@ class Network:
     Raises
     ------
     ValueError
-        If `units` is not a list or tuple with at least one unit, or holds anything else.
+        If `units` is not a list or tuple with at least one unit, or holds anything else, or the widths of two
+        layers cannot fit together.
 
     Examples
     --------
@@ -406,57 +625,75 @@ class Network:
            [1., 1.]])
     """
 
-    def __init__(self, units):
+    def __init__(self, units: Sequence[Unit]):
         if not isinstance(units, (list, tuple)) or len(units) == 0:
             _validate.refuse("units", _validate.describe(units), "a list of at least one Unit")
+        width = None
         for index, unit in enumerate(units):
             if not isinstance(unit, Unit):
                 _validate.refuse(f"units[{index}]", _validate.describe(unit), "a Unit")
+            with _validate.located("unit", index):
+                width = unit._width(width)
         self.units = tuple(units)
 
-    def __len__(self):
+    def __len__(self) -> int:
         """The depth L, the number of units."""
         return len(self.units)
 
-    def __repr__(self):
-        lines = "".join(f"  {unit!r},\n" for unit in self.units)
-        return f"Network([\n{lines}])"
+    def __getitem__(self, index: int | slice) -> "Unit | Network":
+        """Unit `index`, or the network of a slice of the units."""
+        return Network(self.units[index]) if isinstance(index, slice) else self.units[index]
 
-    def forward(self, x):
+    def __iter__(self) -> Iterator[Unit]:
+        return iter(self.units)
+
+    def __call__(self, x: ArrayLike) -> np.ndarray:
+        """The last state x_L; see `forward`."""
+        return self.forward(x).states[-1]
+
+    def __repr__(self):
+        lines = [f"  {unit!r},\n" for unit in self.units]
+        if len(lines) > 12:
+            lines[4:-4] = [f"  ... and {len(lines) - 8} more units,\n"]
+        return f"Network([\n{''.join(lines)}])"
+
+    def forward(self, x: ArrayLike) -> Trace:
         """Run the network.
 
         Parameters
         ----------
-        x : array_like, shape (n,) or (batch, n)
-            x_0. Float32 stays float32 where the parameters are float32 too; every other real type is
-            computed in float64. Complex numbers are admitted here alone, as complex128, for
-            complex-step checks of derivatives: no backward pass takes such a trace.
+        x : array_like, shape (..., n)
+            x_0, one state or a batch of any shape. Float32 stays float32 where the parameters are float32 too;
+            every other real type is computed in float64. Complex numbers are admitted here alone, as complex128,
+            for complex-step checks of derivatives: no backward pass takes such a trace.
 
         Returns
         -------
         Trace
+            Where the pass overflows, see the module: states are then infinite or NaN from there on.
 
         Raises
         ------
         ValueError
-            If x is not finite, has another number of axes, or a width does not fit; the message
-            says which unit and which entry.
+            If x is not finite or is a number, or a width does not fit; the message says which unit and which entry.
         """
-        wanted = "an array of shape (n,) or (batch, n)"
-        x = _validate.finite_array(x, "x", wanted, (1, 2), allow_complex=True)
-        return self._forward(x.copy(), PLAIN)
-
-    def _forward(self, x, run):
-        states, traces = [x], []
-        try:
-            for index, unit in enumerate(self.units):
-                traces.append(unit.forward(states[-1], run))
-                states.append(traces[-1].output)
-        except ValueError as error:
-            raise _validate.placed(error, "unit", index) from error
+        x = _validate.states(x, "x", allow_complex=True)
+        states, traces, finite = [x.copy()], [], True
+        with np.errstate(all="ignore"):
+            try:
+                for unit in self.units:
+                    trace = unit._forward(states[-1], finite)
+                    traces.append(trace)
+                    states.append(trace.output)
+                    finite = trace.finite
+            except Exception as error:
+                raise _validate.placed(error, "unit", len(traces)) from None
+        if not finite:
+            index = [trace.finite for trace in traces].index(False)
+            _report_overflow(f"unit {index}: {self.units[index]._overflow(traces[index])}")
         return Trace(self, states, traces)
 
-    def backward(self, trace, g):
+    def backward(self, trace: Trace, g: ArrayLike) -> Gradients:
         """Send the gradient at the last state back: g_l = g_{l+1} D_l (H_l + J_l).
 
         Parameters
@@ -464,7 +701,7 @@ class Network:
         trace : Trace
             From this network's ``forward``, with no weight changed since (see the class).
         g : array_like, the shape of x_L
-            g_L = ∂E/∂x_L; taken in x_L's float format.
+            g_L = ∂E/∂x_L; taken in x_L's dtype.
 
         Returns
         -------
@@ -474,34 +711,27 @@ class Network:
         Raises
         ------
         ValueError
-            If the trace is another network's or complex, or g has another shape or is not finite.
+            If the trace is another network's, complex or not finite, or g has another shape or is not finite.
         """
-        self._check_trace(trace)
-        return self._backward(trace, np.array(self._checked_gradient(trace, g)), PLAIN)
+        self._span(trace)
+        g = _validate.gradient(g, trace.states[-1])
+        states, units, finite = [g.copy()], [], True
+        with np.errstate(all="ignore"):
+            try:
+                for index in range(len(self.units) - 1, -1, -1):
+                    sent = self.units[index]._backward(trace.units[index], states[-1], send_back, finite)
+                    units.append(sent)
+                    states.append(sent.input)
+                    finite = sent.finite
+            except Exception as error:
+                raise _validate.placed(error, "unit", index) from None
+        units.reverse()
+        if not finite:
+            index = max(l for l, sent in enumerate(units) if not sent.finite)
+            _report_overflow(f"unit {index}: {self.units[index]._gradient_overflow(units[index])}")
+        return Gradients(states[::-1], units)
 
-    def _checked_gradient(self, trace, g):
-        """g as a finite array in the shape and the float format of the last state."""
-        last = trace.states[-1]
-        wanted = f"a real array of shape {last.shape}, like the last state"
-        g = _validate.finite_array(g, "g", wanted, (1, 2))
-        if g.shape != last.shape:
-            _validate.refuse("g", _validate.describe(g), wanted)
-        if g.dtype == last.dtype:
-            return g
-        with np.errstate(over="ignore"):  # what does not fit the format turns infinite and is refused
-            return _validate.finite_array(g.astype(last.dtype), f"g as {last.dtype}", wanted, (1, 2))
-
-    def _backward(self, trace, g, run):
-        states, units = [g], []
-        try:
-            for index in reversed(range(len(self.units))):
-                units.append(self.units[index].backward(trace.units[index], states[-1], run))
-                states.append(units[-1].input)
-        except ValueError as error:
-            raise _validate.placed(error, "unit", index) from error
-        return Gradients(states[::-1], units[::-1])
-
-    def jacobian(self, trace, start=0, stop=None):
+    def jacobian(self, trace: Trace, start: int = 0, stop: int | None = None) -> np.ndarray:
         """The Jacobian ∂x_stop/∂x_start = ∏_{i=stop-1..start} D_i (H_i + J_i).
 
         The n_stop rows of the identity are sent back together by the rules of ``backward``.
@@ -515,45 +745,49 @@ class Network:
 
         Returns
         -------
-        ndarray, shape (n_stop, n_start)
-            A batched trace adds a leading axis. For start == stop it is the identity.
+        ndarray, shape (..., n_stop, n_start)
+            The leading axes are those of the trace. For start == stop it is the identity.
 
         Raises
         ------
         ValueError
-            If the trace is another network's or complex, start or stop is out of range, or a layer
+            If the trace is another network's, complex or not finite, start or stop is out of range, or a layer
             in between couples the samples of a batch (batch statistics): there is then no Jacobian by
             sample.
         """
-        start, stop = self.span(trace, start, stop)
-        rows = self._rows_back(trace, identity_rows(trace.states[stop]), range(start, stop), ROWS)
+        start, stop = self._span(trace, start, stop)
+        rows, finite, worst = identity_rows(trace.states[stop]), True, None
+        with np.errstate(all="ignore"):
+            try:
+                for index in range(stop - 1, start - 1, -1):
+                    sent = self.units[index]._backward(trace.units[index], rows, send_rows, finite)
+                    if finite and not sent.finite:
+                        worst = f"unit {index}: {self.units[index]._gradient_overflow(sent)}"
+                    rows, finite = sent.input, sent.finite
+            except Exception as error:
+                raise _validate.placed(error, "unit", index) from None
+        if not finite:
+            _report_overflow(worst)
         return rows.copy() if start == stop else rows
 
-    def _rows_back(self, trace, rows, units, run):
-        try:
-            for index in reversed(units):
-                self.units[index].samples_apart()
-                rows = self.units[index].backward(trace.units[index], rows, run).input
-        except ValueError as error:
-            raise _validate.placed(error, "unit", index) from error
-        return rows
-
-    def span(self, trace, start=0, stop=None):
+    def _span(self, trace, start=0, stop=None):
         """Check a trace and a range of states; return (start, stop) with None made L.
 
         Raises
         ------
         ValueError
-            Unless the trace is this network's and real, and 0 <= start <= stop <= L.
+            Unless the trace is this network's and real, and finite up to stop, and 0 <= start <= stop <= L.
         """
-        self._check_trace(trace)
-        stop = len(self.units) if stop is None else _validate.whole_number(stop, "stop", 0, len(self.units))
-        return _validate.whole_number(start, "start", 0, stop), stop
-
-    def _check_trace(self, trace):
         if not isinstance(trace, Trace):
             _validate.refuse("trace", _validate.describe(trace), "a Trace from this network's forward")
         if trace.network is not self:
             _validate.refuse("trace", "the trace of another network", "one from this network's own forward")
         if any(x.dtype.kind == "c" for x in trace.states):
             _validate.refuse("trace", "a complex one", "a real one (complex states serve complex steps only)")
+        stop = len(self.units) if stop is None else _validate.whole_number(stop, "stop", 0, len(self.units))
+        start = _validate.whole_number(start, "start", 0, stop)
+        if stop > 0 and not trace.units[stop - 1].finite:
+            index = [at.finite for at in trace.units].index(False)
+            got = f"one that is not finite: unit {index}: {self.units[index]._overflow(trace.units[index])}"
+            _validate.refuse("trace", got, "a forward pass without overflow")
+        return start, stop

@@ -3,10 +3,7 @@
 import numpy as np
 
 from resnotes import _validate
-from resnotes.shortcuts import Layer
-
-# A number far below the others of its sum rounds to 0, and that is what it adds.
-UNDERFLOWS = np.errstate(under="ignore")
+from resnotes.shortcuts import UNDERFLOWS, Layer, apply, is_ours, send_back, width_after
 
 
 class LayerNorm(Layer):
@@ -40,10 +37,10 @@ class LayerNorm(Layer):
         self.epsilon = _epsilon(epsilon)
 
     def __repr__(self):
-        parts = [f"n={len(self._width()[0])}"] if self._width() else []
+        parts = [f"n={len(self._given()[0])}"] if self._given() else []
         return f"LayerNorm({', '.join([*parts, f'epsilon={self.epsilon:g}'])})"
 
-    def _width(self):
+    def _given(self):
         """The parameters that there are; they tell the width."""
         return [array for array in (self.weight, self.bias) if array is not None]
 
@@ -53,19 +50,22 @@ class LayerNorm(Layer):
         zero = "a state whose components are all equal", "components that differ, or epsilon above 0"
         return _divided_by_root(*_centred(x, -1, self.epsilon), -1, self.epsilon, zero)
 
+    @property
+    def n_in(self):
+        """The width that the parameters ask for, or None."""
+        return next((len(array) for array in self._given()), None)
+
     def forward(self, x):
-        x = _validate.state(x, *(len(array) for array in self._width()[:1]))
-        z, _ = self._standard(x)
+        z, _ = self._standard(_validate.state(x, self.n_in))
         z = z if self.weight is None else z * self.weight
         return z if self.bias is None else z + self.bias
 
     def backward(self, x, g):
-        n = next((len(array) for array in self._width()), None)
-        x, g = _validate.state_and_gradient(x, g, n, n)
+        x, g = self.checked(x, g)
         z, s = self._standard(x)
         h = g if self.weight is None else g * self.weight
         sent = (h - h.mean(axis=-1, keepdims=True) - z * (h * z).mean(axis=-1, keepdims=True)) / s
-        if not self._width():
+        if not self._given():
             return sent, None
         rows = (-1, x.shape[-1])
         weight = None if self.weight is None else (g * z).reshape(rows).sum(axis=0)
@@ -172,14 +172,17 @@ class BatchNorm(Layer):
         """The diagonal of the Jacobian, γ / √(v + ε), shape (n,)."""
         return self.weight / np.sqrt(self.variance + self.epsilon)
 
-    def forward(self, x):
-        return self.slope * (_validate.state(x, len(self.mean)) - self.mean) + self.bias
+    n_in = property(lambda self: len(self.mean))
 
-    def backward(self, x, g):
-        n = len(self.mean)
-        x, g = _validate.state_and_gradient(x, g, n, n)
+    def output(self, x):
+        return self.slope * (x - self.mean) + self.bias
+
+    def input_gradient(self, x, g):
+        return g * self.slope
+
+    def parameter_gradient(self, x, g):
         normalised = (x - self.mean) / np.sqrt(self.variance + self.epsilon)
-        return g * self.slope, ((g * normalised).reshape(-1, n).sum(axis=0), g.reshape(-1, n).sum(axis=0))
+        return (g * normalised).sum(axis=0), g.sum(axis=0)
 
 
 class BatchNormTraining(Layer):
@@ -223,6 +226,8 @@ class BatchNormTraining(Layer):
 
     def __repr__(self):
         return f"BatchNormTraining(n={self.n})"
+
+    n_in = property(lambda self: self.n)
 
     @UNDERFLOWS
     def _normalised(self, x):
@@ -294,20 +299,41 @@ class Sequence(Layer):
         """Whether one of the layers makes the samples of a batch depend on one another."""
         return any(getattr(layer, "couples_batch", False) for layer in self.layers)
 
-    def forward(self, x):
+    @property
+    def n_in(self):
+        """The width that the layers ask for at the input, or None."""
         for layer in self.layers:
-            x = layer.forward(x)
-        return x
+            if not is_ours(layer):
+                return None
+            if layer.n_in is not None:
+                return layer.n_in
+            if width_after(layer, 1) != 1:
+                return None
+        return None
+
+    def _width(self, n):
+        for layer in self.layers:
+            n = width_after(layer, n)
+        return n
+
+    def _inputs(self, x):
+        """The input of every layer, and the output of the last."""
+        states = [_validate.state(x)]
+        for layer in self.layers:
+            states.append(apply(layer, states[-1]))
+        return states
+
+    def forward(self, x):
+        return self._inputs(x)[-1]
 
     def backward(self, x, g):
-        inputs = [x]
-        for layer in self.layers[:-1]:
-            inputs.append(layer.forward(inputs[-1]))
+        *inputs, output = self._inputs(_validate.state(x, kinds="iuf"))
+        _, g = _validate.state_and_gradient(x, g, None, output.shape[-1])
         parameters = []
         for layer, at in zip(reversed(self.layers), reversed(inputs), strict=True):
-            g, parameter = _validate.sent_back(layer.backward(at, g), at)
-            parameters.insert(0, parameter)
-        return g, parameters
+            g, parameter = send_back(layer, at, g)
+            parameters.append(parameter)
+        return g, parameters[::-1]
 
 
 def batch_variance(x):

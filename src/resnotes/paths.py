@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike
 
 from resnotes import _validate
 from resnotes._terminal import Bar
-from resnotes.network import ROWS, Network, Trace, identity_rows
+from resnotes.network import Network, Trace, identity_rows
+from resnotes.shortcuts import send_back
 
 #: What `jacobian_by_length` may take: bytes of its result, of which it keeps three while it runs, and multiplications.
 LARGEST, MOST_WORK = 2**32, 1e14
@@ -59,7 +60,7 @@ def jacobian_by_length(
     Of n by n Jacobians over L units it takes of the order of L² n³ multiplications, and with `up_to` L K n³. On a
     terminal a line says how far it is where that takes more than some seconds.
     """
-    start, stop = net.span(trace, start, stop)
+    start, stop = net._span(trace, start, stop)
     count = stop - start
     if up_to is not None:
         count = min(_validate.whole_number(up_to, "up_to", 0) + 1, count)
@@ -78,9 +79,10 @@ def jacobian_by_length(
         if rows is None or rows.shape[-1] != output.shape[-1] or rows.dtype != output.dtype:
             rows = identity_rows(output)
         try:
-            by_shortcut, by_branch = _two_ways(net.units[index], trace.units[index], rows)
+            sent = net.units[index].rows_back(trace.units[index], rows)
         except ValueError as error:
-            raise _validate.placed(error, "unit", index) from error
+            raise _validate.placed(error, "unit", index) from None
+        by_shortcut, by_branch = sent.shortcut.input, sent.branch[0].input
         m, width = by_branch.shape[-2:]
         done = min(index - start + 1, count) * n  # columns that a branch makes one longer
         parts, longer = old[..., :width, : done + n], new[..., :m, : done + n]
@@ -104,13 +106,6 @@ def _refuse_hopeless(shape, itemsize, units):
             f"{got} {work:.0e} multiplications",
             f"at most {LARGEST / 2**30:.0f} GiB and {MOST_WORK:.0e}: a smaller up_to, or fewer units or samples",
         )
-
-
-def _two_ways(unit, trace, rows):
-    """D_l H_l and D_l J_l of one unit: the rows of the identity sent back to both inputs of its addition."""
-    unit.samples_apart()
-    sent = unit.backward(trace, rows, ROWS)
-    return sent.shortcut.input, sent.branch[0].input
 
 
 def gradient_by_shortcut(net: Network, trace: Trace, g: ArrayLike) -> list[np.ndarray]:
@@ -137,17 +132,12 @@ def gradient_by_shortcut(net: Network, trace: Trace, g: ArrayLike) -> list[np.nd
     ValueError
         As ``net.backward`` does.
     """
-    net.span(trace)
-    last = trace.states[-1]
-    wanted = f"a real array of shape {last.shape}, like the last state"
-    g = _validate.finite_array(g, "g", wanted, (1, 2))
-    if g.shape != last.shape:
-        _validate.refuse("g", _validate.describe(g), wanted)
-    parts = [g.astype(last.dtype)]
+    net._span(trace)
+    parts = [_validate.gradient(g, trace.states[-1]).copy()]
     for index in reversed(range(len(net.units))):
         unit, at = net.units[index], trace.units[index]
         with _validate.located("unit", index):
-            sent, _ = _validate.sent_back(unit.after.backward(at.sum, parts[-1]), at.sum)
-            sent, _ = _validate.sent_back(unit.shortcut.backward(at.branch[0], sent), at.branch[0])
+            sent, _ = send_back(unit.after, at.sum, parts[-1])
+            sent, _ = send_back(unit.shortcut, at.branch[0], sent)
         parts.append(sent)
     return parts[::-1]

@@ -13,10 +13,15 @@ A shortcut is a layer, and a layer is any object with two methods:
 Gradients are row vectors, so ``backward`` multiplies the rows of ``g`` by the Jacobian from the right.
 A shortcut of your own needs nothing else; it may depend on x (a gate). A layer in which the samples of a
 batch depend on one another says so with an attribute ``couples_batch = True``: it has no Jacobian by
-sample. Deriving from `Layer` adds the call syntax and ``jacobian``.
+sample. Deriving from `Layer` adds the call syntax and ``jacobian``. `resnotes.testing.check_gradient`
+compares the two methods with each other.
+
+A custom layer is handed read-only arrays, must return floating-point ones (float64 or float32; complex128
+where x is complex), and keeps its own: what it returns is copied. So it can neither change the states of
+the other layers nor the gradient that goes to another layer too.
 
 The package's own layers state their formulas apart from the checks, and the two gradients apart from each
-other: a Jacobian needs the first alone, and the second can wait for the end of the chain (see `Layer`).
+other: a network checks what comes in once and then calls the formulas (see `Layer`).
 
 Parameters are kept as they come, not copied, so that they can be updated in place. The gradient of
 ``layer.weight`` is what ``backward`` returns second.
@@ -25,18 +30,22 @@ Parameters are kept as they come, not copied, so that they can be updated in pla
 from functools import partial
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from resnotes import _validate
 
+# Numbers far below the others round to 0, without harm and without a word even under np.seterr(all="raise").
+UNDERFLOWS = np.errstate(under="ignore")
 
-def layer_jacobian(layer, x, n_out=None):
+
+def layer_jacobian(layer, x: ArrayLike, n_out: int | None = None) -> np.ndarray:
     """Jacobian of a layer at its input, by sending the rows of the identity back through it.
 
     Parameters
     ----------
     layer : object
         Anything with ``forward(x)`` and ``backward(x, g)``.
-    x : ndarray, shape (..., n_in)
+    x : array_like, shape (..., n_in)
     n_out : int, optional
         The width of the output. By default ``layer.forward(x)`` tells it; `Absent`, which fits every
         width, then counts as keeping n_in.
@@ -49,19 +58,18 @@ def layer_jacobian(layer, x, n_out=None):
     Raises
     ------
     ValueError
-        If `layer` is no layer or couples the samples of a batch, or `x` is complex or does not fit it,
-        or the layer's ``backward`` returns something else than the protocol says.
+        If `layer` is not a layer or couples the samples of a batch, `x` is complex, not finite or does not
+        fit it, or the layer's methods return something else than the protocol says.
     """
-    _validate.samples_apart(_validate.layer(layer, "layer"))
-    x = _validate.state(x, kinds="iuf")
-    n_in = x.shape[-1]
+    _validate.layer(layer, "layer")
+    x = _validate.finite(_validate.state(x, kinds="iuf"), "x")
     if n_out is None:
-        output = layer.forward(x)
-        n_out = output.shape[-1] if np.ndim(output) else n_in
+        output = apply(layer, x, zero=True)
+        n_out = output.shape[-1] if np.ndim(output) else x.shape[-1]
     rows = np.broadcast_to(np.eye(n_out, dtype=x.dtype), x.shape[:-1] + (n_out, n_out))
-    if has_gradients(layer):
-        x, _ = layer.checked(x, rows[..., 0, :])
-    return input_gradients(layer, x, rows)
+    if is_formula(layer):
+        layer.checked(x, rows[..., 0, :])
+    return send_rows(layer, x, rows)[0]
 
 
 class Layer:
@@ -69,100 +77,147 @@ class Layer:
 
     A layer may define ``forward`` and ``backward`` itself, or state the formulas alone, without checks:
 
-    ``output(x, out=None)``
+    ``output(x)``
         the output;
-    ``input_gradient(x, g, out=None)``
+    ``input_gradient(x, g)``
         the gradient at the input. x may be one input for several rows of g, shape (..., 1, n_in)
         beside (..., rows, n_out);
-    ``parameter_gradient(x, g, out=None)``
-        the gradient of the parameter for x (..., batch, n_in) and g (..., batch, n_out), summed over
-        the batch alone: what stands before it counts layers of equal shape, done in one product.
-        ``stackable`` says that it uses x and g alone, no parameter of the layer.
+    ``parameter_gradient(x, g)``
+        the gradient of the parameter for a batch, x (batch, n_in) and g (batch, n_out), summed over it;
+        None where there is no parameter.
 
-    ``out`` takes the arrays to write into, of the shapes returned: outputs have the batch innermost in memory,
-    gradients at inputs lie row by row (see `resnotes.workspace`). ``n_in`` and ``n_out`` are the widths
-    that the layer asks for: None for any, and an n_out of None for the width of the input.
+    ``n_in`` and ``n_out`` are the widths that the layer asks for: None for any, and an n_out of None for
+    the width of the input.
     """
 
     n_in = n_out = None
-    stackable = False
+    # Whether this is a class of the package, and whether its methods are the checked formulas and nothing else.
+    _ours = _formula = False
 
-    def __call__(self, x):
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        cls._ours = cls.__module__.split(".")[0] == __name__.split(".")[0]
+        cls._formula = cls._ours and cls.forward is Layer.forward and cls.backward is Layer.backward
+
+    def __call__(self, x: ArrayLike) -> np.ndarray:
         return self.forward(x)
 
     def __repr__(self):
         return f"{type(self).__name__}()"
 
-    def forward(self, x):
-        """The output, with the checks of the argument."""
+    @UNDERFLOWS
+    def forward(self, x: ArrayLike) -> np.ndarray:
+        """The output at x, shape (..., n_in), with the checks of the argument."""
         return self.output(_validate.state(x, self.n_in))
 
-    def backward(self, x, g):
-        """The gradients at the input and of the parameter, with the checks of both arguments."""
+    @UNDERFLOWS
+    def backward(self, x: ArrayLike, g: ArrayLike) -> tuple:
+        """The gradients at the input x and of the parameter, for the gradient g at the output.
+
+        Both arguments are checked; x must be finite, since a slope may hide that it is not.
+        """
         x, g = self.checked(x, g)
-        return self.input_gradient(x, g), self.parameter_gradient(_rows(x), _rows(g))
+        return _formulas_back(self, _validate.finite(x, "x"), g)
 
     def checked(self, x, g):
-        """Return x and g as arrays of the widths that the layer asks for."""
+        """x and g as arrays of the widths that the layer asks for."""
         return _validate.state_and_gradient(x, g, self.n_in, self.n_out)
 
-    def output(self, x, out=None):
+    def output(self, x: np.ndarray) -> np.ndarray:
+        """The formula of the output, without checks."""
         raise NotImplementedError(f"{self!r} needs forward, or output")
 
-    def input_gradient(self, x, g, out=None):
+    def input_gradient(self, x: np.ndarray, g: np.ndarray) -> np.ndarray:
+        """The formula of the gradient at the input, without checks."""
         raise NotImplementedError(f"{self!r} needs backward, or input_gradient")
 
-    def parameter_gradient(self, x, g, out=None):
-        """None: no parameter."""
+    def parameter_gradient(self, x: np.ndarray, g: np.ndarray):
+        """The formula of the gradient of the parameter, without checks; None where there is no parameter."""
 
-    def jacobian(self, x, n_out=None):
+    def jacobian(self, x: ArrayLike, n_out: int | None = None) -> np.ndarray:
         """Jacobian at x, shape (..., n_out, n_in); see `layer_jacobian`."""
         return layer_jacobian(self, x, n_out)
 
+    def _width(self, n):
+        """The width of the output for an input of width n, each None where it is not known; refuses one that does not fit."""
+        if None not in (n, self.n_in) and n != self.n_in:
+            _validate.refuse("x", f"a width of {n}", f"a width of {self.n_in}")
+        return self.n_out or n or self.n_in
 
-def _rows(x):
-    """All leading axes as one batch: (..., n) as (batch, n)."""
-    return x.reshape(-1, x.shape[-1])
+
+def is_formula(layer) -> bool:
+    """Whether a layer is one of the package's whose methods are its formulas and the checks."""
+    return getattr(type(layer), "_formula", False)
 
 
-def matrix_product(x, matrix, out=None):
-    """x @ matrix for rows x, shape (..., n).
+def is_ours(layer) -> bool:
+    """Whether a layer is one of the package's, whose class is not somebody else's subclass."""
+    return getattr(type(layer), "_ours", False)
 
-    With `out` it is a ``dot``, which for small matrices starts in half the time that ``np.matmul`` takes.
+
+def width_after(layer, n):
+    """The width of a layer's output for inputs of width n; None where it is not known, as of custom layers."""
+    return layer._width(n) if is_ours(layer) else None
+
+
+def rule(layer, x, zero=False):
+    """What to call for the output of a layer at x: its bare formula where that is known to fit, else `apply`."""
+    if getattr(type(layer), "_formula", False) and layer.n_in in (None, x.shape[-1]):
+        return layer.output
+    return partial(apply, layer, zero=zero)
+
+
+def apply(layer, x, zero=False):
+    """The output of any layer at x, an array with the leading axes of x that nobody else writes to.
+
+    Parameters
+    ----------
+    layer : object
+    x : ndarray, shape (..., n_in)
+    zero : bool
+        Whether the number 0, which fits every branch, may come in the place of an array.
+
+    Raises
+    ------
+    ValueError
+        If the layer refuses x, tries to write to it, or returns something else.
     """
-    if out is None:
-        return x @ matrix
-    product_step(x, matrix, out)()
-    return out
+    ours = is_ours(layer)
+    out = layer.forward(x if ours else read_only(x))
+    if zero and np.ndim(out) == 0 and out == 0:
+        return x.dtype.type(0)
+    if not isinstance(out, np.ndarray) or out.ndim != x.ndim or out.shape[:-1] != x.shape[:-1]:
+        wanted = f"an array with {x.ndim} axes, the leading ones of an input of shape {x.shape}"
+        _validate.refuse("forward(x)", _validate.describe(out), wanted)
+    return out if ours else _validate.copied(out, "forward(x)", x.dtype)
 
 
-def product_step(x, matrix, out):
-    """The call that writes x @ matrix into `out`.
+def send_back(layer, x, g):
+    """What a layer sends back for g, the gradient at its output: the pair of its ``backward``, checked and its own.
 
-    Where the batch lies innermost in `out`, it is matrixᵀ xᵀ, since ``dot`` only writes along the memory.
+    Raises
+    ------
+    ValueError
+        If the layer refuses its arguments, tries to write to them, or returns something else than the protocol says.
     """
-    if out.flags.f_contiguous:
-        return partial(matrix.T.dot, x.T, out.T)
-    return partial(x.dot, matrix, out)
+    if is_formula(layer):
+        return _formulas_back(layer, x, g)
+    if is_ours(layer):
+        return _validate.sent_back(layer.backward(x, g), x)
+    sent, parameter = _validate.sent_back(layer.backward(read_only(x), read_only(g)), x)
+    return _validate.copied(sent, "backward(x, g)[0]", x.dtype), _copy(parameter)
 
 
-def matrix_gradient(x, g, out=None):
-    """The gradient gᵀ x of the matrix of ``x @ matrix.T``, summed over the batch, (..., batch, n) -> (..., m, n)."""
-    return np.matmul(g.swapaxes(-1, -2), x, out=out)
+def _formulas_back(layer, x, g):
+    if x.ndim == 2:
+        return layer.input_gradient(x, g), layer.parameter_gradient(x, g)
+    # All leading axes as one batch.
+    rows = x.reshape(-1, x.shape[-1]), g.reshape(-1, g.shape[-1])
+    return layer.input_gradient(x, g), layer.parameter_gradient(*rows)
 
 
-def has_output(layer):
-    """Whether a layer's ``forward`` is its checked ``output``, so that this may be called in its place."""
-    return getattr(type(layer), "forward", None) is Layer.forward
-
-
-def has_gradients(layer):
-    """Whether a layer's ``backward`` is made of its two gradients, so that these may be called instead."""
-    return getattr(type(layer), "backward", None) is Layer.backward
-
-
-def input_gradients(layer, x, rows):
-    """Send several rows of gradients back through a layer at each of its inputs.
+def send_rows(layer, x, rows):
+    """Send several rows of gradients back through a layer at each of its inputs, and nothing to its parameter.
 
     Parameters
     ----------
@@ -173,27 +228,51 @@ def input_gradients(layer, x, rows):
 
     Returns
     -------
-    ndarray, shape (..., k, n_in)
+    tuple
+        The gradients at the input, shape (..., k, n_in), and None.
 
     Raises
     ------
     ValueError
-        If the layer's ``backward`` returns something else than the protocol says.
+        If the layer couples the samples of a batch, or as `send_back` does.
     """
-    if has_gradients(layer):
-        return layer.input_gradient(x[..., None, :], rows)
-    inputs = np.repeat(_rows(x), rows.shape[-2], axis=0)
-    sent, _ = _validate.sent_back(layer.backward(inputs, _rows(rows)), inputs)
-    return sent.reshape(rows.shape[:-1] + x.shape[-1:])
+    _validate.samples_apart(layer)
+    if is_formula(layer):
+        return layer.input_gradient(x[..., None, :], rows), None
+    inputs = np.repeat(x.reshape(-1, x.shape[-1]), rows.shape[-2], axis=0)
+    sent, _ = send_back(layer, inputs, rows.reshape(-1, rows.shape[-1]))
+    return sent.reshape(rows.shape[:-1] + x.shape[-1:]), None
+
+
+def matrix_product(x, matrix):
+    """x @ matrix for rows x, shape (..., n).
+
+    On small matrices ``dot`` takes three quarters of the time of ``np.matmul``; on more than two axes it is slow.
+    """
+    return x.dot(matrix) if x.ndim < 3 else x @ matrix
+
+
+def read_only(array):
+    """A view of an array that cannot be written to."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def _copy(parameter):
+    """What a custom layer returned for its parameter, with arrays of our own where they stand in tuples and lists."""
+    if isinstance(parameter, np.ndarray):
+        return parameter.copy()
+    return type(parameter)(map(_copy, parameter)) if type(parameter) in (tuple, list) else parameter
 
 
 class Identity(Layer):
     """H(x) = x."""
 
-    def output(self, x, out=None):
+    def output(self, x):
         return x
 
-    def input_gradient(self, x, g, out=None):
+    def input_gradient(self, x, g):
         return g
 
 
@@ -211,22 +290,20 @@ class Scale(Layer):
         If `factor` is not one finite real number.
     """
 
-    stackable = True
-
     def __init__(self, factor):
         self.weight = _validate.finite_number(factor, "factor")
 
     def __repr__(self):
         return f"Scale({self.weight!r})"
 
-    def output(self, x, out=None):
-        return np.multiply(x, self.weight, out=out)
+    def output(self, x):
+        return x * self.weight
 
-    def input_gradient(self, x, g, out=None):
-        return np.multiply(g, self.weight, out=out)
+    def input_gradient(self, x, g):
+        return g * self.weight
 
-    def parameter_gradient(self, x, g, out=None):
-        return np.sum(g * x, axis=(-2, -1), out=out)
+    def parameter_gradient(self, x, g):
+        return np.sum(g * x)
 
 
 class Diagonal(Layer):
@@ -243,8 +320,6 @@ class Diagonal(Layer):
         If `vector` is not a finite real vector.
     """
 
-    stackable = True
-
     def __init__(self, vector):
         self.weight = _validate.finite_array(vector, "vector", "a real vector of shape (n,)", (1,))
 
@@ -253,14 +328,14 @@ class Diagonal(Layer):
 
     n_in = property(lambda self: len(self.weight))
 
-    def output(self, x, out=None):
-        return np.multiply(x, self.weight, out=out)
+    def output(self, x):
+        return x * self.weight
 
-    def input_gradient(self, x, g, out=None):
-        return np.multiply(g, self.weight, out=out)
+    def input_gradient(self, x, g):
+        return g * self.weight
 
-    def parameter_gradient(self, x, g, out=None):
-        return np.sum(g * x, axis=-2, out=out)
+    def parameter_gradient(self, x, g):
+        return np.sum(g * x, axis=0)
 
 
 class Projection(Layer):
@@ -278,8 +353,6 @@ class Projection(Layer):
         If `weight` is not a finite real matrix.
     """
 
-    stackable = True
-
     def __init__(self, weight):
         self.weight = _validate.finite_array(weight, "weight", "a real matrix of shape (m, n)", (2,))
 
@@ -290,14 +363,14 @@ class Projection(Layer):
     n_in = property(lambda self: self.weight.shape[1])
     n_out = property(lambda self: self.weight.shape[0])
 
-    def output(self, x, out=None):
-        return matrix_product(x, self.weight.T, out)
+    def output(self, x):
+        return matrix_product(x, self.weight.T)
 
-    def input_gradient(self, x, g, out=None):
-        return matrix_product(g, self.weight, out)
+    def input_gradient(self, x, g):
+        return matrix_product(g, self.weight)
 
-    def parameter_gradient(self, x, g, out=None):
-        return matrix_gradient(x, g, out)
+    def parameter_gradient(self, x, g):
+        return g.T.dot(x)
 
 
 class ZeroPad(Layer):
@@ -325,14 +398,22 @@ class ZeroPad(Layer):
         if x.shape[-1] > self.n_out:
             _validate.refuse("x", _validate.describe(x), f"a width of at most {self.n_out}")
 
+    def _width(self, n):
+        if n is not None and n > self.n_out:
+            _validate.refuse("x", f"a width of {n}", f"a width of at most {self.n_out}")
+        return super()._width(n)
+
     def forward(self, x):
         x = _validate.state(x, self.n_in)
         self._fits(x)
         return self.output(x)
 
-    def output(self, x, out=None):
-        out = np.empty(x.shape[:-1] + (self.n_out,), x.dtype) if out is None else out
-        out[..., : x.shape[-1]], out[..., x.shape[-1] :] = x, 0
+    def backward(self, x, g):
+        return self.input_gradient(*self.checked(x, g)), None
+
+    def output(self, x):
+        out = np.zeros(x.shape[:-1] + (self.n_out,), x.dtype)
+        out[..., : x.shape[-1]] = x
         return out
 
     def checked(self, x, g):
@@ -340,8 +421,8 @@ class ZeroPad(Layer):
         self._fits(x)
         return x, g
 
-    def input_gradient(self, x, g, out=None):
-        return np.positive(g[..., : x.shape[-1]], out=out)
+    def input_gradient(self, x, g):
+        return g[..., : x.shape[-1]].copy()
 
 
 class Gate(Layer):
@@ -376,23 +457,33 @@ class Gate(Layer):
     def __repr__(self):
         return f"Gate(n={len(self.bias)})"
 
-    def opening(self, x):
-        """s(x), entry by entry between 0 and 1, shape (..., n)."""
-        z = _validate.state(x, len(self.bias)) @ self.weight.T + self.bias
-        shut = z.real > 0
-        e = np.exp(np.where(shut, -z, z))  # never overflows
-        return np.where(shut, e, 1) / (1 + e)
+    n_in = property(lambda self: len(self.bias))
 
-    def forward(self, x):
+    @UNDERFLOWS
+    def opening(self, x: ArrayLike) -> np.ndarray:
+        """s(x), entry by entry between 0 and 1, shape (..., n)."""
+        return sigmoid(-(_validate.state(x, self.n_in) @ self.weight.T + self.bias))
+
+    def output(self, x):
         return self.opening(x) * x
 
-    def backward(self, x, g):
-        n = len(self.bias)
-        x, g = _validate.state_and_gradient(x, g, n, n)
+    def _at_gate(self, x, g, s):
+        return -g * x * s * (1 - s)
+
+    def input_gradient(self, x, g):
         s = self.opening(x)
-        at_gate = -g * x * s * (1 - s)
-        rows = at_gate.reshape(-1, n)
-        return g * s + at_gate @ self.weight, (rows.T @ x.reshape(-1, n), rows.sum(axis=0))
+        return g * s + self._at_gate(x, g, s) @ self.weight
+
+    def parameter_gradient(self, x, g):
+        at_gate = self._at_gate(x, g, self.opening(x))
+        return at_gate.T @ x, at_gate.sum(axis=0)
+
+
+def sigmoid(z):
+    """1 / (1 + exp(-z)) of real or complex numbers, written so that nothing overflows."""
+    low = z.real < 0
+    e = np.exp(np.where(low, z, -z))
+    return np.where(low, e, 1) / (1 + e)
 
 
 class Convolution1x1(Layer):
@@ -426,17 +517,18 @@ class Convolution1x1(Layer):
     def _maps(self, flat, channels):
         return flat.reshape(*flat.shape[:-1], channels, self.positions)
 
-    def forward(self, x):
-        m, c = self.weight.shape
-        x = _validate.state(x, c * self.positions)
-        return (self.weight @ self._maps(x, c)).reshape(*x.shape[:-1], m * self.positions)
+    n_in = property(lambda self: self.weight.shape[1] * self.positions)
+    n_out = property(lambda self: self.weight.shape[0] * self.positions)
 
-    def backward(self, x, g):
+    def output(self, x):
+        return (self.weight @ self._maps(x, self.weight.shape[1])).reshape(*x.shape[:-1], self.n_out)
+
+    def input_gradient(self, x, g):
+        return (self.weight.T @ self._maps(g, self.weight.shape[0])).reshape(*g.shape[:-1], self.n_in)
+
+    def parameter_gradient(self, x, g):
         m, c = self.weight.shape
-        x, g = _validate.state_and_gradient(x, g, c * self.positions, m * self.positions)
-        at_x, at_y = self._maps(x, c), self._maps(g, m)
-        parameter = (at_y @ np.swapaxes(at_x, -1, -2)).reshape(-1, m, c).sum(axis=0)
-        return (self.weight.T @ at_y).reshape(x.shape), parameter
+        return (self._maps(g, m) @ np.swapaxes(self._maps(x, c), -1, -2)).sum(axis=0)
 
 
 class Subsample(Layer):
@@ -478,17 +570,15 @@ class Subsample(Layer):
     def __repr__(self):
         return f"Subsample({self.n_in} -> {self.n_out}, stride {self.stride})"
 
-    def forward(self, x):
-        x = _validate.state(x, self.n_in)
+    def output(self, x):
         y = np.zeros((*x.shape[:-1], self.n_out), x.dtype)
         y[..., : len(self.kept)] = x[..., self.kept]
         return y
 
-    def backward(self, x, g):
-        x, g = _validate.state_and_gradient(x, g, self.n_in, self.n_out)
-        sent = np.zeros(x.shape, g.dtype)
+    def input_gradient(self, x, g):
+        sent = np.zeros((*g.shape[:-1], self.n_in), g.dtype)
         sent[..., self.kept] = g[..., : len(self.kept)]
-        return sent, None
+        return sent
 
 
 class Dropout(Layer):
@@ -525,12 +615,13 @@ class Dropout(Layer):
     def __repr__(self):
         return f"Dropout({self.mask.sum()} of {len(self.mask)} kept, q={self.keep:g})"
 
-    def forward(self, x):
-        return np.where(self.mask, _validate.state(x, len(self.mask)) / self.keep, 0)
+    n_in = property(lambda self: len(self.mask))
 
-    def backward(self, x, g):
-        x, g = _validate.state_and_gradient(x, g, len(self.mask), len(self.mask))
-        return np.where(self.mask, g / self.keep, 0), None
+    def output(self, x):
+        return np.where(self.mask, x / self.keep, 0)
+
+    def input_gradient(self, x, g):
+        return np.where(self.mask, g / self.keep, 0)
 
 
 class _FixedMatrix(Layer):
@@ -548,13 +639,13 @@ class _FixedMatrix(Layer):
     def __repr__(self):
         return f"{type(self).__name__}(n={len(self.weight)})"
 
-    def forward(self, x):
-        return _validate.state(x, len(self.weight)) @ self.weight.T
+    n_in = property(lambda self: len(self.weight))
 
-    def backward(self, x, g):
-        n = len(self.weight)
-        x, g = _validate.state_and_gradient(x, g, n, n)
-        return g @ self.weight, None
+    def output(self, x):
+        return x @ self.weight.T
+
+    def input_gradient(self, x, g):
+        return g @ self.weight
 
 
 class Rotation(_FixedMatrix):
@@ -640,16 +731,15 @@ class Absent(Layer):
     output width.
     """
 
-    def output(self, x, out=None):
-        return x.dtype.type(0)
+    def forward(self, x):
+        return _validate.state(x).dtype.type(0)
 
-    def checked(self, x, g):
-        return _validate.state(x, kinds="iuf"), _validate.state(g, name="g", kinds="iuf")
+    def backward(self, x, g):
+        x, g = _validate.state(x, kinds="iuf"), _validate.state(g, name="g", kinds="iuf")
+        return np.zeros(g.shape[:-1] + x.shape[-1:], g.dtype), None
 
-    def input_gradient(self, x, g, out=None):
-        out = np.empty(g.shape[:-1] + x.shape[-1:], g.dtype) if out is None else out
-        out[...] = 0
-        return out
+    def _width(self, n):
+        return None
 
 
 class StopGradient(Layer):
@@ -675,10 +765,17 @@ class StopGradient(Layer):
     def __repr__(self):
         return f"StopGradient({self.shortcut!r})"
 
+    n_in = property(lambda self: getattr(self.shortcut, "n_in", None) if is_ours(self.shortcut) else None)
+
     def forward(self, x):
-        return self.shortcut.forward(x)
+        return apply(self.shortcut, _validate.state(x), zero=True)
 
     def backward(self, x, g):
         x = _validate.state(x, kinds="iuf")
-        sent, parameter = _validate.sent_back(self.shortcut.backward(x, g), x)
+        if is_formula(self.shortcut):
+            x, g = self.shortcut.checked(x, g)
+        sent, parameter = send_back(self.shortcut, x, g)
         return np.zeros_like(sent), parameter
+
+    def _width(self, n):
+        return width_after(self.shortcut, n)

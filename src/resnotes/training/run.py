@@ -11,7 +11,6 @@ from resnotes.network import Network
 from resnotes.training.data import TRAINING_IMAGES, load_digits
 from resnotes.training.networks import LearnedScale, build_network, update
 from resnotes.training.records import Record
-from resnotes.workspace import Workspace
 
 ACTIVATIONS = ("pre", "post")
 SCALES = ("1", "1/sqrt(L)", "skipinit")
@@ -114,51 +113,44 @@ def train(settings: Settings) -> Record:
     record = Record(settings)
     # Overflow is expected here, is looked for after every pass, and is recorded.
     with np.errstate(over="ignore", invalid="ignore"):
-        work = Workspace(build_network(settings, weights), data.train_images[: settings.batch])
+        network = build_network(settings, weights)
         try:
             for step in range(settings.steps + 1):
                 chosen = order.choice(len(data.train_images), settings.batch, replace=False)
-                _step(work, data, chosen, step, record)
+                _step(network, data, chosen, step, record)
         except _Diverged as reason:
             record.diverged_at, record.diverged_by = step, str(reason)
     return record
 
 
-def _step(work, data, chosen, step, record):
+def _step(network, data, chosen, step, record):
     """Measure where it is time, then update; the round after the last step only measures."""
     settings = record.settings
     measure = step % settings.every == 0 or step == settings.steps
-    accuracy = _accuracy(work.net, data) if measure else None
-    trace = _finite_trace(work.forward(data.train_images[chosen]))
+    accuracy = _accuracy(network, data) if measure else None
+    trace = network.forward(data.train_images[chosen])
+    _finite(trace.states[-1], "forward pass")
     losses, g = softmax_cross_entropy(trace.states[-1], data.train_targets[chosen])
     loss = float(_finite(losses.mean(), "loss"))
-    gradients = work.backward(g / settings.batch)
+    gradients = network.backward(trace, g / settings.batch)
     # What overflows on its way down is seen at the input, or else in the next forward pass.
     _finite(gradients.states[0], "gradient")
     if measure:
         states, weights = _norms(gradients, settings.batch)
         record.state_gradients.append(_finite(states, "gradient").tolist())
         record.weight_gradients.append(_finite(weights, "gradient").tolist())
-        layers = [layer for unit in work.net.units for layer in unit.branch]
+        layers = [layer for unit in network.units for layer in unit.branch]
         record.scales.append([float(layer.weight) for layer in layers if isinstance(layer, LearnedScale)])
         record.measured.append(step)
         record.accuracy.append(accuracy)
     record.loss.append(loss)
     if step < settings.steps:
-        update(work.net, gradients, settings.rate)
-
-
-def _finite_trace(trace):
-    """The trace, if everything in it is finite. The last state would not show it, since relu(NaN) is 0."""
-    for unit in trace.units:
-        # A sum is finite only if all its terms are, and is quicker to look at.
-        _finite([values.sum() for values in (*unit.branch, unit.sum) if values is not None], "forward pass")
-    return trace
+        update(network, gradients, settings.rate)
 
 
 def _accuracy(network, data):
     """The share of the test images whose largest logit is that of their digit."""
-    logits = _finite_trace(network.forward(data.test_images)).states[-1]
+    logits = _finite(network(data.test_images), "forward pass")
     return float(np.mean(logits.argmax(axis=1) == data.test_targets.argmax(axis=1)))
 
 
