@@ -3,7 +3,6 @@
 import importlib.metadata
 import os
 import platform
-import time
 from pathlib import Path
 
 PACKAGES = ("numpy", "torch", "jax", "autograd", "sympy")
@@ -25,36 +24,9 @@ def processor():
     info = Path("/proc/cpuinfo")
     if not info.exists():
         return platform.processor()
-    lines = (line.split(":", 1) for line in info.read_text("utf-8").splitlines() if ":" in line)
     found = {}
-    for key, value in lines:
+    for line in info.read_text("utf-8").splitlines():
+        key, _, value = line.partition(":")
         found.setdefault(key.strip(), value.strip())
-    return (
-        f"{found.get('model name', platform.processor())}, family {found.get('cpu family')}, model {found.get('model')}"
-    )
-
-
-class Company:
-    """Other work on this machine since the object was made."""
-
-    def __init__(self):
-        self._began = self._now()
-
-    def _now(self):
-        """Seconds: the clock, all processors at work, and what of it was ours (children that have ended count)."""
-        stat = Path("/proc/stat")
-        if not stat.exists():
-            return None
-        user, nice, system, _, _, irq, softirq, steal = map(int, stat.read_text("ascii").split(maxsplit=9)[1:9])
-        return (
-            time.monotonic(),
-            (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK"),
-            sum(os.times()[:4]),
-        )
-
-    def share(self):
-        """The part of all processors' time that others took, from 0 to 1; None where the system does not tell."""
-        if self._began is None:
-            return None
-        seconds, busy, ours = (now - then for now, then in zip(self._now(), self._began, strict=True))
-        return round(max(0, busy - ours) / (seconds * os.cpu_count()), 3)
+    name = found.get("model name", platform.processor())
+    return f"{name}, family {found.get('cpu family')}, model {found.get('model')}"
