@@ -413,7 +413,7 @@ class Unit:
         """The pass, without checks of x, of which `finite` says whether it is finite."""
         inputs, z, place = [], x, None
         try:
-            for place, layer in enumerate(self.branch):  # noqa: B007 (the handler names it)
+            for place, layer in enumerate(self.branch):
                 inputs.append(z)
                 z = rule(layer, z)(z)
             place = "shortcut"
@@ -563,7 +563,7 @@ class Unit:
         place = 0
         try:
             carried = m = self._width_in() if n is None else n
-            for place, layer in enumerate(self.branch):  # noqa: B007 (the handler names it)
+            for place, layer in enumerate(self.branch):
                 m = width_after(layer, m)
             place = "shortcut"
             carried = width_after(self.shortcut, carried)

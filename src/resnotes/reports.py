@@ -29,9 +29,9 @@ from resnotes.shortcuts import (
     Projection,
     Scale,
     StopGradient,
-    has_gradients,
-    input_gradients,
     layer_jacobian,
+    send_back,
+    send_rows,
 )
 from resnotes.spectrum import product_singular_values
 
@@ -517,12 +517,10 @@ class _Rows:
 def _sent_back(layer, x, rows):
     """Several rows of gradients sent back through a layer, shape (..., k, n_in), as float64."""
     if getattr(layer, "couples_batch", False):  # its samples go back together, one row at a time
-        sent = [
-            _validate.sent_back(layer.backward(x, rows[..., k, :].copy()), x)[0].copy() for k in range(rows.shape[-2])
-        ]
-        return np.stack(sent, axis=-2).astype(np.float64)
-    sent = input_gradients(layer, x, rows)
-    return sent.astype(np.float64, copy=not has_gradients(layer))  # a layer of one's own may keep what it returns
+        sent = np.stack([send_back(layer, x, rows[..., k, :])[0] for k in range(rows.shape[-2])], axis=-2)
+    else:
+        sent, _ = send_rows(layer, x, rows)
+    return sent.astype(np.float64, copy=False)
 
 
 def _ratio(new, old):
