@@ -470,18 +470,21 @@ class _Rows:
     BAND, NOTHING = 64, -(2**40)
 
     def __init__(self, array, exponent):
+        self.array, self.exponent = array, exponent
         largest = np.maximum(array.max(axis=-1), -array.min(axis=-1)).reshape(-1, array.shape[-2]).max(axis=0)
-        if not np.isfinite(largest).all():
-            _validate.refuse("gradient", "entries that leave float64 within one layer", "smaller weights")
-        shift = np.frexp(largest)[1]
-        shift[np.abs(shift) <= self.BAND] = 0
-        self.array = np.ldexp(array, -shift[:, None]) if shift.any() else array
+        if not (largest.min() >= 2.0**-self.BAND and largest.max() <= 2.0**self.BAND):
+            if not np.isfinite(largest).all():
+                _validate.refuse("gradient", "entries that leave float64 within one layer", "smaller weights")
+            shift = np.frexp(largest)[1]
+            shift[np.abs(shift) <= self.BAND] = 0
+            self.array = np.ldexp(array, -shift[:, None])
+            self.exponent = np.where(largest > 0, exponent + shift, self.NOTHING)
         self.array.flags.writeable = False  # shortcut and branch read the same rows
-        self.exponent = np.where(largest > 0, exponent + shift, self.NOTHING)
 
     def through(self, layer, x):
         """The rows sent back through a layer at its input."""
-        return _Rows(_sent_back(layer, x, self.array), self.exponent)
+        sent = _sent_back(layer, x, self.array)
+        return self if sent is self.array else _Rows(sent, self.exponent)
 
     def shifted(self, exponent):
         """The array that goes with other exponents, none of them smaller."""
@@ -508,6 +511,11 @@ class _Rows:
         """The Euclidean length of a row over all samples, as a number and a power of two."""
         return float(np.linalg.norm(self.array[..., row, :])), int(self.exponent[row])
 
+    @cached_property
+    def whole(self):
+        """`length` of row 0, the sum over all paths."""
+        return self.length(0)
+
     def log10_length(self, row):
         """log10 of the length; -inf for a row of zeros."""
         length, exponent = self.length(row)
@@ -525,7 +533,7 @@ def _sent_back(layer, x, rows):
 
 def _ratio(new, old):
     """log10 of the quotient of two gradients' lengths, their rows 0; NaN for 0 / 0."""
-    (top, high), (bottom, low) = new.length(0), old.length(0)
+    (top, high), (bottom, low) = new.whole, old.whole
     if bottom == 0:
         return math.nan
     return math.log10(top / bottom) + (high - low) * LOG2 if top > 0 else -math.inf
