@@ -1,16 +1,17 @@
 """A derivation as a list of lines, each with its rule: narrow pages put the rule under the line, a script unfolds them.
 
-In a notebook a derivation is one aligned formula (`Derivation.latex`); here the same rows are told apart again.
+In a notebook a derivation is one aligned formula. Here it is known again among the proofs of the registered equations,
+and its lines are theirs.
 """
 
 import re
+from functools import cache
 
 from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
-BLOCK = re.compile(r"\A\\begin\{aligned\}\n(?P<rows>.*)\n\\end\{aligned\}\Z", re.DOTALL)
-END = re.compile(r" \\\\(?:\[[\d.]+em\])?\n")
-ROW = re.compile(r"\A(?P<left>.*?) ?&= (?P<right>.*) && \\text\{(?P<rule>.*)\}\Z", re.DOTALL)
+from resnotes.book import EQUATIONS
+
 INLINE = re.compile(r"\$([^$]+)\$")
 
 
@@ -26,15 +27,11 @@ class derivation_cell(nodes.General, nodes.Element):
     """One of the three parts, named by its class."""
 
 
-def rows(latex):
-    """(left, right, rule) of each row of a derivation's LaTeX; None for any other formula."""
-    block = BLOCK.match(latex.strip())
-    if block is None:
-        return None
-    found = [ROW.match(row) for row in END.split(block["rows"])]
-    if len(found) < 2 or not all(found):
-        return None
-    return [(match["left"].strip(), match["right"].strip(), match["rule"]) for match in found]
+@cache
+def known():
+    """LaTeX -> the lines it is made of, for every derivation that proves a registered equation."""
+    proofs = (proof for entry in EQUATIONS.values() for proof in entry.proofs)
+    return {proof.latex(): proof.lines() for proof in proofs if hasattr(proof, "lines")}
 
 
 def formula(latex):
@@ -71,7 +68,7 @@ class SplitDerivations(SphinxPostTransform):
     def run(self, **kwargs):
         for node in list(self.document.findall(nodes.math_block)):
             if "text_latex" in node["classes"]:
-                found = rows(node.astext())
+                found = known().get(node.astext().strip())
                 if found:
                     node.parent.replace(node, as_list(found))
 

@@ -2,11 +2,15 @@
 
 import re
 
+import nbformat
 import pytest
 
 from _ext.resnotes_book import derivations
 from resnotes.book import EQUATIONS
 from resnotes.symbolic import at_least, backward_pass, lambda_scaling, merge_point
+from tools.book import ROOT
+
+from .test_pages import NOTEBOOKS
 
 PAGE = "chapters/06_at_least.html"
 
@@ -30,21 +34,22 @@ def page(browser, book_url):
         lambda_scaling.two_units(),
     ],
 )
-def test_the_rows_of_a_derivation_are_told_apart(made):
-    latex = made.latex()
-    found = derivations.rows(latex)
-    assert len(found) == latex.count("&& ")
-    assert found[0][0]
-    glued = "".join(f"{left} &= {right} && \\text{{{rule}}}" for left, right, rule in found)
-    bare = re.sub(r"\\begin\{aligned\}|\\end\{aligned\}|\\\\(\[[\d.]+em\])?|\s", "", latex)
-    assert re.sub(r"\s", "", glued) == bare
+def test_a_derivation_is_known_by_its_formula_and_shown_by_its_lines(made):
+    lines = derivations.known()[made.latex()]
+    assert lines[0][0] and len(lines) == made.latex().count("&& ")
+    shown = derivations.as_list(lines)
+    assert [len(line) for line in shown] == [3] * len(lines)
+    for (left, right, rule), line in zip(lines, shown, strict=True):
+        assert left in line[0].astext() and right in line[1].astext()
+        assert "".join(part.astext() for part in line[2]) == rule.replace("$", "")
 
 
-@pytest.mark.parametrize(
-    "latex", ["x = y", "\\begin{aligned}\nx &= y\n\\end{aligned}", EQUATIONS["backward-product"].latex]
-)
-def test_other_formulas_are_left_alone(latex):
-    assert derivations.rows(latex) is None
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
+def test_every_derivation_of_a_chapter_is_known(notebook):
+    outputs = [output for cell in nbformat.read(ROOT / notebook, 4).cells for output in cell.get("outputs", ())]
+    formulas = [output["data"]["text/latex"] for output in outputs if "text/latex" in output.get("data", {})]
+    aligned = [formula.strip("$\n") for formula in formulas if r"&& \text{" in formula]
+    assert set(aligned) <= set(derivations.known())
 
 
 def test_every_derivation_of_the_book_unfolds(book):

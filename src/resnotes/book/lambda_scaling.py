@@ -155,7 +155,7 @@ def build() -> list[Equation]:
             world=_scaled,
             rules=(lambda_scaling.state_rule(),),
             index_values=DEPTHS,
-            proofs=(lambda_scaling.forward(),),
+            proofs=(lambda_scaling.two_units(), lambda_scaling.forward()),
             rests_on=("scaling-unit",),
         ),
         Equation(

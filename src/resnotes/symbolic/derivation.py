@@ -17,6 +17,11 @@ class DerivationError(ValueError):
     """A line that does not follow from the one before."""
 
 
+def _beside_rules(lines) -> str:
+    """Lines of a derivation as one aligned block."""
+    return aligned(f"{left} &= {right} && \\text{{{rule}}}" for left, right, rule in lines)
+
+
 @dataclass(frozen=True)
 class Step:
     """One line of a derivation.
@@ -111,13 +116,16 @@ class Derivation:
     def __repr__(self) -> str:
         return f"Derivation {self.name}: {self.quantity} = {self.result}, {len(self.steps)} lines"
 
-    def latex(self) -> str:
-        """Aligned lines, the rule beside each, without delimiters."""
-        lines = [
-            f"{latex(self.quantity) if k == 0 else ''} &= {latex(step.expression)} && \\text{{{step.rule}}}"
+    def lines(self) -> list[tuple[str, str, str]]:
+        """What stands on the left, what on the right, and the rule, of each line: LaTeX; the rule is words with $formulas$."""
+        return [
+            (latex(self.quantity) if k == 0 else "", latex(step.expression), step.rule)
             for k, step in enumerate(self.steps)
         ]
-        return aligned(lines)
+
+    def latex(self) -> str:
+        """Aligned lines, the rule beside each, without delimiters."""
+        return _beside_rules(self.lines())
 
     def _repr_latex_(self) -> str:
         return f"$$\n{self.latex()}\n$$"
@@ -200,8 +208,8 @@ class Induction:
     def __repr__(self) -> str:
         return f"Induction {self.name}: {self.left} = {self.right} for every {self.variable}"
 
-    def latex(self) -> str:
-        """Claim, base case and step."""
+    def lines(self) -> list[tuple[str, str, str]]:
+        """Claim, base case and step: left side, right side and rule of each line, as of a derivation."""
         k = self.variable
         old = k + 1 if self.downwards else k
         new = k if self.downwards else k + 1
@@ -220,10 +228,13 @@ class Induction:
             ),
             (None, self.right.subs(k, new), "one range instead of two"),
         ]
-        return aligned(
-            f"{'' if left is None else side(left, self.left)} &= {side(right, self.left)} && \\text{{{why}}}"
-            for left, right, why in rows
-        )
+        return [
+            ("" if left is None else side(left, self.left), side(right, self.left), rule) for left, right, rule in rows
+        ]
+
+    def latex(self) -> str:
+        """The lines, aligned, the rule beside each, without delimiters."""
+        return _beside_rules(self.lines())
 
     def _repr_latex_(self) -> str:
         return f"$$\n{self.latex()}\n$$"
