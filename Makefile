@@ -40,7 +40,7 @@ lint: environment ## look for faults and layers crossed, see that all is formatt
 	@.venv/bin/oxlint --config .oxlintrc.json
 
 lab: environment ## open the chapters in JupyterLab
-	@$(PYTHON_IN_VENV) -m jupyter lab --notebook-dir=. chapters
+	@$(PYTHON_IN_VENV) -m jupyter lab --notebook-dir=. $(if $(filter 0,$(shell id -u)),--allow-root) chapters
 
 notebooks: environment ## execute every chapter and store its outputs in normal form
 	@$(PYTHON_IN_VENV) tools/notebooks.py

@@ -28,7 +28,7 @@ from random_networks import (
 import resnotes
 import resnotes.network
 from resnotes import Affine, Network, Unit, identity, relu, tanh
-from resnotes.shortcuts import Absent, Diagonal, Layer, Projection, Scale, StopGradient
+from resnotes.shortcuts import Absent, Layer, Projection, Scale, StopGradient
 
 H_COMPLEX = 1e-30
 H_CENTRAL = 1e-5

@@ -56,7 +56,7 @@ def fetch():
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for way in ways:
         for command in way:
-            print("No Chromium that starts; running:", *command, flush=True)
+            print("No Chromium starts here; to install one, running:", *map(str, command), flush=True)
             subprocess.run(command, env=environment, stdin=subprocess.DEVNULL)
         if path := find():
             return path
