@@ -25,9 +25,9 @@ from resnotes.book.claims import (
     claim,
     evidence,
     joined,
+    networks,
     read,
     spaces,
-    worlds,
 )
 from resnotes.book.claims.evidence import Example, Published, Quoted, Search, Shown, Truth
 from resnotes.book.claims.exact import Dual, array, jacobian, plain, rectify, satisfied, sign
@@ -317,20 +317,20 @@ def small_searches():
     for name, row in CLAIMS.items():
         for item in row.evidence:
             if isinstance(item, Search) and item.space.denominators == (1,):
-                world, _ = item.find()
-                entries, place = found_at(item.space, world)
+                network, _ = item.find()
+                entries, place = found_at(item.space, network)
                 top = max(map(abs, entries), default=0)
                 if (2 * top + 1) ** len(entries) <= 500:
                     yield name, item, entries, place, top
 
 
-def found_at(space, world):
+def found_at(space, network):
     for place, layout in enumerate(space.layouts):
-        if all(name in world.data and world.data[name].shape == shape for name, shape in layout.free):
-            fixed = [name for name in world.data if name not in dict(layout.free)]
-            if len(fixed) + len(layout.free) == len(world.data):
-                return [entry for name, _ in layout.free for entry in np.ravel(world.data[name])], place
-    raise AssertionError(f"{world.data} belongs to no layout")
+        if all(name in network.data and network.data[name].shape == shape for name, shape in layout.free):
+            fixed = [name for name in network.data if name not in dict(layout.free)]
+            if len(fixed) + len(layout.free) == len(network.data):
+                return [entry for name, _ in layout.free for entry in np.ravel(network.data[name])], place
+    raise AssertionError(f"{network.data} belongs to no layout")
 
 
 def order(numerators):
@@ -354,10 +354,10 @@ def test_witnesses_are_minimal():
                 if smaller == place and order(numerators) >= order(entries):
                     continue
                 try:
-                    world = layout.world(numerators)
+                    network = layout.network(numerators)
                 except NotSmooth:
                     continue
-                assert not item.wanted(world), (name, item.name, numerators, entries)
+                assert not item.wanted(network), (name, item.name, numerators, entries)
 
 
 def test_the_search_order():
@@ -391,10 +391,10 @@ def test_a_search_in_vain_says_so():
 
 def test_candidates_at_a_kink_are_passed_over():
     with pytest.raises(NotSmooth):
-        worlds.OneBlock({W(1): array([[0]]), W(2): array([[1]]), x(1): array([1]), g(3): array([1])})
+        networks.OneBlock({W(1): array([[0]]), W(2): array([[1]]), x(1): array([1]), g(3): array([1])})
     assert None in list(itertools.islice(spaces.one_block().candidates(), 50))
-    world, _ = first(spaces.one_block(), lambda world: True)
-    assert all(entry != 0 for k in (2, 3) for entry in world.before(k))
+    network, _ = first(spaces.one_block(), lambda network: True)
+    assert all(entry != 0 for k in (2, 3) for entry in network.before(k))
 
 
 # Exact arithmetic.
@@ -403,15 +403,15 @@ def test_candidates_at_a_kink_are_passed_over():
 def test_dual_numbers_give_the_difference_quotient():
     """Near a point off the kinks the network is linear in x, so that the quotient is exact for a small step."""
     step = Fraction(1, 10**6)
-    for world in spaces.layers_bank()[2:5]:
+    for network in spaces.layers_samples()[2:5]:
         for k in (1, 3, 4):
-            start = world.states[k]
-            slopes = jacobian(lambda v, k=k, world=world: world.moved(x(k), v).states[5], start)
+            start = network.states[k]
+            slopes = jacobian(lambda v, k=k, network=network: network.moved(x(k), v).states[5], start)
             for place in range(len(start)):
                 there, here = start.copy(), start.copy()
                 there[place] += step
                 here[place] -= step
-                quotient = (world.moved(x(k), there).states[5] - world.moved(x(k), here).states[5]) / (2 * step)
+                quotient = (network.moved(x(k), there).states[5] - network.moved(x(k), here).states[5]) / (2 * step)
                 assert (quotient == slopes[:, place]).all()
 
 
@@ -435,26 +435,26 @@ def test_signs_are_decided_exactly():
         satisfied(Eq, array([[1, 2]]), array([[1], [2]]))
 
 
-BANKS = {
-    "layers": spaces.layers_bank,
-    "block": spaces.block_bank,
-    "open": spaces.open_bank,
-    "unit": spaces.unit_bank,
-    "asked": spaces.asked_bank,
-    "projected": lambda: spaces.asked_bank("projected"),
-    "inside": spaces.inner_bank,
-    "distance": spaces.distance_bank,
-    "input": spaces.input_skip_bank,
-    "loss": spaces.loss_bank,
-    "chain": lambda: spaces.chain_bank("matrix", "relu"),
-    "lambda": lambda: spaces.chain_bank("scalar"),
-    "logits": lambda: spaces.loss_bank(worlds.Logits),
+ALL_SAMPLES = {
+    "layers": spaces.layers_samples,
+    "block": spaces.block_samples,
+    "open": spaces.open_samples,
+    "unit": spaces.unit_samples,
+    "asked": spaces.asked_samples,
+    "projected": lambda: spaces.asked_samples("projected"),
+    "inside": spaces.inner_samples,
+    "distance": spaces.distance_samples,
+    "input": spaces.input_skip_samples,
+    "loss": spaces.loss_samples,
+    "chain": lambda: spaces.chain_samples("matrix", "relu"),
+    "lambda": lambda: spaces.chain_samples("scalar"),
+    "logits": lambda: spaces.loss_samples(networks.Logits),
 }
 
 
-@pytest.mark.parametrize("bank", BANKS)
-def test_the_numpy_half_agrees_with_the_exact_networks(bank):
-    assert sum(world.confirm() for world in BANKS[bank]()) >= len(BANKS[bank]())
+@pytest.mark.parametrize("samples", ALL_SAMPLES)
+def test_the_numpy_half_agrees_with_the_exact_networks(samples):
+    assert sum(network.confirm() for network in ALL_SAMPLES[samples]()) >= len(ALL_SAMPLES[samples]())
 
 
 def test_a_wrong_numpy_half_is_noticed(monkeypatch):
@@ -466,7 +466,7 @@ def test_a_wrong_numpy_half_is_noticed(monkeypatch):
 
     monkeypatch.setattr(four_layer, "gradients", wrong)
     with pytest.raises(CheckError, match="four_layer.gradients, x_3"):
-        spaces.layers_bank()[0].confirm()
+        spaces.layers_samples()[0].confirm()
     with pytest.raises(CheckError, match="S0-B3: four_layer.gradients"):
         CLAIMS["S0-B3"].check()
 
@@ -479,11 +479,11 @@ def test_a_reading_settles_every_open_derivative():
     assert formula(printed) == r"g_{3} = g_{5} \left(1 + \frac{\partial F_{4}(x_{4})}{\partial x_{3}}\right)"
     assert direct(printed).rhs == g(5) * (1 + Partial(F(4)(x(4)), x(3)))
     assert total(printed).rhs == g(5) * (1 + Total(F(4)(x(4)), x(3)))
-    world = worlds.FourLayers({W(k): array([[2]]) for k in (1, 2, 3, 4)} | {x(1): array([1]), g(5): array([1])})
-    assert world.evaluate(direct(printed).rhs) == 1
-    assert world.evaluate(total(printed).rhs) == 5
+    network = networks.FourLayers({W(k): array([[2]]) for k in (1, 2, 3, 4)} | {x(1): array([1]), g(5): array([1])})
+    assert network.evaluate(direct(printed).rhs) == 1
+    assert network.evaluate(total(printed).rhs) == 5
     with pytest.raises(KeyError):
-        world.evaluate(printed.rhs)
+        network.evaluate(printed.rhs)
 
 
 def test_formulas_of_relations_and_systems():
@@ -635,7 +635,7 @@ def sign_flipped(self, k):
 
 
 def mask_lost(self, k):
-    return worlds.eye(self.n)
+    return networks.eye(self.n)
 
 
 def path_lost(self, k):
@@ -643,7 +643,7 @@ def path_lost(self, k):
     return self.layer(k - 1, self.states[k - 1])
 
 
-RIGHT_GRADIENT = worlds.Layers.value_g
+RIGHT_GRADIENT = networks.Layers.value_g
 
 
 @pytest.mark.parametrize(
@@ -660,29 +660,29 @@ RIGHT_GRADIENT = worlds.Layers.value_g
     ],
 )
 def test_a_damaged_network_is_noticed(monkeypatch, method, wrong, name):
-    monkeypatch.setattr(worlds.Layers, method, wrong)
+    monkeypatch.setattr(networks.Layers, method, wrong)
     with pytest.raises(CheckError, match=name):
         CLAIMS[name].check()
 
 
 def test_a_damaged_chain_is_noticed(monkeypatch):
-    right = worlds.Chain.before
-    monkeypatch.setattr(worlds.Chain, "before", lambda self, k: right(self, k) - self.states[k])
+    right = networks.Chain.before
+    monkeypatch.setattr(networks.Chain, "before", lambda self, k: right(self, k) - self.states[k])
     for name in ("S0-L3", "S0-L5", "S4-E4", "S4-T1"):
         with pytest.raises(CheckError, match=name):
             CLAIMS[name].check()
 
 
 def test_a_merge_point_that_forgets_the_skip_is_noticed(monkeypatch):
-    monkeypatch.setattr(worlds.Merge, "y", lambda self: rectify(self.q["x"]))
+    monkeypatch.setattr(networks.Merge, "y", lambda self: rectify(self.q["x"]))
     for name in ("S3-Q7", "S3-Q8", "S3-Q10"):
         with pytest.raises(CheckError, match=name):
             CLAIMS[name].check()
 
 
 def test_a_truth_without_a_place_to_check_it_is_refused():
-    nowhere = Truth(spaces.block_bank, Eq(g(1), g(1), evaluate=False), where=lambda world: False)
-    with pytest.raises(CheckError, match="got no world"):
+    nowhere = Truth(spaces.block_samples, Eq(g(1), g(1), evaluate=False), where=lambda network: False)
+    with pytest.raises(CheckError, match="got no network"):
         dataclasses.replace(CLAIMS["S0-S1"], truths=(nowhere,)).check()
 
 
@@ -690,14 +690,14 @@ def test_corrections_are_checked_on_the_claims_own_examples():
     """Where a correction is about the same kind of network as the witness, it is evaluated there too."""
     missing = []
     for name, row in CLAIMS.items():
-        seen = [world for world, _ in claim._found_once(row) if world is not None]
+        seen = [network for network, _ in claim._found_once(row) if network is not None]
         kinds = [type(truth.on()[0]) for truth in row.truths]
         if (
             seen
             and row.truths
             and not any(
-                type(world) is kind and truth.where(world)
-                for world in seen
+                type(network) is kind and truth.where(network)
+                for network in seen
                 for kind, truth in zip(kinds, row.truths, strict=True)
             )
         ):
@@ -715,9 +715,9 @@ def test_a_damaged_registered_equation_fails_its_claims(monkeypatch):
 
 def test_biases_and_all_layers_can_be_given():
     data = {W(k): array([[1, 0], [1, 1]]) for k in (1, 2, 3, 4)} | {b(2): array([5, 5])}
-    world = worlds.FourLayers(data | {x(1): array([1, 2]), g(5): array([1, -1])})
-    assert plain(world.value_x(3)) == (7, 11)
-    assert world.confirm() > 4
+    network = networks.FourLayers(data | {x(1): array([1, 2]), g(5): array([1, -1])})
+    assert plain(network.value_x(3)) == (7, 11)
+    assert network.confirm() > 4
 
 
 # The door.

@@ -11,7 +11,7 @@ from resnotes import Affine, Network, Unit, four_layer, identity, relu, tanh
 from resnotes.book.claims import four_layers as residuals
 from resnotes.book.claims.exact import array
 from resnotes.book.claims.expressions import direct, total
-from resnotes.book.claims.worlds import FourLayers as World
+from resnotes.book.claims.networks import FourLayers as ExactLayers
 from resnotes.explorers import FourLayers
 from resnotes.shortcuts import Identity, Scale, StopGradient
 from resnotes.symbolic.algebra import Partial
@@ -114,7 +114,7 @@ def world(state):
     data = {x(1): array([exact["x1"]]), g(5): array([exact["g5"]])}
     for k in range(1, 5):
         data[W(k)], data[b(k)] = array([[exact[f"w{k}"]]]), array([exact[f"b{k}"]])
-    return World(data)
+    return ExactLayers(data)
 
 
 def misprints(state, rows):

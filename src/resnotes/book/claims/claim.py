@@ -207,11 +207,11 @@ class Claim(Grounds):
 
     def _check(self) -> CheckResult:
         found = [item.found() for item in self.evidence]
-        worlds = _worlds_of(found)
-        comparisons = self._check_verdict([case for _, case in found]) + sum(world.confirm() for world in worlds)
+        networks = _networks_of(found)
+        comparisons = self._check_verdict([case for _, case in found]) + sum(network.confirm() for network in networks)
         worst = 0.0
         for truth in self.truths:
-            comparisons += truth.check(relations(truth.stated), worlds)
+            comparisons += truth.check(relations(truth.stated), networks)
             if truth.equation:
                 result = registered(truth.equation)
                 worst, comparisons = max(worst, result.worst_error), comparisons + result.cases
@@ -225,14 +225,14 @@ class Claim(Grounds):
         members = relations(expression)
         if len(members) != len(relations(own)):
             raise CheckError(f"got {len(members)} relations, want {len(relations(own))}")
-        worlds, worst, comparisons = _worlds_of(_found_once(self)), 0.0, 0
+        networks, worst, comparisons = _networks_of(_found_once(self)), 0.0, 0
         for truth in self.truths:
             stated = relations(truth.stated)
             mine, members = members[: len(stated)], members[len(stated) :]
             changed = [new for new, old in zip(mine, stated, strict=True) if new != old]
             if not changed:
                 continue
-            comparisons += truth.check(changed, worlds)
+            comparisons += truth.check(changed, networks)
             if truth.equation:
                 whole = mine[0] if len(mine) == 1 else Tuple(*mine)
                 result = equations.EQUATIONS[truth.equation].check(whole)
@@ -262,8 +262,8 @@ class Claim(Grounds):
         return len(cases)
 
 
-def _worlds_of(found) -> list:
-    return [world for world, _ in found if world is not None]
+def _networks_of(found) -> list:
+    return [network for network, _ in found if network is not None]
 
 
 _FOUND: dict = {}

@@ -17,7 +17,7 @@ from sympy import latex as sympy_latex
 from sympy.printing.str import StrPrinter
 
 from resnotes.book import equations
-from resnotes.book.claims.exact import World, array, matched, plain, satisfied
+from resnotes.book.claims.exact import ExactNetwork, array, matched, plain, satisfied
 from resnotes.book.claims.expressions import SIGNS
 from resnotes.book.claims.search import Space, first
 from resnotes.book.oracles import CheckError
@@ -131,17 +131,17 @@ class Condition:
     ----------
     words : tuple of str
     test : callable
-        World -> bool.
+        ExactNetwork -> bool.
     """
 
     words: tuple[str, ...]
-    test: Callable[[World], bool]
+    test: Callable[[ExactNetwork], bool]
 
-    def __call__(self, world) -> bool:
-        return bool(self.test(world))
+    def __call__(self, network) -> bool:
+        return bool(self.test(network))
 
     def __and__(self, other):
-        return Condition((*self.words, *other.words), lambda world: self(world) and other(world))
+        return Condition((*self.words, *other.words), lambda network: self(network) and other(network))
 
 
 def condition(words: str):
@@ -150,13 +150,13 @@ def condition(words: str):
 
 
 #: No condition.
-anywhere = Condition((), lambda world: True)
+anywhere = Condition((), lambda network: True)
 NO_ZERO = "no number is 0"
 
 
-def shown(world) -> dict:
-    """A world's index values and numbers, for a case."""
-    names = {**{symbol: int(value) for symbol, value in world.values}, **world.data}
+def shown(network) -> dict:
+    """A network's index values and numbers, for a case."""
+    names = {**{symbol: int(value) for symbol, value in network.values}, **network.data}
     return {str(name): (printing.latex(name), _number_or_array(value)) for name, value in names.items()}
 
 
@@ -211,19 +211,19 @@ class Evidence:
     kind = "computed"
     asked = ()
 
-    def find(self) -> tuple[World | None, int]:
+    def find(self) -> tuple[ExactNetwork | None, int]:
         """The network it is about, and how many candidates were looked at; None and 0 where there is no search."""
         return None, 0
 
-    def values(self, world) -> tuple:
+    def values(self, network) -> tuple:
         """What is claimed and what is true."""
         raise NotImplementedError
 
-    def numbers(self, world) -> dict:
+    def numbers(self, network) -> dict:
         """Name -> (LaTeX, value) of the numbers that make the example."""
-        return shown(world)
+        return shown(network)
 
-    def subject(self, world) -> tuple[str, str]:
+    def subject(self, network) -> tuple[str, str]:
         """What the claim is about, as text and LaTeX."""
         return self.quantity
 
@@ -232,19 +232,19 @@ class Evidence:
         """How the quantity is said to stand to what is claimed."""
         return SIGNS[self.relation]
 
-    def agrees(self, world, claimed, true) -> bool:
+    def agrees(self, network, claimed, true) -> bool:
         """Whether what is true stands in that relation to what is claimed."""
         return compared(self.relation, true, claimed)
 
-    def found(self) -> tuple[World | None, Case]:
+    def found(self) -> tuple[ExactNetwork | None, Case]:
         """The network and the case made of it."""
-        world, candidates = self.find()
-        claimed, true = (plain(value) for value in self.values(world))
-        agrees = self.agrees(world, claimed, true)
-        return world, Case(
+        network, candidates = self.find()
+        claimed, true = (plain(value) for value in self.values(network))
+        agrees = self.agrees(network, claimed, true)
+        return network, Case(
             self.name,
-            self.numbers(world),
-            self.subject(world),
+            self.numbers(network),
+            self.subject(network),
             self.sign,
             claimed,
             true,
@@ -264,13 +264,13 @@ class Search(Evidence):
     def asked(self) -> tuple[str, ...]:
         return (*((NO_ZERO,) if self.space.nonzero else ()), *self.where.words)
 
-    def comes_out(self, world) -> bool:
+    def comes_out(self, network) -> bool:
         """Whether what is claimed is true of a candidate."""
-        return self.agrees(world, *map(plain, self.values(world)))
+        return self.agrees(network, *map(plain, self.values(network)))
 
-    def wanted(self, world) -> bool:
+    def wanted(self, network) -> bool:
         """Whether a candidate is such an example."""
-        return self.where(world) and self.comes_out(world) == self.outcome
+        return self.where(network) and self.comes_out(network) == self.outcome
 
     def find(self):
         return first(self.space, self.wanted, self.name)
@@ -304,18 +304,18 @@ class Example(Search):
     def relation(self):
         return self.says.func
 
-    def agrees(self, world, claimed, true):
-        return world.holds(self.says)
+    def agrees(self, network, claimed, true):
+        return network.holds(self.says)
 
-    def comes_out(self, world):
-        return world.holds(self.says)
+    def comes_out(self, network):
+        return network.holds(self.says)
 
-    def values(self, world):
-        true, claimed = shaped(*world.sides(self.says))
+    def values(self, network):
+        true, claimed = shaped(*network.sides(self.says))
         return claimed, true
 
-    def subject(self, world):
-        left = self.says.lhs.subs(dict(world.values))
+    def subject(self, network):
+        left = self.says.lhs.subs(dict(network.values))
         return str(left), printing.latex(left)
 
 
@@ -329,7 +329,7 @@ class Judged(Search):
     quantity : (str, str)
         What is compared, as text and LaTeX.
     judge : callable
-        World -> (claimed, true), exact values.
+        ExactNetwork -> (claimed, true), exact values.
     space : Space
     outcome : bool
         Whether the two are to agree.
@@ -341,15 +341,15 @@ class Judged(Search):
 
     name: str
     quantity: tuple[str, str]
-    judge: Callable[[World], tuple]
+    judge: Callable[[ExactNetwork], tuple]
     space: Space
     outcome: bool = False
     where: Condition = anywhere
     text: str = ""
     relation: type = Eq
 
-    def values(self, world):
-        return self.judge(world)
+    def values(self, network):
+        return self.judge(network)
 
 
 @dataclass(frozen=True)
@@ -374,10 +374,10 @@ class Shown(Evidence):
     text: str = ""
     relation: type = Eq
 
-    def values(self, world):
+    def values(self, network):
         return self.compute()
 
-    def numbers(self, world):
+    def numbers(self, network):
         return {name: (latex, plain(value)) for name, latex, value in self.data}
 
 
@@ -416,11 +416,11 @@ class Published(Evidence):
         what = f"{self.measured}, {self.true}"
         return what, words_as_latex(what)
 
-    def values(self, world):
+    def values(self, network):
         numbers = dict(self.printed)
         return Decimal(numbers[self.claimed]), Decimal(numbers[self.true])
 
-    def numbers(self, world):
+    def numbers(self, network):
         return {name: (words_as_latex(name), Decimal(number)) for name, number in self.printed}
 
 
@@ -453,13 +453,13 @@ class Quoted(Evidence):
     def quantity(self):
         return self.words, words_as_latex(self.words)
 
-    def values(self, world):
+    def values(self, network):
         return self.claimed, self.found_there
 
-    def numbers(self, world):
+    def numbers(self, network):
         return {"words": (words_as_latex("words"), f"“{self.words}”")}
 
-    def agrees(self, world, claimed, true):
+    def agrees(self, network, claimed, true):
         return self.outcome  # what the words mean is read, not computed
 
 
@@ -473,7 +473,7 @@ class Truth:
     Attributes
     ----------
     on : callable
-        -> list of worlds on which every relation must hold.
+        -> list of networks on which every relation must hold.
     expression : sympy relation or Tuple, optional
         By default that of the registered equation.
     equation : str
@@ -481,7 +481,7 @@ class Truth:
     where : Condition
         The stated condition. It applies to ``on`` and to the claim's own examples.
     tight : callable, optional
-        -> list of worlds on which a bound must be met with equality, so that a weaker one fails.
+        -> list of networks on which a bound must be met with equality, so that a weaker one fails.
     """
 
     on: Callable[[], list]
@@ -494,30 +494,30 @@ class Truth:
     def stated(self) -> Expr:
         return equations.EQUATIONS[self.equation].expression if self.expression is None else self.expression
 
-    def check(self, members, worlds) -> int:
-        """Every relation on every world of its kind. Returns the number of comparisons."""
-        bank = list(self.on())
-        kind = type(bank[0])
-        places = [world for world in (*worlds, *bank) if type(world) is kind and self.where(world)]
+    def check(self, members, networks) -> int:
+        """Every relation on every network of its kind. Returns the number of comparisons."""
+        samples = list(self.on())
+        kind = type(samples[0])
+        places = [network for network in (*networks, *samples) if type(network) is kind and self.where(network)]
         if not places:
-            raise CheckError(f"{members[0]}: got no world to check it on, want one")
+            raise CheckError(f"{members[0]}: got no network to check it on, want one")
         exact = list(self.tight()) if self.tight else []
         for member in members:
-            for world in places:
-                self._compare(member, member.func, world)
-            for world in exact:
-                self._compare(member, Eq, world)
+            for network in places:
+                self._compare(member, member.func, network)
+            for network in exact:
+                self._compare(member, Eq, network)
         return len(members) * (len(places) + len(exact))
 
     @staticmethod
-    def _compare(member, relation, world):
+    def _compare(member, relation, network):
         try:
-            true, stated = world.sides(member)
+            true, stated = network.sides(member)
             fits = satisfied(relation, true, stated)
         except (KeyError, IndexError, ValueError) as cause:
             raise CheckError(f"{member} cannot be evaluated: {cause}") from cause
         if not fits:
-            numbers = {str(name): plain(value) for name, value in world.data.items()}
+            numbers = {str(name): plain(value) for name, value in network.data.items()}
             raise CheckError(
                 f"got {as_text(plain(stated))} for {member.rhs}, want {SIGNS[relation]} "
                 f"{as_text(plain(true))} for {member.lhs}, at {numbers}"

@@ -1,8 +1,8 @@
 """Networks in exact arithmetic: integers and fractions, derivatives by dual numbers, no rounding anywhere.
 
-A world is one small network with its numbers. It knows the value of every symbol that a formula about it may
+A network is one small network with its numbers. It knows the value of every symbol that a formula about it may
 hold: states from a forward pass, every derivative by pushing ``x + epsilon`` through forward passes (epsilon
-squared is 0), so that no backward rule is used. :meth:`World.confirm` compares with the NumPy half, whose own
+squared is 0), so that no backward rule is used. :meth:`ExactNetwork.confirm` compares with the NumPy half, whose own
 backward pass is exact on small integers too.
 """
 
@@ -206,12 +206,12 @@ def _difference(a, c) -> int:
     return sign(a - c)
 
 
-# Worlds.
+# Networks.
 
 
 @lru_cache(maxsize=None)
 def unrolled(expression, values) -> Expr:
-    """The expression with its indices set and its ranges written out, kept for the next world."""
+    """The expression with its indices set and its ranges written out, kept for the next network."""
     return unroll(expression, dict(values))
 
 
@@ -224,7 +224,7 @@ def number(node: Expr):
 FRACTIONS = Numbers(jacobian, rectify, eye, array, number)
 
 
-class World(cases.World):
+class ExactNetwork(cases.World):
     """One small network.
 
     Parameters
@@ -313,7 +313,7 @@ def agree(got, want, what: str) -> int:
     return 1
 
 
-World.agree = staticmethod(agree)
+ExactNetwork.agree = staticmethod(agree)
 
 
 def floats(v) -> np.ndarray:

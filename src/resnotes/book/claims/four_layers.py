@@ -24,7 +24,7 @@ from resnotes.book.claims.evidence import (
 )
 from resnotes.book.claims.exact import array, eye
 from resnotes.book.claims.expressions import ONE, AsPrinted, Diag, Total, direct, total
-from resnotes.book.claims.worlds import Logits, Loss, RandomBranch, RandomDirection
+from resnotes.book.claims.networks import Logits, Loss, RandomBranch, RandomDirection
 from resnotes.book.registry import chain, eq, together
 from resnotes.symbolic import at_least, backward_pass, forward_pass
 from resnotes.symbolic.algebra import Factor, L, Norm, Partial, Transpose, l
@@ -34,36 +34,36 @@ from resnotes.symbolic.symbols import D, E, F, H, J, W, g, loss_gradient, x, y
 
 
 @condition("no number is 0")
-def nonzero(world) -> bool:
+def nonzero(network) -> bool:
     """Every number is different from 0."""
-    return all(entry != 0 for entry in world.entries())
+    return all(entry != 0 for entry in network.entries())
 
 
 def open_at(k):
     """ReLU lets every component of x_k through."""
-    return Condition((f"the ReLU before x_{k} is open",), lambda world: (world.value_D(k) == eye(world.n)).all())
+    return Condition((f"the ReLU before x_{k} is open",), lambda network: (network.value_D(k) == eye(network.n)).all())
 
 
 def shut_at(k):
     """ReLU blocks some component of x_k."""
-    return Condition((f"the ReLU before x_{k} is shut",), lambda world: not open_at(k)(world))
+    return Condition((f"the ReLU before x_{k} is shut",), lambda network: not open_at(k)(network))
 
 
 def not_zero(expression, words):
     """The value is not 0 in every entry."""
     return Condition(
-        (f"{words} is not 0",), lambda world: any(entry != 0 for entry in np.ravel(world.evaluate(expression)))
+        (f"{words} is not 0",), lambda network: any(entry != 0 for entry in np.ravel(network.evaluate(expression)))
     )
 
 
 def satisfies(relation, words):
     """Another relation holds."""
-    return Condition((words,), lambda world: world.holds(relation))
+    return Condition((words,), lambda network: network.holds(relation))
 
 
 def fails(relation, words):
     """Another relation does not hold."""
-    return Condition((words,), lambda world: not world.holds(relation))
+    return Condition((words,), lambda network: not network.holds(relation))
 
 
 # The printed formulas, in the book's names.
@@ -104,11 +104,11 @@ def _readings(left, right):
 
 
 def _layers(equation="", expression=None, where=anywhere):
-    return Truth(spaces.layers_bank, expression, equation, where)
+    return Truth(spaces.layers_samples, expression, equation, where)
 
 
 def _block(expression=None, equation="", where=anywhere):
-    return Truth(spaces.block_bank, expression, equation, where)
+    return Truth(spaces.block_samples, expression, equation, where)
 
 
 # "At least".
@@ -164,8 +164,8 @@ BLOCKED = at_least_reading(
     text="y_3 is negative: ReLU blocks branch and skip alike.",
 )
 
-_unit = partial(Truth, spaces.unit_bank)
-_LOWER = _unit(equation="at-least-lower", tight=spaces.shrinking_bank)
+_unit = partial(Truth, spaces.unit_samples)
+_LOWER = _unit(equation="at-least-lower", tight=spaces.shrinking_samples)
 _GROWTH = _unit(equation="at-least-growth")
 
 
@@ -173,36 +173,38 @@ _GROWTH = _unit(equation="at-least-growth")
 
 
 @condition("p is a distribution, and x_5 has no negative entry")
-def _target(world) -> bool:
+def _target(network) -> bool:
     """p is a probability vector, x_5 the output of a ReLU."""
-    p = world.data[Factor("p")]
-    return all(entry >= 0 for entry in p) and sum(p) == 1 and all(entry >= 0 for entry in world.data[world.given])
+    p = network.data[Factor("p")]
+    return all(entry >= 0 for entry in p) and sum(p) == 1 and all(entry >= 0 for entry in network.data[network.given])
 
 
 @condition("p is a distribution, and every entry of x_5 is positive")
-def _positive(world) -> bool:
-    return _target(world) and all(entry > 0 for entry in world.data[x(5)])
+def _positive(network) -> bool:
+    return _target(network) and all(entry > 0 for entry in network.data[x(5)])
 
 
 def _loss_value(left):
-    return lambda world: (world.evaluate(left), world.evaluate(forward_pass.cross_entropy[0]))
+    return lambda network: (network.evaluate(left), network.evaluate(forward_pass.cross_entropy[0]))
 
 
 _PRINTED_LOSS = -forward_pass.literal[1]  # the sum of p log x_5, without the minus sign
 
 
 @condition("p is a distribution, every entry of x_5 is positive, and the three readings differ")
-def _all_differ(world) -> bool:
-    if not _positive(world):
+def _all_differ(network) -> bool:
+    if not _positive(network):
         return False
-    values = {world.evaluate(side) for side in (forward_pass.cross_entropy[0], forward_pass.literal[0], _PRINTED_LOSS)}
+    values = {
+        network.evaluate(side) for side in (forward_pass.cross_entropy[0], forward_pass.literal[0], _PRINTED_LOSS)
+    }
     return len(values) == 3
 
 
 @condition("p is a distribution and meets a 0 of x_5")
-def _with_log_of_zero(world) -> bool:
-    pairs = zip(world.data[x(5)], world.data[Factor("p")], strict=True)
-    return _target(world) and any(v == 0 and p > 0 for v, p in pairs)
+def _with_log_of_zero(network) -> bool:
+    pairs = zip(network.data[x(5)], network.data[Factor("p")], strict=True)
+    return _target(network) and any(v == 0 and p > 0 for v, p in pairs)
 
 
 LOSS = ("loss", r"\mathcal{E}")
@@ -233,8 +235,8 @@ OTHER_SUM = ((2 * log(2), log(2)), (log(2), 2 * log(2)))
 def _at_another_sum():
     """x_5 - p beside the cross-entropy's gradient, at OTHER_SUM."""
     x5, p = map(array, OTHER_SUM)
-    world = Loss({x(5): x5, Factor("p"): p})
-    return tuple(x5 - p), world.evaluate(Partial(E, forward_pass.output(k)))
+    network = Loss({x(5): x5, Factor("p"): p})
+    return tuple(x5 - p), network.evaluate(Partial(E, forward_pass.output(k)))
 
 
 # What a skip changes.
@@ -243,11 +245,11 @@ def _at_another_sum():
 def _changed_by(skip):
     """Weights whose gradient changes when the way back over one skip is closed."""
 
-    def names(world):
+    def names(network):
         return tuple(
             f"W_{k}"
-            for k in world.layers
-            if (world.parameter_gradient("W", k) != world.parameter_gradient("W", k, (skip,))).any()
+            for k in network.layers
+            if (network.parameter_gradient("W", k) != network.parameter_gradient("W", k, (skip,))).any()
         )
 
     return names
@@ -255,18 +257,18 @@ def _changed_by(skip):
 
 def _said_to_change(skip):
     inside = ("W_1", "W_2") if skip == 3 else ("W_3", "W_4")
-    return lambda world: (inside, _changed_by(skip)(world))
+    return lambda network: (inside, _changed_by(skip)(network))
 
 
 @condition("no weight's gradient is 0")
-def _all_gradients(world) -> bool:
+def _all_gradients(network) -> bool:
     """No weight gradient is 0 by accident."""
-    return all((world.parameter_gradient("W", k) != 0).all() for k in world.layers)
+    return all((network.parameter_gradient("W", k) != 0).all() for k in network.layers)
 
 
 @condition("the upper skip changes the gradients of W_1 and W_2")
-def _reaches_both(world) -> bool:
-    return _changed_by(5)(world) == ("W_1", "W_2")
+def _reaches_both(network) -> bool:
+    return _changed_by(5)(network) == ("W_1", "W_2")
 
 
 # Shortcuts other than the identity.
@@ -277,32 +279,32 @@ OTHER_LENGTH = Ne(H(0) * Transpose(H(0)), 1, evaluate=False)
 
 
 @condition("the shortcut is not the identity")
-def _not_identity(world) -> bool:
-    return not (world.value_H(0) == eye(world.n)).all()
+def _not_identity(network) -> bool:
+    return not (network.value_H(0) == eye(network.n)).all()
 
 
 @condition("the shortcuts are numbers")
-def _numbers(world) -> bool:
-    return not any(isinstance(shortcut, np.ndarray) for shortcut in world.shortcuts.values())
+def _numbers(network) -> bool:
+    return not any(isinstance(shortcut, np.ndarray) for shortcut in network.shortcuts.values())
 
 
 @condition("the shortcut is neither I nor -I")
-def not_a_sign(world) -> bool:
+def not_a_sign(network) -> bool:
     """The first shortcut is neither I nor -I."""
-    return not any((world.value_H(0) == sign * eye(world.n)).all() for sign in (1, -1))
+    return not any((network.value_H(0) == sign * eye(network.n)).all() for sign in (1, -1))
 
 
 @condition("the shortcuts are orthogonal")
-def orthogonal(world) -> bool:
+def orthogonal(network) -> bool:
     """Every shortcut keeps lengths, and there is no branch."""
-    return all((world.value_H(m) @ world.value_H(m).T == eye(world.n)).all() for m in range(world.depth))
+    return all((network.value_H(m) @ network.value_H(m).T == eye(network.n)).all() for m in range(network.depth))
 
 
 @lru_cache
 def rotations() -> tuple:
     """Chains of shortcuts that only swap and negate components, branches switched off."""
     space = spaces.chain((1, 2), (2,), shortcut="matrix", branch=False)
-    return tuple(world for world in space.sample(2000, seed=12, top=1) if orthogonal(world))
+    return tuple(network for network in space.sample(2000, seed=12, top=1) if orthogonal(network))
 
 
 def _averaging():
@@ -328,9 +330,9 @@ def _behind(name, k, outcome, where, **options):
     return _four(name, says, outcome, where, fixed=UPSTREAM, **options)
 
 
-def _both_forms(world):
+def _both_forms(network):
     """The second printed form of g_1 beside the first."""
-    return world.evaluate(direct(SECOND_1)), world.evaluate(direct(FIRST_1))
+    return network.evaluate(direct(SECOND_1)), network.evaluate(direct(FIRST_1))
 
 
 CHANGED = ("weights whose gradient the skip changes", r"\text{weights whose gradient the skip changes}")
@@ -342,41 +344,41 @@ def _one(name, says, outcome, where=anywhere, space=None, text="", nonzero=False
 
 
 @condition("no entry is negative")
-def _nonnegative(world) -> bool:
-    return all(entry >= 0 for entry in world.entries())
+def _nonnegative(network) -> bool:
+    return all(entry >= 0 for entry in network.entries())
 
 
 @condition("g J = -g")
-def cancels(world) -> bool:
-    return world.holds(eq(at_least.g * at_least.J, -at_least.g))
+def cancels(network) -> bool:
+    return network.holds(eq(at_least.g * at_least.J, -at_least.g))
 
 
 @condition("J = 0")
-def _no_branch(world) -> bool:
-    return not world.J.any()
+def _no_branch(network) -> bool:
+    return not network.J.any()
 
 
 @condition("J is not -I")
-def not_minus_identity(world) -> bool:
-    return not (world.J == -eye(world.n)).all()
+def not_minus_identity(network) -> bool:
+    return not (network.J == -eye(network.n)).all()
 
 
 @lru_cache
-def cancelling_bank() -> tuple:
+def cancelling_samples() -> tuple:
     """Branches with g J = -g, g not 0, in two dimensions."""
-    found = (world for world in spaces.one_unit((2,), top=2).candidates() if world.g.any() and cancels(world))
-    return tuple(islice(found, spaces.BANK))
+    found = (network for network in spaces.one_unit((2,), top=2).candidates() if network.g.any() and cancels(network))
+    return tuple(islice(found, spaces.SAMPLES))
 
 
 @condition("p is a distribution")
-def _logit_target(world) -> bool:
-    p = world.data[Factor("p")]
+def _logit_target(network) -> bool:
+    p = network.data[Factor("p")]
     return all(entry >= 0 for entry in p) and sum(p) == 1
 
 
 @condition("the logits are not all equal")
-def _not_level(world) -> bool:
-    return len(set(world.data[world.given])) > 1
+def _not_level(network) -> bool:
+    return len(set(network.data[network.given])) > 1
 
 
 # Blocks of K layers, and highway layers.
@@ -387,28 +389,28 @@ T, Hx, Tprime, Hprime = Factor("T"), Factor("H"), Factor("Tprime"), Factor("Hpri
 
 
 @condition("inside the block the gradient is 0")
-def _dead_inside(world) -> bool:
-    return world.holds(eq(INSIDE, 0))
+def _dead_inside(network) -> bool:
+    return network.holds(eq(INSIDE, 0))
 
 
 @condition("there is a layer inside")
-def _has_inside(world) -> bool:
-    return world.depth > int(dict(world.values)[backward_pass.k])
+def _has_inside(network) -> bool:
+    return network.depth > int(dict(network.values)[backward_pass.k])
 
 
 @condition("T = 0")
-def _shut_gate(world) -> bool:
-    return not world.value_T().any()
+def _shut_gate(network) -> bool:
+    return not network.value_T().any()
 
 
 @condition("the gate's derivative is 0")
-def _still_gate(world) -> bool:
-    return not world.B.any()
+def _still_gate(network) -> bool:
+    return not network.B.any()
 
 
 @condition("H is not x")
-def _other_than_x(world) -> bool:
-    return bool((world.value_H() != world.value_x()).all())
+def _other_than_x(network) -> bool:
+    return bool((network.value_H() != network.value_x()).all())
 
 
 def _layer(index):
@@ -433,7 +435,7 @@ EVIDENCE = {
         truths=(
             Truth(rotations, eq(Norm(g(l)), Norm(g(L))), where=orthogonal),
             Truth(
-                partial(spaces.chain_bank, "scalar", branch=False),
+                partial(spaces.chain_samples, "scalar", branch=False),
                 equation="scaling-log-size",
                 where=_numbers & nonzero,
             ),
@@ -478,7 +480,7 @@ EVIDENCE = {
     "S0-F3": _layer(4),
     "S0-F4": _layer(5),
     "S0-F5": Grounds(
-        truths=(Truth(spaces.loss_bank, equation="forward-loss"),),
+        truths=(Truth(spaces.loss_samples, equation="forward-loss"),),
         evidence=(
             Judged(
                 "cross-entropy of softmax(x_5)",
@@ -510,7 +512,7 @@ EVIDENCE = {
             Judged(
                 "minus the sum of p log x_5, where ReLU gave a 0",
                 LOSS,
-                lambda world: ("infinite", world.evaluate(forward_pass.cross_entropy[0])),
+                lambda network: ("infinite", network.evaluate(forward_pass.cross_entropy[0])),
                 spaces.loss(),
                 False,
                 _with_log_of_zero,
@@ -521,10 +523,10 @@ EVIDENCE = {
     "S0-B1": Grounds(
         claimed=eq(loss_gradient(x(5)), x(5) - Factor("p")),
         truths=(
-            Truth(spaces.loss_bank, equation="forward-loss-gradient"),
-            Truth(spaces.loss_bank, equation="forward-literal-gradient"),
-            Truth(spaces.loss_bank, equation="forward-squared-gradient"),
-            Truth(partial(spaces.loss_bank, Logits), equation="forward-logits-gradient"),
+            Truth(spaces.loss_samples, equation="forward-loss-gradient"),
+            Truth(spaces.loss_samples, equation="forward-literal-gradient"),
+            Truth(spaces.loss_samples, equation="forward-squared-gradient"),
+            Truth(partial(spaces.loss_samples, Logits), equation="forward-logits-gradient"),
         ),
         evidence=(
             _gradient_reading(
@@ -678,7 +680,7 @@ EVIDENCE = {
             _layers(
                 expression=eq(Total(x(5), x(3)), D(5) * (1 + Total(F4, x(3)))),
             ),
-            Truth(spaces.open_bank, eq(g(5) * Total(x(5), x(3)), g(5) * (1 + Total(F4, x(3)))), where=open_at(5)),
+            Truth(spaces.open_samples, eq(g(5) * Total(x(5), x(3)), g(5) * (1 + Total(F4, x(3)))), where=open_at(5)),
         ),
         evidence=(
             _four("ReLU open", N1, True, open_at(5), nonzero=True),
@@ -730,13 +732,13 @@ EVIDENCE = {
         truths=(
             _block(BLOCK_GRADIENT),
             _unit(equation="at-least-both-signs"),
-            Truth(partial(spaces.mean_bank, RandomBranch), equation="at-least-zero-mean"),
-            Truth(partial(spaces.mean_bank, RandomDirection), equation="at-least-isotropic"),
+            Truth(partial(spaces.mean_samples, RandomBranch), equation="at-least-zero-mean"),
+            Truth(partial(spaces.mean_samples, RandomDirection), equation="at-least-isotropic"),
             Truth(
-                spaces.nonnegative_bank,
+                spaces.nonnegative_samples,
                 equation="at-least-entrywise",
                 where=_nonnegative,
-                tight=spaces.zero_bank,
+                tight=spaces.zero_samples,
             ),
         ),
         evidence=(*FOUR_MEANINGS, BLOCKED),
@@ -833,7 +835,7 @@ EVIDENCE = {
     "S0-S6": Grounds(
         claimed=Ge(Norm(at_least.below), Norm(at_least.g), evaluate=False),
         truths=(
-            Truth(cancelling_bank, equation="unrolled-cancel", where=cancels),
+            Truth(cancelling_samples, equation="unrolled-cancel", where=cancels),
             _unit(expression=eq(Factor("gbelow"), at_least.below)),
         ),
         evidence=(
@@ -873,7 +875,7 @@ EVIDENCE = {
                     )
                 )
             ),
-            Truth(partial(spaces.chain_bank, "matrix", "relu"), equation="backward-stop"),
+            Truth(partial(spaces.chain_samples, "matrix", "relu"), equation="backward-stop"),
         ),
         evidence=(
             Judged(
@@ -899,8 +901,8 @@ EVIDENCE = {
     "S0-S8": Grounds(evidence=(Quoted("the picture", "highway", "a picture", "a picture", True, "srivastava2015"),)),
     "S0-S9": Grounds(
         truths=(
-            Truth(spaces.inner_bank, equation="backward-block-inside", where=_has_inside),
-            Truth(spaces.inner_bank, equation="backward-block-input"),
+            Truth(spaces.inner_samples, equation="backward-block-inside", where=_has_inside),
+            Truth(spaces.inner_samples, equation="backward-block-input"),
         ),
         evidence=(
             Example(
@@ -925,7 +927,7 @@ EVIDENCE = {
     "S2-S8": Grounds(
         truths=(
             Truth(
-                spaces.highway_bank,
+                spaces.highway_samples,
                 eq(
                     Total(Factor("y"), Factor("x")),
                     Diag(T) * Hprime + 1 - Diag(T) + Diag(Hx - Factor("x")) * Tprime,

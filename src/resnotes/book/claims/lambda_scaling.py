@@ -15,7 +15,7 @@ from resnotes.book.claims.evidence import Example, Published, Quoted, Shown, Tru
 from resnotes.book.claims.exact import array, eye
 from resnotes.book.claims.expressions import AsPrinted, Total, total
 from resnotes.book.claims.four_layers import OTHER_LENGTH, nonzero, not_a_sign, orthogonal, rotations
-from resnotes.book.claims.worlds import Chain, HalfOpen
+from resnotes.book.claims.networks import Chain, HalfOpen
 from resnotes.book.registry import eq
 from resnotes.symbolic import at_least, lambda_scaling, unrolled_sum
 from resnotes.symbolic.algebra import L, Mean, Norm, OrderedProduct, OrderedSum, Scalar, i, l
@@ -44,78 +44,80 @@ def _scaled(**options):
 
 
 def _scalar(expression=None, equation="", where=anywhere, **options):
-    return Truth(partial(spaces.chain_bank, "scalar", **options), expression, equation, where)
+    return Truth(partial(spaces.chain_samples, "scalar", **options), expression, equation, where)
 
 
 def _plain(expression=None, equation="", where=anywhere, **options):
-    return Truth(partial(spaces.chain_bank, **options), expression, equation, where)
+    return Truth(partial(spaces.chain_samples, **options), expression, equation, where)
 
 
 @condition("every lambda_i is 1")
-def identity_shortcuts(world) -> bool:
+def identity_shortcuts(network) -> bool:
     """Every lambda_i is 1."""
-    return all(not isinstance(world.shortcuts[k], np.ndarray) and world.shortcuts[k] == 1 for k in range(world.depth))
+    return all(
+        not isinstance(network.shortcuts[k], np.ndarray) and network.shortcuts[k] == 1 for k in range(network.depth)
+    )
 
 
-def first_factor(world):
+def first_factor(network):
     """lambda_0."""
-    return world.value_lambda(0)
+    return network.value_lambda(0)
 
 
 @condition("lambda_0 is between 0 and 1")
-def _below_one(world) -> bool:
-    return 0 < first_factor(world) < 1
+def _below_one(network) -> bool:
+    return 0 < first_factor(network) < 1
 
 
 @condition("lambda_0 is above 1")
-def _above_one(world) -> bool:
-    return first_factor(world) > 1
+def _above_one(network) -> bool:
+    return first_factor(network) > 1
 
 
 @condition("the branch is 0")
-def _no_branch(world) -> bool:
-    return not world.value_W(0).any()
+def _no_branch(network) -> bool:
+    return not network.value_W(0).any()
 
 
 @condition("the branch is not 0")
-def _with_branch(world) -> bool:
-    return bool(world.value_W(0).any())
+def _with_branch(network) -> bool:
+    return bool(network.value_W(0).any())
 
 
 @condition("lambda_L is 1, and lambda_0 is neither 0 nor 1")
-def _last_is_one(world) -> bool:
-    return world.value_lambda(world.depth) == 1 and first_factor(world) not in (0, 1)
+def _last_is_one(network) -> bool:
+    return network.value_lambda(network.depth) == 1 and first_factor(network) not in (0, 1)
 
 
 @condition("all factors are the same number, neither -1 nor 0 nor 1")
-def _all_equal(world) -> bool:
-    factors = {world.value_lambda(k) for k in range(world.depth + 1)}
+def _all_equal(network) -> bool:
+    factors = {network.value_lambda(k) for k in range(network.depth + 1)}
     return len(factors) == 1 and not factors & {-1, 0, 1}
 
 
 @condition("lambda_0 is not 1")
-def _other_than_one(world) -> bool:
-    return first_factor(world) != 1
+def _other_than_one(network) -> bool:
+    return first_factor(network) != 1
 
 
 @condition("lambda_0 is neither 0 nor 1")
-def _neither_0_nor_1(world) -> bool:
-    return first_factor(world) not in (0, 1)
+def _neither_0_nor_1(network) -> bool:
+    return first_factor(network) not in (0, 1)
 
 
 @condition("lambda_0 is negative")
-def _negative(world) -> bool:
-    return first_factor(world) < 0
+def _negative(network) -> bool:
+    return first_factor(network) < 0
 
 
 @condition("lambda_0 is 0")
-def _zero(world) -> bool:
-    return first_factor(world) == 0
+def _zero(network) -> bool:
+    return first_factor(network) == 0
 
 
 @condition("l = 0")
-def _from_the_start(world) -> bool:
-    return world.start == 0
+def _from_the_start(network) -> bool:
+    return network.start == 0
 
 
 def long_chain(factor, branch, depth=UNITS) -> Chain:
@@ -131,8 +133,8 @@ def _cancelled_chains():
 
 
 @condition("lambda_i = 2 and F = -x")
-def _two_and_minus_one(world) -> bool:
-    return all(world.shortcuts[k] == 2 and (world.weights[k] == -1).all() for k in range(world.depth))
+def _two_and_minus_one(network) -> bool:
+    return all(network.shortcuts[k] == 2 and (network.weights[k] == -1).all() for k in range(network.depth))
 
 
 def _through(factor, branch, claimed):
@@ -482,7 +484,7 @@ EVIDENCE = {
         claimed=AT_LEAST,
         truths=(
             _plain(eq(g(l), g(L) * unrolled_sum.product()), where=identity_shortcuts),
-            Truth(spaces.unit_bank, equation="at-least-lower", tight=spaces.shrinking_bank),
+            Truth(spaces.unit_samples, equation="at-least-lower", tight=spaces.shrinking_samples),
         ),
         evidence=(
             Example("lambda = 1", AT_LEAST, spaces.chain(ones=True), text="Not there to begin with."),
@@ -511,7 +513,7 @@ EVIDENCE = {
         truths=(
             _plain(eq(g(l), g(L) * unrolled_sum.product())),
             Truth(
-                partial(spaces.mean_bank, HalfOpen),
+                partial(spaces.mean_samples, HalfOpen),
                 eq(Mean(Norm(at_least.below) ** 2), 2 * Norm(at_least.g) ** 2),
             ),
         ),

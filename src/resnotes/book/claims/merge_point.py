@@ -14,7 +14,7 @@ from resnotes.book.claims.evidence import Condition, Example, Judged, Quoted, Sh
 from resnotes.book.claims.expressions import AsPrinted
 from resnotes.book.claims.four_layers import nonzero
 from resnotes.book.claims.lambda_scaling import _from_the_start
-from resnotes.book.claims.worlds import inverse
+from resnotes.book.claims.networks import inverse
 from resnotes.book.registry import chain, eq, together
 from resnotes.symbolic import merge_point
 from resnotes.symbolic.algebra import Factor, Partial, l
@@ -34,7 +34,7 @@ INPUT_GRADIENT = eq(loss_gradient(u), g_q + g_q * W(2) * Factor("D") * W(1))
 def _merged(source, expression=None, equation="", where=anywhere):
     of_source = {"u": _same, "apart": _apart, "projected": _projected}[source]
     return Truth(
-        partial(spaces.asked_bank, source),
+        partial(spaces.asked_samples, source),
         expression,
         equation,
         of_source & where,
@@ -42,88 +42,88 @@ def _merged(source, expression=None, equation="", where=anywhere):
 
 
 @condition("o is u")
-def _same(world) -> bool:
-    return world.same
+def _same(network) -> bool:
+    return network.same
 
 
 @condition("o is not u")
-def _apart(world) -> bool:
-    return not world.same and Ws not in world.data
+def _apart(network) -> bool:
+    return not network.same and Ws not in network.data
 
 
 @condition("the shortcut is projected")
-def _projected(world) -> bool:
-    return Ws in world.data
+def _projected(network) -> bool:
+    return Ws in network.data
 
 
 @condition("the ReLU is open")
-def _open(world) -> bool:
-    return bool(world.value_J().any())
+def _open(network) -> bool:
+    return bool(network.value_J().any())
 
 
 @condition("W has an inverse")
-def _invertible(world) -> bool:
+def _invertible(network) -> bool:
     try:
-        inverse(world.q["W"])
+        inverse(network.q["W"])
     except KeyError:
         return False
-    return world.same
+    return network.same
 
 
 @condition("W has no inverse")
-def _singular(world) -> bool:
-    return world.same and not _invertible(world)
+def _singular(network) -> bool:
+    return network.same and not _invertible(network)
 
 
 @condition("W is not its own inverse")
-def _not_its_own_inverse(world) -> bool:
-    return _invertible(world) and (inverse(world.q["W"]) != world.q["W"]).any()
+def _not_its_own_inverse(network) -> bool:
+    return _invertible(network) and (inverse(network.q["W"]) != network.q["W"]).any()
 
 
 @condition("W_s is zero-padding")
-def _pads(world) -> bool:
-    return _projected(world) and (world.q["Ws"] == world.value_P()).all()
+def _pads(network) -> bool:
+    return _projected(network) and (network.q["Ws"] == network.value_P()).all()
 
 
 @condition("W_s is zero-padding, and no entry of o and g is 0")
-def _padding_alone(world) -> bool:
+def _padding_alone(network) -> bool:
     """Zero-padding, and nothing else is 0."""
-    return _pads(world) and all(world.q["o"]) and all(world.q["g"])
+    return _pads(network) and all(network.q["o"]) and all(network.q["g"])
 
 
 @condition("no weight's gradient is 0")
-def _both_move(world) -> bool:
-    return all(v.any() for v in world.parameter_gradients())
+def _both_move(network) -> bool:
+    return all(v.any() for v in network.parameter_gradients())
 
 
 def _input_gradient(claimed):
-    return lambda world: (claimed, world.value_partial(None))
+    return lambda network: (claimed, network.value_partial(None))
 
 
 @condition("every ReLU is open")
-def _all_open(world) -> bool:
-    return all(world.value_J(k).any() for k in range(len(world.weights)))
+def _all_open(network) -> bool:
+    return all(network.value_J(k).any() for k in range(len(network.weights)))
 
 
-def _along(world):
+def _along(network):
     """The derivative of o along x, the last layer's weighted input: with o one layer back, and two."""
-    upper, lower = world.weights[1][0, 0], world.value_J(0)[0, 0]
+    upper, lower = network.weights[1][0, 0], network.value_J(0)[0, 0]
     return Fraction(1) / upper, Fraction(1) / (upper * lower)
 
 
 @condition("the two derivatives differ")
-def _along_differs(world) -> bool:
-    claimed, true = _along(world)
+def _along_differs(network) -> bool:
+    claimed, true = _along(network)
     return claimed != true
 
 
-def _without_inverse(world):
-    return "no value", world.evaluate(loss_gradient(u))
+def _without_inverse(network):
+    return "no value", network.evaluate(loss_gradient(u))
 
 
-def _widths(world):
+def _widths(network):
     """Whether F(x) and o can be added as they are."""
-    of_branch, of_skip = world.n, len(world.q["o"])
+    of_branch, of_skip = network.n, len(network.q["o"])
     return "a vector", "a vector" if of_branch == of_skip else f"widths {of_branch} and {of_skip}: no sum"
 
 
@@ -145,8 +145,8 @@ def _unit(name, says, outcome, text="", where=anywhere, **options):
 
 
 @condition("the ReLU is shut")
-def _shut(world) -> bool:
-    return not world.value_D(0).all()
+def _shut(network) -> bool:
+    return not network.value_D(0).all()
 
 
 EVIDENCE = {
@@ -176,7 +176,7 @@ EVIDENCE = {
             )
             for name, where in (
                 ("ReLU open", _open),
-                ("ReLU shut", Condition(("the ReLU is shut",), lambda world: not _open(world))),
+                ("ReLU shut", Condition(("the ReLU is shut",), lambda network: not _open(network))),
             )
         ),
     ),
@@ -215,8 +215,8 @@ EVIDENCE = {
     ),
     "S3-Q4": Grounds(
         truths=(
-            Truth(spaces.distance_bank, equation="merge-distance"),
-            Truth(spaces.distance_bank, eq(DISTANT_SHARE, g_q)),
+            Truth(spaces.distance_samples, equation="merge-distance"),
+            Truth(spaces.distance_samples, eq(DISTANT_SHARE, g_q)),
         ),
         evidence=(
             Judged(
@@ -241,7 +241,7 @@ EVIDENCE = {
         ),
     ),
     "S3-Q5": Grounds(
-        truths=(Truth(spaces.input_skip_bank, INPUT_GRADIENT),),
+        truths=(Truth(spaces.input_skip_samples, INPUT_GRADIENT),),
         evidence=(
             Judged(
                 "a skip from the input, W_1 not square",
@@ -253,7 +253,7 @@ EVIDENCE = {
         ),
     ),
     "S3-Q6": Grounds(
-        truths=(Truth(spaces.input_skip_bank, INPUT_GRADIENT),),
+        truths=(Truth(spaces.input_skip_samples, INPUT_GRADIENT),),
         evidence=(
             Judged(
                 "gradients of W_1 and W_2 in a network with a skip from the input",
@@ -261,7 +261,7 @@ EVIDENCE = {
                     "dE/dW_1, dE/dW_2",
                     r"\frac{\partial \mathcal{E}}{\partial W_1}, \frac{\partial \mathcal{E}}{\partial W_2}",
                 ),
-                lambda world: ("no such network", tuple(np.ravel(v)[0] for v in world.parameter_gradients())),
+                lambda network: ("no such network", tuple(np.ravel(v)[0] for v in network.parameter_gradients())),
                 spaces.input_skip(nonzero=True),
                 False,
                 _both_move,
@@ -291,7 +291,7 @@ EVIDENCE = {
         truths=(
             _merged("apart", equation="merge-copies"),
             _merged("projected", equation="merge-projected-gradient"),
-            Truth(partial(spaces.chain_bank, "matrix", "relu"), equation="backward-stop"),
+            Truth(partial(spaces.chain_samples, "matrix", "relu"), equation="backward-stop"),
         ),
         evidence=(
             Example("plain", eq(loss_gradient(o), g_q), spaces.asked(source="apart", nonzero=True), True),
@@ -301,7 +301,7 @@ EVIDENCE = {
     ),
     "S3-Q9": Grounds(
         claimed=eq(UNIT_SHARE, g(l + 1)),
-        truths=(Truth(partial(spaces.chain_bank, "matrix", "relu"), equation="backward-stop"),),
+        truths=(Truth(partial(spaces.chain_samples, "matrix", "relu"), equation="backward-stop"),),
         evidence=(
             _unit("identity shortcut, nothing after the addition", eq(UNIT_SHARE, g(l + 1)), True),
             _unit("a scaled shortcut", eq(UNIT_SHARE, g(l + 1)), False, shortcut="scalar"),
@@ -328,7 +328,7 @@ EVIDENCE = {
         ),
     ),
     "S3-Q11": Grounds(
-        truths=(Truth(partial(spaces.chain_bank, "matrix", "relu"), equation="backward-stop"),),
+        truths=(Truth(partial(spaces.chain_samples, "matrix", "relu"), equation="backward-stop"),),
         evidence=(
             _unit(
                 "one unit, with and without the way back over the skip",
@@ -340,7 +340,7 @@ EVIDENCE = {
     ),
     "S3-A1": Grounds(
         claimed=eq(x(l + 1), x(l) + F(l)(x(l))),
-        truths=(Truth(spaces.chain_bank, eq(x(l + 1), x(l) + F(l)(x(l))), where=_from_the_start),),
+        truths=(Truth(spaces.chain_samples, eq(x(l + 1), x(l) + F(l)(x(l))), where=_from_the_start),),
         evidence=(
             Quoted("the paper", "Eqn. (1)", "section 3.2", "section 3.2", True, "he2015"),
             _unit("one unit", eq(x(l + 1), x(l) + F(l)(x(l))), True),
@@ -369,7 +369,7 @@ EVIDENCE = {
     "S3-A3": Grounds(
         claimed=eq(UNIT_SHARE, g(l + 1)),
         truths=(
-            Truth(partial(spaces.chain_bank, "matrix", "relu"), equation="backward-stop"),
+            Truth(partial(spaces.chain_samples, "matrix", "relu"), equation="backward-stop"),
             _merged("apart", equation="merge-local"),
         ),
         evidence=(
@@ -422,7 +422,7 @@ EVIDENCE = {
         claimed=eq(loss_gradient(o), g_q * P),
         truths=(
             _merged("projected", equation="merge-projected-gradient"),
-            Truth(spaces.padded_bank, eq(loss_gradient(o), g_q * P), where=_pads),
+            Truth(spaces.padded_samples, eq(loss_gradient(o), g_q * P), where=_pads),
         ),
         evidence=(
             Example("zero-padding", eq(loss_gradient(o), g_q * P), _wide(), True, _padding_alone),

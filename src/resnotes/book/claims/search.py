@@ -59,7 +59,7 @@ class Layout:
     free : tuple of (Expr, shape)
         What is searched over, in the order of the search.
     build : callable
-        dict of Expr to ndarray -> world. It may raise :class:`NotSmooth`.
+        dict of Expr to ndarray -> network. It may raise :class:`NotSmooth`.
     """
 
     free: tuple[tuple[Expr, tuple[int, ...]], ...]
@@ -69,8 +69,8 @@ class Layout:
     def length(self) -> int:
         return sum(math.prod(shape) for _, shape in self.free)
 
-    def world(self, entries):
-        """The world whose free numbers are these, in order."""
+    def network(self, entries):
+        """The network whose free numbers are these, in order."""
         data, place = {}, 0
         for name, shape in self.free:
             size = math.prod(shape)
@@ -101,7 +101,7 @@ class Space:
     nonzero: bool = False
 
     def candidates(self) -> Iterator[object]:
-        """Worlds, smallest first; those at a kink of a ReLU are None."""
+        """Networks, smallest first; those at a kink of a ReLU are None."""
         for denominator in self.denominators:
             for layout in self.layouts:
                 for top in range(self.top + 1):
@@ -110,16 +110,16 @@ class Space:
                             continue  # seen already, with a smaller denominator
                         if self.nonzero and 0 in numerators:
                             continue
-                        yield _world(layout, _over(numerators, denominator))
+                        yield _network(layout, _over(numerators, denominator))
 
     def sample(self, count: int, seed: int = 0, top: int = 3) -> list:
-        """Worlds with random integer entries from -top to top, always the same; each layout in turn."""
+        """Networks with random integer entries from -top to top, always the same; each layout in turn."""
         generator, found = random.Random(seed), []
         while len(found) < count:
             layout = self.layouts[len(found) % len(self.layouts)]
-            world = _world(layout, [generator.randint(-top, top) for _ in range(layout.length)])
-            if world is not None:
-                found.append(world)
+            network = _network(layout, [generator.randint(-top, top) for _ in range(layout.length)])
+            if network is not None:
+                found.append(network)
         return found
 
 
@@ -131,15 +131,15 @@ def _plain(number: Fraction):
     return number.numerator if number.denominator == 1 else number
 
 
-def _world(layout, entries):
+def _network(layout, entries):
     try:
-        return layout.world(entries)
+        return layout.network(entries)
     except NotSmooth:
         return None
 
 
 def first(space: Space, wanted: Callable[[object], bool], what: str = "example"):
-    """The first world that is wanted, and how many candidates were looked at, itself included.
+    """The first network that is wanted, and how many candidates were looked at, itself included.
 
     Raises
     ------
@@ -147,9 +147,9 @@ def first(space: Space, wanted: Callable[[object], bool], what: str = "example")
         If there is none within the space's limits.
     """
     looked_at = 0
-    for looked_at, world in enumerate(space.candidates(), start=1):
-        if world is not None and wanted(world):
-            return world, looked_at
+    for looked_at, network in enumerate(space.candidates(), start=1):
+        if network is not None and wanted(network):
+            return network, looked_at
     raise SearchError(
         f"{what}: got none among {looked_at} candidates, want one (entries up to {space.top}, "
         f"denominators {space.denominators})"

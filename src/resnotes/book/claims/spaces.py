@@ -1,4 +1,4 @@
-"""Where the claims look for their examples, and the banks of networks on which corrected forms must hold."""
+"""Where the claims look for their examples, and the samples of networks on which corrected forms must hold."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from functools import lru_cache, partial
 from itertools import islice
 
 from resnotes.book.claims.exact import array, eye
-from resnotes.book.claims.search import Layout, Space
-from resnotes.book.claims.worlds import (
+from resnotes.book.claims.networks import (
     Block,
     Chain,
     Distance,
@@ -23,16 +22,17 @@ from resnotes.book.claims.worlds import (
     RandomBranch,
     RandomDirection,
 )
+from resnotes.book.claims.search import Layout, Space
 from resnotes.symbolic import at_least, backward_pass, merge_point
 from resnotes.symbolic.algebra import Factor
 from resnotes.symbolic.symbols import H, W, b, g, lam, x
 
 #: How many random networks a corrected form must hold on.
-BANK = 8
+SAMPLES = 8
 
 
 def _with(fixed, kind):
-    """Build a world from free numbers and fixed ones; the fixed ones are shown too."""
+    """Build a network from free numbers and fixed ones; the fixed ones are shown too."""
     return lambda free: kind({**fixed, **free})
 
 
@@ -186,21 +186,21 @@ def loss(widths=(2,), kind=Loss, top=2) -> Space:
     return Space(tuple(layout(kind, {given: (n,), Factor("p"): (n,)}) for n in widths), top)
 
 
-# Banks: random small networks, always the same.
+# Samples: random small networks, always the same.
 
 
-def _half_open(world) -> bool:
+def _half_open(network) -> bool:
     """Every ReLU lets some components through and blocks others; for a single number either will do."""
-    opened = [int(world.value_D(k).sum()) for k in range(2, world.last + 1)]
-    return world.n == 1 or all(0 < count < world.n for count in opened)
+    opened = [int(network.value_D(k).sum()) for k in range(2, network.last + 1)]
+    return network.n == 1 or all(0 < count < network.n for count in opened)
 
 
-def _chosen(space, seed, where, count=BANK, draws=4000) -> tuple:
-    return tuple(islice((world for world in space.sample(draws, seed) if where(world)), count))
+def _chosen(space, seed, where, count=SAMPLES, draws=4000) -> tuple:
+    return tuple(islice((network for network in space.sample(draws, seed) if where(network)), count))
 
 
 @lru_cache
-def layers_bank() -> tuple:
+def layers_samples() -> tuple:
     """The notes' network, all masks mixed."""
     biases = (1, 2, 3, 4)
     return (
@@ -210,7 +210,7 @@ def layers_bank() -> tuple:
 
 
 @lru_cache
-def block_bank() -> tuple:
+def block_samples() -> tuple:
     """Its first block, all masks mixed."""
     return (
         *one_block(biases=(1, 2)).sample(2, seed=2),
@@ -219,29 +219,29 @@ def block_bank() -> tuple:
 
 
 @lru_cache
-def open_bank() -> tuple:
+def open_samples() -> tuple:
     """The notes' network where the last ReLU blocks nothing."""
     return _chosen(
         four_layers((2,), biases=(1, 2, 3, 4)),
         14,
-        lambda world: (world.value_D(5) == eye(2)).all() and _half_open_before(world),
+        lambda network: (network.value_D(5) == eye(2)).all() and _half_open_before(network),
         draws=600,
     )
 
 
-def _half_open_before(world) -> bool:
-    return all(0 < int(world.value_D(k).sum()) for k in (2, 3, 4))
+def _half_open_before(network) -> bool:
+    return all(0 < int(network.value_D(k).sum()) for k in (2, 3, 4))
 
 
 @lru_cache
-def chain_bank(shortcut="none", after="identity", start=0, beyond=False, branch=True) -> tuple:
+def chain_samples(shortcut="none", after="identity", start=0, beyond=False, branch=True) -> tuple:
     depths = (start + 1, start + 2, start + 3)
     space = chain(depths, (1, 2), start, shortcut, after, beyond, branch)
-    return tuple(space.sample(2 * BANK if shortcut == "scalar" else BANK, seed=3))
+    return tuple(space.sample(2 * SAMPLES if shortcut == "scalar" else SAMPLES, seed=3))
 
 
 @lru_cache
-def equal_bank() -> tuple:
+def equal_samples() -> tuple:
     """Units of one number, all with the same branch."""
     return tuple(
         Chain({**{W(k): array([[r]]) for k in range(depth)}, x(0): array([1]), g(depth): array([1])}, depth)
@@ -251,39 +251,41 @@ def equal_bank() -> tuple:
 
 
 @lru_cache
-def asked_bank(source="u") -> tuple:
+def asked_samples(source="u") -> tuple:
     widths = ((1, 2), (3, 2), (2, 3)) if source == "projected" else (1, 2)
-    return tuple(asked(widths, source).sample(BANK, seed=4))
+    return tuple(asked(widths, source).sample(SAMPLES, seed=4))
 
 
 @lru_cache
-def padded_bank() -> tuple:
+def padded_samples() -> tuple:
     """Projections that are zero-padding."""
     return tuple(
-        Merge({**world.data, merge_point.Ws: world.value_P()})
-        for world in asked_bank("projected")
-        if len(world.q["o"]) < world.n
+        Merge({**network.data, merge_point.Ws: network.value_P()})
+        for network in asked_samples("projected")
+        if len(network.q["o"]) < network.n
     )
 
 
 @lru_cache
-def distance_bank() -> tuple:
-    return tuple(distance((1, 2, 3, 4), (1, 2)).sample(BANK, seed=5))
+def distance_samples() -> tuple:
+    return tuple(distance((1, 2, 3, 4), (1, 2)).sample(SAMPLES, seed=5))
 
 
 @lru_cache
-def input_skip_bank() -> tuple:
-    return tuple(input_skip(((1, 2), (3, 2), (2, 2))).sample(BANK, seed=6))
+def input_skip_samples() -> tuple:
+    return tuple(input_skip(((1, 2), (3, 2), (2, 2))).sample(SAMPLES, seed=6))
 
 
 @lru_cache
-def inner_bank() -> tuple:
-    return tuple(block((2, 3, 4), (1, 2)).sample(BANK, seed=7) + block((3, 4), (1, 2), inside=2).sample(BANK, seed=8))
+def inner_samples() -> tuple:
+    return tuple(
+        block((2, 3, 4), (1, 2)).sample(SAMPLES, seed=7) + block((3, 4), (1, 2), inside=2).sample(SAMPLES, seed=8)
+    )
 
 
 @lru_cache
-def unit_bank() -> tuple:
-    return tuple(one_unit((1, 2)).sample(2 * BANK, seed=9))
+def unit_samples() -> tuple:
+    return tuple(one_unit((1, 2)).sample(2 * SAMPLES, seed=9))
 
 
 def _unit(J, gradient) -> OneUnit:
@@ -291,7 +293,7 @@ def _unit(J, gradient) -> OneUnit:
 
 
 @lru_cache
-def shrinking_bank() -> tuple:
+def shrinking_samples() -> tuple:
     """J = -c I with c at most 1: where the lower bound is met."""
     half = Fraction(1, 2)
     return (
@@ -303,32 +305,32 @@ def shrinking_bank() -> tuple:
 
 
 @lru_cache
-def nonnegative_bank() -> tuple:
+def nonnegative_samples() -> tuple:
     """No entry of g and J is negative."""
-    return tuple(_unit(abs(world.J), abs(world.g)) for world in unit_bank())
+    return tuple(_unit(abs(network.J), abs(network.g)) for network in unit_samples())
 
 
 @lru_cache
-def zero_bank() -> tuple:
+def zero_samples() -> tuple:
     """J = 0, where no entry changes."""
     return _unit([[0]], [2]), _unit([[0, 0], [0, 0]], [3, 1])
 
 
 @lru_cache
-def mean_bank(kind) -> tuple:
+def mean_samples(kind) -> tuple:
     widths = (2,) if kind is HalfOpen else (1, 2)
-    return tuple(one_unit(widths, kind=kind).sample(BANK, seed=10))
+    return tuple(one_unit(widths, kind=kind).sample(SAMPLES, seed=10))
 
 
 @lru_cache
-def highway_bank() -> tuple:
-    return tuple(highway((1, 2, 3)).sample(BANK, seed=11))
+def highway_samples() -> tuple:
+    return tuple(highway((1, 2, 3)).sample(SAMPLES, seed=11))
 
 
 @lru_cache
-def loss_bank(kind=Loss) -> tuple:
+def loss_samples(kind=Loss) -> tuple:
     """Positive components, so that the logarithm of each exists."""
-    worlds = []
+    networks = []
     for numbers in (((1,), (2,)), ((1, 2), (1, 0)), ((3, 1), (0, 2)), ((2, 1, 3), (1, 0, 2))):
-        worlds.append(kind({kind.given: array(numbers[0]), Factor("p"): array(numbers[1])}))
-    return tuple(worlds)
+        networks.append(kind({kind.given: array(numbers[0]), Factor("p"): array(numbers[1])}))
+    return tuple(networks)

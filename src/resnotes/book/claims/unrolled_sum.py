@@ -12,7 +12,7 @@ from resnotes.book.claims.claim import Grounds
 from resnotes.book.claims.evidence import Example, Judged, Quoted, Shown, Truth, anywhere, condition
 from resnotes.book.claims.exact import eye
 from resnotes.book.claims.expressions import ONE, AsPrinted, Total, total
-from resnotes.book.claims.four_layers import cancelling_bank, cancels, not_minus_identity
+from resnotes.book.claims.four_layers import cancelling_samples, cancels, not_minus_identity
 from resnotes.book.claims.lambda_scaling import GRADIENT_TEXT, UNITS, _from_the_start, identity_shortcuts, long_chain
 from resnotes.book.registry import eq, together
 from resnotes.symbolic import at_least, forward_pass, unrolled_sum
@@ -34,49 +34,49 @@ def _unit(name, says, outcome=True, where=anywhere, text="", **options):
 
 
 def _plain(expression=None, equation="", where=anywhere, **options):
-    return Truth(partial(spaces.chain_bank, **options), expression, equation, where & _identity)
+    return Truth(partial(spaces.chain_samples, **options), expression, equation, where & _identity)
 
 
 def _general(equation, **options):
-    return Truth(partial(spaces.chain_bank, "matrix", "relu", **options), equation=equation)
+    return Truth(partial(spaces.chain_samples, "matrix", "relu", **options), equation=equation)
 
 
 @condition("h and f are the identity")
-def _identity(world) -> bool:
+def _identity(network) -> bool:
     """h and f are the identity."""
-    return world.after == "identity" and identity_shortcuts(world)
+    return network.after == "identity" and identity_shortcuts(network)
 
 
 @condition("h is the identity, and f is a ReLU")
-def _relu_identity(world) -> bool:
-    return world.after == "relu" and identity_shortcuts(world)
+def _relu_identity(network) -> bool:
+    return network.after == "relu" and identity_shortcuts(network)
 
 
 @condition("f is the identity")
-def _nothing_after(world) -> bool:
-    return world.after == "identity"
+def _nothing_after(network) -> bool:
+    return network.after == "identity"
 
 
 @condition("every sum is positive")
-def _open(world) -> bool:
+def _open(network) -> bool:
     """Every sum is positive, so that a ReLU after it does nothing."""
-    return all((world.value_D(k) == eye(world.n)).all() for k in range(world.depth))
+    return all((network.value_D(k) == eye(network.n)).all() for k in range(network.depth))
 
 
 @condition("some sum is negative")
-def _shut(world) -> bool:
-    return not _open(world)
+def _shut(network) -> bool:
+    return not _open(network)
 
 
 @condition("W_0 is not symmetric")
-def _not_symmetric(world) -> bool:
+def _not_symmetric(network) -> bool:
     """Transposing makes a difference."""
-    return (world.weights[0] != world.weights[0].T).any()
+    return (network.weights[0] != network.weights[0].T).any()
 
 
 @condition("g is not 0")
-def _nonzero_g(world) -> bool:
-    return bool(world.g.any())
+def _nonzero_g(network) -> bool:
+    return bool(network.g.any())
 
 
 def _halves(claimed):
@@ -85,20 +85,22 @@ def _halves(claimed):
 
 
 @condition("W_2 = 0, and nothing else")
-def _silent_branch(world) -> bool:
-    return not world.W2.any() and all(world.W1.ravel()) and all(world.u) and bool(world.value_g().any())
+def _silent_branch(network) -> bool:
+    return not network.W2.any() and all(network.W1.ravel()) and all(network.u) and bool(network.value_g().any())
 
 
-def _first_weight(world):
+def _first_weight(network):
     """The gradient of W_1, beside the gradient at u."""
-    return world.value_partial(None), world.parameter_gradients()[0]
+    return network.value_partial(None), network.parameter_gradients()[0]
 
 
 @lru_cache
-def _open_bank() -> tuple:
+def _open_samples() -> tuple:
     """ReLU after every addition, and every sum positive."""
     return tuple(
-        world for world in spaces.chain((1, 2, 3), (1, 2), after="relu").sample(200, seed=13, top=3) if _open(world)
+        network
+        for network in spaces.chain((1, 2, 3), (1, 2), after="relu").sample(200, seed=13, top=3)
+        if _open(network)
     )
 
 
@@ -119,7 +121,7 @@ EVIDENCE = {
     "S4-E2": Grounds(
         truths=(
             Truth(
-                partial(spaces.chain_bank, after="relu"),
+                partial(spaces.chain_samples, after="relu"),
                 eq(x(l + 1), relu(l + 1)(x(l) + F(l)(x(l)))),
                 where=_relu_identity & _from_the_start,
             ),
@@ -180,9 +182,9 @@ EVIDENCE = {
     "S4-E5": Grounds(
         claimed=eq(g(l), g(L) * AsPrinted(x(L), x(l))),
         truths=(
-            Truth(partial(spaces.chain_bank, "matrix", "relu"), eq(g(l), g(L) * Total(x(L), x(l)))),
+            Truth(partial(spaces.chain_samples, "matrix", "relu"), eq(g(l), g(L) * Total(x(L), x(l)))),
             Truth(
-                partial(spaces.chain_bank, "matrix", "relu"),
+                partial(spaces.chain_samples, "matrix", "relu"),
                 eq(Transpose(g(l)), Transpose(Total(x(L), x(l))) * Transpose(g(L))),
             ),
         ),
@@ -255,8 +257,8 @@ EVIDENCE = {
     "S4-T3": Grounds(
         claimed=Ne(at_least.g * (1 + unrolled_sum.M), 0, evaluate=False),
         truths=(
-            Truth(cancelling_bank, equation="unrolled-cancel", where=cancels),
-            Truth(spaces.equal_bank, equation="unrolled-scalar-term"),
+            Truth(cancelling_samples, equation="unrolled-cancel", where=cancels),
+            Truth(spaces.equal_samples, equation="unrolled-scalar-term"),
         ),
         evidence=(
             Shown(
@@ -314,12 +316,12 @@ EVIDENCE = {
         truths=(
             _plain(equation="unrolled-two-terms"),
             Truth(
-                partial(spaces.chain_bank, "scalar"),
+                partial(spaces.chain_samples, "scalar"),
                 equation="scaling-two-terms",
                 where=_nothing_after,
             ),
             _general("backward-product"),
-            Truth(_open_bank, DIRECT, where=_open & identity_shortcuts),
+            Truth(_open_samples, DIRECT, where=_open & identity_shortcuts),
         ),
         evidence=(
             _unit("f is the identity", DIRECT, depths=(2,)),

@@ -11,7 +11,7 @@ from sympy import S, exp, sympify
 from resnotes import losses
 from resnotes.book import cases
 from resnotes.book.claims.exact import (
-    World,
+    ExactNetwork,
     agree,
     array,
     column,
@@ -37,7 +37,7 @@ H, W, b, g, lam, x = (
 )
 
 
-class Layers(cases.Layers, World):
+class Layers(cases.Layers, ExactNetwork):
     """The notes' network, or its first block alone, exactly.
 
     Parameters
@@ -69,7 +69,7 @@ class OneBlock(Layers):
         super().__init__(data, at=1)
 
 
-class Chain(World):
+class Chain(ExactNetwork):
     """Units x_{i+1} = f(H_i x_i + W_i x_i); H_i is a number lambda_i, a matrix or I, and f is id or ReLU.
 
     Parameters
@@ -213,7 +213,7 @@ class Chain(World):
         )
 
 
-class Merge(World):
+class Merge(ExactNetwork):
     """y = F(x) + o with x = W u and F = ReLU, as note 003 asks; o is u itself, another state, or W_s o.
 
     Parameters
@@ -334,7 +334,7 @@ def inverse(matrix):
     return adjugate * (Fraction(1) / determinant)
 
 
-class Distance(World):
+class Distance(ExactNetwork):
     """A skip over m layers: z_{k+1} = ReLU(W_k z_k), y = z_m + z_0.
 
     Parameters
@@ -379,7 +379,7 @@ class Distance(World):
         return agree(got, self.value_partial(None), "Network.backward over the skip")
 
 
-class InputSkip(World):
+class InputSkip(ExactNetwork):
     """y = W_2 ReLU(W_1 u) + u, with u the network's own input; W_1 need not be square.
 
     Parameters
@@ -437,7 +437,7 @@ class InputSkip(World):
         return done
 
 
-class Block(cases.Block, World):
+class Block(cases.Block, ExactNetwork):
     """One block of K layers, exactly.
 
     Parameters
@@ -457,7 +457,7 @@ class Block(cases.Block, World):
         self.build(weights, data[backward_pass.a(0)], data[backward_pass.upstream])
 
 
-class OneUnit(World):
+class OneUnit(ExactNetwork):
     """A gradient g above one unit with an identity shortcut, and its branch's Jacobian J (M is the same).
 
     Parameters
@@ -559,7 +559,7 @@ def _tuples(entries, length):
             yield (*others, entry)
 
 
-class Highway(World):
+class Highway(ExactNetwork):
     """y = T * H + (1 - T) * x entry by entry, with an affine gate T(x) = B x + c and H(x) = A x.
 
     Parameters
@@ -595,7 +595,7 @@ class Highway(World):
         return self.A
 
 
-class Loss(World):
+class Loss(ExactNetwork):
     """The last state x_5 and the target p, by components; every reading of the loss by SymPy's own ``diff``.
 
     Parameters
