@@ -213,6 +213,8 @@ class Layers(World):
 
     def value_gprinted(self, k):
         """The notes' g_3, the skip's derivative taken as the total one, and their g_2 with one path."""
+        if k not in (2, 3):
+            raise KeyError(f"the notes' own are g_2 and g_3, not g_{k}")
         one_path = row(self.upstream) @ self.direct(5, 4) @ self.direct(4, 3)
         return one_path @ self.direct(3, 2) if k == 2 else one_path + self.value_g(3)
 
