@@ -74,6 +74,7 @@ ARRAYS = {
     "DoublyStochastic weight": ("weight", DoublyStochastic),
 }
 ANY_BATCH = ("forward x",)
+LABELS = {"softmax p": 2, "half_squared_error p": 2, "cross_entropy p": 2}
 NEVER_ARRAYS = {
     "text": "abc",
     "text of a number": "1.0",
@@ -166,6 +167,8 @@ def accepts(name, value):
         return value.ndim == 1 and value.size > 0 and np.isin(value, (0, 1)).all()
     if name == "shortcut_product factors":
         return value.ndim == 1  # the product of none is 1
+    if name in LABELS and value.shape == () and value.dtype.kind == "i":
+        return 0 <= value < LABELS[name]
     if name in ANY_BATCH:
         return value.ndim > 0 and value.shape[-1] == 2
     good = value.size > 0 and shapes.get(name, value.shape == (2,))

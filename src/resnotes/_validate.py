@@ -130,6 +130,21 @@ def states(value, name, allow_complex=False):
     return finite(array, name, wanted)
 
 
+def labels(value, shape):
+    """`value` as class numbers for states of this shape, or None where it is no integer array with an axis less."""
+    if type(value) is not np.ndarray and _is_masked(value):
+        return None
+    try:
+        array = np.asarray(value)
+    except Exception:
+        return None
+    if array.dtype.kind not in "iu" or array.shape != shape[:-1]:
+        return None
+    if array.size and not (0 <= array.min() and array.max() < shape[-1]):
+        refuse("p", f"class numbers from {array.min()} to {array.max()}", f"integers from 0 to {shape[-1] - 1}")
+    return array
+
+
 def gradient(g, last):
     """Return `g` as a finite array in the shape and the dtype of the last state."""
     wanted = f"a real array of shape {last.shape}, like the last state"

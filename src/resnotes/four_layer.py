@@ -7,10 +7,13 @@
 
 Nothing here uses `resnotes.network`, except `network`, which builds the same four layers as two units;
 the two are checked against each other. y_k is the pre-activation of x_k, D_k = diag(ReLU'(y_k)), and
-gradients are rows.
+gradients are rows. Where numbers overflow, a state is NaN from there on, as in `resnotes.network`.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from resnotes import _validate
 from resnotes.network import Affine, Network, Unit, relu
@@ -47,7 +50,12 @@ def _checked(weights, biases, x1):
     return weights, biases, x1
 
 
-def forward(weights, biases, x1):
+def _relu(y):
+    """max(y, 0), and NaN for a sample in which y is not finite: the ReLU would hide minus infinity."""
+    return np.where(np.isfinite(y).all(axis=-1, keepdims=True), np.maximum(y, 0), y.dtype.type(np.nan))
+
+
+def forward(weights: Sequence, biases: Sequence, x1: ArrayLike) -> dict[str, np.ndarray]:
     """The four layers' forward pass.
 
     Parameters
@@ -70,17 +78,17 @@ def forward(weights, biases, x1):
     """
     (W1, W2, W3, W4), (b1, b2, b3, b4), x1 = _checked(weights, biases, x1)
     y2 = x1 @ W1.T + b1
-    x2 = np.maximum(y2, 0)
+    x2 = _relu(y2)
     y3 = x2 @ W2.T + b2 + x1
-    x3 = np.maximum(y3, 0)
+    x3 = _relu(y3)
     y4 = x3 @ W3.T + b3
-    x4 = np.maximum(y4, 0)
+    x4 = _relu(y4)
     y5 = x4 @ W4.T + b4 + x3
-    x5 = np.maximum(y5, 0)
+    x5 = _relu(y5)
     return {"x1": x1, "x2": x2, "x3": x3, "x4": x4, "x5": x5, "y2": y2, "y3": y3, "y4": y4, "y5": y5}
 
 
-def gradients(weights, biases, x1, g5):
+def gradients(weights: Sequence, biases: Sequence, x1: ArrayLike, g5: ArrayLike) -> dict[str, np.ndarray]:
     """All gradients of the four layers, given g_5 = ∂E/∂x_5.
 
     Parameters
@@ -98,10 +106,12 @@ def gradients(weights, biases, x1, g5):
     Raises
     ------
     ValueError
-        If a shape is wrong or an entry is not finite.
+        If a shape is wrong, an entry is not finite, or the forward pass overflows.
     """
     (W1, W2, W3, W4), _, x1 = _checked(weights, biases, x1)
     s = forward(weights, biases, x1)
+    if not np.isfinite(s["x5"]).all():
+        _validate.refuse("x1", "a state from which the forward pass overflows", "one from which all states are finite")
     g5 = _of_shape(g5, "g5", x1.shape).astype(s["x5"].dtype)
     e5 = g5 * (s["y5"] > 0)  # g_5 D_5, the gradient at y_5
     g4 = e5 @ W4
@@ -119,7 +129,7 @@ def gradients(weights, biases, x1, g5):
     return result
 
 
-def network(weights, biases):
+def network(weights: Sequence, biases: Sequence) -> Network:
     """The same four layers as a `resnotes.Network` of two units, each [Affine, relu, Affine] with after=relu.
 
     State l of that network is the notes' x_{2l+1}: x_1, x_3, x_5.

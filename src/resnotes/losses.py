@@ -4,27 +4,34 @@ The notes write the loss as "CrsEnt(p · log(x_5))" and its gradient as x_5 - p.
 read the loss; each function returns the loss beside its own gradient.
 
 All of them take a state of shape (n,) with a target of the same shape and return (float, (n,)), or a
-batch of shape (batch, n) and return ((batch,), (batch, n)). The gradient has the state's float format:
-float32 for float32, else float64. What is too large for the format becomes infinite, without a warning;
+batch of any shape (..., n) and return ((...), (..., n)). The target may also be the number of the right class,
+an integer from 0 to n - 1 for each state, which stands for 1 there and 0 elsewhere. The gradient has the state's
+dtype: float32 for float32, else float64. What is too large for it becomes infinite, without a warning;
 where that leaves no number at all (∞ - ∞, 0 · ∞), it is a `ValueError`.
 """
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from resnotes import _validate
 
-# Infinite results are results here, see above.
-OVERFLOWS = np.errstate(over="ignore", invalid="ignore")
+# Infinite results are results here, see above, and what rounds to 0 does no harm.
+OVERFLOWS = np.errstate(over="ignore", invalid="ignore", under="ignore")
 
 
 def _pair(x, p, name):
-    wanted = "a real array of shape (n,) or (batch, n)"
-    x = _validate.finite_array(x, name, wanted, (1, 2))
-    p = _validate.finite_array(p, "p", wanted, (1, 2))
+    x = _validate.states(x, name)
+    labels = _validate.labels(p, x.shape)
+    if labels is not None:
+        p = np.zeros_like(x)
+        np.put_along_axis(p, labels[..., None], 1, axis=-1)
+        return x, p
+    p = _validate.states(p, "p")
     if p.shape != x.shape:
-        _validate.refuse("p", _validate.describe(p), f"shape {x.shape}, like {name}")
-    # What does not fit the format turns infinite (OVERFLOWS keeps that quiet) and is refused.
-    return x, _validate.finite_array(p.astype(x.dtype, copy=False), f"p as {x.dtype}", wanted, (1, 2))
+        wanted = f"shape {x.shape}, like {name}, or integers of shape {x.shape[:-1]}"
+        _validate.refuse("p", _validate.describe(p), wanted)
+    # What does not fit the dtype turns infinite (OVERFLOWS keeps that quiet) and is refused.
+    return x, _validate.finite(p.astype(x.dtype, copy=False), f"p as {x.dtype}")
 
 
 def _result(loss, gradient):
@@ -35,21 +42,21 @@ def _result(loss, gradient):
 
 
 @OVERFLOWS
-def softmax_cross_entropy(logits, p):
+def softmax_cross_entropy(logits: ArrayLike, p: ArrayLike) -> tuple[float | np.ndarray, np.ndarray]:
     """Cross-entropy of softmax(logits) against p, E = -Σ_i p_i log softmax(x)_i.
 
     Its gradient is (Σp) · softmax(x) - p. Stable for logits of any finite size.
 
     Parameters
     ----------
-    logits : array_like, shape (n,) or (batch, n)
+    logits : array_like, shape (..., n)
         x.
-    p : array_like, the same shape
+    p : array_like, the same shape, or integers of shape (...)
         The target. It need not sum to 1; a term with p_i = 0 is 0.
 
     Returns
     -------
-    loss : float or ndarray, shape (batch,)
+    loss : float or ndarray, shape (...)
     gradient : ndarray, the shape of logits
         ∂E/∂x.
 
@@ -76,16 +83,17 @@ def softmax_cross_entropy(logits, p):
 
 
 @OVERFLOWS
-def half_squared_error(x, p):
+def half_squared_error(x: ArrayLike, p: ArrayLike) -> tuple[float | np.ndarray, np.ndarray]:
     """E = ½ ‖x - p‖², the reading whose gradient is x - p word for word.
 
     Parameters
     ----------
-    x, p : array_like, shape (n,) or (batch, n)
+    x : array_like, shape (..., n)
+    p : array_like, the same shape, or integers of shape (...)
 
     Returns
     -------
-    loss : float or ndarray, shape (batch,)
+    loss : float or ndarray, shape (...)
         In float32 infinite from differences of about 1.8e19 on.
     gradient : ndarray, the shape of x
 
@@ -100,19 +108,19 @@ def half_squared_error(x, p):
 
 
 @OVERFLOWS
-def cross_entropy(x, p):
+def cross_entropy(x: ArrayLike, p: ArrayLike) -> tuple[float | np.ndarray, np.ndarray]:
     """E = -Σ_i p_i log x_i, the notes' line taken literally; its gradient is -p / x.
 
     Parameters
     ----------
-    x : array_like, shape (n,) or (batch, n)
+    x : array_like, shape (..., n)
         Positive wherever p is not 0.
-    p : array_like, the same shape
+    p : array_like, the same shape, or integers of shape (...)
         A term with p_i = 0 is 0, and so is its gradient, whatever x_i is.
 
     Returns
     -------
-    loss : float or ndarray, shape (batch,)
+    loss : float or ndarray, shape (...)
     gradient : ndarray, the shape of x
 
     Raises

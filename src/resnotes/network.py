@@ -22,7 +22,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from math import pi
+from math import exp, pi
 from typing import Any
 
 import numpy as np
@@ -171,8 +171,9 @@ def _normal_distribution(x):
     matters where z < π/h.
     """
     z = np.where(x.real > 0, x, -x) * x.dtype.type(0.5**0.5)
-    step, points = 0.5, (np.arange(13) + 0.5) * 0.5
-    terms = sum(np.exp(-t * t) / (t * t + z * z) for t in points.tolist())
+    step = 0.5
+    points = [(k + 0.5) * step for k in range(13)]
+    terms = sum(exp(-t * t) / (t * t + z * z) for t in points)
     pole = np.exp(-2 * pi / step * z)
     tail = z * (2 * step / pi) * np.exp(-z * z) * terms + np.where(z.real < pi / step, 2 * pole / (1 + pole), 0)
     return np.where(x.real > 0, 2 - tail, tail) / 2

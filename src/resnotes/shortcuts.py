@@ -38,6 +38,7 @@ from resnotes import _validate
 UNDERFLOWS = np.errstate(under="ignore")
 
 
+@UNDERFLOWS
 def layer_jacobian(layer, x: ArrayLike, n_out: int | None = None) -> np.ndarray:
     """Jacobian of a layer at its input, by sending the rows of the identity back through it.
 
