@@ -160,7 +160,7 @@ class GELU(Elementwise):
         return x * _normal_distribution(x)
 
     def slope(self, x):
-        return _normal_distribution(x) + x * np.exp(-x * x / 2) * x.dtype.type((2 * pi) ** -0.5)
+        return _normal_distribution(x) + x * np.exp(-(np.minimum(np.abs(x), 60) ** 2) / 2) * (2 * pi) ** -0.5
 
 
 def _normal_distribution(x):
@@ -171,6 +171,7 @@ def _normal_distribution(x):
     matters where z < π/h.
     """
     z = np.where(x.real > 0, x, -x) * x.dtype.type(0.5**0.5)
+    z = np.where(z.real > 40, 40, z)  # where nothing of the tail is left
     step = 0.5
     points = [(k + 0.5) * step for k in range(13)]
     terms = sum(exp(-t * t) / (t * t + z * z) for t in points)

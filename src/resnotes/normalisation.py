@@ -44,7 +44,6 @@ class LayerNorm(Layer):
         """The parameters that there are; they tell the width."""
         return [array for array in (self.weight, self.bias) if array is not None]
 
-    @UNDERFLOWS
     def _standard(self, x):
         """z and s, shapes (..., n) and (..., 1)."""
         zero = "a state whose components are all equal", "components that differ, or epsilon above 0"
@@ -55,11 +54,13 @@ class LayerNorm(Layer):
         """The width that the parameters ask for, or None."""
         return next((len(array) for array in self._given()), None)
 
+    @UNDERFLOWS
     def forward(self, x):
         z, _ = self._standard(_validate.state(x, self.n_in))
         z = z if self.weight is None else z * self.weight
         return z if self.bias is None else z + self.bias
 
+    @UNDERFLOWS
     def backward(self, x, g):
         x, g = self.checked(x, g)
         z, s = self._standard(x)
@@ -103,17 +104,18 @@ class RMSNorm(Layer):
 
     n_in = property(lambda self: None if self.weight is None else len(self.weight))
 
-    @UNDERFLOWS
     def _standard(self, x):
         """z and r, shapes (..., n) and (..., 1)."""
         exponent = _exponent(x, -1, self.epsilon)
         zero = "a state of zeros", "a component that is not 0, or epsilon above 0"
         return _divided_by_root(x / _power_of_two(exponent, x), exponent, -1, self.epsilon, zero)
 
+    @UNDERFLOWS
     def forward(self, x):
         z, _ = self._standard(_validate.state(x, self.n_in))
         return z if self.weight is None else z * self.weight
 
+    @UNDERFLOWS
     def backward(self, x, g):
         x, g = self.checked(x, g)
         z, r = self._standard(x)
@@ -229,7 +231,6 @@ class BatchNormTraining(Layer):
 
     n_in = property(lambda self: self.n)
 
-    @UNDERFLOWS
     def _normalised(self, x):
         """x̂ and √(v + ε) of a batch that has been checked, shapes (m, n) and (1, n)."""
         zero = "component {} the same in all samples with epsilon 0", "variance + epsilon above 0 everywhere"
@@ -241,16 +242,19 @@ class BatchNormTraining(Layer):
             _validate.refuse("x", _validate.describe(x), wanted)
         return x
 
+    @UNDERFLOWS
     def forward(self, x):
         x = self._batch(_validate.state(x, self.n))
         return self.weight * self._normalised(x)[0] + self.bias
 
+    @UNDERFLOWS
     def backward(self, x, g):
         x, g = _validate.state_and_gradient(x, g, self.n, self.n)
         normalised, root = self._normalised(self._batch(x))
         weight, bias = (g * normalised).sum(axis=0), g.sum(axis=0)
         return self.weight / root * (g - bias / len(x) - normalised * (weight / len(x))), (weight, bias)
 
+    @UNDERFLOWS
     def batch_jacobian(self, x):
         """The Jacobian of the flattened batch, shape (m n, m n).
 
@@ -323,9 +327,11 @@ class Sequence(Layer):
             states.append(apply(layer, states[-1]))
         return states
 
+    @UNDERFLOWS
     def forward(self, x):
         return self._inputs(x)[-1]
 
+    @UNDERFLOWS
     def backward(self, x, g):
         *inputs, output = self._inputs(_validate.state(x, kinds="iuf"))
         _, g = _validate.state_and_gradient(x, g, None, output.shape[-1])
