@@ -122,6 +122,19 @@ def test_a_wrong_four_layer_module_is_caught(monkeypatch):
         EQUATIONS["backward-g4"].check()
 
 
+def test_a_wrong_account_of_paths_is_caught(monkeypatch):
+    original = cases.paths.jacobian_by_length
+    monkeypatch.setattr(cases.paths, "jacobian_by_length", lambda *given, **named: original(*given, **named)[::-1])
+    with pytest.raises(oracles.CheckError, match="jacobian_by_length from state"):
+        EQUATIONS["unrolled-by-length"].check()
+
+
+def test_a_shortcut_that_is_stopped_in_vain_is_caught(monkeypatch):
+    monkeypatch.setattr(cases, "StopGradient", lambda shortcut: shortcut)
+    with pytest.raises(oracles.CheckError, match="with the shortcut of unit . stopped"):
+        EQUATIONS["backward-stop"].check()
+
+
 def test_unknown_symbols_are_named():
     world = next(cases.worlds(lambda_scaling.Plain, 1))
     with pytest.raises(KeyError, match="Plain has no value for g_1"):
