@@ -33,24 +33,6 @@ def test_epsilon_is_inside_the_root():
     np.testing.assert_array_equal(layer.slope, [2.0])
 
 
-@pytest.mark.parametrize("kind", ["fixed", "training"])
-def test_parameter_gradients_by_central_differences(kind):
-    x, g = batch(), np.random.default_rng(2).normal(size=(5, 3))
-
-    def make(weight, bias):
-        if kind == "training":
-            return BatchNormTraining(3, weight, bias)
-        return BatchNorm(MEAN, VARIANCE, weight, bias)
-
-    _, (weight, bias) = make(WEIGHT, BIAS).backward(x, g)
-    for k in range(3):
-        step = 1e-6 * np.eye(3)[k]
-        moved = (make(WEIGHT + step, BIAS).forward(x) - make(WEIGHT - step, BIAS).forward(x)) / 2e-6
-        assert_near(weight[k], np.sum(g * moved), 1e-7)
-        moved = (make(WEIGHT, BIAS + step).forward(x) - make(WEIGHT, BIAS - step).forward(x)) / 2e-6
-        assert_near(bias[k], np.sum(g * moved), 1e-7)
-
-
 @pytest.mark.parametrize("m", [2, 3, 7])
 @pytest.mark.parametrize("epsilon", [0.0, 1e-5, 0.5])
 def test_batch_statistics_couple_the_samples(m, epsilon):
