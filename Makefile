@@ -30,7 +30,7 @@ pdf: book ## write the whole book as one PDF, _build/pdf/resnotes.pdf
 test: book ## run every test: package, equations, notebooks, pages
 	@$(PYTHON_IN_VENV) tools/run_tests.py
 
-check: environment ## run the tests that need neither the book nor a browser, in 3 minutes
+check: environment ## run the tests that need neither the book nor a browser
 	@$(PYTHON_IN_VENV) tools/run_tests.py --check
 
 lint: environment ## look for faults and layers crossed, see that all is formatted; the tests do the same

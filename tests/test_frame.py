@@ -456,7 +456,7 @@ for name in sys.argv[2:]:
 print(*{name.partition(".")[0] for name in set(sys.modules) - before} - sys.stdlib_module_names)
 """
 #: Modules of the package that need an extra.
-NOT_NUMPY_ALONE = {"figures", "torch", "mutations", "notation"}
+NOT_NUMPY_ALONE = {"figures", "torch"}
 
 
 def test_what_a_user_imports_loads_numpy_alone(wheel, tmp_path):
