@@ -192,8 +192,8 @@ def paper(watched):
           };
           const name = (element) =>
             `<${element.tagName.toLowerCase()} class="${element.getAttribute("class")}"> ${element.textContent.trim().slice(0, 40)}`;
-          // Formulas take the colour of the text around them; an icon's ground is its ink.
-          const shown = [document.body, ...document.querySelectorAll("article *:not(.katex *, .icon)")]
+          // Formulas take the colour of the text around them; an icon's ground is its ink; a knob's number stands on it.
+          const shown = [document.body, ...document.querySelectorAll("article *:not(.katex *, .icon, .rx-knob-name)")]
             .filter((element) => element.checkVisibility({ visibilityProperty: true }));
           return {
             dark: shown.filter((element) => ground(element) < 0.5).map(name),

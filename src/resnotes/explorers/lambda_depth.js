@@ -709,7 +709,12 @@ function render({ model, el, share: sharing }) {
     canvas,
     svg("svg", { viewBox: `0 0 ${HEAT.width} ${HEAT.height}`, "aria-hidden": "true" }, around, edges, marker),
   );
-  const limits = make("div", { class: "rx-table" });
+  const limits = make("div", {
+    class: "rx-table",
+    tabindex: 0,
+    role: "group",
+    "aria-label": "Table of the formats",
+  });
 
   function moveByKey(event) {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
