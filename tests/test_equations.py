@@ -74,7 +74,7 @@ def test_the_notes_wrong_formulas_are_caught():
 
 
 def test_a_hypothesis_without_which_the_equation_holds_is_reported():
-    entry = replace(EQUATIONS["init-branch"], without=(("nothing that is needed", EQUATIONS["init-branch"].world),))
+    entry = replace(EQUATIONS["init-branch"], without=(("nothing that is needed", EQUATIONS["init-branch"].case),))
     with pytest.raises(CheckError, match="init-branch: got no case in which it fails without 'nothing that is needed'"):
         entry.check()
 

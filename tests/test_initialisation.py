@@ -201,14 +201,14 @@ def test_bad_input(name, call):
 
 def test_no_check_leaves_a_slope_to_rounding():
     """A normal form sums to 0, so weights of one sign have an input of 0 for the ReLU, or whatever rounding left."""
-    worlds = [Normalised(np.random.default_rng(seed)) for seed in range(20)]
-    for world in worlds:
-        np.testing.assert_allclose(np.mean(np.swapaxes(world.W1, 1, 2) @ world.W1, axis=0),
-                                   np.eye(world.n) * world.variances[0] / world.n, atol=1e-12)  # fmt: skip
-        world.value_J()
-        world.W1 = np.ones_like(world.W1)
+    random_cases = [Normalised(np.random.default_rng(seed)) for seed in range(20)]
+    for case in random_cases:
+        np.testing.assert_allclose(np.mean(np.swapaxes(case.W1, 1, 2) @ case.W1, axis=0),
+                                   np.eye(case.n) * case.variances[0] / case.n, atol=1e-12)  # fmt: skip
+        case.value_J()
+        case.W1 = np.ones_like(case.W1)
         with pytest.raises(CheckError, match="Normalised: an input of a ReLU is 0 up to rounding"):
-            world.value_J()
+            case.value_J()
 
 
 def test_every_public_function_is_tested():

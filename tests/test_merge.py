@@ -54,9 +54,9 @@ def test_components_agree_with_the_ordered_algebra(projected):
 
 
 def test_components_know_what_they_do_not_know():
-    world = merge_point.ExactMerge(0)
+    case = merge_point.ExactMerge(0)
     with pytest.raises(KeyError, match="no value by components for Winv"):
-        evaluate(inverse, world.value_of, eye)
+        evaluate(inverse, case.value_of, eye)
 
 
 def test_what_each_shortcut_sends_back():

@@ -41,29 +41,27 @@ def autograd_forward(net, start):
 def test_symbolic_product_agrees_with_autograd_complex_step_and_central_differences():
     entry = EQUATIONS["backward-product"]
     seen = set()
-    for world in cases.worlds(cases.Units, 120, seed=7):
-        symbolic = world.evaluate(entry.expression.rhs)
-        low = world.low
-        start = world.trace.states[low]
-        by_autograd = world.g_out @ jacobian(autograd_forward(world.net, low))(start)
-        by_complex = world.gradient(low)
-        by_difference = world.g_out @ oracles.central_difference_jacobian(
-            lambda x, w=world, k=low: w._from(k, x), start
-        )
-        numpy_half = world.net.backward(world.trace, world.g_out).states[low]
-        size = np.max(np.abs(world.g_out))
+    for case in cases.random_cases(cases.Units, 120, seed=7):
+        symbolic = case.evaluate(entry.expression.rhs)
+        low = case.low
+        start = case.trace.states[low]
+        by_autograd = case.g_out @ jacobian(autograd_forward(case.net, low))(start)
+        by_complex = case.gradient(low)
+        by_difference = case.g_out @ oracles.central_difference_jacobian(lambda x, w=case, k=low: w._from(k, x), start)
+        numpy_half = case.net.backward(case.trace, case.g_out).states[low]
+        size = np.max(np.abs(case.g_out))
         for other, tolerance in ((by_autograd, 1e-9), (by_complex, 1e-9), (numpy_half, 1e-9), (by_difference, 1e-6)):
             assert oracles.relative_error(symbolic, other.reshape(1, -1), size) < tolerance
-        seen |= {(type(unit.shortcut), unit.after) for unit in world.net.units}
+        seen |= {(type(unit.shortcut), unit.after) for unit in case.net.units}
     assert seen == {(kind, after) for kind in KINDS for after in (identity, relu, tanh)}
 
 
-def test_worlds_cover_all_sizes_and_repeat():
-    worlds = list(cases.worlds(cases.Units, 120))
-    assert {world.depth for world in worlds} == set(range(1, 8))
-    assert {world.trace.states[0].size for world in worlds} == set(range(1, 6))
-    again = next(cases.worlds(cases.Units, 1))
-    assert np.array_equal(again.trace.states[0], worlds[0].trace.states[0])
+def test_random_cases_cover_all_sizes_and_repeat():
+    random_cases = list(cases.random_cases(cases.Units, 120))
+    assert {case.depth for case in random_cases} == set(range(1, 8))
+    assert {case.trace.states[0].size for case in random_cases} == set(range(1, 6))
+    again = next(cases.random_cases(cases.Units, 1))
+    assert np.array_equal(again.trace.states[0], random_cases[0].trace.states[0])
 
 
 def test_kinks_are_seen_in_branches_and_after_additions():
@@ -136,8 +134,8 @@ def test_a_shortcut_that_is_stopped_in_vain_is_caught(monkeypatch):
 
 
 def test_unknown_symbols_are_named():
-    world = next(cases.worlds(lambda_scaling.Plain, 1))
+    case = next(cases.random_cases(lambda_scaling.Plain, 1))
     with pytest.raises(KeyError, match="Plain has no value for g_1"):
         from resnotes.symbolic.symbols import g
 
-        world.evaluate(g(1))
+        case.evaluate(g(1))

@@ -67,7 +67,7 @@ def test_the_kink_is_named():
     assert "straddles the kink" in one["said"]
 
 
-# The notes' formulas: the claims have them as expressions, and a world of fractions to evaluate them in.
+# The notes' formulas: the claims have them as expressions, and a case of fractions to evaluate them in.
 THROUGH = residuals.THROUGH
 OWN_3 = {g(3): residuals.NOTES_3}
 FIXED, MOVING = "other states held fixed", "total derivative"
@@ -109,7 +109,7 @@ PRINTED = {
 }
 
 
-def world(state):
+def case(state):
     exact = {key: Fraction(state[key]) for key in NUMBERS}
     data = {x(1): array([exact["x1"]]), g(5): array([exact["g5"]])}
     for k in range(1, 5):
@@ -119,7 +119,7 @@ def world(state):
 
 def misprints(state, rows):
     """Where rows differ from the claims' own expressions, computed in fractions."""
-    here, at = world(state), state["at"]
+    here, at = case(state), state["at"]
     true = here.value_g(at).item()
     found = []
     for row, (name, reading, expression) in zip(rows, PRINTED[at], strict=True):
@@ -152,7 +152,7 @@ def test_the_notes_formulas_are_those_of_the_claims():
     rows = [(state, one["numbers"]["formulas"]) for state, one in zip(states, found, strict=True)]
     assert [fault for state, formulas in rows for fault in misprints(state, formulas)] == []
     # The printed derivative is 0 where x_4 is held fixed: what stays of the second form of g_3 is g_5 alone.
-    assert world(FOUR_PATHS).evaluate(Partial(residuals.F4, x(3))).item() == 0
+    assert case(FOUR_PATHS).evaluate(Partial(residuals.F4, x(3))).item() == 0
 
 
 @pytest.mark.parametrize("at", [1, 2, 3, 4])

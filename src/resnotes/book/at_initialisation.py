@@ -9,7 +9,7 @@ import numpy as np
 from sympy import Integer
 
 from resnotes import initialisation
-from resnotes.book.cases import World
+from resnotes.book.cases import Case
 from resnotes.book.oracles import STEP, CheckError, column, complex_step_jacobian, row, same
 from resnotes.book.registry import Equation, chain, eq, together
 from resnotes.network import relu
@@ -41,7 +41,7 @@ def at(numbers, k) -> float:
     return float(numbers[int(k)])
 
 
-class Ensemble(World):
+class Ensemble(Case):
     """Random values are stacks, and a mean is the mean over the stack. It is linear."""
 
     def value_mean(self, mean):
@@ -58,7 +58,7 @@ class Ensemble(World):
         return self.average(self.stack(rest))
 
     def average(self, values):
-        """The mean over a stack; every member counts the same unless a world says otherwise."""
+        """The mean over a stack; every member counts the same unless a case says otherwise."""
         return np.mean(values, axis=0)
 
     def stack(self, expression):
@@ -288,7 +288,7 @@ class AllNetworks(Ensemble):
         return self.W2[:, k] @ np.where(hidden > 0, hidden, 0)
 
 
-class Squares(World):
+class Squares(Case):
     """Numbers beta_i and kappa.
 
     Parameters
@@ -332,7 +332,7 @@ class Squares(World):
         return float(self.kappa * np.sum(self.betas**2))
 
 
-class ZeroLast(World):
+class ZeroLast(Case):
     """y = x + W_2 ReLU(W_1 x), and y = x + alpha F(x), with random weights."""
 
     def __init__(self, rng):
@@ -480,7 +480,7 @@ def normal_mean(function):
     return sum(6 * w * d * function(x) for w, d, x in zip(np.tile(weights, 2), density, where, strict=True))
 
 
-class StandardNormal(World):
+class StandardNormal(Case):
     """Means over a standard normal number."""
 
     def __init__(self, rng):
@@ -500,7 +500,7 @@ class StandardNormal(World):
         return relu.forward(x)
 
 
-class BatchStrength(World):
+class BatchStrength(Case):
     """kappa and tau of a branch of one or two layers, each behind a batch normalisation and a ReLU, by quadrature.
 
     Wide layers and a large batch: every component of a normalised state is a standard normal number over the batch.
@@ -529,7 +529,7 @@ class BatchStrength(World):
         return self.variances[self.layers - 1] * self.spread
 
 
-class GrowingSpread(World):
+class GrowingSpread(Case):
     """Numbers kappa and tau."""
 
     def __init__(self, rng):
@@ -603,15 +603,15 @@ BATCH = (
 def build() -> list[Equation]:
     branch, law, pre, rms = chapter.branch(), chapter.law(), chapter.pre_unit(), chapter.pre_unit(chapter.rms, 1)
     here = partial(Equation, chapter=CHAPTER)
-    ensemble = partial(here, method="exhaustive", world=AllNetworks, cases=8)
-    one_branch = partial(here, method="exhaustive", world=OneBranch, cases=12)
-    normalised = partial(here, method="exhaustive", world=Normalised, cases=12, assumptions=NO_EPSILON)
+    ensemble = partial(here, method="exhaustive", case=AllNetworks, cases=8)
+    one_branch = partial(here, method="exhaustive", case=OneBranch, cases=12)
+    normalised = partial(here, method="exhaustive", case=Normalised, cases=12, assumptions=NO_EPSILON)
     return [
         here(
             "init-unit",
             expression=eq(*chapter.unit),
             method="definition",
-            world=AllNetworks,
+            case=AllNetworks,
             cases=8,
             rests_on=("forward-unit",),
         ),
@@ -629,7 +629,7 @@ def build() -> list[Equation]:
         one_branch(
             "init-relu-first",
             expression=eq(*chapter.relu_first),
-            world=ReluFirst,
+            case=ReluFirst,
             assumptions=("W_1 of mean 0, its entries uncorrelated with variance v_1/n", "x fixed"),
         ),
         ensemble(
@@ -652,7 +652,7 @@ def build() -> list[Equation]:
             "init-spread",
             expression=eq(*chapter.spread),
             method="exhaustive",
-            world=PlainNetworks,
+            case=PlainNetworks,
             cases=12,
             proofs=(chapter.check_spread,),
             assumptions=(
@@ -665,7 +665,7 @@ def build() -> list[Equation]:
             "init-unbounded",
             expression=chapter.unbounded,
             method="numeric",
-            world=Squares,
+            case=Squares,
             tight=partial(Squares, kind="one"),
             assumptions=("kappa >= 0",),
             rests_on=("init-law",),
@@ -674,7 +674,7 @@ def build() -> list[Equation]:
             "init-bounded",
             expression=chapter.bounded,
             method="numeric",
-            world=Squares,
+            case=Squares,
             tight=partial(Squares, kind="many"),
             tight_tolerance=1e-3,
             assumptions=("kappa >= 0",),
@@ -693,7 +693,7 @@ def build() -> list[Equation]:
             "init-zero-last",
             expression=together(chapter.weight_gradients),
             method="numeric",
-            world=ZeroLast,
+            case=ZeroLast,
             rests_on=("backward-own-block",),
             assumptions=("y = x + W_2 ReLU(W_1 x)",),
         ),
@@ -701,7 +701,7 @@ def build() -> list[Equation]:
             "init-zero-scale",
             expression=eq(*chapter.scale_gradient),
             method="numeric",
-            world=ZeroLast,
+            case=ZeroLast,
             rests_on=("backward-own-block",),
             assumptions=("y = x + alpha F(x)",),
         ),
@@ -709,14 +709,14 @@ def build() -> list[Equation]:
             "init-norm",
             expression=eq(*chapter.norm),
             method="definition",
-            world=Normalised,
+            case=Normalised,
             assumptions=NO_EPSILON,
         ),
         here(
             "init-norm-jacobian",
             expression=eq(*chapter.norm_jacobian),
             method="symbolic",
-            world=Normalised,
+            case=Normalised,
             exact=chapter.check_norm_jacobian,
             assumptions=NO_EPSILON,
             rests_on=("init-norm",),
@@ -742,14 +742,14 @@ def build() -> list[Equation]:
             "init-rms",
             expression=eq(*chapter.rms_norm),
             method="definition",
-            world=RmsNormalised,
+            case=RmsNormalised,
             assumptions=NO_EPSILON,
         ),
         here(
             "init-rms-jacobian",
             expression=eq(*chapter.rms_jacobian),
             method="symbolic",
-            world=RmsNormalised,
+            case=RmsNormalised,
             exact=partial(chapter.check_norm_jacobian, centred=False),
             assumptions=NO_EPSILON,
             rests_on=("init-rms",),
@@ -757,7 +757,7 @@ def build() -> list[Equation]:
         normalised(
             "init-rms-unit",
             expression=chain(rms.quantity, *(step.expression for step in rms.steps)),
-            world=RmsNormalised,
+            case=RmsNormalised,
             proofs=(rms,),
             rests_on=("init-rms-jacobian", "init-branch"),
         ),
@@ -765,7 +765,7 @@ def build() -> list[Equation]:
             "init-batch-kept",
             expression=chain(*chapter.batch_kept),
             method="exhaustive",
-            world=SymmetricBatch,
+            case=SymmetricBatch,
             cases=12,
             assumptions=(*NO_EPSILON, "gamma = 1", UNCORRELATED, SYMMETRIC_BATCH),
             without=(
@@ -778,7 +778,7 @@ def build() -> list[Equation]:
             "init-batch-spread",
             expression=eq(*chapter.rectified),
             method="numeric",
-            world=StandardNormal,
+            case=StandardNormal,
             cases=1,
             assumptions=("xi a standard normal number",),
         ),
@@ -786,7 +786,7 @@ def build() -> list[Equation]:
             "init-batch-one",
             expression=together(chapter.batch_one),
             method="numeric",
-            world=BatchStrength,
+            case=BatchStrength,
             cases=6,
             assumptions=BATCH,
             rests_on=("init-batch-kept", "init-batch-spread"),
@@ -795,7 +795,7 @@ def build() -> list[Equation]:
             "init-batch-two",
             expression=together(chapter.batch_two),
             method="numeric",
-            world=partial(BatchStrength, layers=2),
+            case=partial(BatchStrength, layers=2),
             cases=6,
             assumptions=BATCH,
             rests_on=("init-batch-kept", "init-batch-spread"),
@@ -805,7 +805,7 @@ def build() -> list[Equation]:
             expression=eq(chapter.batch_product, chapter.batch_closed),
             method="induction",
             proofs=(chapter.check_batch_law,),
-            world=GrowingSpread,
+            case=GrowingSpread,
             cases=12,
             rests_on=("init-batch-one", "init-batch-two"),
             assumptions=("kappa > 0, tau > 0",),

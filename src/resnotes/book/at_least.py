@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 from sympy import Float, Integer
 
-from resnotes.book.cases import World
+from resnotes.book.cases import Case
 from resnotes.book.oracles import relative_error, row
 from resnotes.book.registry import Equation, eq
 from resnotes.symbolic import (
@@ -24,7 +24,7 @@ from resnotes.symbolic.algebra import (
 CHAPTER = "06_at_least"
 
 
-class OneUnit(World):
+class OneUnit(Case):
     """A gradient g above one unit and its branch's Jacobian J, drawn to order.
 
     Parameters
@@ -92,7 +92,7 @@ class RandomDirection(OneUnit):
         return total / n
 
 
-class Chain(World):
+class Chain(Case):
     """L units with |J_i|_2 <= c / L, c < L.
 
     Parameters
@@ -155,14 +155,14 @@ def build() -> list[Equation]:
     """The entries, in the order in which the chapter shows them."""
     bound = partial(Equation, chapter=CHAPTER, method="numeric")
     return [
-        bound("at-least-lower", expression=at_least.lower, world=OneUnit, tight=_one("shrinking")),
-        bound("at-least-upper", expression=at_least.upper, world=OneUnit, tight=_one("growing")),
+        bound("at-least-lower", expression=at_least.lower, case=OneUnit, tight=_one("shrinking")),
+        bound("at-least-upper", expression=at_least.upper, case=OneUnit, tight=_one("growing")),
         Equation(
             "at-least-growth",
             CHAPTER,
             eq(*at_least.growth),
             "symbolic",
-            world=OneUnit,
+            case=OneUnit,
             rules=(at_least.norm_squared,),
             proofs=(at_least.growth_derivation(),),
         ),
@@ -171,7 +171,7 @@ def build() -> list[Equation]:
             CHAPTER,
             eq(*at_least.both_signs),
             "symbolic",
-            world=OneUnit,
+            case=OneUnit,
             rules=(at_least.norm_squared,),
             proofs=(at_least.both_signs_derivation(),),
         ),
@@ -180,7 +180,7 @@ def build() -> list[Equation]:
             CHAPTER,
             eq(*at_least.zero_mean),
             "numeric",
-            world=RandomBranch,
+            case=RandomBranch,
             assumptions=("E J = 0 and E |g J|^2 finite", "g fixed; for a random g independent of J, means over g"),
             rests_on=("at-least-growth",),
         ),
@@ -189,21 +189,21 @@ def build() -> list[Equation]:
             CHAPTER,
             eq(*at_least.isotropic),
             "numeric",
-            world=RandomDirection,
+            case=RandomDirection,
             assumptions=("E[g^T g] is a multiple of I and not 0", "J fixed"),
             rests_on=("at-least-growth",),
         ),
         bound(
             "at-least-entrywise",
             expression=at_least.entrywise,
-            world=_one("nonnegative"),
+            case=_one("nonnegative"),
             tight=_one("zero"),
             assumptions=("J >= 0 and g >= 0 entrywise",),
         ),
         bound(
             "at-least-chain-lower",
             expression=at_least.chain_lower,
-            world=Chain,
+            case=Chain,
             tight=partial(Chain, kind="shrinking"),
             rests_on=("at-least-lower",),
             assumptions=CHAIN,
@@ -211,7 +211,7 @@ def build() -> list[Equation]:
         bound(
             "at-least-chain-upper",
             expression=at_least.chain_upper,
-            world=Chain,
+            case=Chain,
             rests_on=("at-least-upper",),
             tight=partial(Chain, kind="growing"),
             tight_tolerance=1e-4,

@@ -10,7 +10,7 @@ import numpy as np
 from sympy import Integer
 
 from resnotes import paths
-from resnotes.book.cases import Units, World, branch_forward
+from resnotes.book.cases import Case, Units, branch_forward
 from resnotes.book.oracles import column, complex_step_jacobian, row, same
 from resnotes.book.registry import DEPTHS, Equation, derived, eq, together
 from resnotes.network import Affine, Network, Unit, identity, relu, tanh
@@ -94,7 +94,7 @@ def _all_walks(sizes) -> np.ndarray:
     return (orders[:, None, :] * signs[None, :, :]).reshape(-1, len(sizes))
 
 
-class Walks(World):
+class Walks(Case):
     """Steps that are symmetric and exchangeable: random sizes, in all orders, with all signs, equally often.
 
     Parameters
@@ -118,7 +118,7 @@ class Walks(World):
         return float(np.mean(np.all(sums > 0, axis=1)))
 
 
-class LongWalk(World):
+class LongWalk(Case):
     """q_n for a million steps, by q_n = prod (1 - 1/(2 k)); nothing random."""
 
     def __init__(self, rng):
@@ -167,7 +167,7 @@ class ReluWalk(Walks):
         return float(np.mean((self.g_out * np.imag(moved) / 1e-40) ** 2))
 
 
-class NormAfter(World):
+class NormAfter(Case):
     """Batch normalisation after every addition, its statistics held fixed; branches uncorrelated with the state."""
 
     def __init__(self, rng):
@@ -213,7 +213,7 @@ class NormAfter(World):
         return row(self.g_out @ complex_step_jacobian(run, self.states[int(k)][sample]))
 
 
-class NormComponent(World):
+class NormComponent(Case):
     """One component of a batch normalisation with fixed statistics."""
 
     def __init__(self, rng):
@@ -258,7 +258,7 @@ class NormComponent(World):
         return float(jacobian[self.index - 1, self.index - 1])
 
 
-class BatchColumn(World):
+class BatchColumn(Case):
     """One component of a batch of 3 to 7 samples, normalised with the batch's own statistics.
 
     Parameters
@@ -324,19 +324,19 @@ def build() -> list[Equation]:
             eq(chapter.gskip(chapter.l), chapter.direct().right),
             "induction",
             assumptions=(chapter.IDENTITY_SHORTCUT,),
-            world=SkipOnly,
+            case=SkipOnly,
             rules=chapter.direct_rules(),
             index_values=DEPTHS,
             proofs=(chapter.direct(),),
         ),
-        Equation("after-pre-unit", AFTER, eq(*chapter.pre_unit), "definition", world=PreActivated),
+        Equation("after-pre-unit", AFTER, eq(*chapter.pre_unit), "definition", case=PreActivated),
         Equation(
             "after-pre-gradient",
             AFTER,
             derived(pre_gradient),
             "symbolic",
             assumptions=(chapter.IDENTITY_SHORTCUT,),
-            world=PreActivated,
+            case=PreActivated,
             rules=(Rule(pre_gradient.quantity, pre_gradient.result),),
             proofs=(pre_gradient,),
         ),
@@ -346,7 +346,7 @@ def build() -> list[Equation]:
             eq(*chapter.pre_skip),
             "symbolic",
             assumptions=(chapter.IDENTITY_SHORTCUT, "f = id"),
-            world=partial(SkipOnly, after=False),
+            case=partial(SkipOnly, after=False),
             rules=(*chapter.direct_rules(), Rule(D(chapter.i), chapter.S.One, index=chapter.i)),
             index_values=DEPTHS,
             rests_on=("after-direct",),
@@ -357,7 +357,7 @@ def build() -> list[Equation]:
             eq(*chapter.first_minimum),
             "numeric",
             assumptions=WALK[:1],
-            world=Walks,
+            case=Walks,
         ),
         Equation(
             "after-survival",
@@ -365,7 +365,7 @@ def build() -> list[Equation]:
             eq(*chapter.survival),
             "symbolic",
             assumptions=WALK[:1],
-            world=Walks,
+            case=Walks,
             exact=chapter.check_survival,
             proofs=(chapter.prove_survival,),
             rests_on=("after-first-minimum",),
@@ -376,7 +376,7 @@ def build() -> list[Equation]:
             chapter.survival_bound,
             "numeric",
             assumptions=("n >= 1",),
-            world=Walks,
+            case=Walks,
             tight=LongWalk,
             tight_tolerance=1e-6,
             rests_on=("after-survival",),
@@ -386,17 +386,17 @@ def build() -> list[Equation]:
             AFTER,
             eq(*chapter.arcsine),
             "numeric",
-            world=ReluWalk,
+            case=ReluWalk,
             assumptions=(chapter.IDENTITY_SHORTCUT, "f = ReLU", *WALK, "g_L independent of the states"),
             rests_on=("after-direct", "after-first-minimum"),
         ),
-        Equation("after-norm", AFTER, eq(*chapter.norm), "definition", world=NormComponent),
+        Equation("after-norm", AFTER, eq(*chapter.norm), "definition", case=NormComponent),
         Equation(
             "after-norm-jacobian",
             AFTER,
             eq(*chapter.norm_jacobian),
             "symbolic",
-            world=NormComponent,
+            case=NormComponent,
             exact=chapter.check_norm_jacobian,
             rests_on=("after-norm",),
         ),
@@ -405,7 +405,7 @@ def build() -> list[Equation]:
             AFTER,
             eq(*chapter.norm_share),
             "numeric",
-            world=NormAfter,
+            case=NormAfter,
             assumptions=(
                 chapter.IDENTITY_SHORTCUT,
                 "gamma = 1, epsilon = 0, statistics held fixed",
@@ -413,13 +413,13 @@ def build() -> list[Equation]:
             ),
             rests_on=("after-direct", "after-norm-jacobian"),
         ),
-        Equation("after-batch", AFTER, together(chapter.batch), "definition", world=BatchColumn),
+        Equation("after-batch", AFTER, together(chapter.batch), "definition", case=BatchColumn),
         Equation(
             "after-batch-jacobian",
             AFTER,
             eq(*batch_jacobian),
             "symbolic",
-            world=BatchColumn,
+            case=BatchColumn,
             exact=chapter.check_batch,
             proofs=(chapter.batch_derivation(),),
             rests_on=("after-batch",),
@@ -430,7 +430,7 @@ def build() -> list[Equation]:
             eq(*chapter.batch_lost),
             "symbolic",
             assumptions=("epsilon = 0",),
-            world=no_epsilon,
+            case=no_epsilon,
             exact=partial(chapter.check_batch, with_epsilon=False),
             rests_on=("after-batch-jacobian",),
         ),

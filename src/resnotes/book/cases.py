@@ -36,7 +36,7 @@ from resnotes.symbolic.symbols import E
 QUANTITIES = ("Norm", "Mean", "Partial", "Total", "Diag")
 
 
-class World:
+class Case:
     """Values of symbols in one case.
 
     Attributes
@@ -109,14 +109,14 @@ class World:
         return float(np.linalg.norm(value, {"": None, "2": 2, "F": "fro"}[norm.kind]))
 
 
-def worlds(kind: Callable[[np.random.Generator], World], cases: int, seed: int = SEED) -> Iterator[World]:
-    """``cases`` random worlds of a kind, always the same ones for the same seed."""
+def random_cases(kind: Callable[[np.random.Generator], Case], cases: int, seed: int = SEED) -> Iterator[Case]:
+    """``cases`` random cases of a kind, always the same ones for the same seed."""
     rng = np.random.default_rng(seed)
     for _ in range(cases):
         yield kind(rng)
 
 
-class Layers(World):
+class Layers(Case):
     """The notes' network, or its first block alone: x_{k+1} = ReLU(F_k(x_k)), a skip into x_3 and into x_5.
 
     Attributes
@@ -269,7 +269,7 @@ class FourLayers(Layers):
         self.confirm()
 
 
-class Block(World):
+class Block(Case):
     """One block of K layers with a skip around it: a_k = ReLU(W_k a_{k-1}), y = a_0 + W_K a_{K-1}.
 
     Attributes
@@ -331,7 +331,7 @@ class Block(World):
         return done
 
 
-class Units(World):
+class Units(Case):
     """A random residual network of 1..7 units, n = 1..5.
 
     Parameters

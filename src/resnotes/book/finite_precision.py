@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 from sympy import Integer
 
-from resnotes.book.cases import Units, World
+from resnotes.book.cases import Case, Units
 from resnotes.book.oracles import row, same
 from resnotes.book.registry import DEPTHS, Equation, chain, eq, together
 from resnotes.magnitudes import FORMATS
@@ -21,7 +21,7 @@ from resnotes.symbolic.algebra import L, l
 NARROW = ("float16", "bfloat16", "float32")
 
 
-class Rounding(World):
+class Rounding(Case):
     """A number t and a format that rounds it.
 
     Parameters
@@ -86,7 +86,7 @@ class Rounding(World):
         return self.F
 
 
-class Resting(World):
+class Resting(Case):
     """A factor between 1/2 and 1 of a format, and its powers rounded step by step until they rest."""
 
     def __init__(self, rng):
@@ -123,7 +123,7 @@ class ScaledLoss(Units):
         return row((self.S * self.g_out) @ self._jacobian_from(int(k)))
 
 
-class LongProduct(World):
+class LongProduct(Case):
     """Square matrices A_0 .. A_{L-1}, and the QR factorisation of each A_i Q_i."""
 
     def __init__(self, rng):
@@ -174,14 +174,14 @@ def _rounding(kind: str):
 def build() -> list[Equation]:
     """In the order in which the chapter shows them."""
     return [
-        Equation("precision-roundoff", STEM, eq(*chapter.roundoff), "definition", world=Rounding),
+        Equation("precision-roundoff", STEM, eq(*chapter.roundoff), "definition", case=Rounding),
         Equation(
             "precision-relative",
             STEM,
             chapter.relative,
             "numeric",
             (NORMAL,),
-            world=Rounding,
+            case=Rounding,
             tight=_rounding("worst"),
             rests_on=("precision-roundoff",),
         ),
@@ -191,7 +191,7 @@ def build() -> list[Equation]:
             chapter.subnormal,
             "numeric",
             ("|t| at most the smallest normal number",),
-            world=_rounding("subnormal"),
+            case=_rounding("subnormal"),
             tight=_rounding("halfway"),
         ),
         Equation(
@@ -200,7 +200,7 @@ def build() -> list[Equation]:
             eq(*chapter.rest),
             "exhaustive",
             ("lambda a number of the format, 1/2 < lambda < 1", "subnormal numbers are kept"),
-            world=Resting,
+            case=Resting,
             exact=chapter.check_rest,
         ),
         Equation(
@@ -209,7 +209,7 @@ def build() -> list[Equation]:
             eq(*chapter.lost),
             "numeric",
             ("x a normal number of the format", "|F| <= u |x| / 2"),
-            world=_rounding("lost"),
+            case=_rounding("lost"),
             rests_on=("precision-roundoff",),
         ),
         Equation(
@@ -218,19 +218,19 @@ def build() -> list[Equation]:
             chain(*chapter.scaled),
             "induction",
             ("no rounding",),
-            world=ScaledLoss,
+            case=ScaledLoss,
             rules=chapter.scaled_rules(),
             index_values=DEPTHS,
             proofs=(chapter.scaled_induction(),),
             rests_on=("backward-unit", "backward-product"),
         ),
-        Equation("precision-qr-step", STEM, together(chapter.qr_step), "definition", world=LongProduct),
+        Equation("precision-qr-step", STEM, together(chapter.qr_step), "definition", case=LongProduct),
         Equation(
             "precision-qr",
             STEM,
             eq(*chapter.qr),
             "induction",
-            world=LongProduct,
+            case=LongProduct,
             exact=chapter.check_qr,
             rests_on=("precision-qr-step",),
         ),
@@ -240,7 +240,7 @@ def build() -> list[Equation]:
             eq(*chapter.volume),
             "numeric",
             ("square factors, none singular",),
-            world=LongProduct,
+            case=LongProduct,
             rests_on=("precision-qr",),
         ),
     ]

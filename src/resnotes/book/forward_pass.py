@@ -8,7 +8,7 @@ import numpy as np
 from sympy import Integer
 
 from resnotes import losses
-from resnotes.book.cases import FourLayers, Units, World
+from resnotes.book.cases import Case, FourLayers, Units
 from resnotes.book.oracles import complex_step_jacobian, same
 from resnotes.book.registry import Equation, eq, together
 from resnotes.symbolic import (
@@ -26,7 +26,7 @@ from resnotes.symbolic.symbols import E, g
 CHAPTER = "01_forward_pass"
 
 
-class Components(World):
+class Components(Case):
     """Outputs and targets by components, for the readings of the loss."""
 
     def __init__(self, rng):
@@ -79,7 +79,7 @@ class Components(World):
         return float(complex_step_jacobian(lambda x: [function(x)], self.x)[0, int(node.by.indices[1]) - 1])
 
 
-class Logits(World):
+class Logits(Case):
     """The fourth reading of the loss: x_5 is softmax(z), and derivatives are taken with respect to z."""
 
     def __init__(self, rng):
@@ -140,26 +140,26 @@ def build() -> list[Equation]:
     """The entries, in the order in which the chapter shows them."""
     k = forward_pass.k
     definition = partial(Equation, method="definition")
-    component = partial(Equation, chapter=CHAPTER, world=Components, method="symbolic")
+    component = partial(Equation, chapter=CHAPTER, case=Components, method="symbolic")
     return [
-        definition("forward-affine", CHAPTER, eq(*forward_pass.affine), world=FourLayers),
-        definition("forward-four-layers", CHAPTER, together(forward_pass.four_layers), world=FourLayers),
-        definition("forward-unit", CHAPTER, together(forward_pass.unit), world=_any_units),
+        definition("forward-affine", CHAPTER, eq(*forward_pass.affine), case=FourLayers),
+        definition("forward-four-layers", CHAPTER, together(forward_pass.four_layers), case=FourLayers),
+        definition("forward-unit", CHAPTER, together(forward_pass.unit), case=_any_units),
         Equation(
             "forward-as-units",
             CHAPTER,
             together((d.quantity, d.result) for d in forward_pass.as_units()),
             "symbolic",
-            world=FourLayers,
+            case=FourLayers,
             proofs=forward_pass.as_units(),
             rests_on=("forward-four-layers",),
         ),
-        definition("forward-softmax", CHAPTER, eq(*forward_pass.softmax_definition), world=Components),
+        definition("forward-softmax", CHAPTER, eq(*forward_pass.softmax_definition), case=Components),
         definition(
             "forward-loss",
             CHAPTER,
             eq(*forward_pass.cross_entropy),
-            world=Components,
+            case=Components,
             rests_on=("forward-softmax",),
         ),
         component(
@@ -170,7 +170,7 @@ def build() -> list[Equation]:
             proofs=(forward_pass.loss_by_logarithms(), forward_pass.loss_gradient()),
             assumptions=("p need not sum to 1",),
         ),
-        definition("forward-literal", CHAPTER, eq(*forward_pass.literal), world=Components),
+        definition("forward-literal", CHAPTER, eq(*forward_pass.literal), case=Components),
         component(
             "forward-literal-gradient",
             expression=eq(Partial(Scalar("Eliteral"), forward_pass.output(k)), forward_pass.literal_gradient),
@@ -179,7 +179,7 @@ def build() -> list[Equation]:
             proofs=(forward_pass.literal_derivation(),),
             assumptions=("every component of x_5 positive",),
         ),
-        definition("forward-squared", CHAPTER, eq(*forward_pass.squared), world=Components),
+        definition("forward-squared", CHAPTER, eq(*forward_pass.squared), case=Components),
         component(
             "forward-squared-gradient",
             expression=eq(Partial(Scalar("Esquared"), forward_pass.output(k)), forward_pass.squared_gradient),
@@ -187,18 +187,18 @@ def build() -> list[Equation]:
             rests_on=("forward-squared",),
             proofs=(forward_pass.squared_derivation(),),
         ),
-        definition("forward-logits", CHAPTER, eq(*forward_pass.output_of_logits), world=Logits),
+        definition("forward-logits", CHAPTER, eq(*forward_pass.output_of_logits), case=Logits),
         component(
             "forward-softmax-jacobian",
             expression=eq(*forward_pass.output_by_logits),
-            world=Logits,
+            case=Logits,
             exact=_softmax_jacobian_check,
             rests_on=("forward-logits",),
         ),
         component(
             "forward-logits-gradient",
             expression=eq(Partial(Scalar("Eliteral"), forward_pass.logit(k)), forward_pass.logits_gradient),
-            world=Logits,
+            case=Logits,
             exact=_component_check(forward_pass.literal[1], by_logits=True),
             proofs=(forward_pass.logits_derivation(),),
             rests_on=("forward-literal", "forward-logits", "forward-softmax-jacobian"),

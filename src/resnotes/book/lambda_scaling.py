@@ -8,7 +8,7 @@ import numpy as np
 from sympy import Integer, lambdify, oo
 
 from resnotes import paths
-from resnotes.book.cases import Units, World, by_branches
+from resnotes.book.cases import Case, Units, by_branches
 from resnotes.book.oracles import CheckError, complex_step_jacobian, row, same
 from resnotes.book.registry import DEPTHS, Equation, eq
 from resnotes.network import Affine, Network, Unit
@@ -31,7 +31,7 @@ from resnotes.symbolic.symbols import J, g, x
 CHAPTER = "04_lambda_scaling"
 
 
-class ScalarChain(World):
+class ScalarChain(Case):
     """n = 1, every unit lambda x + r x."""
 
     def __init__(self, rng):
@@ -89,7 +89,7 @@ class ScalarChain(World):
         return float(complex_step_jacobian(total, np.array([1.0]))[0, 0])
 
 
-class Plain(World):
+class Plain(Case):
     """Nothing random but an index."""
 
     def __init__(self, rng):
@@ -143,16 +143,16 @@ def build() -> list[Equation]:
     """The entries, in the order in which the chapter shows them."""
     definition = partial(Equation, method="definition")
     return [
-        definition("scaling-unit", CHAPTER, eq(*lambda_scaling.unit), world=_scaled),
-        definition("scaling-shortcut-product", CHAPTER, eq(*lambda_scaling.shortcut_product), world=_scaled),
-        definition("scaling-branch-hat", CHAPTER, eq(*_hat_at_l()), world=_scaled),
+        definition("scaling-unit", CHAPTER, eq(*lambda_scaling.unit), case=_scaled),
+        definition("scaling-shortcut-product", CHAPTER, eq(*lambda_scaling.shortcut_product), case=_scaled),
+        definition("scaling-branch-hat", CHAPTER, eq(*_hat_at_l()), case=_scaled),
         Equation(
             "scaling-forward",
             CHAPTER,
             eq(x(L), lambda_scaling.forward_sum()),
             "induction",
             (lambda_scaling.STATES,),
-            world=_scaled,
+            case=_scaled,
             rules=(lambda_scaling.state_rule(),),
             index_values=DEPTHS,
             proofs=(lambda_scaling.two_units(), lambda_scaling.forward()),
@@ -164,7 +164,7 @@ def build() -> list[Equation]:
             eq(x(L), lambda_scaling.forward_hat().result),
             "induction",
             (lambda_scaling.STATES,),
-            world=_scaled,
+            case=_scaled,
             rules=(lambda_scaling.state_rule(), *lambda_scaling.hat_rules()),
             index_values=DEPTHS,
             proofs=(lambda_scaling.forward_hat(),),
@@ -176,7 +176,7 @@ def build() -> list[Equation]:
             eq(g(l), lambda_scaling.unit_gradient().result),
             "symbolic",
             (lambda_scaling.STATES,),
-            world=_scaled,
+            case=_scaled,
             rules=(Rule(g(l), g(l + 1) * (Scalar("lambda", l) + J(l))),),
             proofs=(lambda_scaling.unit_gradient(),),
             rests_on=("scaling-unit", "backward-unit"),
@@ -187,7 +187,7 @@ def build() -> list[Equation]:
             eq(g(l), lambda_scaling.jacobian().right),
             "induction",
             (lambda_scaling.STATES,),
-            world=_scaled,
+            case=_scaled,
             rules=(lambda_scaling.gradient_rule(),),
             index_values=DEPTHS,
             proofs=(lambda_scaling.jacobian(),),
@@ -199,7 +199,7 @@ def build() -> list[Equation]:
             eq(g(l), lambda_scaling.two_term_induction().right),
             "induction",
             (lambda_scaling.STATES,),
-            world=_scaled,
+            case=_scaled,
             rules=(lambda_scaling.gradient_rule(),),
             index_values=DEPTHS,
             proofs=(lambda_scaling.two_term_induction(), lambda_scaling.two_term_derivation(), _sum_derivative_check),
@@ -211,7 +211,7 @@ def build() -> list[Equation]:
             eq(*lambda_scaling.two_terms_hat),
             "exhaustive",
             (lambda_scaling.STATES,),
-            world=_scaled,
+            case=_scaled,
             exact=lambda_scaling.check_two_terms_hat,
             rests_on=("scaling-two-terms", "scaling-shortcut-product", "scaling-branch-hat"),
         ),
@@ -221,7 +221,7 @@ def build() -> list[Equation]:
             eq(*lambda_scaling.log_size),
             "exhaustive",
             ("no lambda_i is 0",),
-            world=_scaled,
+            case=_scaled,
             exact=lambda_scaling.check_log_size,
             rests_on=("scaling-shortcut-product",),
         ),
@@ -231,7 +231,7 @@ def build() -> list[Equation]:
             eq(*lambda_scaling.scalar_chain),
             "symbolic",
             ("n = 1, every unit the same",),
-            world=ScalarChain,
+            case=ScalarChain,
             proofs=(lambda_scaling.scalar_derivation(),),
             rests_on=("scaling-jacobian",),
         ),
@@ -240,7 +240,7 @@ def build() -> list[Equation]:
             CHAPTER,
             eq(lambda_scaling.below, lambda_scaling.below_closed),
             "induction",
-            world=Plain,
+            case=Plain,
             proofs=(lambda_scaling.check_below,),
         ),
         Equation(

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 from sympy import Expr, Integer
 
-from resnotes.book.cases import World
+from resnotes.book.cases import Case
 from resnotes.book.oracles import KINK_MARGIN, column, complex_step_jacobian, rectified, row, same
 from resnotes.book.registry import Equation, chain, derived, eq, together
 from resnotes.shortcuts import ZeroPad
@@ -25,7 +25,7 @@ from resnotes.symbolic.symbols import loss_gradient
 CHAPTER = "03_merge_point"
 
 
-class Merge(World):
+class Merge(Case):
     """y = F(x) + o with x = W u, F(x) = tanh(V x); o is u itself where both are asked for.
 
     W is square only where that is asked for.
@@ -130,7 +130,7 @@ class MergeAfter(Merge):
         return rectified(y)
 
 
-class Distance(World):
+class Distance(Case):
     """A skip over m = 1..6 layers: z_{k+1} = tanh(V_k z_k), y = z_m + z_0."""
 
     def __init__(self, rng):
@@ -160,7 +160,7 @@ class Distance(World):
         return row(self.g @ complex_step_jacobian(output, self.z[0]))
 
 
-class Padded(World):
+class Padded(Case):
     """A zero-padded shortcut from 1..4 to up to 6 components."""
 
     def __init__(self, rng):
@@ -225,13 +225,13 @@ def build() -> list[Equation]:
     """The entries, in the order in which the chapter shows them."""
     definition = partial(Equation, method="definition")
     return [
-        definition("merge-question", CHAPTER, together(merge_point.definition), world=_apart),
+        definition("merge-question", CHAPTER, together(merge_point.definition), case=_apart),
         Equation(
             "merge-local",
             CHAPTER,
             together(merge_point.local_derivatives()),
             "symbolic",
-            world=_apart,
+            case=_apart,
             rules=tuple(merge_point.asked_graph().rules()),
             rests_on=("merge-question",),
         ),
@@ -240,7 +240,7 @@ def build() -> list[Equation]:
             CHAPTER,
             together(merge_point.copies()),
             "symbolic",
-            world=_apart,
+            case=_apart,
             rests_on=("merge-local",),
             rules=tuple(
                 Rule(loss_gradient(s), merge_point.asked_graph().eliminate(s, merge_point.y, merge_point.g))
@@ -252,7 +252,7 @@ def build() -> list[Equation]:
             CHAPTER,
             chain(loss_gradient(merge_point.u), *(s.expression for s in merge_point.fan_out().steps)),
             "symbolic",
-            world=Merge,
+            case=Merge,
             rules=_merge_rules(),
             proofs=(merge_point.fan_out(),),
             rests_on=("merge-question", "merge-copies"),
@@ -262,7 +262,7 @@ def build() -> list[Equation]:
             CHAPTER,
             eq(*merge_point.own_weight()),
             "symbolic",
-            world=_apart,
+            case=_apart,
             exact=merge_point.check_by_components,
             assumptions=("W occurs in x = W u alone",),
             rests_on=("merge-question", "merge-copies"),
@@ -272,7 +272,7 @@ def build() -> list[Equation]:
             CHAPTER,
             derived(merge_point.as_asked()),
             "symbolic",
-            world=_square,
+            case=_square,
             rules=_merge_rules(),
             proofs=(merge_point.as_asked(),),
             tolerance=1e-7,
@@ -284,7 +284,7 @@ def build() -> list[Equation]:
             CHAPTER,
             derived(merge_point.constant()),
             "symbolic",
-            world=Merge,
+            case=Merge,
             rules=_merge_rules(),
             proofs=(merge_point.constant(),),
             rests_on=("merge-fan-out",),
@@ -294,18 +294,18 @@ def build() -> list[Equation]:
             CHAPTER,
             eq(*merge_point.distance),
             "induction",
-            world=Distance,
+            case=Distance,
             proofs=(merge_point.distance_induction(), merge_point.check_graphs),
             rests_on=("merge-copies",),
             exact=_distance_check,
         ),
-        definition("merge-projected", CHAPTER, eq(*merge_point.projected), world=_projected),
+        definition("merge-projected", CHAPTER, eq(*merge_point.projected), case=_projected),
         Equation(
             "merge-projected-gradient",
             CHAPTER,
             together(merge_point.projected_gradient()),
             "symbolic",
-            world=_projected,
+            case=_projected,
             exact=_projected_by_components,
             rests_on=("merge-projected", "merge-copies"),
         ),
@@ -314,7 +314,7 @@ def build() -> list[Equation]:
             CHAPTER,
             together(merge_point.as_columns()),
             "symbolic",
-            world=_projected,
+            case=_projected,
             exact=_projected_by_components,
             rests_on=("merge-projected-gradient",),
         ),
@@ -323,17 +323,17 @@ def build() -> list[Equation]:
             CHAPTER,
             eq(*merge_point.padded),
             "numeric",
-            world=Padded,
+            case=Padded,
             assumptions=("k runs over the components of o",),
             rests_on=("merge-projected-gradient",),
         ),
-        definition("merge-after", CHAPTER, eq(*merge_point.after), world=MergeAfter),
+        definition("merge-after", CHAPTER, eq(*merge_point.after), case=MergeAfter),
         Equation(
             "merge-after-gradient",
             CHAPTER,
             together(merge_point.after_gradient()),
             "symbolic",
-            world=MergeAfter,
+            case=MergeAfter,
             exact=merge_point.check_by_components,
             rests_on=("merge-after", "merge-copies"),
         ),

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from sympy import Eq, Expr, Ge, Integer, Le, Tuple
 
-from resnotes.book.cases import worlds
+from resnotes.book.cases import random_cases
 from resnotes.book.oracles import TOLERANCE, CheckError, CheckResult
 from resnotes.symbolic import printing
 from resnotes.symbolic.algebra import L, Rule, l
@@ -39,7 +39,7 @@ class Equation:
     method : str
         How it is known: definition, symbolic, exhaustive (for all small depths), induction, numeric, citation.
     assumptions : tuple of str
-    world : callable
+    case : callable
         Generator -> random case in which both sides have values; None where nothing numeric can be said.
     cases : int
         How many random cases.
@@ -71,7 +71,7 @@ class Equation:
     expression: Expr
     method: str
     assumptions: tuple[str, ...] = ()
-    world: Callable | None = None
+    case: Callable | None = None
     cases: int = 40
     tolerance: float = TOLERANCE
     rules: tuple[Rule, ...] | None = None
@@ -135,7 +135,7 @@ class Equation:
             return CheckResult(worst, comparisons + cases)
         pairs = equalities(expression)
         comparisons += self._check_symbolically(pairs)
-        worst, cases = self._check_numerically(pairs, self.world)
+        worst, cases = self._check_numerically(pairs, self.case)
         if expression is self.expression:
             comparisons += self._check_hypotheses(pairs)
         return CheckResult(worst, comparisons + cases)
@@ -144,16 +144,16 @@ class Equation:
         """The bound in random cases, and with equality where it is tight, so that a weaker one fails too."""
         larger, smaller = (bound.lhs, bound.rhs) if isinstance(bound, Ge) else (bound.rhs, bound.lhs)
         worst = 0.0
-        for number, world in enumerate(worlds(self.world, self.cases)):
-            shortfall = world.shortfall(larger, smaller)
+        for number, case in enumerate(random_cases(self.case, self.cases)):
+            shortfall = case.shortfall(larger, smaller)
             if not shortfall <= self.tolerance:
                 raise CheckError(
                     f"{self.label}, random case {number}: {bound} is violated: got "
-                    f"{world.evaluate(bound.lhs)} on the left and {world.evaluate(bound.rhs)} on the right"
+                    f"{case.evaluate(bound.lhs)} on the left and {case.evaluate(bound.rhs)} on the right"
                 )
             worst = max(worst, shortfall)
-        for number, world in enumerate(worlds(self.tight, self.cases)):
-            error, want, got = world.compare(bound.lhs, bound.rhs)
+        for number, case in enumerate(random_cases(self.tight, self.cases)):
+            error, want, got = case.compare(bound.lhs, bound.rhs)
             if not error <= self.tight_tolerance:
                 raise CheckError(
                     f"{self.label}, case {number} in which it must be tight: got {got} for {bound.rhs}, "
@@ -184,9 +184,9 @@ class Equation:
 
     def _check_hypotheses(self, pairs) -> int:
         """That the equation fails where one of its hypotheses is dropped."""
-        for hypothesis, world in self.without:
+        for hypothesis, case in self.without:
             try:
-                self._check_numerically(pairs, world)
+                self._check_numerically(pairs, case)
             except CheckError:
                 continue
             raise CheckError(f"{self.label}: got no case in which it fails without {hypothesis!r}, want one")
@@ -196,10 +196,10 @@ class Equation:
         if kind is None:
             return 0.0, 0
         worst = 0.0
-        for number, world in enumerate(worlds(kind, self.cases)):
+        for number, case in enumerate(random_cases(kind, self.cases)):
             for left, right in pairs:
                 try:
-                    error, want, got = world.compare(left, right)
+                    error, want, got = case.compare(left, right)
                 except CheckError:
                     raise
                 except (KeyError, IndexError, ValueError) as cause:
@@ -208,7 +208,7 @@ class Equation:
                     ) from cause
                 if not error <= self.tolerance:
                     raise CheckError(
-                        f"{self.label}, random case {number} ({world.values}): got {got} for {right}, "
+                        f"{self.label}, random case {number} ({case.values}): got {got} for {right}, "
                         f"want {want} for {left}, relative error {error:.1e}"
                     )
                 worst = max(worst, error)

@@ -10,7 +10,7 @@ from sympy import Integer
 
 from resnotes import shattered
 from resnotes.book.at_initialisation import Ensemble, at, signs
-from resnotes.book.cases import World
+from resnotes.book.cases import Case
 from resnotes.book.oracles import same
 from resnotes.book.registry import Equation, chain, eq
 from resnotes.symbolic import shattered_gradients as chapter
@@ -156,7 +156,7 @@ class CoinNetworks(Ensemble):
         return float(probability @ np.sum((top @ W @ first) ** 2, axis=(1, 2)) / np.sum(top**2))
 
 
-class Spreads(World):
+class Spreads(Case):
     """A depth, a factor beta and a growth tau."""
 
     def __init__(self, rng):
@@ -170,7 +170,7 @@ class Spreads(World):
         return float(self.tau)
 
 
-class TwoStates(World):
+class TwoStates(Case):
     """Two states of equal length at an angle; Gaussian weights, integrated over the plane of the two.
 
     A Gaussian row w enters by its part in the plane alone: a uniform direction and a mean squared length of 2.
@@ -248,20 +248,20 @@ WIDE = ("wide layers with Gaussian weights", "both states of the same length")
 def build() -> list[Equation]:
     branch, law = chapter.branch(), chapter.law()
     here = partial(Equation, chapter=CHAPTER)
-    coins = partial(here, method="exhaustive", world=CoinNetworks, cases=10)
+    coins = partial(here, method="exhaustive", case=CoinNetworks, cases=10)
     return [
         here(
             "shattered-definition",
             expression=eq(*chapter.definition),
             method="definition",
-            world=CoinNetworks,
+            case=CoinNetworks,
             cases=10,
         ),
         here(
             "shattered-branch",
             expression=chain(branch.quantity, *(step.expression for step in branch.steps)),
             method="exhaustive",
-            world=CoinBranch,
+            case=CoinBranch,
             cases=12,
             proofs=(branch,),
             assumptions=branch.assumptions,
@@ -290,7 +290,7 @@ def build() -> list[Equation]:
         coins(
             "shattered-plain",
             expression=eq(*chapter.plain),
-            world=partial(CoinNetworks, kind="plain"),
+            case=partial(CoinNetworks, kind="plain"),
             assumptions=(*QUARTER, "lambda = 0"),
             rests_on=("shattered-law",),
         ),
@@ -298,21 +298,21 @@ def build() -> list[Equation]:
             "shattered-residual",
             expression=eq(*chapter.residual),
             rests_on=("shattered-law",),
-            world=partial(CoinNetworks, kind="identity"),
+            case=partial(CoinNetworks, kind="identity"),
             assumptions=(*QUARTER, "lambda = 1"),
         ),
         here(
             "shattered-coactive",
             expression=eq(*chapter.coactive),
             method="numeric",
-            world=TwoStates,
+            case=TwoStates,
             assumptions=("a Gaussian row of weights",),
         ),
         here(
             "shattered-angle",
             expression=eq(*chapter.next_angle),
             method="numeric",
-            world=TwoStates,
+            case=TwoStates,
             assumptions=WIDE,
             rests_on=("shattered-coactive", "init-unit"),
         ),
@@ -320,7 +320,7 @@ def build() -> list[Equation]:
             "shattered-centred",
             expression=eq(*chapter.centred_angle),
             method="numeric",
-            world=CentredStates,
+            case=CentredStates,
             assumptions=("wide plain layers with Gaussian weights", "the mean over all inputs subtracted"),
             rests_on=("shattered-angle",),
         ),
@@ -343,7 +343,7 @@ def build() -> list[Equation]:
             "shattered-normalised",
             expression=eq(chapter.normalised_product, chapter.normalised_closed),
             method="induction",
-            world=Spreads,
+            case=Spreads,
             proofs=(chapter.check_normalised,),
             exact=chapter.check_normalised_values,
             rests_on=("shattered-law",),

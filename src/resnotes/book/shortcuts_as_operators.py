@@ -10,7 +10,7 @@ import mpmath
 import numpy as np
 from sympy import Integer
 
-from resnotes.book.cases import Units, World
+from resnotes.book.cases import Case, Units
 from resnotes.book.oracles import complex_step_jacobian, row, same
 from resnotes.book.registry import DEPTHS, Equation, eq, together
 from resnotes.network import Affine, Network, Unit, tanh
@@ -133,7 +133,7 @@ def _operator(rng, n, kind):
     return choices[rng.integers(len(choices))]
 
 
-class Gated(World):
+class Gated(Case):
     """One unit with a gate, random weights, n = 1..5, and a branch tanh(A x).
 
     What is left of the shortcut goes to the branch in the exclusive form, y = s ∘ x + (1 - s) ∘ F(x).
@@ -193,7 +193,7 @@ class Gated(World):
         return complex_step_jacobian(output, self.x)
 
 
-class Bias(World):
+class Bias(Case):
     """n gates whose weight is zero: the package's gates, one after the other."""
 
     def __init__(self, rng):
@@ -210,7 +210,7 @@ class Bias(World):
         return self.b
 
 
-class Channels(World):
+class Channels(Case):
     """1x1 convolutions one after the other, 1..3 channels at 1..4 positions."""
 
     def __init__(self, rng):
@@ -230,7 +230,7 @@ class Channels(World):
         return complex_step_jacobian(layer.forward, np.ones(n))
 
 
-class RandomSigns(World):
+class RandomSigns(Case):
     """Matrices whose entries are +-1/√n, all signs equally likely: the mean is a sum over all of them."""
 
     def __init__(self, rng):
@@ -259,7 +259,7 @@ class RandomSigns(World):
         return total / cases
 
 
-class Gaussian(World):
+class Gaussian(Case):
     """Matrices with independent Gaussian entries of variance 1/n.
 
     Whatever row g comes in, gW has n independent Gaussian entries of variance |g|²/n. So every unit adds the
@@ -287,7 +287,7 @@ class Gaussian(World):
             return float(self.units * logarithm / weight)
 
 
-class Strided(World):
+class Strided(Case):
     """Option A: Q picks every second pixel, Z puts zero channels behind. Both are the package's layers."""
 
     def __init__(self, rng):
@@ -310,7 +310,7 @@ class Strided(World):
         return complex_step_jacobian(self.pad.forward, np.ones(self.pad.n_in))
 
 
-class Masks(World):
+class Masks(Case):
     """One component under dropout in n units: the mean over all 2^n masks, each with its probability."""
 
     def __init__(self, rng):
@@ -335,7 +335,7 @@ class Masks(World):
         return total
 
 
-class Centred(World):
+class Centred(Case):
     """The matrix that takes the mean off a row, for n = 1..6."""
 
     def __init__(self, rng):
@@ -368,7 +368,7 @@ def build() -> list[Equation]:
             expression=eq(forward.left, forward.right),
             method="induction",
             assumptions=(shortcuts_as_operators.LINEAR,),
-            world=_with("linear"),
+            case=_with("linear"),
             proofs=(forward,),
             rests_on=("forward-unit",),
         ),
@@ -377,7 +377,7 @@ def build() -> list[Equation]:
             expression=eq(gradient.left, gradient.right),
             method="induction",
             assumptions=(shortcuts_as_operators.NOTHING_AFTER,),
-            world=_with("any"),
+            case=_with("any"),
             proofs=(gradient,),
             rules=(shortcuts_as_operators.gradient_rule(),),
             index_values=DEPTHS,
@@ -388,7 +388,7 @@ def build() -> list[Equation]:
             expression=shortcuts_as_operators.lower,
             method="numeric",
             assumptions=("every H_i square",),
-            world=_with("linear"),
+            case=_with("linear"),
             tight=_with("stretching"),
             rests_on=("operators-gradient",),
         ),
@@ -396,7 +396,7 @@ def build() -> list[Equation]:
             "operators-upper",
             expression=shortcuts_as_operators.upper,
             method="numeric",
-            world=_with("linear"),
+            case=_with("linear"),
             tight=_with("stretching"),
             rests_on=("operators-gradient",),
         ),
@@ -405,7 +405,7 @@ def build() -> list[Equation]:
             expression=eq(*shortcuts_as_operators.rotation),
             method="exhaustive",
             assumptions=("U_i U_i^T = I",),
-            world=_with("rotation"),
+            case=_with("rotation"),
             exact=check_lengths(shortcuts_as_operators.orthogonal),
             proofs=(shortcuts_as_operators.rotation_derivation(),),
         ),
@@ -414,7 +414,7 @@ def build() -> list[Equation]:
             expression=eq(*shortcuts_as_operators.convolution),
             method="exhaustive",
             assumptions=("two channels, two positions, up to three units for the symbolic part",),
-            world=Channels,
+            case=Channels,
             exact=shortcuts_as_operators.check_convolution,
         ),
         entry(
@@ -422,21 +422,21 @@ def build() -> list[Equation]:
             expression=eq(*shortcuts_as_operators.mixing_square),
             method="numeric",
             assumptions=("entries of W_i independent, mean 0, variance 1/n",),
-            world=RandomSigns,
+            case=RandomSigns,
         ),
         entry(
             "operators-gaussian-log",
             expression=eq(*shortcuts_as_operators.gaussian_log),
             method="numeric",
             assumptions=(GAUSSIAN,),
-            world=Gaussian,
+            case=Gaussian,
             cases=20,
         ),
         entry(
             "operators-gate",
             expression=eq(*shortcuts_as_operators.gate),
             method="symbolic",
-            world=Gated,
+            case=Gated,
             exact=shortcuts_as_operators.check_gate,
             assumptions=("n up to 3 for the symbolic part",),
         ),
@@ -444,7 +444,7 @@ def build() -> list[Equation]:
             "operators-sigmoid",
             expression=together((shortcuts_as_operators.sigmoid_slope, shortcuts_as_operators.sigmoid)),
             method="symbolic",
-            world=Gated,
+            case=Gated,
             exact=shortcuts_as_operators.check_gate,
             proofs=(shortcuts_as_operators.sigmoid_derivation(),),
             rests_on=("operators-gate",),
@@ -455,7 +455,7 @@ def build() -> list[Equation]:
             expression=eq(*shortcuts_as_operators.gate_start),
             method="exhaustive",
             assumptions=("the gate's weight is 0", "n from 0 to 8 for the symbolic part"),
-            world=Bias,
+            case=Bias,
             exact=shortcuts_as_operators.check_gate_start,
             rests_on=("operators-sigmoid",),
         ),
@@ -463,7 +463,7 @@ def build() -> list[Equation]:
             "operators-exclusive",
             expression=eq(*shortcuts_as_operators.exclusive),
             method="symbolic",
-            world=Gated,
+            case=Gated,
             exact=shortcuts_as_operators.check_gate,
             rests_on=("operators-sigmoid",),
             assumptions=("s = 1 - sigma(V x + b)", "n up to 3 for the symbolic part"),
@@ -473,14 +473,14 @@ def build() -> list[Equation]:
             expression=together(shortcuts_as_operators.dropout),
             method="exhaustive",
             assumptions=("masks independent, each 1 with probability q", "n from 0 to 6 for the symbolic part"),
-            world=Masks,
+            case=Masks,
             exact=shortcuts_as_operators.check_dropout,
         ),
         entry(
             "operators-stride",
             expression=eq(*shortcuts_as_operators.stride),
             method="symbolic",
-            world=Strided,
+            case=Strided,
             assumptions=("Q Q^T = I",),
             exact=check_lengths(shortcuts_as_operators.picks),
             proofs=(shortcuts_as_operators.stride_derivation(),),
@@ -490,18 +490,18 @@ def build() -> list[Equation]:
             expression=eq(*shortcuts_as_operators.stochastic_mean),
             method="exhaustive",
             assumptions=(STOCHASTIC,),
-            world=_with("stochastic"),
+            case=_with("stochastic"),
             rules=(shortcuts_as_operators.keeps,),
             index_values=DEPTHS,
             proofs=(shortcuts_as_operators.stochastic_mean_derivation(),),
         ),
-        entry("operators-centre", expression=eq(*shortcuts_as_operators.centre), method="definition", world=Centred),
+        entry("operators-centre", expression=eq(*shortcuts_as_operators.centre), method="definition", case=Centred),
         entry(
             "operators-stochastic-rest",
             expression=shortcuts_as_operators.stochastic_rest,
             method="numeric",
             assumptions=(STOCHASTIC,),
-            world=_with("stochastic"),
+            case=_with("stochastic"),
             tight=_with("mixing"),
             rests_on=("operators-stochastic-mean", "operators-centre"),
         ),
@@ -509,7 +509,7 @@ def build() -> list[Equation]:
             "operators-rewrite",
             expression=eq(*shortcuts_as_operators.rewrite),
             method="symbolic",
-            world=_with("linear"),
+            case=_with("linear"),
             assumptions=("the shortcut is linear",),
             rules=(),
         ),

@@ -8,7 +8,7 @@ import numpy as np
 from sympy import Integer
 
 from resnotes.book.at_initialisation import BRANCH, OneBranch
-from resnotes.book.cases import World
+from resnotes.book.cases import Case
 from resnotes.book.oracles import STEP, column, same
 from resnotes.book.registry import Equation, chain, eq, together
 from resnotes.network import relu
@@ -29,7 +29,7 @@ class ScaledSum(OneBranch):
         return self.factor
 
 
-class FixupBranch(World):
+class FixupBranch(Case):
     """A branch of m = 2..4 weights with ReLUs between them, and the same with all but the last one scaled."""
 
     def __init__(self, rng):
@@ -158,13 +158,13 @@ def build() -> list[Equation]:
             "depths-fixup",
             expression=eq(*chapter.fixup),
             method="numeric",
-            world=FixupBranch,
+            case=FixupBranch,
             assumptions=(
                 "m >= 2 weights with ReLUs between them, no biases",
                 "all weights but the last times L^(-1/(2m-2))",
             ),
         ),
-        every_network("depths-post-sum", expression=eq(*chapter.post_sum), world=ScaledSum, rests_on=("init-branch",)),
+        every_network("depths-post-sum", expression=eq(*chapter.post_sum), case=ScaledSum, rests_on=("init-branch",)),
         here(
             "depths-post-limits",
             expression=together(chapter.post_limits),
@@ -173,11 +173,11 @@ def build() -> list[Equation]:
             assumptions=("kappa > 0", "DeepNorm: an encoder or a decoder alone, lambda = L^(1/4), beta = (4 L)^(-1/2)"),
             rests_on=("depths-post-sum",),
         ),
-        every_network("depths-streams", expression=eq(*chapter.stream_unit), method="definition", world=Streams),
+        every_network("depths-streams", expression=eq(*chapter.stream_unit), method="definition", case=Streams),
         every_network(
             "depths-streams-moment",
             expression=chain(chapter.inner(l), chapter.inner_definition, chapter.inner_step),
-            world=Streams,
+            case=Streams,
             assumptions=BRANCH,
             rests_on=("depths-streams", "init-branch"),
         ),
@@ -185,7 +185,7 @@ def build() -> list[Equation]:
             "depths-streams-sum",
             expression=eq(*chapter.stream_sum),
             proofs=(total,),
-            world=partial(Streams, stochastic=True),
+            case=partial(Streams, stochastic=True),
             assumptions=(*BRANCH, ROWS),
         ),
     ]

@@ -80,15 +80,15 @@ TRAINING = "12_training"
 def build() -> list[Equation]:
     """The entries, in the order in which the chapter shows them."""
     gradient, scale, start = training.unit_gradient(), training.scale_gradient(), training.start_derivation()
-    world = ScaledBranches
+    case = ScaledBranches
     return [
-        Equation("training-unit", TRAINING, together(training.unit), "definition", world=world),
+        Equation("training-unit", TRAINING, together(training.unit), "definition", case=case),
         Equation(
             "training-gradient",
             TRAINING,
             derived(gradient),
             "symbolic",
-            world=world,
+            case=case,
             proofs=(gradient,),
         ),
         Equation(
@@ -96,7 +96,7 @@ def build() -> list[Equation]:
             TRAINING,
             derived(scale),
             "symbolic",
-            world=world,
+            case=case,
             proofs=(scale,),
         ),
         Equation(
@@ -105,7 +105,7 @@ def build() -> list[Equation]:
             eq(*training.start),
             "exhaustive",
             start.assumptions,
-            world=partial(world, fresh=True),
+            case=partial(case, fresh=True),
             proofs=(start,),
         ),
     ]

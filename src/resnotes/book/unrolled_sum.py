@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 from sympy import S
 
-from resnotes.book.cases import Units, World, branch_forward
+from resnotes.book.cases import Case, Units, branch_forward
 from resnotes.book.lambda_scaling import Plain, ScalarChain
 from resnotes.book.oracles import KINK_MARGIN, row
 from resnotes.book.registry import DEPTHS, Equation, chain, derived, eq, together
@@ -43,7 +43,7 @@ class OpenRelu(Units):
         return net, start
 
 
-class Cancelling(World):
+class Cancelling(Case):
     """A matrix M and a row g with g M = -g: one left eigenvector, the rest of M is random."""
 
     def __init__(self, rng):
@@ -81,7 +81,7 @@ def build() -> list[Equation]:
             eq(*unrolled_sum.state),
             "induction",
             (unrolled_sum.IDENTITY,),
-            world=_identity,
+            case=_identity,
             rules=(unrolled_sum.state_rule(),),
             index_values=DEPTHS,
             proofs=(unrolled_sum.forward(),),
@@ -93,7 +93,7 @@ def build() -> list[Equation]:
             derived(lower_limit),
             "exhaustive",
             (unrolled_sum.IDENTITY,),
-            world=_identity,
+            case=_identity,
             proofs=(lower_limit,),
             rests_on=("unrolled-forward",),
             rules=(Rule(x(i + 1), x(i) + F(i)(x(i)), index=i, low=S.Zero, high=L - 1),),
@@ -105,7 +105,7 @@ def build() -> list[Equation]:
             chain(unrolled_sum.T(l), unrolled_sum.term_definition, unrolled_sum.term),
             "induction",
             (unrolled_sum.IDENTITY,),
-            world=_identity,
+            case=_identity,
             exact=unrolled_sum.check_term,
             proofs=(unrolled_sum.term_induction(),),
             rests_on=("unrolled-forward",),
@@ -116,7 +116,7 @@ def build() -> list[Equation]:
             chain(g(l), g(L) + g(L) * unrolled_sum.T(l), unrolled_sum.two_terms().right),
             "induction",
             (unrolled_sum.IDENTITY,),
-            world=_identity,
+            case=_identity,
             index_values=DEPTHS,
             rules=(unrolled_sum.gradient_rule(), Rule(unrolled_sum.T(l), unrolled_sum.term)),
             proofs=(unrolled_sum.two_terms(), unrolled_sum.two_terms_expanded()),
@@ -128,7 +128,7 @@ def build() -> list[Equation]:
             eq(*unrolled_sum.scalar_term),
             "exhaustive",
             ("one number per state, every unit x + r x",),
-            world=ScalarChain,
+            case=ScalarChain,
             exact=unrolled_sum.check_scalar,
             rests_on=("unrolled-term",),
         ),
@@ -140,7 +140,7 @@ def build() -> list[Equation]:
             ),
             "symbolic",
             ("g M = -g",),
-            world=Cancelling,
+            case=Cancelling,
             exact=unrolled_sum.check_cancel,
             proofs=(unrolled_sum.cancel(),),
             rests_on=("unrolled-two-terms",),
@@ -151,7 +151,7 @@ def build() -> list[Equation]:
             eq(*unrolled_sum.count),
             "exhaustive",
             ("n from 0 to 8 by listing the paths",),
-            world=Plain,
+            case=Plain,
             cases=30,
             exact=unrolled_sum.check_count,
         ),
@@ -160,7 +160,7 @@ def build() -> list[Equation]:
             CHAPTER,
             together((unrolled_sum.by_length_start, unrolled_sum.by_length_step)),
             "exhaustive",
-            world=_any_units,
+            case=_any_units,
             exact=_by_enumeration,
             rests_on=("backward-product",),
         ),
@@ -169,7 +169,7 @@ def build() -> list[Equation]:
             CHAPTER,
             eq(*unrolled_sum.by_length_total),
             "exhaustive",
-            world=_any_units,
+            case=_any_units,
             exact=_by_enumeration,
             rests_on=("unrolled-by-length", "backward-product"),
         ),
@@ -179,7 +179,7 @@ def build() -> list[Equation]:
             eq(*unrolled_sum.binomial_weights),
             "exhaustive",
             ("one number per state, every unit lambda x + r x",),
-            world=ScalarChain,
+            case=ScalarChain,
             exact=unrolled_sum.check_scalar,
             rests_on=("unrolled-all-lengths", "scaling-scalar"),
         ),
@@ -189,7 +189,7 @@ def build() -> list[Equation]:
             eq(*unrolled_sum.share),
             "exhaustive",
             ("one number per state, every unit lambda x + r x", "lambda + r is not 0"),
-            world=ScalarChain,
+            case=ScalarChain,
             exact=unrolled_sum.check_scalar,
             rests_on=("unrolled-binomial",),
         ),
@@ -199,7 +199,7 @@ def build() -> list[Equation]:
             eq(*unrolled_sum.mean_length),
             "exhaustive",
             ("one number per state, every unit lambda x + r x", "lambda + r is not 0"),
-            world=ScalarChain,
+            case=ScalarChain,
             exact=unrolled_sum.check_scalar,
             rests_on=("unrolled-share",),
         ),
@@ -208,7 +208,7 @@ def build() -> list[Equation]:
             CHAPTER,
             eq(g(l), unrolled_sum.general_terms().right),
             "induction",
-            world=_any_units,
+            case=_any_units,
             rules=(unrolled_sum.general_rule(),),
             index_values=DEPTHS,
             proofs=(unrolled_sum.general_terms(),),

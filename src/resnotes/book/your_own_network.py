@@ -48,7 +48,7 @@ def build() -> list[Equation]:
             eq(*chapter.gain),
             "exhaustive",
             (NONZERO,),
-            world=Reported,
+            case=Reported,
             exact=chapter.check_gain,
         ),
         Equation(
@@ -56,7 +56,7 @@ def build() -> list[Equation]:
             STEM,
             together(chapter.lengths),
             "exhaustive",
-            world=Reported,
+            case=Reported,
             exact=chapter.check_lengths,
             rests_on=("backward-unit", "backward-product"),
         ),
@@ -66,7 +66,7 @@ def build() -> list[Equation]:
             together(chapter.share),
             "numeric",
             (NONZERO,),
-            world=Reported,
+            case=Reported,
             rests_on=("report-lengths",),
         ),
     ]

@@ -120,9 +120,9 @@ def check(pairs, seeds=range(8)) -> int:
     for seed, (left, right) in product(seeds, pairs):
         if left.has(Application) or right.has(Application):
             raise ValueError(f"pairs: got {left} = {right}, want derivatives, no maps")
-        world = ExactFourLayers(seed)
+        case = ExactFourLayers(seed)
         try:
-            sides = [evaluate(side, world.value_of, eye) for side in (left, right)]
+            sides = [evaluate(side, case.value_of, eye) for side in (left, right)]
         except KeyError as error:
             raise ValueError(
                 f"by components: {left} = {right} names what the network does not have: {error}"

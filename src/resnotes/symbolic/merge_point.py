@@ -306,8 +306,8 @@ def check_by_components(pairs, projected: bool = False, seeds=range(8)) -> int:
     """
     comparisons = 0
     for seed, (left, right) in product(seeds, pairs):
-        world = ExactMerge(seed, projected)
-        want, got = (evaluate(side, world.value_of, eye) for side in (left, right))
+        case = ExactMerge(seed, projected)
+        want, got = (evaluate(side, case.value_of, eye) for side in (left, right))
         comparisons += 1
         if want != got:
             raise ValueError(f"by components, seed {seed}: got {got} for {right}, want {want} for {left}")

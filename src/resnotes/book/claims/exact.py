@@ -224,7 +224,7 @@ def number(node: Expr):
 FRACTIONS = Numbers(jacobian, rectify, eye, array, number)
 
 
-class ExactNetwork(cases.World):
+class ExactNetwork(cases.Case):
     """One small network.
 
     Parameters
