@@ -74,6 +74,7 @@ ARRAYS = {
     "DoublyStochastic weight": ("weight", DoublyStochastic),
 }
 ANY_BATCH = ("forward x",)
+LOGITS = ("softmax logits", "half_squared_error x", "cross_entropy x")
 LABELS = {"softmax p": 2, "half_squared_error p": 2, "cross_entropy p": 2}
 NEVER_ARRAYS = {
     "text": "abc",
@@ -106,7 +107,7 @@ NEVER_ARRAYS = {
 @pytest.mark.parametrize("argument", ARRAYS)
 def test_what_is_no_array_of_numbers(argument, value):
     name, call = ARRAYS[argument]
-    if argument in ANY_BATCH and getattr(value, "ndim", 0) == 3:
+    if argument in (*ANY_BATCH, *LOGITS) and getattr(value, "ndim", 0) == 3:
         return  # a batch of batches
     refused(lambda: call(value), name)
 
@@ -121,7 +122,7 @@ def test_complex_numbers_are_admitted_in_forward_alone(argument):
 @pytest.mark.parametrize("argument", [a for a in ARRAYS if "factors" not in a])
 def test_empty_arrays(argument):
     name, call = ARRAYS[argument]
-    for value in ([], [[]]) if argument in ANY_BATCH else ([], [[]], np.zeros((0, 2))):
+    for value in ([], [[]]) if argument in (*ANY_BATCH, *LOGITS) else ([], [[]], np.zeros((0, 2))):
         refused(lambda value=value: call(value), name)
 
 
