@@ -15,6 +15,7 @@ from random_networks import build, draw
 from resnotes import Affine, Network, Unit, identity, relu, reports, tanh
 from resnotes.__main__ import main
 from resnotes.magnitudes import FORMATS, range_limits
+from resnotes.network import ACTIVATIONS
 from resnotes.normalisation import BatchNormTraining
 from resnotes.npz import from_arrays, load
 from resnotes.paths import jacobian_by_length
@@ -639,8 +640,8 @@ BAD = {
     ),
     "a vector of another width": ({"unit2.shortcut": np.ones(3)}, "unit2.shortcut: .*wanted one real number"),
     "an unknown word": (
-        {"activation": np.array("gelu")},
-        "activation: got .*wanted one of relu, tanh, identity",
+        {"activation": np.array("swish")},
+        "activation: got .*wanted one of relu, tanh, gelu, silu, identity",
     ),
     "a number for a word": (
         {"placement": np.array(1)},
@@ -652,6 +653,12 @@ BAD = {
         r"g: got .*wanted a real array of shape \(5, 4\)",
     ),
 }
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_every_activation_can_be_named(name):
+    net, _ = from_arrays(GOOD | {"activation": name, "after": name})
+    assert net.units[0].after is ACTIVATIONS[name] and ACTIVATIONS[name] in net.units[0].branch
 
 
 @pytest.mark.parametrize("case", BAD)

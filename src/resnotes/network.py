@@ -193,6 +193,9 @@ silu = SiLU()
 gelu = GELU()
 identity = _IdentityActivation()
 
+#: By name, as a file of weights names them.
+ACTIVATIONS = {"relu": relu, "tanh": tanh, "gelu": gelu, "silu": silu, "identity": identity}
+
 
 class _Record:
     """Base of what the passes return: arrays in named places, shown by their shapes."""

@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from resnotes import _validate
-from resnotes.network import Affine, Network, Unit, identity, relu, tanh
+from resnotes.network import ACTIVATIONS, Affine, Network, Unit, identity
 from resnotes.shortcuts import Absent, Diagonal, Identity, Projection, Scale
 
 KEY = re.compile(r"unit(0|[1-9]\d*)\.(?:(weight|bias)(0|[1-9]\d*)|(shortcut))")
 NAMES = {
-    "activation": {"relu": relu, "tanh": tanh, "identity": identity},
-    "after": {"identity": identity, "relu": relu, "tanh": tanh},
+    "activation": ACTIVATIONS,
+    "after": {"identity": identity, **ACTIVATIONS},
     "placement": ("between", "before", "behind"),
 }
 KEYS = (
@@ -100,12 +100,12 @@ def from_arrays(arrays: Mapping[str, ArrayLike]) -> tuple[Network, dict]:
             One number λ for λ x, with 0 for no shortcut at all, a vector for its product entry by entry,
             or a matrix. Without it the shortcut is the identity.
         ``activation``, optional
-            "relu" (the default), "tanh" or "identity", within the branches.
+            "relu" (the default) or another of `resnotes.network.ACTIVATIONS`, within the branches.
         ``placement``, optional
             Where the activation stands: "between" two affine layers (the default), "before" each of them, or
             "behind" each.
         ``after``, optional
-            "identity" (the default), "relu" or "tanh", after the addition.
+            "identity" (the default) or another of them, after the addition.
         ``x``, ``g``, optional
             Input, and gradient at the last state, for `report`.
 
