@@ -41,11 +41,13 @@ from resnotes.symbolic.algebra import (
     unroll,
 )
 from resnotes.symbolic.calculus import Graph, differential
-from resnotes.symbolic.symbols import D, F, H, J, W, g, lam, x
+from resnotes.symbolic.symbols import D, F, H, J, W, g, lam, loss_gradient, x
 
 DERIVATIONS = [
     *forward_pass.as_units(),
     *(backward_pass.four_layer_gradient(k) for k in (1, 2, 3, 4)),
+    backward_pass.by_differentials(),
+    backward_pass.weight_nudge(),
     backward_pass.four_paths(),
     backward_pass.double_count(),
     backward_pass.lost_skip(),
@@ -197,6 +199,35 @@ def test_differentials_keep_the_order_of_factors():
 def test_graph_without_a_way_gives_no_gradient():
     graph = Graph({x(2): F(1)(x(1)), x(4): F(3)(x(3))})
     assert graph.gradient(x(1), x(4), g(4)) == 0
+
+
+WHOLE = ([[[1, 0], [1, 1]], [[1, -1], [-1, 1]], [[1, 2], [-1, 1]], [[-2, 1], [1, 1]]], [[0, 0]] * 4, [2, -1], [1, 1])
+
+
+def test_a_backward_pass_by_hand_shows_its_numbers():
+    case = components.ExactFourLayers(*WHOLE)
+    g4, g3 = backward_pass.backward_by_hand()[:2]
+    row = r"\left[\begin{matrix}%d & %d\end{matrix}\right]"
+    shown = components.Worked(case, [g3])._repr_latex_()
+    assert shown.index("g_{5} D_{5} + g_{4} D_{4} J_{3}") < shown.index(
+        f"{row % (0, 1)} + {row % (1, 2)} = {row % (1, 3)}"
+    )
+    assert "D_{5} &= " in components.Worked(case, [[D(5)]])._repr_latex_()
+    with pytest.raises(ValueError, match=r"rows: got g_3 = .* = \[\[1, 1\]\], want \[\[1, 3\]\]"):
+        components.Worked(case, [[(g(3), g4[0][1])]])
+    assert [row[0][0] for row in backward_pass.weight_by_hand(1)] == [loss_gradient(W(1))]
+
+
+def test_no_numbers_at_a_kink():
+    with pytest.raises(ValueError, match="want none of them 0"):
+        components.ExactFourLayers(*WHOLE[:2], [0, 0], [1, 1])
+
+
+def test_lines_of_a_derivation_keep_the_order_of_their_terms():
+    for index in (3, 1):
+        by_rule, with_locals, *_ = (line[1] for line in backward_pass.four_layer_gradient(index).lines())
+        first = [term.split()[0] for term in by_rule.split(" + ")]
+        assert first == [term.split()[0] for term in with_locals.split(" + ")] and len(first) == 2
 
 
 def test_by_components_agrees_and_catches():

@@ -20,6 +20,7 @@ from resnotes.symbolic.algebra import (
     Factor,
     Rule,
     l,
+    unroll,
 )
 from resnotes.symbolic.derivation import compare
 from resnotes.symbolic.symbols import H, J, g, loss_gradient
@@ -54,6 +55,14 @@ def _four_layer_rules() -> tuple[Rule, ...]:
 
 def _by_components(pairs) -> int:
     return components.check(pairs)
+
+
+#: Values of k for a statement about every state of the four layers but the last.
+STATES = tuple({backward_pass.k: Integer(number)} for number in range(1, 5))
+
+
+def _at_every_state(pairs) -> int:
+    return _by_components([(unroll(left, at), unroll(right, at)) for at in STATES for left, right in pairs])
 
 
 def _block_check(pairs) -> int:
@@ -96,12 +105,25 @@ def build() -> list[Equation]:
             "backward-local", expression=together(backward_pass.local_derivatives()), rests_on=("forward-four-layers",)
         ),
         four(
+            "backward-graph",
+            expression=eq(*backward_pass.graph_rule),
+            exact=_at_every_state,
+            rules=(*_four_layer_rules(), *backward_pass.direct_derivatives()),
+            index_values=STATES,
+            rests_on=("backward-row",),
+        ),
+        four(
             "backward-g4",
             expression=eq(g(4), derivation(4).result),
             proofs=(derivation(4),),
             rests_on=("backward-local", "backward-row"),
         ),
-        four("backward-g3", expression=eq(g(3), g3.result), proofs=(g3,), rests_on=("backward-g4", "backward-local")),
+        four(
+            "backward-g3",
+            expression=eq(g(3), g3.result),
+            proofs=(g3, backward_pass.by_differentials()),
+            rests_on=("backward-g4", "backward-local"),
+        ),
         four(
             "backward-g2",
             expression=chain(g(2), g2.steps[1].expression, g2.result),
@@ -113,6 +135,17 @@ def build() -> list[Equation]:
             expression=chain(g(1), g1.steps[3].expression, g1.result),
             proofs=(g1,),
             rests_on=("backward-g2", "backward-g3", "backward-local"),
+        ),
+        Equation(
+            "backward-weights",
+            CHAPTER,
+            together(backward_pass.parameter_gradients()),
+            "symbolic",
+            assumptions=(backward_pass.POSITIVE_PART,),
+            case=FourLayers,
+            exact=_by_components,
+            proofs=(backward_pass.weight_nudge(),),
+            rests_on=("forward-affine", "backward-row"),
         ),
         four(
             "backward-four-paths",
@@ -139,16 +172,6 @@ def build() -> list[Equation]:
                 *_four_layer_rules(),
                 Rule(Factor("gprinted", 2), g(2) - backward_pass.lost_skip().steps[0].expression),
             ),
-        ),
-        Equation(
-            "backward-weights",
-            CHAPTER,
-            together(backward_pass.parameter_gradients()),
-            "symbolic",
-            assumptions=(backward_pass.POSITIVE_PART,),
-            case=FourLayers,
-            exact=_by_components,
-            rests_on=("forward-affine", "backward-row"),
         ),
         Equation(
             "backward-unit",

@@ -6,11 +6,24 @@ from functools import lru_cache
 
 from sympy import Add, Expr, Symbol
 
-from resnotes.symbolic.algebra import Factor, L, Map, OrderedProduct, Partial, Rule, expanded, i, j, l, map_tree
+from resnotes.symbolic.algebra import (
+    Factor,
+    L,
+    Map,
+    OrderedProduct,
+    OrderedSum,
+    Partial,
+    Rule,
+    expanded,
+    i,
+    j,
+    l,
+    map_tree,
+)
 from resnotes.symbolic.calculus import Differential, Graph, coefficient, differential, weight_gradient
 from resnotes.symbolic.derivation import Derivation, Induction, Step
 from resnotes.symbolic.forward_pass import four_layer_graph, unit
-from resnotes.symbolic.symbols import D, F, H, J, W, b, g, loss_gradient, matrix, x, y
+from resnotes.symbolic.symbols import D, E, F, H, J, W, b, g, loss_gradient, matrix, x, y
 
 #: g_k is short for the row of derivatives of the loss with respect to x_k.
 k = Symbol("k", integer=True)
@@ -27,6 +40,40 @@ def _g(state: Expr) -> Expr:
 def local_derivatives() -> tuple[tuple[Expr, Expr], ...]:
     """The six direct partial derivatives of the four layers, computed from the forward equations."""
     return tuple((rule.left, rule.right) for rule in reversed(four_layer_graph().rules()))
+
+
+#: The chain rule on the graph: one term for each later state; where x_j does not use x_k, its direct derivative is 0.
+graph_rule = (g(k), OrderedSum(g(j) * Partial(x(j), x(k)), (j, k + 1, 5)))
+
+
+def direct_derivatives() -> tuple[Rule, ...]:
+    """Every direct derivative of a state with respect to an earlier one, also those that are 0."""
+    graph = four_layer_graph()
+    return tuple(
+        Rule(Partial(x(of), x(by)), graph.local(x(of), x(by))) for by in range(1, 5) for of in range(by + 1, 6)
+    )
+
+
+@lru_cache
+def by_differentials() -> Derivation:
+    """The loss when x_3 alone is nudged: d of each later state is put in by its own equation, until dx_3 is left."""
+    graph = four_layer_graph()
+    put_in = {n: Rule(Differential(x(n)), differential(graph.equations[x(n)], (x(3), x(4)))) for n in (4, 5)}
+    d_loss = g(5) * Differential(x(5))
+    with_x5 = map_tree(d_loss, put_in[5])
+    with_x4 = map_tree(with_x5, put_in[4])
+    return Derivation(
+        Differential(E),
+        (
+            Step(d_loss, "what $g_5$ means", (Rule(Differential(E), d_loss),)),
+            Step(with_x5, "put in $dx_5$", (put_in[5],)),
+            Step(with_x4, "put in $dx_4$", (put_in[4],)),
+            Step(factored(coefficient(with_x4, x(3))) * Differential(x(3)), "$dx_3$ at the end"),
+        ),
+        name="backward-by-differentials",
+        assumptions=(POSITIVE_PART,),
+        rests_on=("forward-four-layers", "backward-row"),
+    )
 
 
 @lru_cache
@@ -116,7 +163,7 @@ def four_paths() -> Derivation:
 @lru_cache
 def double_count() -> Derivation:
     """What is too much when the branch is counted once by itself and once inside the total derivative."""
-    total = factored(four_layer_gradient(3).result)  # g_5 (total derivative of x_5 along x_3)
+    total = factored(four_layer_gradient(3).result)  # g_5 (total derivative of x_5 with respect to x_3)
     once_more = g(5) * D(5) * J(4) * D(4) * J(3)
     return Derivation(
         Factor("gprinted", 3) - g(3),
@@ -224,21 +271,64 @@ def all_units_expanded() -> Derivation:
 def parameter_gradients() -> tuple[tuple[Expr, Expr], ...]:
     """d loss / d W_k and d b_k, k = 4..1, from dE = g_{k+1} D_{k+1} (dW_k x_k + db_k)."""
     pairs = []
-    graph = four_layer_graph()
     for index in (4, 3, 2, 1):
-        # Only what W_k and b_k touch moves: F_k(x_k) = W_k x_k + b_k with x_k held fixed.
-        moved = Differential(W(index)) * x(index) + Differential(b(index))
-        inside = graph.equations[x(index + 1)]
-        response = differential(
-            inside.argument.xreplace({F(index)(x(index)): Factor("z", index)}), [Factor("z", index)]
-        )
-        response = map_tree(
-            response, lambda n, m=moved: m if isinstance(n, Differential) and n.state.name == "z" else None
-        )
-        total = g(index + 1) * inside.function.jacobian * response
+        total = _loss_moved_by(index, Differential(W(index)) * x(index) + Differential(b(index)))
         pairs.append((loss_gradient(W(index)), weight_gradient(total, W(index))))
         pairs.append((loss_gradient(b(index)), weight_gradient(total, b(index))))
     return tuple(pairs)
+
+
+def _loss_moved_by(index: int, moved: Expr) -> Expr:
+    """d loss when the output of layer ``index`` moves by ``moved`` while its input x_index is held fixed."""
+    equation = four_layer_graph().equations[x(index + 1)]
+    output = Factor("z", index)
+    d_sum = differential(equation.argument.xreplace({F(index)(x(index)): output}), [output])
+    return g(index + 1) * equation.function.jacobian * map_tree(d_sum, Rule(Differential(output), moved))
+
+
+@lru_cache
+def weight_nudge() -> Derivation:
+    """The loss when W_4 alone is nudged."""
+    d_loss, d_sum = g(5) * Differential(x(5)), D(5) * Differential(y(5))
+    d_weight = Differential(W(4)) * x(4)
+    return Derivation(
+        Differential(E),
+        (
+            Step(d_loss, "what $g_5$ means", (Rule(Differential(E), d_loss),)),
+            Step(g(5) * d_sum, "the ReLU after $y_5$", (Rule(Differential(x(5)), d_sum),)),
+            Step(
+                _loss_moved_by(4, d_weight),
+                "in $y_5 = x_3 + W_4x_4 + b_4$ only $W_4$ moves",
+                (Rule(Differential(y(5)), d_weight),),
+            ),
+        ),
+        name="backward-weight-nudge",
+        assumptions=(POSITIVE_PART,),
+        rests_on=("forward-affine", "forward-four-layers", "backward-row"),
+    )
+
+
+# The same by hand, in numbers.
+
+
+def forward_by_hand() -> list[list[Expr | tuple[Expr, Expr]]]:
+    """For each layer the sum that goes into its ReLU, biases left out, then the state and the Jacobian to be shown."""
+    rows = []
+    for state, equation in four_layer_graph().equations.items():
+        number = state.indices[0]
+        without_bias = Rule(F(number - 1)(x(number - 1)), W(number - 1) * x(number - 1))
+        rows.append([(y(number), map_tree(equation.argument, without_bias)), state, D(number)])
+    return rows
+
+
+def backward_by_hand() -> list[list[tuple[Expr, Expr]]]:
+    """g_4 to g_1, each from the gradients that are known by then, as a backward pass computes them."""
+    return [[(g(number), four_layer_gradient(number).steps[1].expression)] for number in (4, 3, 2, 1)]
+
+
+def weight_by_hand(number: int) -> list[list[tuple[Expr, Expr]]]:
+    """The gradient of one weight matrix."""
+    return [[pair] for pair in parameter_gradients() if pair[0] == loss_gradient(W(number))]
 
 
 # A block of K layers: a_0 = x_l, a_k = ReLU(F_k(a_{k-1})), y = a_0 + F_K(a_{K-1}).

@@ -8,42 +8,57 @@ from __future__ import annotations
 import random
 from itertools import product
 
-from sympy import Matrix, Rational, Symbol, eye, zeros
+from sympy import Add, Expr, Matrix, Rational, Symbol, eye, zeros
 
-from resnotes.symbolic.algebra import Application, Partial, evaluate
+from resnotes.symbolic.algebra import Application, Factor, Partial, evaluate
+from resnotes.symbolic.printing import SETTINGS, BookPrinter, aligned, latex, term_order
 from resnotes.symbolic.symbols import E
 
 SIZE = 2
 
 
 class ExactFourLayers:
-    """The notes' network with small integer weights and ``n = 2``, evaluated at an integer point.
+    """The notes' network with integer weights and ``n = 2``, evaluated at an integer point.
 
     Parameters
     ----------
-    seed : int
-        Chooses the integers; the first draw without a zero pre-activation is taken.
+    weights, biases : sequence of four
+        W_1, ..., W_4, each (2, 2), and b_1, ..., b_4, each (2,), of integers.
+    x1, g5 : sequence of two integers
+        The input, and the gradient at the output.
+
+    Raises
+    ------
+    ValueError
+        If a component of a pre-activation is 0, where ReLU has no derivative.
     """
 
-    def __init__(self, seed: int):
-        generator = random.Random(seed)
-        while True:
-            self.numbers = {
-                name: Matrix(SIZE, columns, lambda r, c: generator.randint(-3, 3)) for name, columns in self._names()
-            }
-            self.numbers["g5"] = Matrix(1, SIZE, lambda r, c: generator.randint(1, 4))
-            states, before = self._forward(self.numbers, None)
-            if all(entry != 0 for vector in before.values() for entry in vector):
-                break
-        self.masks = {k: [1 if entry > 0 else 0 for entry in vector] for k, vector in before.items()}
-        self.states = states
+    def __init__(self, weights, biases, x1, g5):
+        self.numbers = {"x1": Matrix([int(entry) for entry in x1]), "g5": Matrix([[int(entry) for entry in g5]])}
+        for k, (weight, bias) in enumerate(zip(weights, biases, strict=True), start=1):
+            self.numbers[f"W{k}"] = Matrix([[int(entry) for entry in row] for row in weight])
+            self.numbers[f"b{k}"] = Matrix([int(entry) for entry in bias])
+        self.states, self.before = self._forward(self.numbers, None)
+        if any(entry == 0 for vector in self.before.values() for entry in vector):
+            raise ValueError(
+                f"weights, biases, x1: got pre-activations {[list(y) for y in self.before.values()]}, want none of them 0"
+            )
+        self.masks = {k: [1 if entry > 0 else 0 for entry in vector] for k, vector in self.before.items()}
 
-    @staticmethod
-    def _names():
-        yield "x1", 1
-        for k in (1, 2, 3, 4):
-            yield f"W{k}", SIZE
-            yield f"b{k}", 1
+    @classmethod
+    def drawn(cls, seed: int) -> ExactFourLayers:
+        """With small random integers; the first draw without a zero pre-activation is taken."""
+        generator = random.Random(seed)
+
+        def integers(rows, low=-3, high=3):
+            return [generator.randint(low, high) for _ in range(rows)]
+
+        while True:
+            weights = [[integers(SIZE) for _ in range(SIZE)] for _ in range(4)]
+            try:
+                return cls(weights, [integers(SIZE) for _ in range(4)], integers(SIZE), integers(SIZE, 1, 4))
+            except ValueError:
+                continue
 
     @staticmethod
     def _forward(q, masks, states=None):
@@ -96,6 +111,10 @@ class ExactFourLayers:
             return self.numbers[f"W{k}"]
         if node.name == "x":
             return self.states[k]
+        if node.name == "y":
+            return self.before[k]
+        if node.name == "W":
+            return self.numbers[f"W{k}"]
         if node.name == "gprinted":
             local = [self._local(5, 4), self._local(4, 3), self._local(3, 2)]
             through = self.numbers["g5"] * local[0] * local[1]
@@ -120,7 +139,7 @@ def check(pairs, seeds=range(8)) -> int:
     for seed, (left, right) in product(seeds, pairs):
         if left.has(Application) or right.has(Application):
             raise ValueError(f"pairs: got {left} = {right}, want derivatives, no maps")
-        case = ExactFourLayers(seed)
+        case = ExactFourLayers.drawn(seed)
         try:
             sides = [evaluate(side, case.value_of, eye) for side in (left, right)]
         except KeyError as error:
@@ -134,3 +153,59 @@ def check(pairs, seeds=range(8)) -> int:
                 f"by components, seed {seed}: got {sides[1].tolist()} for {right}, want {sides[0].tolist()} for {left}"
             )
     return comparisons
+
+
+class _InNumbers(BookPrinter):
+    """The book's printer with the value of every symbol in its place."""
+
+    def __init__(self, case: ExactFourLayers):
+        super().__init__(SETTINGS)
+        self.case = case
+
+    def _print_Factor(self, expr, exp=None):
+        return self._print(self.case.value_of(expr))
+
+
+class Worked:
+    """Formulas with the numbers of one network put in, a line each.
+
+    Parameters
+    ----------
+    case : ExactFourLayers
+    rows : sequence of sequences
+        What stands on each line: a pair ``(left, right)`` is shown as ``left = right = right in numbers = value``, a
+        product as ``product = product in numbers = value``, a single symbol with its value. A sum takes a second line
+        with the values of its terms.
+
+    Raises
+    ------
+    ValueError
+        If the right side of a pair has another value than the left, which SymPy's ``diff`` gives.
+    """
+
+    def __init__(self, case: ExactFourLayers, rows):
+        self.case = case
+        self.lines = []
+        for row in rows:
+            shown = r" \qquad ".join(map(self._shown, row)).replace("=", "&=", 1)
+            self.lines += shown.splitlines()
+
+    def _shown(self, entry: Expr | tuple[Expr, Expr]) -> str:
+        left, right = entry if isinstance(entry, tuple) else (entry, entry)
+        value = evaluate(right, self.case.value_of, eye)
+        if left != right and value != (want := self.case.value_of(left)):
+            raise ValueError(f"rows: got {left} = {right} = {value.tolist()}, want {want.tolist()}")
+        sides = [latex(left), latex(right), _InNumbers(self.case).doprint(right), latex(value)]
+        if isinstance(right, Factor):
+            del sides[2]
+        if isinstance(right, Add):
+            terms = (evaluate(term, self.case.value_of, eye) for term in sorted(right.args, key=term_order))
+            sides.insert(3, " + ".join(map(latex, terms)))
+            return " = ".join(sides[:3]) + "\n &= " + " = ".join(sides[3:])
+        return " = ".join(dict.fromkeys(sides))
+
+    def __repr__(self) -> str:
+        return f"Worked: {len(self.lines)} lines"
+
+    def _repr_latex_(self) -> str:
+        return f"$$\n{aligned(self.lines)}\n$$"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from sympy import Abs, Add, Eq, Expr, Ge, Le, Mul, S, binomial, fraction
 from sympy.printing.latex import LatexPrinter
 
-from resnotes.symbolic.algebra import Application, Factor, Mean, OrderedSum, Scalar, Transpose, _OverIndex
+from resnotes.symbolic.algebra import Application, Factor, Mean, OrderedSum, Partial, Scalar, Transpose, _OverIndex
 from resnotes.symbolic.symbols import branch_names, heads, traces
 
 
@@ -24,17 +24,32 @@ def branches(term: Expr) -> int:
     return sum(branches(argument) for argument in term.args if isinstance(argument, Expr))
 
 
+def skipped(term: Expr) -> int:
+    """How many states the derivatives in a term lead past: over a shortcut more than through a branch."""
+    spans = (
+        node.of.indices[0] - node.by.indices[0]
+        for node in term.atoms(Partial)
+        if all(isinstance(state, Factor) and state.indices for state in node.args)
+    )
+    return max((int(span) for span in spans if span.is_Integer), default=0)
+
+
 def term_order(term: Expr, number_last: bool = False):
-    """Sort key of a term within a sum: fewest branches first, then the shortest, then by text."""
+    """Sort key of a term within a sum: fewest branches first, then over the most states, the shortest, and by text."""
     negative = term.could_extract_minus_sign()
     return (
         negative,
         branches(term),
         number_last and term.is_Number,
         not term.is_Number,
+        -skipped(term),
         len(Mul.make_args(term)),
         str(term),
     )
+
+
+#: What the book asks of SymPy's own printer.
+SETTINGS = {"fold_short_frac": False, "ln_notation": False, "inv_trig_style": "full"}
 
 
 class BookPrinter(LatexPrinter):
@@ -214,7 +229,7 @@ def _joined_transposes(factors):
 
 def latex(expression: Expr) -> str:
     """LaTeX of an expression of the book, without delimiters."""
-    return BookPrinter({"fold_short_frac": False, "ln_notation": False, "inv_trig_style": "full"}).doprint(expression)
+    return BookPrinter(SETTINGS).doprint(expression)
 
 
 #: A right-hand side longer than this (in LaTeX characters) is broken before its plus signs.
@@ -259,7 +274,7 @@ def system(equations) -> str:
 
 
 def aligned(lines) -> str:
-    """Lines with ``&`` at the place to align, as one ``aligned`` block; fractions get room between the lines."""
+    """Lines with ``&`` at the place to align, as one ``aligned`` block; tall lines get room between them."""
     lines = list(lines)
-    end = r" \\[0.6em]" if any(r"\frac" in line for line in lines) else r" \\"
+    end = r" \\[0.6em]" if any(tall in line for line in lines for tall in (r"\frac", r"\begin{matrix}")) else r" \\"
     return "\\begin{aligned}\n" + f"{end}\n".join(lines) + "\n\\end{aligned}"
