@@ -64,38 +64,34 @@ const units = (n) => (n === 1 ? "1 unit" : `${n} units`);
 export function readout(state, { plain, residual } = chains(state)) {
   const { r, depth } = state;
   return (
-    `${outcome(plain[0], residual[0])} Where 1 enters at the loss, ${units(depth)} without the +x ${depth === 1 ? "leaves" : "leave"} ` +
-    `${aboutWords(plain[0])} at the input, with the +x ${aboutWords(residual[0])}. ` +
-    `A unit multiplies by r, ${about(r)}, without the +x, and by 1 + r, ${about(1 + r)}, with it.`
+    `${outcome(plain[0], residual[0])} Where 1 enters at the loss, ${aboutWords(plain[0])} arrives at the input of ` +
+    `${units(depth)} without the +x, and ${aboutWords(residual[0])} with it. ` +
+    `A unit multiplies by ${about(r)} without it, by ${about(1 + r)} with it.`
   );
 }
 
 // ------------------------------------------------------------------------------------- the view
 
 const CAPTION =
-  "Two chains of equal units, of one number each. Left, a unit passes on what its branch makes of x, which is r times x; " +
-  "right, it adds x to that. Every unit on the right has the +1 in its gradient, and at r = −½ that saves nothing.";
+  "On the left a unit passes on what its branch makes of x, which is r times x. On the right it adds x to that, so that " +
+  "the gradient has a +1 in every unit. At r = −½ that saves nothing.";
 const PRESETS = [
-  ["the +x saves it: r = 0.02", { r: 0.02, depth: 50 }],
-  ["it does not: r = −½", { r: -0.5, depth: 50 }],
-  ["the +x explodes it: r = 1", { r: 1, depth: 50 }],
+  ["+x helps", { r: 0.02, depth: 50 }],
+  ["+x saves nothing", { r: -0.5, depth: 50 }],
+  ["+x explodes", { r: 1, depth: 50 }],
 ];
-const LINES = [
-  ["plain", "gradient without +x"],
-  ["whole", "gradient with +x"],
-  ["shortcut", "its part by the shortcuts alone"],
-];
-const HEIGHT = 342;
-const TOP = 116;
+const HEIGHT = 338;
+const TOP = 112;
 // The axis stands still while the sliders move, so that what moves is seen to; what leaves it leaves by an arrow.
 const EDGE = 18;
 const FEW = 25;
 
-/** Three units of a chain, from the input to the loss, about `middle`; arcs are the shortcuts. */
+/** Units of a chain, from the input to the loss, about `middle`, as many as are seen well; arcs are the shortcuts. */
 function drawUnits(middle, wide, arcs) {
-  const [step, y, half] = [wide / 3, 52, 8];
-  const boxes = [-1, 0, 1].map((k) => middle + k * step);
-  const ends = [boxes[0] - step / 2, boxes[2] + step / 2];
+  const count = wide < 160 ? 2 : 3;
+  const [step, y, half] = [wide / count, 52, 8];
+  const boxes = Array.from({ length: count }, (_, k) => middle + (k - (count - 1) / 2) * step);
+  const ends = [middle - wide / 2, middle + wide / 2];
   const along = boxes.flatMap((x) => [x - half, x + half]);
   const stops = [ends[0], ...along, ends[1]];
   const wire = stops.map((x, k) => `${k % 2 ? "L" : "M"}${x.toFixed(1)} ${y}`).join("");
@@ -106,7 +102,7 @@ function drawUnits(middle, wide, arcs) {
     parts.push(shape("path", { class: "rx-arc", d: boxes.map(arc).join("") }));
     for (const x of boxes) {
       parts.push(
-        shape("circle", { class: "rx-plus", cx: (x + out - 2).toFixed(1), cy: y, r: 4.5 }),
+        shape("circle", { class: "rx-plus", cx: (x + out - 2).toFixed(1), cy: y, r: 5.5 }),
         label((x + out - 2).toFixed(1), y + 4, "+", { class: "rx-middle" }),
       );
     }
@@ -143,25 +139,26 @@ function drawLine(name, sizes, x, y) {
   return parts;
 }
 
-function drawBoth(root, width, { depth }, found) {
+function drawBoth(root, width, { r, depth }, found) {
   const [first, gap, bottom] = [44, 18, HEIGHT - 44];
   const wide = (width - first - gap - 10) / 2;
   const y = linear([-EDGE, EDGE], [bottom, TOP]);
   const levels = [-3, -2, -1, 0, 1, 2, 3].map((k) => (k * EDGE) / 3);
   const parts = [];
   const panels = [
-    ["Without +x", "x′ = r x", "plain", found.plain],
-    ["With +x", "x′ = x + r x", "whole", found.residual],
+    ["Without +x", "x′ = r x", "plain", found.plain, r],
+    ["With +x", "x′ = x + r x", "whole", found.residual, 1 + r],
   ];
-  panels.forEach(([title, unit, name, sizes], k) => {
+  const narrow = wide < 180;
+  panels.forEach(([title, unit, name, sizes, factor], k) => {
     const left = first + k * (wide + gap);
     const right = left + wide;
     const x = linear([0, depth], [left + 8, right - 8]);
     const { lines, labels } = ground(
       { left, right, top: TOP, bottom },
       levels.map((level) => [y(level), k ? "" : power(level)]),
-      marks(depth, wide < 180 ? 2 : 5).map((l) => [x(l), String(l)]),
-      wide < 180 ? "0: input" : "state l: 0 is the input, the last one the loss",
+      marks(depth, narrow ? 2 : 5).map((l) => [x(l), String(l)]),
+      narrow ? "0: input" : "state l: 0 is the input, the last one the loss",
     );
     const middle = (left + right) / 2;
     parts.push(
@@ -170,10 +167,10 @@ function drawBoth(root, width, { depth }, found) {
       ...(k ? [shape("path", { class: "rx-line rx-shortcut", d: path([[x(depth), y(0)], [x(0), y(0)]]) })] : []),
       ...drawLine(name, sizes, x, y),
       ...labels.filter(({ said }) => said !== ""),
-      label(middle, 20, `${title}: ${unit}`, { class: "rx-middle rx-heading" }),
+      label(middle, 20, narrow ? title : `${title}: ${unit}`, { class: "rx-middle rx-heading" }),
       ...drawUnits(middle, Math.min(wide, 210), k === 1),
-      label(middle, 80, "arrives at the input:", { class: "rx-middle rx-soft" }),
-      label(middle, 100, aboutWords(sizes[0]), { class: "rx-middle rx-arrives" }),
+      label(middle, 80, `× ${about(factor)} a unit${narrow ? "" : "; at the input arrives"}`, { class: "rx-middle rx-soft" }),
+      label(middle, 100, aboutWords(sizes[0]), { class: `rx-middle rx-arrives${narrow ? " rx-narrow" : ""}` }),
     );
   });
   picture(root, width, HEIGHT, parts);
@@ -203,13 +200,11 @@ function render({ model, el, share }) {
     role: "img",
     "aria-label": "Size of the gradient at every state of a plain and of a residual chain, on a log scale",
   });
-  const entries = LINES.map(([name, said]) =>
-    make(
-      "li",
-      {},
-      svg("svg", { width: 30, height: 10, "aria-hidden": "true" }, svg("path", { class: `rx-line rx-${name}`, d: "M1 5H29" })),
-      said,
-    ),
+  const entry = make(
+    "li",
+    {},
+    svg("svg", { width: 30, height: 10, "aria-hidden": "true" }, svg("path", { class: "rx-line rx-shortcut", d: "M1 5H29" })),
+    "what the shortcuts alone bring",
   );
 
   function paint(now) {
@@ -222,8 +217,8 @@ function render({ model, el, share }) {
   const panel = make(
     "div",
     { class: "rx-panel rx-chains-wide" },
-    make("ul", { class: "rx-legend" }, ...entries),
     chart,
+    make("ul", { class: "rx-legend" }, entry),
   );
   const note = make(
     "p",
