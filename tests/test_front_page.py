@@ -62,5 +62,5 @@ def test_the_page_opens_with_its_figure_and_shows_no_code():
     assert len(shown[0].source.split()) < 60
     for cell in shown:
         if cell.cell_type == "code":
-            assert "hide-input" in cell.metadata.get("tags", [])
+            assert "remove-input" in cell.metadata.get("tags", [])
             assert [list(output.data) for output in cell.outputs] == [["text/html", "text/plain"]]
