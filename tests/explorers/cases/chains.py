@@ -59,7 +59,7 @@ CASE = Case(
         ({"r": -0.5, "depth": 50}, "Both gradients die."),
         ({"r": 0.02, "depth": 50}, "Without the +x the gradient dies, with it the gradient lives."),
         ({"r": 1.0, "depth": 50}, "Without the +x the gradient lives, with it the gradient explodes."),
-        ({"r": 1.0, "depth": 10}, "1 arrives at the input of 10 units without the +x, and 1024 with it."),
+        ({"r": 1.0, "depth": 10}, "1 arrives at the input of 10 units without the +x, and ≈ 1020 with it."),
         ({"r": 1.0, "depth": 100}, "and ≈ 1.27 × 10³⁰ with it."),
         ({"r": 0.0, "depth": 100}, "0 arrives at the input of 100 units without the +x, and 1 with it."),
         ({"r": -1.0, "depth": 1}, "−1 arrives at the input of 1 unit without the +x, and 0 with it."),
