@@ -44,6 +44,14 @@ def test_what_agrees_passes(compare):
     compare(notebook(), executed)
 
 
+def test_how_a_stream_was_cut_does_not_matter(compare):
+    executed = notebook()
+    # As MyST-NB leaves it: the first piece holds all.
+    parts = [v4.new_output("stream", name="stdout", text=text) for text in ("one\n", "ne\n")]
+    executed.cells[1].outputs[:1] = parts
+    compare(notebook(), executed)
+
+
 @pytest.mark.parametrize(
     "change",
     [
