@@ -98,8 +98,9 @@ def test_every_figure_is_whole(results):
     built = [
         path for path in (ROOT / "chapters").glob("*.ipynb") if "data-resnotes-explorer" in path.read_text("utf-8")
     ]
-    # An explorer that has come since the last measurement has no figure yet.
-    assert with_explorer and set(with_explorer) <= {f"chapters/{path.stem}.html" for path in built}
+    # The front page's explorer has come since the last measurement.
+    not_yet = ["chapters/00_introduction.html"]
+    assert sorted(with_explorer + not_yet) == sorted(f"chapters/{path.stem}.html" for path in built)
     assert stocked["update"]["median"] > 0
 
 
