@@ -25,6 +25,7 @@ from resnotes.training import (
     Record,
     Settings,
     build_network,
+    data,
     grid,
     initial_network,
     load_digits,
@@ -32,11 +33,12 @@ from resnotes.training import (
     select,
     sweep,
     train,
-    update,
+    train_seeds,
 )
 from resnotes.training import records as files
 from resnotes.training import run as running
 from resnotes.training.__main__ import main
+from resnotes.training.stack import Stack, mean_losses
 from resnotes.training.sweeps import _prepare_process
 
 QUICK = Settings(depth=2, width=4, steps=3, batch=8, every=2)
@@ -46,19 +48,20 @@ QUICK = Settings(depth=2, width=4, steps=3, batch=8, every=2)
 
 
 def test_digits_are_centred_scaled_and_split():
-    data = load_digits()
-    assert data.train_images.shape == (1437, 64) and data.test_images.shape == (360, 64)
-    assert np.allclose(data.train_images.mean(axis=0), 0) and np.isclose(np.mean(data.train_images**2), 1)
-    assert np.array_equal(np.unique(data.train_targets), [0, 1]) and (data.train_targets.sum(axis=1) == 1).all()
-    assert (abs(data.test_targets.mean(axis=0) - data.train_targets.mean(axis=0)) < 0.003).all()
-    everything = np.concatenate([data.train_images, data.test_images])
+    digits = load_digits()
+    assert digits.train_images.shape == (1437, 64) and digits.test_images.shape == (360, 64)
+    assert np.allclose(digits.train_images.mean(axis=0), 0) and np.isclose(np.mean(digits.train_images**2), 1)
+    assert np.array_equal(np.unique(digits.train_targets), [0, 1]) and (digits.train_targets.sum(axis=1) == 1).all()
+    assert (abs(digits.test_targets.mean(axis=0) - digits.train_targets.mean(axis=0)) < 0.003).all()
+    everything = np.concatenate([digits.train_images, digits.test_images])
     assert len(np.unique(everything, axis=0)) == 1797
 
 
 def test_without_scikit_learn_the_message_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn", None)
+    monkeypatch.setattr(data, "_loaded", [])
     with pytest.raises(ImportError, match=r'pip install "resnotes\[training\]"'):
-        load_digits.__wrapped__()
+        load_digits()
 
 
 def stated_output(settings, parameters, x):
@@ -82,6 +85,13 @@ def parameters_of(network):
         scale = next((float(layer.weight) for layer in unit.branch if isinstance(layer, Scale)), 1.0)
         found += [[layer.weight.copy(), layer.bias.copy(), scale] for layer in unit.branch if isinstance(layer, Affine)]
     return found
+
+
+def parameters_in(stack):
+    """[W, b] of each weight layer of a stack's first network, in order."""
+    inner = [[W[0], b[0, 0]] for weights, biases in zip(stack.inner, stack.biases) for W, b in zip(weights, biases)]
+    first, last = ([stack.ends[k][0], stack.ends[k + 1][0, 0]] for k in (0, 2))
+    return [first, *inner, last]
 
 
 @pytest.mark.parametrize("shortcut", [0, 0.9, 1])
@@ -108,17 +118,23 @@ def test_a_step_goes_down_the_gradient_of_autograd(activation, scale, shortcut):
         )
 
     wanted = grad(loss)(before)
-    trace = network.forward(x)
-    losses, g = softmax_cross_entropy(trace.states[-1], targets)
-    assert losses.mean() == pytest.approx(loss(before), rel=1e-12)
-    update(network, network.backward(trace, g / 8), 0.25)
-    for old, new, slope in zip(before, parameters_of(network), wanted, strict=True):
+    stack = Stack(replace(settings, rate=0.25), [network, build_network(settings, rng)])
+    logits, finite, trace = stack.forward(np.stack([x, x]))
+    losses, g = mean_losses(logits, np.stack([targets, targets]))
+    assert finite.all() and losses[0] == pytest.approx(loss(before), rel=1e-12)
+    squares, finite, gradients = stack.backward(trace, g)
+    # The package's own passes say the same.
+    theirs = network.forward(x)
+    sent = network.backward(theirs, softmax_cross_entropy(theirs.states[-1], targets)[1] / 8)
+    assert np.allclose(logits[0], theirs.states[-1], rtol=0, atol=1e-12)
+    assert finite.all() and np.allclose(squares[:, 0], [np.sum(one**2) for one in sent.states[1:-1]], rtol=1e-10)
+    stack.step(gradients)
+    for old, new, slope in zip(before, parameters_in(stack), wanted, strict=True):
         assert np.allclose(new[0], old[0] - 0.25 * slope[0], rtol=0, atol=1e-12)
         assert np.allclose(new[1], old[1] - 0.25 * slope[1], rtol=0, atol=1e-12)
-    scales = [new[2] for new in parameters_of(network)[2:-1:2]]
     moved = [old[2] - 0.25 * slope[2] for old, slope in zip(before[2:-1:2], wanted[2:-1:2], strict=True)]
     expected = moved if scale == "skipinit" else [{"1": 1, "1/sqrt(L)": 3**-0.5}[scale]] * 3
-    assert scales == pytest.approx(expected, rel=1e-12)
+    assert stack.scales[:, 0].ravel() == pytest.approx(expected, rel=1e-12)
 
 
 def test_weights_have_the_stated_variance_and_biases_are_zero():
@@ -142,6 +158,20 @@ def test_skipinit_starts_as_the_shortcuts_alone():
 def test_the_same_settings_give_the_same_record_and_another_seed_another():
     assert train(QUICK) == train(QUICK)
     assert train(QUICK).loss != train(replace(QUICK, seed=1)).loss
+
+
+@pytest.mark.parametrize("activation", running.ACTIVATIONS)
+def test_runs_side_by_side_are_those_made_one_by_one(activation):
+    """To the last bit, also where some of them diverge and leave the stack."""
+    runs = [
+        replace(QUICK, seed=seed, depth=14, scale="skipinit", rate=2.0, steps=40, activation=activation)
+        for seed in range(6)
+    ]
+    together = train_seeds(runs)
+    assert together == [train(run) for run in runs]
+    assert 0 < sum(record.diverged for record in together) < 6
+    with pytest.raises(ValueError, match="^runs: got .*wanted"):
+        train_seeds([runs[0], replace(runs[1], depth=3)])
 
 
 def test_a_record_has_what_it_says():
@@ -194,23 +224,26 @@ def test_divergence_is_seen_behind_layers_that_hide_it(monkeypatch):
     assert (record.diverged_at, record.diverged_by) == (0, "forward pass") and record.loss == []
 
 
-def make_steep(network):
+def make_steep(stack):
     """Scale the weights so that the states stay finite and the gradient on its way down does not."""
-    network.units[-1].branch[-1].weight *= 1e250
-    network.units[0].branch[0].weight *= 1e-300
-    network.units[1].branch[1].weight *= 1e155
-    network.units[1].branch[3].weight *= 1e155
-    return network
+    stack.ends[2] *= 1e250
+    stack.ends[0] *= 1e-300
+    stack.inner[0] *= 1e155
 
 
 def test_a_gradient_that_overflows_is_recorded(monkeypatch):
-    monkeypatch.setattr(running, "build_network", lambda *given: make_steep(build_network(*given)))
+    class Steep(Stack):
+        def __init__(self, *given):
+            super().__init__(*given)
+            make_steep(self)
+
+    monkeypatch.setattr(running, "Stack", Steep)
     record = train(QUICK)
     assert (record.diverged_at, record.diverged_by) == (0, "gradient")
 
 
 def test_a_gradient_that_overflows_between_measurements_is_recorded(monkeypatch):
-    monkeypatch.setattr(running, "update", lambda network, gradients, rate: make_steep(network))
+    monkeypatch.setattr(Stack, "step", lambda stack, gradients: make_steep(stack))
     record = train(replace(QUICK, every=3))
     assert (record.diverged_at, record.diverged_by) == (1, "gradient") and record.measured == [0]
 
@@ -300,7 +333,7 @@ def test_the_number_of_processes_changes_nothing():
 
 def test_each_process_has_one_blas_thread(monkeypatch):
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "3")
-    with ProcessPoolExecutor(1, get_context("spawn"), _prepare_process) as pool:
+    with ProcessPoolExecutor(1, get_context("spawn"), _prepare_process, [load_digits()]) as pool:
         libraries = pool.submit(threadpoolctl.threadpool_info).result()
     assert libraries and all(library["num_threads"] == 1 for library in libraries)
 
@@ -336,10 +369,6 @@ ARGUMENTS = ["--depth", "2", "--shortcut", "0", "1", "--activation", "pre", "--s
              "--width", "4", "--batch", "8", "--every", "2"]  # fmt: skip
 
 
-def command(path, *arguments):
-    return [sys.executable, "-m", "resnotes.training", str(path), *ARGUMENTS, *arguments]
-
-
 def test_help():
     done = subprocess.run([sys.executable, "-m", "resnotes.training", "--help"], capture_output=True, text=True)
     assert done.returncode == 0 and "RESULTS" in done.stdout and "goes on from there" in " ".join(done.stdout.split())
@@ -366,11 +395,12 @@ def test_results_that_cannot_be_written(tmp_path, capsys):
     assert ended.value.code == 2 and "RESULTS" in capsys.readouterr().err
 
 
-def test_a_sweep_killed_in_the_middle_goes_on(tmp_path):
+def test_a_sweep_killed_in_the_middle_goes_on(tmp_path, capsys):
     """Killed while it works, and its last record cut short: the end is that of a sweep left in peace."""
     path, peaceful = tmp_path / "results", tmp_path / "peaceful"
-    arguments = ["--steps", "400", "--seeds", "10", "--processes", "2"]
-    killed = subprocess.Popen(command(path, *arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    arguments = [*ARGUMENTS, "--every", "100", "--steps", "400", "--seeds", "10", "--processes"]
+    begun = [sys.executable, "-m", "resnotes.training", str(path), *arguments, "2"]
+    killed = subprocess.Popen(begun, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
     while not path.exists() or path.read_bytes().count(b"\n") < 3:
         assert time.monotonic() < deadline and killed.poll() is None, "the sweep is not under way"
@@ -383,9 +413,10 @@ def test_a_sweep_killed_in_the_middle_goes_on(tmp_path):
     assert 3 <= kept.count(b"\n") < 20
     path.write_bytes(kept[: kept.rindex(b"\n") - 7])
 
-    again = subprocess.run(command(path, *arguments), capture_output=True, text=True, timeout=120)
-    assert again.returncode == 0 and "is damaged" in again.stderr
-    in_peace = subprocess.run(command(peaceful, *arguments), capture_output=True, text=True, timeout=120)
-    assert again.stdout == in_peace.stdout and len(again.stdout.splitlines()) == 3
+    assert main([str(path), *arguments, "1"]) == 0
+    again = capsys.readouterr()
+    assert "is damaged" in again.err
+    assert main([str(peaceful), *arguments, "1"]) == 0
+    assert again.out == capsys.readouterr().out and len(again.out.splitlines()) == 3
     as_set = lambda file: set(file.read_bytes().splitlines())  # noqa: E731
     assert as_set(path) == as_set(peaceful) and len(as_set(path)) == 20

@@ -1,7 +1,6 @@
 """The data: 1,797 handwritten digits of 8 × 8 pixels, which come with scikit-learn."""
 
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 
@@ -31,7 +30,9 @@ class Digits:
     test_targets: np.ndarray
 
 
-@cache
+_loaded: list[Digits] = []
+
+
 def load_digits() -> Digits:
     """Load the digits (Alpaydin and Kaynak 1998, UCI), a fifth of each kept for testing, always the same.
 
@@ -40,6 +41,17 @@ def load_digits() -> Digits:
     ImportError
         If scikit-learn is not installed; the message says how to get it.
     """
+    if not _loaded:
+        _loaded.append(_read_digits())
+    return _loaded[0]
+
+
+def keep_digits(digits: Digits):
+    """What `load_digits` is to return in this process, which then need not load scikit-learn."""
+    _loaded[:] = [digits]
+
+
+def _read_digits():
     try:
         # Only training needs scikit-learn, and it takes a second to load.
         from sklearn import datasets

@@ -1,4 +1,4 @@
-"""The networks that are trained, and the step of gradient descent."""
+"""The networks that are trained."""
 
 import numpy as np
 
@@ -54,24 +54,3 @@ def build_network(settings, rng, n_in=64, n_out=10) -> Network:
     last = _affine(rng, n_out, n, 2 / n)
     units.append(Unit([relu, last] if pre else [last], Absent()))
     return Network(units)
-
-
-def update(network, gradients, rate):
-    """One step of gradient descent, in place: every weight and bias, and every `LearnedScale`.
-
-    The λ of the shortcuts and a fixed scale of the branches are not trained.
-
-    Parameters
-    ----------
-    network : Network
-    gradients : Gradients
-        From ``network.backward``.
-    rate : float
-        η; each parameter becomes itself minus η times its gradient.
-    """
-    for unit, sent in zip(network.units, gradients.units, strict=True):
-        for layer, gradient in zip(unit.branch, sent.branch, strict=True):
-            if isinstance(layer, Affine | LearnedScale):
-                layer.weight -= rate * gradient.weight
-            if isinstance(layer, Affine):
-                layer.bias -= rate * gradient.bias

@@ -5,13 +5,17 @@ import signal
 import sys
 import threading
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
 from itertools import product
 from multiprocessing import connection, get_context, parent_process
 
 from resnotes import _validate
 from resnotes.training import records
-from resnotes.training.data import load_digits
-from resnotes.training.run import Settings, train
+from resnotes.training.data import keep_digits, load_digits
+from resnotes.training.run import Settings, train_seeds
+
+#: More networks side by side save little more, and a sweep that is killed loses the groups under way.
+LARGEST_GROUP = 5
 
 
 def grid(seeds=5, **choices) -> list[Settings]:
@@ -54,9 +58,10 @@ def processors() -> int:
 def sweep(runs, path=None, processes=None, report=None) -> list[records.Record]:
     """Make runs that are not made yet.
 
-    Each finished run is written to the file at once, as one line with a checksum. Kill the sweep at any time
-    and start it again: whole lines count as done, a line that was cut short is reported and its run is made
-    anew. One sweep at a time may write to a file.
+    Runs that are alike but for the seed are made side by side, at most five (see `train_seeds`). What is finished is
+    written to the file at once, one line a run, with a checksum. Kill the sweep at any time and start it again: whole
+    lines count as done, a line that was cut short is reported and its run is made anew. One sweep at a time may write
+    to a file.
 
     Parameters
     ----------
@@ -64,7 +69,7 @@ def sweep(runs, path=None, processes=None, report=None) -> list[records.Record]:
     path : path, optional
         The results file. Its records of other runs stay. Without it nothing is kept.
     processes : int, optional
-        Each works on one run at a time with one BLAS thread. By default one a processor. With 1 it is
+        Each works on one group of runs at a time with one BLAS thread. By default one a processor. With 1 it is
         this process. With more, a script that calls this must be importable (``if __name__ == "__main__":``).
     report : callable, optional
         Takes what there is to say as a text, such as a damaged line. By default it goes to standard error.
@@ -114,26 +119,37 @@ def _make(missing, processes):
     """Yield the records as they come."""
     if not missing:
         return
-    load_digits()  # here first: where scikit-learn is missing, the message should be a plain one
+    digits = load_digits()  # here first: where scikit-learn is missing, the message should be a plain one
     from threadpoolctl import threadpool_limits
 
     if processes == 1:
         with threadpool_limits(1):
-            yield from map(train, missing)
+            for group in _groups(missing, 1):
+                yield from train_seeds(group)
         return
     # New processes rather than forks: the caller may have threads, and a fork would inherit their locks.
-    pool = ProcessPoolExecutor(min(processes, len(missing)), get_context("spawn"), _prepare_process)
+    pool = ProcessPoolExecutor(min(processes, len(missing)), get_context("spawn"), _prepare_process, [digits])
     try:
-        for future in as_completed([pool.submit(train, settings) for settings in missing]):
-            yield future.result()
+        for future in as_completed([pool.submit(train_seeds, group) for group in _groups(missing, processes)]):
+            yield from future.result()
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _prepare_process():
-    """In a process of the pool: one BLAS thread, no answer to Ctrl-C, and an end when the parent ends."""
+def _groups(runs, processes):
+    """The runs in groups to be made side by side: alike but for the seed, and enough groups for the processes."""
+    alike = {}
+    for run in runs:
+        alike.setdefault(replace(run, seed=0), []).append(run)
+    size = min(LARGEST_GROUP, -(-len(runs) // processes))
+    return [group[start : start + size] for group in alike.values() for start in range(0, len(group), size)]
+
+
+def _prepare_process(digits):
+    """In a process of the pool: the data, one BLAS thread, no answer to Ctrl-C, and an end when the parent ends."""
     from threadpoolctl import threadpool_limits
 
+    keep_digits(digits)
     threadpool_limits(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # A parent that is killed closes nothing, and the pool's processes would wait for work for ever.
