@@ -170,6 +170,174 @@ def merge_flow(forward, backward):
     return figure
 
 
+def _bare(width, height):
+    """A figure without axes, shown once, by being a cell's last expression."""
+    figure, axes = plt.subplots(figsize=(width, height), layout="constrained")
+    plt.close(figure)
+    axes.axis("off")
+    return figure, axes
+
+
+def paths_in_rows(terms):
+    """All paths back through a chain, a row each: shortcuts as arcs, branches as boxes, what is not taken in grey.
+
+    Parameters
+    ----------
+    terms : dict of str to str
+        The path as a letter a unit, from the input on: "s" for its shortcut, "b" for its branch -> its term.
+    """
+    figure, axes = _bare(5.4, 0.72 * len(terms) + 0.35)
+    faint = "#d0d4d8"
+    for row, (path, term) in enumerate(terms.items()):
+        y = -row
+        for unit, taken in enumerate(path):
+            for way, colour in (("s", SHORTCUT), ("b", BRANCH)):
+                on = way == taken
+                curve = {"s": "arc3,rad=0.45", "b": "arc3"}[way]
+                style = {"arrowstyle": "-|>" if on else "-", "color": colour if on else faint, "connectionstyle": curve}
+                style |= {"linewidth": 2.4 if on else 1.2, "shrinkA": 9, "shrinkB": 9, "zorder": 3 if on else 1}
+                axes.annotate("", (unit, y), (unit + 1, y), arrowprops=style)
+            box = {"boxstyle": "square,pad=0.28", "facecolor": "white", "edgecolor": BRANCH if taken == "b" else faint}
+            shade = BRANCH if taken == "b" else "#8c959f"
+            axes.text(
+                unit + 0.5, y, f"$F_{unit}$", ha="center", va="center", fontsize=11, color=shade, bbox=box, zorder=4
+            )
+        for state in range(len(path) + 1):
+            axes.text(state, y, f"$x_{state}$", ha="center", va="center", fontsize=11, zorder=4)
+        axes.text(len(path) + 0.35, y, term, ha="left", va="center", fontsize=14)
+    axes.text(0, 0.72, "input", ha="center", fontsize=9, color=GREY)
+    axes.text(len(path), 0.72, "loss", ha="center", fontsize=9, color=GREY)
+    axes.text(len(path) + 0.35, 0.72, "what this path carries", ha="left", fontsize=9, color=GREY)
+    axes.set_xlim(-0.2, len(path) + 1.75)
+    axes.set_ylim(-len(terms) + 0.6, 0.95)
+    return figure
+
+
+def path_tree(leaves, root):
+    """A gradient on its way back from the loss, on the right: at every unit it parts in shortcut and branch.
+
+    Parameters
+    ----------
+    leaves : dict of str to str
+        The path as a letter a unit, from the loss down, "s" or "b" -> its term; all paths, in any order.
+    root : str
+        What enters at the loss.
+    """
+    figure, axes = _bare(6.2, 0.42 * len(leaves) + 0.5)
+    units = len(next(iter(leaves)))
+
+    def height(path):
+        """Paths over shortcuts lie above those through branches."""
+        return (
+            -sum((step == "b") * 2.0 ** (units - 1 - k) for k, step in enumerate(path))
+            - (2.0 ** (units - len(path)) - 1) / 2
+        )
+
+    stems = {path[:k] for path in leaves for k in range(1, units + 1)}
+    for stem in stems:
+        (x, y), (to, below) = (-(len(stem) - 1), height(stem[:-1])), (-len(stem), height(stem))
+        colour, line = (SHORTCUT, "-") if stem[-1] == "s" else (BRANCH, (0, (4, 2)))
+        axes.plot([x, to], [y, below], color=colour, linestyle=line, linewidth=1.8, solid_capstyle="round")
+    for path, term in leaves.items():
+        axes.text(-units - 0.08, height(path), term, ha="right", va="center", fontsize=12)
+    axes.text(0.08, height(""), root, ha="left", va="center", fontsize=13)
+    for k in range(units):
+        axes.text(-k - 0.5, 0.75, f"unit {units - 1 - k}", ha="center", fontsize=9, color=GREY)
+    axes.plot([], [], color=SHORTCUT, label="by the shortcut")
+    axes.plot([], [], color=BRANCH, linestyle=(0, (4, 2)), label="through the branch")
+    figure.legend(loc="outside lower center", frameon=False, fontsize=9, ncols=2)
+    axes.set_xlim(-units - 1.75, 0.4)
+    axes.set_ylim(-len(leaves) + 0.4, 1.1)
+    return figure
+
+
+def product_as_area(first, second):
+    """The product of two sums as a rectangle cut in four: one piece for each way through two units.
+
+    Parameters
+    ----------
+    first, second : ((float, str), (float, str))
+        For each unit the shortcut's and the branch's factor, positive, and how they are written.
+    """
+    figure, axes = _bare(4.4, 3.5)
+    left = 0
+    for (width, across), column in zip(first, "sb", strict=True):
+        bottom = 0
+        for (tall, up), row in zip(second, "sb", strict=True):
+            colour = {"ss": SHORTCUT, "bb": BRANCH}.get(column + row, GREY)
+            axes.add_patch(plt.Rectangle((left, bottom), width, tall, facecolor=colour, alpha=0.22, edgecolor=WHOLE))
+            axes.text(
+                left + width / 2, bottom + tall / 2, f"${up} \\cdot {across}$", ha="center", va="center", fontsize=13
+            )
+            if left == 0:
+                axes.text(-0.05, bottom + tall / 2, f"${up}$", ha="right", va="center", fontsize=13)
+            bottom += tall
+        axes.text(left + width / 2, -0.05, f"${across}$", ha="center", va="top", fontsize=13)
+        left += width
+    axes.set_aspect("equal")
+    axes.set_xlim(-0.3, left + 0.02)
+    axes.set_ylim(-0.2, bottom + 0.02)
+    return figure
+
+
+def arrows_in_a_plane(panels):
+    """Rows of two numbers as arrows, a panel for each picture.
+
+    Parameters
+    ----------
+    panels : dict of str to list of (start, end, text, kind)
+        Points in the plane; kind is "whole", "shortcut", "branch" or "aid", which has no tip and is grey.
+    """
+    figure, all_axes = plt.subplots(
+        1, len(panels), figsize=(3.3 * len(panels), 2.9), layout="constrained", squeeze=False
+    )
+    plt.close(figure)
+    colours = {"whole": WHOLE, "shortcut": SHORTCUT, "branch": BRANCH, "aid": "#8c959f"}
+    for axes, (title, arrows) in zip(all_axes[0], panels.items(), strict=True):
+        axes.axis("off")
+        axes.set_aspect("equal")
+        axes.set_title(title, fontsize=10)
+        for start, end, text, kind in arrows:
+            style = {"arrowstyle": "-" if kind == "aid" else "-|>", "color": colours[kind], "linewidth": 1.8}
+            style |= {"linestyle": ":" if kind == "aid" else "-", "shrinkA": 0, "shrinkB": 0}
+            axes.annotate("", end, start, arrowprops=style)
+            (x, y), (u, v) = start, end
+            long = np.hypot(u - x, v - y)
+            # Beside the middle of the arrow, on its left as seen along it.
+            aside = (y - v) / long, (u - x) / long
+            place = (x + u) / 2 + 0.2 * aside[0], (y + v) / 2 + 0.2 * aside[1]
+            anchor = "center" if abs(aside[0]) < 0.5 else "left" if aside[0] > 0 else "right"
+            axes.text(*place, text, ha=anchor, va="center", fontsize=12, color=colours[kind])
+        points = np.array([point for start, end, *_ in arrows for point in (start, end)])
+        low, high = points.min(axis=0) - 0.35, points.max(axis=0) + 0.35
+        axes.set_xlim(low[0], high[0])
+        axes.set_ylim(low[1], high[1])
+    return figure
+
+
+def circle_and_image(J):
+    """Every row g of length 1, what a unit I + J makes of it, and the two circles that the norm of J promises.
+
+    Parameters
+    ----------
+    J : array_like, shape (2, 2)
+        Of a spectral norm below 1.
+    """
+    J = np.asarray(J, dtype=float)
+    figure, axes = _bare(4.6, 4.2)
+    angle = np.linspace(0, 2 * np.pi, 361)
+    circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    image, norm = circle @ (np.eye(2) + J), np.linalg.norm(J, 2)
+    for radius, text in ((1 - norm, r"$1-\Vert J\Vert_2$"), (1 + norm, r"$1+\Vert J\Vert_2$")):
+        axes.plot(*(radius * circle).T, color="#8c959f", linestyle=":", linewidth=1.4)
+        axes.text(0, radius - 0.04, text, ha="center", va="top", fontsize=11, color=GREY)
+    axes.plot(*circle.T, color=SHORTCUT, linestyle="--", linewidth=1.4, label="every $g$ of length 1")
+    axes.plot(*image.T, color=WHOLE, linewidth=2.2, label="$g(I + J)$")
+    axes.set_aspect("equal")
+    figure.legend(loc="outside lower center", frameon=False, fontsize=10, ncols=2)
+    return figure
+
+
 def gradient_by_position(series, xlabel, ylabel="norm of the gradient, relative to the one above", marks=()):
     """Gradient norms on a log axis over positions in a network.
 

@@ -47,7 +47,7 @@ def test_mouse(opened, either):
     live.page.mouse.click(box["x"] + box["width"] * 0.25, box["y"] + box["height"] / 2)
     assert 0.45 <= float(slider.input_value()) <= 0.55
     assert live.readout != before
-    live.root.get_by_role("button", name="it fades").click()
+    live.root.get_by_role("button", name="r = 0: it fades").click()
     assert live.readout == said(LambdaDepth(lam=0.9, depth=50, r=0))
     live.root.get_by_role("button", name="Reset").click()
     assert live.readout == before

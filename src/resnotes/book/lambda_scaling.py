@@ -202,7 +202,12 @@ def build() -> list[Equation]:
             case=_scaled,
             rules=(lambda_scaling.gradient_rule(),),
             index_values=DEPTHS,
-            proofs=(lambda_scaling.two_term_induction(), lambda_scaling.two_term_derivation(), _sum_derivative_check),
+            proofs=(
+                lambda_scaling.two_units_gradient(),
+                lambda_scaling.two_term_induction(),
+                lambda_scaling.two_term_derivation(),
+                _sum_derivative_check,
+            ),
             rests_on=("scaling-jacobian", "scaling-forward"),
         ),
         Equation(

@@ -122,30 +122,28 @@ function measured([m, e]) {
   return { sign: Math.sign(m), log10: Math.log10(float.getFloat64(0)) + (e + shift) * LOG10_2 };
 }
 
-/** g_l / g_L at every state l = 0 … depth, going back from the loss: the shortcut term, the rest, the whole. */
+/** g_l / g_L at every state l = 0 … depth, going back from the loss: the shortcut term, the rest, the whole, and the whole without skips. */
 function chain(state) {
   const depth = state.depth;
   const lam = shortcuts(state, depth);
   const shortcut = Array(depth + 1),
     rest = Array(depth + 1),
-    whole = Array(depth + 1);
-  [shortcut[depth], rest[depth], whole[depth]] = [
-    [1, 0],
-    [0, 0],
-    [1, 0],
-  ];
+    whole = Array(depth + 1),
+    plain = Array(depth + 1);
+  [shortcut[depth], rest[depth], whole[depth], plain[depth]] = [[1, 0], [0, 0], [1, 0], [1, 0]];
   for (let l = depth - 1; l >= 0; l--) {
     shortcut[l] = times(shortcut[l + 1], lam[l]);
     // (λ + r)(shortcut + rest) − λ shortcut, without the difference of two large numbers
     rest[l] = plus(times(rest[l + 1], lam[l]), times(whole[l + 1], state.r));
     whole[l] = times(whole[l + 1], lam[l] + state.r);
+    plain[l] = times(plain[l + 1], state.r);
   }
-  return { shortcut, rest, whole };
+  return { shortcut, rest, whole, plain };
 }
 
-/** The three series as lists of {sign, log10}, from state 0 to state depth. */
-export function series(state, { shortcut, rest, whole } = chain(state)) {
-  return { shortcut: shortcut.map(measured), rest: rest.map(measured), whole: whole.map(measured) };
+/** The series as lists of {sign, log10}, from state 0 to state depth. */
+export function series(state, links = chain(state)) {
+  return Object.fromEntries(Object.entries(links).map(([name, line]) => [name, line.map(measured)]));
 }
 
 // Bounds of a format as [t, k] for t · 2**k: rounded once, |x| ≤ zero gives 0, |x| < subnormal is
@@ -298,8 +296,8 @@ export function numbers(state) {
   const step = Math.ceil(state.depth / 25);
   const line = (all) =>
     all.filter((_, l) => l % step === 0 || l === state.depth).map(({ sign, log10 }) => [sign, log10]);
-  const { shortcut, rest, whole } = series(state, links);
-  return { shortcut: line(shortcut), rest: line(rest), whole: line(whole), formats: formats(state, links) };
+  const lines = Object.fromEntries(Object.entries(series(state, links)).map(([name, all]) => [name, line(all)]));
+  return { ...lines, formats: formats(state, links) };
 }
 
 const units = (n) => (n === 1 ? "1 unit" : `${n} units`);
@@ -309,7 +307,7 @@ const listed = (names) =>
 /** The state in words. */
 export function readout(state, lines = series(state), ends = formats(state)) {
   const after = `After ${units(state.depth)}`;
-  const [g, shortcut, rest] = ["whole", "shortcut", "rest"].map((name) => lines[name].at(0));
+  const [g, shortcut, rest, plain] = ["whole", "shortcut", "rest", "plain"].map((name) => lines[name].at(0));
   const size = { ...g, sign: Math.abs(g.sign) };
   const parts = [];
   if (state.schedule === "constant" && state.r !== 0) {
@@ -327,6 +325,7 @@ export function readout(state, lines = series(state), ends = formats(state)) {
   else
     parts.push(
       `The shortcuts alone carry ${share(shortcut)}, the paths through branches ${share(rest)}.`,
+      `Without skips ${share({ ...plain, sign: Math.abs(plain.sign) })} would arrive.`,
     );
   if (g.sign !== 0) parts.push(held(ends));
   return parts.join(" ");
@@ -374,17 +373,21 @@ export function parse(typed) {
 
 const KEYS = ["lam", "depth", "r", "schedule", "factors"];
 const CAPTION =
-  "Notice what a unit passes on: λ + r, not λ. So the shortcut’s share may fade to nothing while " +
-  "the whole gradient arrives, and the other way round.";
+  "A unit passes on λ + r, not λ. So the shortcut’s part may fade to nothing while the whole gradient arrives, and " +
+  "λ = 1 is no protection. The thin line has the same branches and no skips.";
+// Each but the first changes one thing of what the explorer opens with.
+const OPENING = { lam: 0.9, depth: 50, r: 0.1, schedule: "constant" };
 const PRESETS = [
-  ["λ = 0.9, r = 0: it fades", { lam: 0.9, depth: 50, r: 0, schedule: "constant" }],
-  ["λ = 0.9, r = 0.1: it arrives", { lam: 0.9, depth: 50, r: 0.1, schedule: "constant" }],
-  ["every λ > 1, yet bounded", { lam: 1, depth: 1000, r: 0, schedule: "from_above" }],
+  ["r = 0.1: it arrives", OPENING],
+  ["r = 0: it fades", { ...OPENING, r: 0 }],
+  ["r = −0.1: it fades faster", { ...OPENING, r: -0.1 }],
+  ["λ = 1: it explodes", { ...OPENING, lam: 1 }],
 ];
 const SERIES = [
   ["whole", "whole gradient"],
   ["shortcut", "shortcut alone"],
   ["rest", "paths through branches"],
+  ["plain", "without skips"],
   ["measured", "your network"],
 ];
 
@@ -413,6 +416,22 @@ const viewed = (links, depth) =>
 function pointsOf(name, line, { r, depth }) {
   if (line.length === 0 || (name === "rest" && r === 0)) return [];
   return thinned(name === "rest" ? depth : depth + 1).map((l) => [l, line.at(l)]);
+}
+
+/** The part of a line between two decades, from the loss on, with the point where it leaves them. */
+function within(points, low, high) {
+  const kept = [];
+  for (const [l, size] of points.toReversed()) {
+    if (size.sign !== 0 && size.log10 >= low && size.log10 <= high) {
+      kept.unshift([l, size]);
+      continue;
+    }
+    const edge = size.log10 > high ? high : low,
+      [from, { log10 }] = kept[0] ?? [l, { log10: edge }];
+    const part = size.sign === 0 ? 1 : (edge - log10) / (size.log10 - log10);
+    return kept.length ? [[from + part * (l - from), { sign: 1, log10: edge }], ...kept] : [];
+  }
+  return kept;
 }
 
 /** The lowest and highest decade shown: float16's range always, everything finite, room below for zeros. */
@@ -461,7 +480,8 @@ function drawChart(root, width, state, lines) {
     area = { left: 44, right: width - 92, top: 12, bottom: height - 40 };
   const { left, right, top, bottom } = area;
   const drawn = SERIES.map(([name]) => [name, pointsOf(name, lines[name], state)]);
-  const { low, high, zero } = range(drawn.map(([, points]) => points));
+  // Without skips the line may fall a hundred decades; it does not get to set the axis, and leaves it below.
+  const { low, high, zero } = range(drawn.filter(([name]) => name !== "plain").map(([, points]) => points));
   const x = linear([0, state.depth], [left, right]);
   const y = linear([low, high], [bottom, top]);
   const decades = ticks(zero ? low + 0.06 * (high - low) : low, high, 7);
@@ -480,12 +500,13 @@ function drawChart(root, width, state, lines) {
   const parts = ["largest", "normal", "subnormal"].map((kind) =>
     shape("path", { class: `rx-limit rx-${kind}`, d: limitsOf(kind).join("") }),
   );
-  for (const [name, values] of drawn) {
+  for (const [name, all] of drawn) {
+    const values = name === "plain" ? within(all, low, high) : all;
     if (values.length === 0) continue;
     const points = values.map(([l, { sign, log10 }]) => [x(l), sign ? y(log10) : bottom]);
     parts.push(
       shape("path", { class: `rx-line rx-${name}`, d: path(points) }),
-      shape("circle", { class: `rx-dot rx-dot-${name}`, cx: x(0), cy: points[0][1], r: 4.5 }),
+      ...(values[0][0] === 0 ? [shape("circle", { class: `rx-dot rx-dot-${name}`, cx: x(0), cy: points[0][1], r: 4.5 })] : []),
     );
   }
   const { lines: under, labels } = ground(

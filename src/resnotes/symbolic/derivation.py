@@ -163,6 +163,8 @@ class Induction:
         True: from variable + 1 to variable (gradients). False: from variable to variable + 1 (states).
     at_base : Expr, optional
         What ``left`` is at the base by definition; by default itself (``g_L`` is ``g_L``).
+    closing : str
+        The rule of the last line.
     """
 
     left: Expr
@@ -175,6 +177,7 @@ class Induction:
     name: str = ""
     rests_on: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()
+    closing: str = "one range instead of two"
 
     def base_case(self) -> tuple[Expr, Expr]:
         """Both sides at the base, ranges that are empty there replaced by 1 or 0."""
@@ -226,7 +229,7 @@ class Induction:
                 rewrite(self.recurrence, [Rule(self.left.subs(k, old), self.right.subs(k, old))]),
                 "claim one step on",
             ),
-            (None, self.right.subs(k, new), "one range instead of two"),
+            (None, self.right.subs(k, new), self.closing),
         ]
         return [
             ("" if left is None else side(left, self.left), side(right, self.left), rule) for left, right, rule in rows

@@ -152,6 +152,27 @@ def two_terms(low=l, high=L) -> Expr:
 
 
 @lru_cache
+def two_units_gradient() -> Derivation:
+    """g_0 over two units: four terms, and the form of every depth."""
+    one_by_one = g(2) * (lam(1) + J(1)) * (lam(0) + J(0))
+    return Derivation(
+        g(0),
+        (
+            Step(g(1) * (lam(0) + J(0)), "unit 0", (Rule(g(0), g(1) * (lam(0) + J(0))),)),
+            Step(one_by_one, "unit 1", (Rule(g(1), g(2) * (lam(1) + J(1))),)),
+            Step(g(2) * expanded(lam(1) * lam(0) + lam(1) * J(0) + J(1) * lam(0) + J(1) * J(0)), "multiply out"),
+            Step(
+                g(2) * (lam(1) * lam(0) + lam(1) * J(0) + J(1) * (lam(0) + J(0))), "$J_1$ in front of what follows it"
+            ),
+        ),
+        name="scaling-two-units-gradient",
+        rests_on=("scaling-unit-gradient",),
+        assumptions=(STATES,),
+        cases=({},),
+    )
+
+
+@lru_cache
 def jacobian() -> Induction:
     """g_l = g_L prod (lambda_i I + J_i), every depth."""
     return Induction(
@@ -180,6 +201,7 @@ def two_term_induction() -> Induction:
         name="scaling-two-terms",
         rests_on=("scaling-unit-gradient", "scaling-forward"),
         assumptions=(STATES,),
+        closing=r"multiply out: $\lambda_{l}$ joins the products, $J_{l}$ is the new summand",
     )
 
 

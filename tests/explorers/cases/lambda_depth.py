@@ -54,7 +54,7 @@ def faults(state, found):
     lam = shortcuts(**state)
     step = -(-state["depth"] // 25)
     kept = [l for l in range(state["depth"] + 1) if l % step == 0 or l == state["depth"]]
-    for name, factors in {"shortcut": lam, "whole": lam + state["r"]}.items():
+    for name, factors in {"shortcut": lam, "whole": lam + state["r"], "plain": 0 * lam + state["r"]}.items():
         for at in (0, len(kept) // 2):
             (sign, log10), wanted = found[name][at], shortcut_product(factors[kept[at] :])
             near = sign == wanted.sign and (sign == 0 or abs(log10 - wanted.log10) <= 1e-11 * max(1, abs(log10)))
@@ -84,6 +84,7 @@ CASE = Case(
         ({"lam": 0.5, "depth": 3, "r": -0.5}, "it is exactly 0. The shortcuts alone carry 12.5 %"),
         ({"lam": 0.5, "depth": 1, "r": -1.0}, "After 1 unit the gradient is 50 % of what entered, with"),
         ({"lam": 0.9, "depth": 50}, "A unit passes on λ + r = 0.9 + 0.1 = 1."),
+        ({"lam": 0.9, "depth": 50, "r": -0.1}, "Without skips 1 × 10⁻⁵⁰ would arrive."),
         ({"lam": 0.01, "depth": 1000, "r": 0.0}, "rounded to 0 by float16, bfloat16, float32 and float64"),
     ],
     refused=[

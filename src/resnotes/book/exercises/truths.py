@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 
-from resnotes import Affine, BatchNormTraining, Unit, blocks, four_layer
+from resnotes import Affine, BatchNormTraining, Network, Unit, blocks, four_layer, jacobian_by_length
 from resnotes.initialisation import branch_strength, expected_gain
 from resnotes.magnitudes import FORMATS
 from resnotes.paths import gradient_by_shortcut
@@ -66,6 +67,16 @@ def paths(branches):
     from resnotes.symbolic import unrolled_sum
 
     return len(Add.make_args(unrolled_sum.paths_of_length(0, 3, branches)))
+
+
+def carried_by_three(branches):
+    """What the paths of three scaled units through so many branches carry; all of them for None."""
+    scaled = ((2.0, 1.0), (0.5, 1.0), (3.0, -1.0))
+    net = Network([Unit([Affine([[r]])], Scale(factor)) for factor, r in scaled])
+    trace = net.forward([1.0])
+    if branches is None:
+        return net.backward(trace, [1.0]).states[0][0]
+    return jacobian_by_length(net, trace)[branches, 0, 0]
 
 
 # ---------------------------------------------------------------- shortcuts and what comes after the addition
@@ -153,6 +164,7 @@ TRUTHS = {
     "ex-backward-three": (lambda: sum(map(paths, range(4))), lambda: paths(2)),
     "ex-backward-mask": (lambda: first_gradient(1.0, -1.0),),
     "ex-scaling-share": (lambda: first(lambda n: 0.9**n < 0.01),),
+    "ex-scaling-drill": tuple(partial(carried_by_three, count) for count in (0, 1, None)),
     "ex-scaling-bfloat": (lambda: round_to(0.999, "bfloat16"), lambda: round_to(0.99, "bfloat16")),
     "ex-unrolled-lambda": (lambda: 54 * Fraction(11, 43) / (Fraction(1, 2) + Fraction(11, 43)),),
     "ex-operators-bias": (lambda: gates(-4.0, 54),),
