@@ -8,9 +8,20 @@ from resnotes.explorers.activation import BeforeOrAfter
 from resnotes.explorers.at_least import AtLeast
 from resnotes.explorers.chains import Chains
 from resnotes.explorers.four_layers import FourLayers
+from resnotes.explorers.gains import Gains
 from resnotes.explorers.lambda_depth import LambdaDepth
 from resnotes.explorers.merge_point import MergePoint
 from resnotes.explorers.operators import Operators
 from resnotes.explorers.paths import Paths
 
-__all__ = ["AtLeast", "BeforeOrAfter", "Chains", "FourLayers", "LambdaDepth", "MergePoint", "Operators", "Paths"]
+__all__ = [
+    "AtLeast",
+    "BeforeOrAfter",
+    "Chains",
+    "FourLayers",
+    "Gains",
+    "LambdaDepth",
+    "MergePoint",
+    "Operators",
+    "Paths",
+]
