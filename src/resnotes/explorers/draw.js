@@ -214,11 +214,54 @@ export function show(root, shapes) {
   }
 }
 
-/** The same for a picture of its own, `width` by `height` in its own units. */
-export function picture(root, width, height, shapes) {
+/** Where a pointer is, in a picture's own units. */
+export function placeOf(root, { clientX, clientY }) {
+  const { x, y } = new DOMPoint(clientX, clientY).matrixTransform(root.getScreenCTM().inverse());
+  return [x, y];
+}
+
+const probed = new WeakMap();
+/**
+ * The same for a picture of its own, `width` by `height` in its own units. Where it has an `ask`, it answers the pointer:
+ * `ask(x, y)` gives the shapes that are drawn on top, or nothing (see `probe`).
+ */
+export function picture(root, width, height, shapes, ask) {
   root.setAttribute("viewBox", `0 0 ${width} ${height}`);
   root.setAttribute("height", height);
-  show(root, shapes);
+  let held = probed.get(root);
+  if (ask && !held) {
+    probed.set(root, (held = { at: null }));
+    const moved = (event) => {
+      held.at = event.type === "pointerleave" ? null : placeOf(root, event);
+      held.draw();
+    };
+    for (const type of ["pointermove", "pointerdown", "pointerleave"]) root.addEventListener(type, moved);
+  }
+  if (!held) return show(root, shapes);
+  held.draw = () => show(root, held.at && ask ? [...shapes, ...ask(...held.at)] : shapes);
+  held.draw();
+}
+
+/**
+ * What a chart answers: at the one of `places` (rising, in the picture's units) that is nearest to the pointer, a line
+ * from top to bottom, and what `tell(k)` of place number k gives: `said`, lines of text, and `dots`, heights of curves.
+ */
+export function probe({ left, right, top, bottom }, places, tell) {
+  return (x, y) => {
+    if (places.length === 0 || x < left - 8 || x > right + 8 || y < top - 8 || y > bottom + 8) return [];
+    const k = places.reduce((best, at, j) => (Math.abs(at - x) < Math.abs(places[best] - x) ? j : best), 0);
+    const { said, dots = [] } = tell(k);
+    const wide = 12 + 6.4 * Math.max(...said.map((line) => line.length)),
+      tall = 8 + 15 * said.length;
+    const beside = places[k] + 10 + wide <= right + 8 ? places[k] + 10 : Math.max(0, places[k] - 10 - wide);
+    const above = Math.min(Math.max(y - tall / 2, top), Math.max(top, bottom - tall));
+    return [
+      shape("path", { class: "rx-probe", d: `M${point(places[k], top)}V${bottom}` }),
+      ...dots.map((cy) => shape("circle", { class: "rx-probe-dot", cx: places[k], cy, r: 4 })),
+      shape("rect", { class: "rx-probe-box", x: beside, y: above, width: wide, height: tall, rx: 4 }),
+      ...said.map((line, j) => label(beside + 6, above + 16 + 15 * j, line, { class: "rx-probe-said" })),
+    ];
+  };
 }
 
 /** As many children as wanted: those that are missing are made, those beyond removed. */
