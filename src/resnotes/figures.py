@@ -58,6 +58,28 @@ def four_layer_graph(edge_labels=None, node_labels=None):
     figure, axes = plt.subplots(figsize=(6.4, 2.2))
     figure.subplots_adjust(0, 0, 1, 1)
     plt.close(figure)
+    _draw_layers(axes, labels, node_labels or {})
+    return figure
+
+
+def plain_and_residual(labels):
+    """The notes' network without its skips, above, and with them, below.
+
+    Parameters
+    ----------
+    labels : dict
+        (from, to) -> text; those that lead past a state are the skips.
+    """
+    figure, (above, below) = plt.subplots(2, 1, figsize=(6.4, 3.4), height_ratios=(1.0, 1.6))
+    figure.subplots_adjust(0, 0, 1, 1, hspace=0)
+    plt.close(figure)
+    _draw_layers(above, {(start, end): text for (start, end), text in labels.items() if end - start == 1}, {}, top=0.4)
+    _draw_layers(below, labels, {})
+    return figure
+
+
+def _draw_layers(axes, labels, node_labels, top=0.85):
+    """Five states in a row with labelled arrows; an arrow past a state is an arc."""
     for (start, end), text in labels.items():
         skip = end - start == 2
         axes.annotate(
@@ -95,9 +117,8 @@ def four_layer_graph(edge_labels=None, node_labels=None):
         if node_labels:
             axes.text(k, -0.5, node_labels[k], ha="center", va="center", fontsize=13, color=GREY)
     axes.set_xlim(0.6, 5.4)
-    axes.set_ylim(-0.7 if node_labels else -0.4, 0.85)
+    axes.set_ylim(-0.7 if node_labels else -0.4, top)
     axes.axis("off")
-    return figure
 
 
 def merge_flow(forward, backward):

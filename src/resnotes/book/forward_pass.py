@@ -31,7 +31,8 @@ class Components(Case):
 
     def __init__(self, rng):
         n = int(rng.integers(1, 6))
-        self.values = {forward_pass.n: Integer(n), forward_pass.k: Integer(int(rng.integers(1, n + 1)))}
+        self.values = {forward_pass.n: Integer(n)}
+        self.values |= {index: Integer(int(rng.integers(1, n + 1))) for index in (forward_pass.k, forward_pass.m)}
         self.x, self.p = rng.uniform(0.2, 3, size=n), rng.uniform(0.1, 2, size=n)
         for loss, function in (
             (losses.softmax_cross_entropy, self.cross_entropy),
@@ -75,8 +76,11 @@ class Components(Case):
         return float(self.squared(self.x))
 
     def value_partial(self, node):
+        by = int(node.by.indices[1]) - 1
+        if node.of.name == "s":
+            return float(complex_step_jacobian(self.softmax, self.x)[int(node.of.indices[0]) - 1, by])
         function = {"E": self.cross_entropy, "Eliteral": self.literal, "Esquared": self.squared}[node.of.name]
-        return float(complex_step_jacobian(lambda x: [function(x)], self.x)[0, int(node.by.indices[1]) - 1])
+        return float(complex_step_jacobian(lambda x: [function(x)], self.x)[0, by])
 
 
 class Logits(Case):
@@ -84,12 +88,7 @@ class Logits(Case):
 
     def __init__(self, rng):
         n = int(rng.integers(1, 6))
-        above, below = rng.integers(1, n + 1, size=2)
-        self.values = {
-            forward_pass.n: Integer(n),
-            forward_pass.k: Integer(int(below)),
-            forward_pass.m: Integer(int(above)),
-        }
+        self.values = {forward_pass.n: Integer(n), forward_pass.k: Integer(int(rng.integers(1, n + 1)))}
         self.z, self.p = rng.normal(size=n), rng.uniform(0.1, 2, size=n)
         value, gradient = losses.softmax_cross_entropy(self.z, self.p)
         same([value], [float(self.loss(self.z))], "softmax_cross_entropy of z")
@@ -110,9 +109,7 @@ class Logits(Case):
         return float(self.p[int(k) - 1])
 
     def value_partial(self, node):
-        of = (lambda z: [self.loss(z)]) if node.of.name == "Eliteral" else Components.softmax
-        row_of = 0 if node.of.name == "Eliteral" else int(node.of.indices[1]) - 1
-        return float(complex_step_jacobian(of, self.z)[row_of, int(node.by.indices[0]) - 1])
+        return float(complex_step_jacobian(lambda z: [self.loss(z)], self.z)[0, int(node.by.indices[0]) - 1])
 
 
 _any_units = Units
@@ -142,9 +139,9 @@ def build() -> list[Equation]:
     definition = partial(Equation, method="definition")
     component = partial(Equation, chapter=CHAPTER, case=Components, method="symbolic")
     return [
+        definition("forward-unit", CHAPTER, together(forward_pass.unit), case=_any_units),
         definition("forward-affine", CHAPTER, eq(*forward_pass.affine), case=FourLayers),
         definition("forward-four-layers", CHAPTER, together(forward_pass.four_layers), case=FourLayers),
-        definition("forward-unit", CHAPTER, together(forward_pass.unit), case=_any_units),
         Equation(
             "forward-as-units",
             CHAPTER,
@@ -163,11 +160,18 @@ def build() -> list[Equation]:
             rests_on=("forward-softmax",),
         ),
         component(
+            "forward-softmax-jacobian",
+            expression=eq(*forward_pass.softmax_by_output),
+            exact=_softmax_jacobian_check,
+            proofs=(forward_pass.softmax_derivation(),),
+            rests_on=("forward-softmax",),
+        ),
+        component(
             "forward-loss-gradient",
             expression=eq(Partial(E, forward_pass.output(k)), forward_pass.cross_entropy_gradient),
             exact=_component_check(forward_pass.cross_entropy[1]),
-            rests_on=("forward-loss", "forward-softmax"),
-            proofs=(forward_pass.loss_by_logarithms(), forward_pass.loss_gradient()),
+            rests_on=("forward-loss", "forward-softmax-jacobian"),
+            proofs=(forward_pass.loss_gradient(),),
             assumptions=("p need not sum to 1",),
         ),
         definition("forward-literal", CHAPTER, eq(*forward_pass.literal), case=Components),
@@ -189,19 +193,12 @@ def build() -> list[Equation]:
         ),
         definition("forward-logits", CHAPTER, eq(*forward_pass.output_of_logits), case=Logits),
         component(
-            "forward-softmax-jacobian",
-            expression=eq(*forward_pass.output_by_logits),
-            case=Logits,
-            exact=_softmax_jacobian_check,
-            rests_on=("forward-logits",),
-        ),
-        component(
             "forward-logits-gradient",
             expression=eq(Partial(Scalar("Eliteral"), forward_pass.logit(k)), forward_pass.logits_gradient),
             case=Logits,
             exact=_component_check(forward_pass.literal[1], by_logits=True),
             proofs=(forward_pass.logits_derivation(),),
-            rests_on=("forward-literal", "forward-logits", "forward-softmax-jacobian"),
+            rests_on=("forward-literal", "forward-logits"),
             assumptions=("x_5 = softmax(z)", "p need not sum to 1"),
         ),
     ]

@@ -11,6 +11,7 @@ from resnotes.explorers.four_layers import FourLayers
 from resnotes.explorers.gains import Gains
 from resnotes.explorers.lambda_depth import LambdaDepth
 from resnotes.explorers.merge_point import MergePoint
+from resnotes.explorers.one_unit import OneUnit
 from resnotes.explorers.operators import Operators
 from resnotes.explorers.paths import Paths
 
@@ -22,6 +23,7 @@ __all__ = [
     "Gains",
     "LambdaDepth",
     "MergePoint",
+    "OneUnit",
     "Operators",
     "Paths",
 ]

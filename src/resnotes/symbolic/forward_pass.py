@@ -1,4 +1,4 @@
-"""Chapter 1: the forward pass, the residual unit, and what gradient each reading of the loss starts with."""
+"""Chapter 1: the forward pass, the residual unit, and the gradient that the loss hands to the backward pass."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def as_units() -> tuple[Derivation, Derivation]:
                 Step(definition, "definition", (rules[quantity],)),
                 Step(
                     definition.function(substituted),
-                    f"put in $x_{inner.indices[0]}$",
+                    f"substitute $x_{inner.indices[0]}$",
                     (Rule(inner, rules[inner].right, inside=True),),
                 ),
             ),
@@ -114,8 +114,8 @@ literal = (Scalar("Eliteral"), -OrderedSum(target(m) * log(output(m)), (m, 1, n)
 squared = (Scalar("Esquared"), OrderedSum((output(m) - target(m)) ** 2 / 2, (m, 1, n)))
 #: What x_5 is in the fourth reading.
 output_of_logits = (output(k), exp(logit(k)) / OrderedSum(exp(logit(m)), (m, 1, n)))
-#: Its derivative, as the book states it.
-output_by_logits = (Partial(output(m), logit(k)), output(m) * (KroneckerDelta(m, k) - output(k)))
+#: The derivative of softmax(x_5), as the book states it.
+softmax_by_output = (Partial(softmax(m), output(k)), softmax(m) * (KroneckerDelta(m, k) - softmax(k)))
 
 #: The gradients, as the book states them; the derivations below lead to them, and
 #: :func:`check_component_gradient` finds them anew for each n.
@@ -213,6 +213,8 @@ class Differentiation(Rule):
             return None
         of = self.right if node.of == self.left else node.of
         size = int(values[n])
+        if node.by.name == "s":  # the loss as it holds the softmax, before that is written out
+            return explicit(diff(unroll(of, {n: Integer(size)}), node.by), size)
         if node.by.name == "z":
             of = in_logits(of, size)
         return diff(explicit(of, size), node.by)
@@ -223,42 +225,54 @@ _put_in_softmax = ForEvery(softmax(m), exp(output(m)) / _EXPONENTIALS, index=m)
 _put_in_logits = ForEvery(output(m), exp(logit(m)) / OrderedSum(exp(logit(j)), (j, 1, n)), index=m)
 
 
+#: The same lines for every two components, m of the softmax and k of x_5.
+PAIRS = tuple({**case, m: Integer(c)} for case in CASES for c in range(1, int(case[n]) + 1))
+
+
 @lru_cache
-def loss_by_logarithms() -> Derivation:
-    """The cross-entropy of softmax(x_5) as two sums that are easy to differentiate."""
+def softmax_derivation() -> Derivation:
+    """The derivative of one entry of softmax(x_5) with respect to one component of x_5."""
+    differentiated = (KroneckerDelta(m, k) * exp(output(m)) * _EXPONENTIALS - exp(output(m)) * exp(output(k))) / (
+        _EXPONENTIALS**2
+    )
     return Derivation(
-        E,
+        Partial(softmax(m), output(k)),
         (
-            Step(cross_entropy[1], "definition", (Rule(*cross_entropy),)),
+            Step(differentiated, "quotient rule", (Differentiation(E, cross_entropy[1]),)),
             Step(
-                -OrderedSum(target(m) * (output(m) - log(_EXPONENTIALS)), (m, 1, n)),
-                "logarithm of a quotient",
+                softmax(m) * (KroneckerDelta(m, k) - exp(output(k)) / _EXPONENTIALS),
+                "definition of softmax, in front",
                 (_put_in_softmax,),
             ),
-            Step(
-                OrderedSum(target(m), (m, 1, n)) * log(_EXPONENTIALS) - OrderedSum(target(m) * output(m), (m, 1, n)),
-                "the logarithm does not depend on $m$",
-            ),
+            Step(softmax_by_output[1], "definition of softmax", (_put_in_softmax,)),
         ),
-        name="forward-loss-by-logarithms",
-        rests_on=("forward-loss", "forward-softmax"),
-        cases=CASES,
+        name="forward-softmax-jacobian",
+        rests_on=("forward-softmax",),
+        cases=PAIRS,
     )
 
 
 @lru_cache
 def loss_gradient() -> Derivation:
-    """First reading: softmax on top of x_5."""
-    by_logarithms = loss_by_logarithms().result
-    differentiated = OrderedSum(target(m), (m, 1, n)) * exp(output(k)) / _EXPONENTIALS - target(k)
+    """Cross-entropy of a softmax of x_5: the chain rule through the entries of the softmax."""
+    derivative = Differentiation(*cross_entropy)
     return Derivation(
         Partial(E, output(k)),
         (
-            Step(differentiated, "differentiate, term by term", (Differentiation(E, by_logarithms),)),
-            Step(cross_entropy_gradient, "definition of softmax", (_put_in_softmax,)),
+            Step(
+                OrderedSum(Partial(E, softmax(m)) * Partial(softmax(m), output(k)), (m, 1, n)),
+                "chain rule: one term for each entry of the softmax",
+                (derivative, _put_in_softmax),
+            ),
+            Step(
+                -OrderedSum(target(m) * (KroneckerDelta(m, k) - softmax(k)), (m, 1, n)),
+                "both derivatives substituted; the $m$-th entry of the softmax cancels",
+                (derivative, _put_in_softmax),
+            ),
+            Step(cross_entropy_gradient, r"only the term $m = k$ has $\delta_{km} = 1$"),
         ),
         name="forward-loss-gradient",
-        rests_on=("forward-loss", "forward-softmax"),
+        rests_on=("forward-loss", "forward-softmax", "forward-softmax-jacobian"),
         assumptions=("p need not sum to 1",),
         cases=CASES,
     )
@@ -313,20 +327,20 @@ def logits_derivation() -> Derivation:
             ),
             Step(
                 -OrderedSum(target(m) * (KroneckerDelta(m, k) - output(k)), (m, 1, n)),
-                "both derivatives put in; $x_{5,m}$ cancels",
+                "both derivatives substituted; $x_{5,m}$ cancels",
                 (derivative, _put_in_logits),
             ),
             Step(logits_gradient, "only the term $m = k$ has $\\delta_{km} = 1$"),
         ),
         name="forward-logits-gradient",
         assumptions=("x_5 = softmax(z)",),
-        rests_on=("forward-literal", "forward-literal-gradient", "forward-logits", "forward-softmax-jacobian"),
+        rests_on=("forward-literal", "forward-literal-gradient", "forward-logits"),
         cases=CASES,
     )
 
 
 def check_softmax_jacobian(stated: Expr) -> int:
-    """Compare a stated d x_{5,m} / d z_k with SymPy's derivative, for every n up to 5 and all m and k.
+    """Compare a stated derivative of softmax(x_5)_m by x_{5,k} with SymPy's, for every n up to 5 and all m and k.
 
     Raises
     ------
@@ -337,8 +351,8 @@ def check_softmax_jacobian(stated: Expr) -> int:
     for size in SIZES:
         for above in range(1, size + 1):
             for below in range(1, size + 1):
-                got = in_logits(stated.subs({m: Integer(above), k: Integer(below)}), size)
-                want = differentiate_by_logit(output(above), below, size)
+                got = explicit(stated.subs({m: Integer(above), k: Integer(below)}), size)
+                want = differentiate(softmax(above), below, size)
                 if not is_zero(got - want):
                     where = f"component {above} by {below} of {size}"
                     raise ValueError(f"derivative of {where}: got {got}, want {want}")

@@ -115,6 +115,11 @@ class BookPrinter(LatexPrinter):
     def _print_OrderedSum(self, expr):
         return self._print_over_index(r"\sum", expr.low, expr.high, expr)
 
+    def _print_Pow(self, expr):
+        if isinstance(expr.base, _OverIndex) and expr.exp.is_Integer and expr.exp > 0:
+            return rf"\left({self._print(expr.base)}\right)^{{{self._print(expr.exp)}}}"
+        return super()._print_Pow(expr)
+
     def _print_log(self, expr, exp=None):
         if exp is None and isinstance(expr.args[0], Abs):
             return rf"\log \left|{self._print(expr.args[0].args[0])}\right|"

@@ -8,7 +8,16 @@ from functools import partial
 
 import numpy as np
 
-from resnotes import Affine, BatchNormTraining, Network, Unit, blocks, four_layer, jacobian_by_length
+from resnotes import (
+    Affine,
+    BatchNormTraining,
+    Network,
+    Unit,
+    blocks,
+    four_layer,
+    jacobian_by_length,
+    softmax_cross_entropy,
+)
 from resnotes.initialisation import branch_strength, expected_gain
 from resnotes.magnitudes import FORMATS
 from resnotes.paths import gradient_by_shortcut
@@ -52,6 +61,13 @@ def first_gradient(w3, w4):
     """g_1 of the four layers with every ReLU open and one number per state."""
     weights = [np.array([[w]], dtype=float) for w in (1.0, 1.0, w3, w4)]
     return four_layer.gradients(weights, [np.array([100.0])] * 4, np.array([1.0]), np.array([1.0]))["x1"][0]
+
+
+def softmax_by_hand(entry):
+    """The softmax of (0, log 3) in its first entry, and the gradient of the loss for the second class in its second."""
+    target = np.array([0.0, 1.0])
+    gradient = softmax_cross_entropy(np.log([1.0, 3.0]), target)[1]
+    return (gradient + (target if entry == 0 else 0))[entry]
 
 
 def softmax_slope():
@@ -159,6 +175,7 @@ GAINS = (-3, 0.5, -1, -0.5)
 
 TRUTHS = {
     "ex-forward-hand": (lambda: by_hand(0.0), needed_bias),
+    "ex-forward-softmax": (lambda: softmax_by_hand(0), lambda: softmax_by_hand(1)),
     "ex-forward-contraction": (softmax_slope,),
     "ex-backward-hand": (lambda: backward_by_hand("x1"), lambda: backward_by_hand("W3")),
     "ex-backward-three": (lambda: sum(map(paths, range(4))), lambda: paths(2)),
