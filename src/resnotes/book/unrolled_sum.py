@@ -162,6 +162,7 @@ def build() -> list[Equation]:
             "exhaustive",
             case=_any_units,
             exact=_by_enumeration,
+            proofs=(unrolled_sum.two_units(),),
             rests_on=("backward-product",),
         ),
         Equation(

@@ -189,6 +189,21 @@ def general_terms() -> Induction:
         downwards=True,
         name="unrolled-general-terms",
         rests_on=("backward-unit",),
+        closing="multiply out: $D_{l} H_{l}$ joins the products, $D_{l} J_{l}$ is the new summand",
+    )
+
+
+@lru_cache
+def two_units() -> Derivation:
+    """The Jacobian of two units as the sum of their four paths."""
+    whole = Partial(x(2), x(0))
+    factored = D(1) * (H(1) + J(1)) * D(0) * (H(0) + J(0))
+    return Derivation(
+        whole,
+        (Step(factored, "unit after unit", (Rule(whole, factored),)), Step(expanded(factored), "multiply out")),
+        name="unrolled-two-units",
+        rests_on=("backward-product",),
+        cases=({},),
     )
 
 

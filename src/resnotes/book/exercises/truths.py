@@ -95,6 +95,13 @@ def carried_by_three(branches):
     return jacobian_by_length(net, trace)[branches, 0, 0]
 
 
+def unrolled():
+    """The last state of three units from 2, what they make of a gradient, and the part of two branches in it."""
+    net = Network([Unit([Affine([[factor]])]) for factor in (1.0, 2.0, -0.5)])
+    trace = net.forward([2.0])
+    return trace.states[-1][0], net.jacobian(trace)[0, 0], jacobian_by_length(net, trace)[2, 0, 0]
+
+
 # ---------------------------------------------------------------- shortcuts and what comes after the addition
 
 
@@ -183,6 +190,7 @@ TRUTHS = {
     "ex-scaling-share": (lambda: first(lambda n: 0.9**n < 0.01),),
     "ex-scaling-drill": tuple(partial(carried_by_three, count) for count in (0, 1, None)),
     "ex-scaling-bfloat": (lambda: round_to(0.999, "bfloat16"), lambda: round_to(0.99, "bfloat16")),
+    "ex-unrolled-drill": (lambda: unrolled()[0], lambda: unrolled()[1] - 1, lambda: unrolled()[2]),
     "ex-unrolled-lambda": (lambda: 54 * Fraction(11, 43) / (Fraction(1, 2) + Fraction(11, 43)),),
     "ex-operators-bias": (lambda: gates(-4.0, 54),),
     "ex-operators-zero": (closed_for_gradients,),
