@@ -14,6 +14,7 @@ from resnotes.explorers.merge_point import MergePoint
 from resnotes.explorers.one_unit import OneUnit
 from resnotes.explorers.operators import Operators
 from resnotes.explorers.paths import Paths
+from resnotes.explorers.training import Training
 
 __all__ = [
     "AtLeast",
@@ -26,4 +27,5 @@ __all__ = [
     "OneUnit",
     "Operators",
     "Paths",
+    "Training",
 ]

@@ -52,6 +52,21 @@ def keep_digits(digits: Digits):
 
 
 def _read_digits():
+    train, test, train_digits, test_digits = pixels()
+    mean = train.mean(axis=0)
+    size = np.sqrt(np.mean((train - mean) ** 2))
+    targets = np.eye(10)
+    return Digits((train - mean) / size, targets[train_digits], (test - mean) / size, targets[test_digits])
+
+
+def pixels():
+    """The images as they are, numbers from 0 to 16, and their digits: to train with, to test on, and both digits.
+
+    Raises
+    ------
+    ImportError
+        If scikit-learn is not installed; the message says how to get it.
+    """
     try:
         # Only training needs scikit-learn, and it takes a second to load.
         from sklearn import datasets
@@ -59,10 +74,4 @@ def _read_digits():
     except ModuleNotFoundError as error:
         raise missing(error, "training", "resnotes.training, for scikit-learn's digits,") from error
     images, digits = datasets.load_digits(return_X_y=True)
-    train, test, train_digits, test_digits = train_test_split(
-        images, digits, test_size=TEST_IMAGES, stratify=digits, random_state=0
-    )
-    mean = train.mean(axis=0)
-    size = np.sqrt(np.mean((train - mean) ** 2))
-    targets = np.eye(10)
-    return Digits((train - mean) / size, targets[train_digits], (test - mean) / size, targets[test_digits])
+    return train_test_split(images, digits, test_size=TEST_IMAGES, stratify=digits, random_state=0)

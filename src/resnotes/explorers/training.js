@@ -1,0 +1,385 @@
+// It trains, or it does not: a residual network learns the digits on the page, and beside it one that differs in one thing.
+// The upper half are pure functions of the state {shortcut, depth, scale, beside, place, rate, seed}; the runs themselves
+// are trainer.js, in a worker; the lower half draws both. `opening` holds the runs of the state that the page opens on.
+import { ground, label, linear, make, marks, number, path, picture, power, shape, share, svg, words, write } from "./draw.js";
+import { frame } from "./frame.js";
+import { script, trainer } from "./trainer.js";
+
+const { STEPS, EVERY, BATCH, WIDTH } = trainer();
+const KEYS = ["shortcut", "depth", "scale", "beside", "place", "rate", "seed"];
+const DEPTHS = [4, 100];
+const HIGHEST = 1.2;
+const SEEDS = 10;
+const SCALES = { one: "1", root: "1/√L", skipinit: "0 at first, and learned (SkipInit)" };
+const BRIEF = { ...SCALES, skipinit: "SkipInit" };
+const PLACES = { before: "in the branch alone (pre)", after: "after the addition (post)" };
+const RATES = [1e-5, 1e-4, 1e-3, 0.01, 0.05, 0.2, 1];
+/** What stands beside the network: [what it is called, what it changes]. */
+const OTHERS = {
+  none: ["nothing", {}],
+  identity: ["the same with λ = 1", { shortcut: 1 }],
+  absent: ["the same with λ = 0", { shortcut: 0 }],
+  root: ["the same with branches of scale 1/√L", { scale: "root" }],
+  one: ["the same with branches of scale 1", { scale: "one" }],
+  place: ["the same with its ReLU in the other place", null],
+};
+
+/** What is wrong with a state, in words; "" where nothing is. */
+export function check({ shortcut, depth, scale, beside, place, rate, seed }) {
+  const one = (name, got, all) => (all.includes(got) ? "" : `${name}: got ${got}, wanted one of ${all.join(", ")}`);
+  if (!(shortcut >= 0 && shortcut <= HIGHEST)) return `shortcut: got ${shortcut}, wanted a number from 0 to ${HIGHEST}`;
+  if (!(Number.isInteger(depth) && depth >= DEPTHS[0] && depth <= DEPTHS[1])) {
+    return `depth: got ${depth}, wanted a whole number from ${DEPTHS[0]} to ${DEPTHS[1]}`;
+  }
+  if (!(Number.isInteger(seed) && seed >= 0 && seed < SEEDS)) {
+    return `seed: got ${seed}, wanted a whole number from 0 to ${SEEDS - 1}`;
+  }
+  return (
+    one("scale", scale, Object.keys(SCALES)) ||
+    one("beside", beside, Object.keys(OTHERS)) ||
+    one("place", place, Object.keys(PLACES)) ||
+    one("rate", rate, RATES)
+  );
+}
+
+/** The settings of the network, and of the one beside it where that differs. */
+export function networks({ shortcut, depth, scale, beside, place, rate, seed }) {
+  const own = { shortcut, depth, scale, place, rate, seed };
+  const change = OTHERS[beside][1] ?? { place: place === "before" ? "after" : "before" };
+  const differs = Object.keys(change).some((key) => change[key] !== own[key]);
+  return differs ? [own, { ...own, ...change }] : [own];
+}
+
+/** Before the first step, on the way from x_L down to x_l: what the shortcuts alone bring, and the law for all paths. */
+function before({ shortcut, depth, scale, place }) {
+  const down = Array.from({ length: depth + 1 }, (_, l) => depth - l);
+  const beta2 = { one: 1, root: 1 / depth, skipinit: 0 }[scale];
+  const factor = shortcut ** 2 + beta2;
+  const raised = (base, n) => (n === 0 ? 0 : n * Math.log10(base));
+  return {
+    shortcuts: down.map((n) => (shortcut === 0 && n ? [0, -Infinity] : [1, raised(shortcut, n)])),
+    // The law is one of units with nothing after the addition.
+    law: place === "before" ? down.map((n) => raised(factor, n) / 2) : [],
+  };
+}
+
+/** Everything computed from the state alone. */
+export const numbers = (state) => networks(state).map(before);
+
+const units = (n) => (n === 1 ? "1 unit" : `${n} units`);
+const subscript = (n) => [...String(n)].map((digit) => "₀₁₂₃₄₅₆₇₈₉"[digit]).join("");
+const size = ([sign, log10]) => ({ sign, log10 });
+
+/** What tells a network from the one beside it. */
+function nameOf(own, other) {
+  if (!other) return "this network";
+  if (own.shortcut !== other.shortcut) return `λ = ${number(own.shortcut)}`;
+  if (own.scale !== other.scale) return `branches of scale ${BRIEF[own.scale]}`;
+  return `ReLU ${own.place === "before" ? "in the branch" : "after the addition"}`;
+}
+const namesOf = (list) => list.map((own, k) => nameOf(own, list[1 - k]));
+
+/** What arrives at x_0 of a fresh network, in words. */
+function arrives({ place }, { shortcuts, law }) {
+  const alone = `the shortcuts alone bring ${share(size(shortcuts[0]))} of it`;
+  if (place === "after") return `${alone}, less what the ReLUs after the additions take away`;
+  if (law[0] === -Infinity) return `${alone}, and nothing else comes`;
+  return `${alone}, and all paths together ${share(size([1, law[0]]))} in the root mean square`;
+}
+
+/** The state in words: what is known before the first step. */
+export function readout(state) {
+  const list = networks(state);
+  const names = list.length > 1 ? namesOf(list) : [`λ = ${number(state.shortcut)}`];
+  const said = list.map((own, k) => `With ${names[k].replace(/^ReLU/, "a ReLU")} ${arrives(own, before(own))}.`);
+  return `Before the first step a gradient enters at x${subscript(state.depth)}. To x₀ comes this: ${said.join(" ")}`;
+}
+
+// -------------------------------------------------------------------------------------------- what a run has shown
+
+/** A run of which nothing is known yet: losses, [step, accuracy] pairs, sizes of the gradient at first and at last. */
+const blank = () => ({ loss: [], accuracy: [], first: null, last: null, lost: null });
+
+/** Take in what a worker tells of one step. */
+export function told(record, { number: step, loss, accuracy, sizes, diverged }) {
+  if (diverged) record.lost = [step, diverged];
+  else {
+    record.loss.push(loss);
+    if (accuracy !== null) record.accuracy.push([step, accuracy]);
+    record.first ??= sizes;
+    record.last = sizes;
+  }
+  return record;
+}
+
+const percent = (part) => `${Math.round(100 * part)} %`;
+/** What has become of a run, in words. */
+export function outcome({ loss, accuracy, lost }) {
+  if (lost) return `diverged at step ${lost[0]}: ${lost[1]} is no longer a finite number`;
+  if (!loss.length) return "not trained yet";
+  const step = loss.length - 1;
+  const [, right] = accuracy.at(-1);
+  const at = step === STEPS ? `after ${STEPS} steps` : `at step ${step}`;
+  // Three digits of what was measured.
+  return `${at} the loss is ≈\u00a0${words({ sign: 1, log10: Math.log10(loss.at(-1)) })}, and ${percent(right)} of the test digits are recognised`;
+}
+
+// ------------------------------------------------------------------------------------- the view
+
+const CAPTION =
+  "Two networks from the same random numbers see the same images in the same order, and differ in one thing. " +
+  "Guess which of them learns, then train both: it happens on this page. Notice what arrived at the input before the first step.";
+const BASE = { shortcut: 1, depth: 50, scale: "root", beside: "identity", place: "before", rate: 0.05 };
+const PRESETS = [
+  ["0.9 in the place of 1", { ...BASE, shortcut: 0.9 }],
+  ["branches of full size", { ...BASE, scale: "one", beside: "root" }],
+  ["1.1 in the place of 1", { ...BASE, shortcut: 1.1, depth: 20 }],
+  ["a gradient arrives, and yet", { ...BASE, shortcut: 0, depth: 20, scale: "one", beside: "none" }],
+];
+const CLASSES = ["own", "beside"];
+const LOSS = 4;
+const GUESSING = Math.log(10);
+// The axis of sizes holds what is drawn, within these powers of ten.
+const LOWEST = -12,
+  HIGHEST_POWER = 20;
+
+const swatch = (name) =>
+  svg("svg", { width: 30, height: 10, "aria-hidden": "true" }, svg("path", { class: `rx-line rx-${name}`, d: "M1 5H29" }));
+
+/** Loss above, accuracy below, over the steps. */
+function drawCurves(root, width, records, settings) {
+  const names = namesOf(settings);
+  const { left, right } = { left: 40, right: width - 12 };
+  const x = linear([0, STEPS], [left, right]);
+  const parts = [];
+  const charts = [
+    [linear([0, LOSS], [176, 30]), [0, 1, 2, 3, 4], String, "loss of each batch", GUESSING],
+    [linear([0, 1], [324, 228]), [0, 0.5, 1], percent, "test digits recognised", 0.1],
+  ];
+  charts.forEach(([y, levels, said, title, guess], which) => {
+    const [top, bottom] = [y(levels.at(-1)), y(0)];
+    const places = which ? marks(STEPS, 6).map((step) => [x(step), String(step)]) : [];
+    const { lines, labels } = ground({ left, right, top, bottom }, levels.map((v) => [y(v), said(v)]), places, which ? "step" : "");
+    parts.push(...lines, ...labels.filter(({ said: words }) => words !== ""));
+    parts.push(
+      shape("path", { class: "rx-guess", d: `M${left} ${y(guess).toFixed(1)}H${right}` }),
+      label(right, y(guess) - 4, "guessing", { class: "rx-end rx-soft rx-halo" }),
+      label(left, top - 10, title, { class: "rx-heading" }),
+    );
+    records.forEach((record, k) => {
+      const curve = which ? record.accuracy : record.loss.map((loss, step) => [step, loss]);
+      if (!curve.length) return;
+      const points = curve.map(([step, value]) => [x(step), y(Math.min(value, levels.at(-1)))]);
+      if (points.length > 1) parts.push(shape("path", { class: `rx-line rx-${CLASSES[k]}`, d: path(points) }));
+      const [ex, ey] = points.at(-1);
+      parts.push(shape("circle", { class: `rx-dot rx-dot-${CLASSES[k]}`, cx: ex.toFixed(1), cy: ey.toFixed(1), r: 4.5 }));
+      const beyond = which ? [] : curve.filter(([, value]) => value > LOSS);
+      for (const [step] of beyond) {
+        parts.push(shape("path", { class: `rx-tip rx-tip-${CLASSES[k]}`, d: `M${x(step).toFixed(1)} ${top - 8}l-4 7h8z` }));
+      }
+      if (!which && record.lost) {
+        const said = `${names[k]}: diverged`;
+        parts.push(label(ex + 8, 92 + 16 * k, said, { class: `rx-halo rx-said-${CLASSES[k]}` }));
+      }
+    });
+  });
+  picture(root, width, 366, parts);
+}
+
+/** A line over the states, cut where it leaves the axis. */
+function cut(sizes, x, y, [low, high]) {
+  const points = [];
+  for (let l = sizes.length - 1; l >= 0; l--) {
+    const value = sizes[l];
+    if (value >= low && value <= high) {
+      points.push([x(l), y(value)]);
+      continue;
+    }
+    const edge = value < low ? low : high;
+    const before = points.length ? sizes[l + 1] : edge;
+    const part = Number.isFinite(value) && value !== before ? (edge - before) / (value - before) : 0;
+    points.push([x(l + 1 - part), y(edge)]);
+    break;
+  }
+  return points;
+}
+
+const relative = (sizes) => sizes.map((each) => Math.log10(each / sizes.at(-1)));
+
+/** The gradient at every state, relative to the one at the last, on a log axis. */
+function drawSizes(root, width, records, found, depth) {
+  const [left, right, top, bottom] = [44, width - 12, 30, 324];
+  const runs = records.map(({ first, last }) => (first ? [relative(first), relative(last)] : []));
+  const shown = [...runs.flat(), ...found.map(({ shortcuts }) => shortcuts.map(([, log10]) => log10))].flat();
+  const held = shown.filter((value) => Number.isFinite(value) && value >= LOWEST && value <= HIGHEST_POWER);
+  const reach = [Math.min(-1, Math.floor(Math.min(...held) - 0.05)), Math.max(1, Math.ceil(Math.max(...held) + 0.05))];
+  const x = linear([0, depth], [left + 6, right - 6]);
+  const y = linear(reach, [bottom, top]);
+  const step = Math.ceil((reach[1] - reach[0]) / 8);
+  const levels = [];
+  for (let k = Math.ceil(reach[0] / step) * step; k <= reach[1]; k += step) levels.push([y(k), power(k)]);
+  const places = marks(depth, width < 280 ? 3 : 5).map((l) => [x(l), String(l)]);
+  const { lines, labels } = ground({ left, right, top, bottom }, levels, places, "state l: 0 is the input, the last the loss");
+  const parts = [...lines];
+  found.forEach(({ shortcuts }, k) => {
+    const points = cut(shortcuts.map(([, log10]) => log10), x, y, reach);
+    parts.push(shape("path", { class: `rx-line rx-alone rx-alone-${CLASSES[k]}`, d: path([points[0], ...points]) }));
+  });
+  runs.forEach((pair, k) => {
+    pair.forEach((sizes, late) => {
+      const points = cut(sizes, x, y, reach);
+      parts.push(shape("path", { class: `rx-line rx-${CLASSES[k]}${late ? "" : " rx-first"}`, d: path(points) }));
+    });
+  });
+  parts.push(...labels, label(left, top - 10, "gradient, relative to the last state’s", { class: "rx-heading" }));
+  picture(root, width, 366, parts);
+}
+
+function valuesTable(settings, records) {
+  const names = namesOf(settings);
+  const steps = Array.from({ length: STEPS / EVERY + 1 }, (_, k) => k * EVERY);
+  const cells = (record, step) => {
+    const right = record.accuracy.find(([at]) => at === step)?.[1];
+    return step < record.loss.length ? [number(record.loss[step]), right === undefined ? "–" : percent(right)] : ["–", "–"];
+  };
+  const brought = settings.map((own) => words(size(before(own).shortcuts[0])));
+  const alone = names.map((name, k) => `${name}: ${brought[k]}`).join("; ");
+  return [
+    `Loss and test digits recognised, every ${EVERY} steps. Of the gradient the shortcuts alone bring to x₀, ${alone}.`,
+    ["step", ...names.flatMap((name) => [`loss, ${name}`, `right, ${name}`])],
+    steps.map((step) => [String(step), ...records.flatMap((record) => cells(record, step))]),
+  ];
+}
+
+function render({ model, el, share: link }) {
+  const ui = frame({ model, el, share: link, keys: KEYS, carried: ["digits", "opening"], label: "train one here", caption: CAPTION, presets: PRESETS });
+  const widths = { curves: 340, sizes: 240 };
+  const key = (now) => JSON.stringify(KEYS.map((name) => now[name]));
+  const opening = model.get("opening");
+  let runs = null, // {key, records} of what was trained here
+    worker = null,
+    painting = false;
+
+  const shortcut = ui.slider("shortcut", "λ, the factor of every shortcut", { min: 0, max: HIGHEST, step: 0.05 }, {
+    words: number,
+    value: (place) => Math.round(100 * place) / 100,
+    spoken: (value) => `λ is ${number(value)}`,
+  });
+  const depth = ui.slider("depth", "depth L", { min: DEPTHS[0], max: DEPTHS[1], step: 1 }, { words: units });
+  const scale = ui.choice("scale", "scale of the branches", SCALES);
+  const beside = ui.choice("beside", "beside it", Object.fromEntries(Object.entries(OTHERS).map(([name, [said]]) => [name, said])));
+  const place = ui.choice("place", "ReLU", PLACES);
+  const rate = ui.choice("rate", "learning rate", Object.fromEntries(RATES.map((each) => [each, String(each)])), (said) => ({ rate: Number(said) }));
+  const seed = ui.slider("seed", "seed", { min: 0, max: SEEDS - 1, step: 1 });
+  const more = make("details", { class: "rx-own" }, make("summary", {}, "More: place of the ReLU, learning rate, seed"),
+    make("div", { class: "rx-controls" }, place.element, rate.element, seed.element));
+
+  const button = make("button", { type: "button", class: "rx-run", onclick: () => (worker ? stop("stopped") : begin()) });
+  const bar = make("progress", { max: STEPS, value: 0, "aria-label": "steps made" });
+  const status = make("span", { role: "status", class: "rx-status" });
+  const running = make("div", { class: "rx-buttons rx-own" }, button, bar, status);
+
+  const recordsOf = (now) => {
+    if (runs?.key === key(now)) return runs.records;
+    if (key(opening.state) === key(now)) return opening.runs;
+    return networks(now).map(blank);
+  };
+
+  function stop(said) {
+    worker?.terminate();
+    worker = null;
+    write(status, said);
+    paint(ui.state());
+  }
+
+  function begin() {
+    const now = ui.state();
+    const settings = networks(now);
+    runs = { key: key(now), records: settings.map(blank) };
+    const url = URL.createObjectURL(new Blob([script()], { type: "text/javascript" }));
+    const mine = new Worker(url);
+    worker = mine;
+    mine.onmessage = ({ data }) => {
+      URL.revokeObjectURL(url);
+      if (mine !== worker) return;
+      if (data.failed) return stop(`The run failed: ${data.failed}`);
+      if (data.finished) return stop("finished");
+      told(runs.records[data.which], data);
+      if (data.number % EVERY === 0) write(status, `step ${data.number} of ${STEPS}`);
+      later();
+    };
+    mine.onerror = ({ message }) => stop(`The run failed: ${message}`);
+    mine.postMessage({ digits: model.get("digits"), settings });
+    write(status, "starting");
+    paint(now);
+  }
+
+  const later = () => {
+    if (painting) return;
+    painting = true;
+    requestAnimationFrame(() => {
+      painting = false;
+      paint(ui.state());
+    });
+  };
+
+  const chart = (said) => svg("svg", { role: "img", "aria-label": said });
+  const curves = chart("Loss and accuracy over the steps of training");
+  const sizes = chart("Size of the gradient at every state, relative to the one at the last, on a log scale");
+  const lines = CLASSES.map((name) => {
+    const said = make("span");
+    return { said, element: make("li", {}, swatch(name), said) };
+  });
+
+  function paint(now) {
+    if (worker && runs.key !== key(now)) {
+      worker.terminate();
+      worker = null;
+      write(status, "stopped: the settings have changed");
+    }
+    const settings = networks(now);
+    const records = recordsOf(now);
+    const names = namesOf(settings);
+    const found = settings.map(before);
+    ui.say(readout(now));
+    write(button, worker ? "Stop" : settings.length > 1 ? "Train both here" : "Train it here");
+    bar.value = worker ? Math.max(...records.map(({ loss }) => loss.length)) : records.some(({ loss }) => loss.length) ? STEPS : 0;
+    lines.forEach(({ said, element }, k) => {
+      element.hidden = k >= settings.length;
+      if (k < settings.length) write(said, `${names[k]}: ${outcome(records[k])}.`);
+    });
+    drawCurves(curves, widths.curves, records, settings);
+    drawSizes(sizes, widths.sizes, records, found, now.depth);
+    ui.list(() => valuesTable(settings, records));
+  }
+
+  const head = make("div", { class: "rx-panel rx-training-wide" },
+    make("ul", { class: "rx-legend rx-outcomes", "aria-label": "What has become of each network" }, ...lines.map(({ element }) => element)));
+  const legend = make("ul", { class: "rx-legend rx-by-line" },
+    make("li", {}, swatch("alone"), "what the shortcuts alone bring, before the first step"),
+    make("li", {}, swatch("own rx-first"), "before the first step"),
+    make("li", {}, swatch("own"), "at the last step made"));
+  const left = make("div", { class: "rx-panel" }, curves);
+  const right = make("div", { class: "rx-panel" }, sizes, legend);
+  const note = make("p", { class: "rx-note" },
+    `Width ${WIDTH}, ${BATCH} images a step, ${STEPS} steps of plain gradient descent, no normalisation; 1,437 digits to learn from, 360 to test on. ` +
+      "Losses above 4 are marked by arrows.");
+  const end = ui.start({
+    controls: [shortcut.element, depth.element, scale.element, beside.element, more, running],
+    figures: [head, left, right],
+    below: [note],
+    paint,
+    watch: left,
+    still: 340,
+    resized: (inside) => {
+      widths.curves = Math.max(230, inside);
+      widths.sizes = Math.max(230, right.clientWidth || 290);
+    },
+  });
+  return () => {
+    worker?.terminate();
+    end();
+  };
+}
+
+export default { render };
