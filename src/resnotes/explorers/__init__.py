@@ -11,9 +11,11 @@ from resnotes.explorers.four_layers import FourLayers
 from resnotes.explorers.gains import Gains
 from resnotes.explorers.lambda_depth import LambdaDepth
 from resnotes.explorers.merge_point import MergePoint
+from resnotes.explorers.mixing import Mixing
 from resnotes.explorers.one_unit import OneUnit
 from resnotes.explorers.operators import Operators
 from resnotes.explorers.paths import Paths
+from resnotes.explorers.recipes import Recipes
 from resnotes.explorers.training import Training
 
 __all__ = [
@@ -24,8 +26,10 @@ __all__ = [
     "Gains",
     "LambdaDepth",
     "MergePoint",
+    "Mixing",
     "OneUnit",
     "Operators",
     "Paths",
+    "Recipes",
     "Training",
 ]
