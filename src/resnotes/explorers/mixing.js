@@ -157,7 +157,7 @@ export function readout(state, found = along(state)) {
 // ------------------------------------------------------------------------------------- the view
 
 const CAPTION =
-  "Four streams are mixed in every unit. Notice that with any number of rounds the sums stay near 1, and that the " +
+  "Four streams are mixed in every unit. Notice that from one round of scaling on the sums stay near 1, and that the " +
   "differences between the streams are forgotten all the same; only near the identity, or by permutations, they last.";
 const PRESETS = [
   ["no scaling: explodes", { kind: "positive", rounds: 0, near: 0 }],

@@ -79,7 +79,7 @@ const TOP = 40;
 const BOTTOM = HEIGHT - 44;
 const PANELS = [
   { what: "gain", title: "What arrives", narrow: "Arrives", low: -9, high: 9, step: 3 },
-  { what: "share", title: "The shortcuts’ share of it", narrow: "Shortcuts’ share", low: -9, high: 0, step: 3 },
+  { what: "share", title: "The shortcuts’ share of it", narrow: "By shortcuts", low: -9, high: 0, step: 3 },
 ];
 
 /** A curve over all depths, cut where it leaves the picture. */
