@@ -1,6 +1,6 @@
 // One residual unit with two numbers a state: what the shortcut brings to the addition, and what the ReLU leaves of it.
 // The upper half are pure functions of the state {x1, x2, r, placement}; the lower half draws them.
-import { about, evaluated, is, label, linear, make, number, shape, sumOf, svg, picture } from "./draw.js";
+import { about, evaluated, label, linear, make, number, shape, sumOf, svg, picture } from "./draw.js";
 import { frame } from "./frame.js";
 
 const LARGEST = 10;
@@ -45,7 +45,6 @@ export function numbers({ x1, x2, r, placement }) {
   return { x, F, y, out: y.map((entry, k) => (open[k] ? entry : 0)), open };
 }
 
-const pair = (column) => `(${column.map(number).join(", ")})`;
 
 /** One entry in words. */
 function fate({ x, F, y, open }, k, placement) {
@@ -83,7 +82,6 @@ const PRESETS = [
   ["the same, ReLU in the branch", { x1: 2, x2: -1, r: 0, placement: "before" }],
 ];
 const ROW = 22;
-const TALL = 2 * ROW;
 const FLOW = 168;
 const LINE = 104;
 
