@@ -10,6 +10,9 @@ from resnotes.book.mutations import Survey
 from tools import book as build
 from tools import chromium as chromium_tools
 
+#: Needs an environment of its own: `make test-torch`.
+collect_ignore = ["torch"]
+
 
 def pytest_collection_modifyitems(items):
     """Mark what needs the built book or a browser; `make check` goes without."""

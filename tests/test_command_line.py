@@ -93,6 +93,7 @@ def test_what_torch_saves_is_named(tmp_path):
         ("sklearn", ("resnotes", "training", "{folder}/out.jsonl"), "training"),
         ("threadpoolctl", ("resnotes.training", "{folder}/out.jsonl"), "training"),
         ("sympy", ("resnotes", "verify", "report-gain"), "symbolic"),
+        ("torch", ("resnotes", "report", "--torch", "package.module:factory"), "torch"),
     ],
 )
 def test_a_missing_extra_comes_with_the_command_that_installs_it(module, command, extra, file, tmp_path):

@@ -24,6 +24,7 @@ ROOMS = {
     "training": (2, 1, "small networks, trained", ("training",)),
     "figures": (2, 3, "matplotlib", ("figures",)),
     "explorers": (2, 2, "the moving figures", ("explorers",)),
+    "torch": (0, 3, "PyTorch models as they are", ("torch",)),
     "book": (1, 4, "what the book says, and its checks", ("book",)),
     "command line": (2, 4, "python -m resnotes", ("__main__",)),
 }  # fmt: skip

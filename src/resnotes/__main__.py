@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import importlib
 import json
 import sys
 import time
@@ -57,8 +58,14 @@ def main(arguments: list[str] | None = None) -> int:
     verify = commands.add_parser("verify", help="check every equation and claim, or those named")
     verify.add_argument("names", nargs="*", metavar="LABEL", help="equation labels or claim ids; all by default")
     verify.add_argument("--json", action="store_true", help="print one JSON object a check, as a list")
-    report = commands.add_parser("report", help="report on a network whose weights are in an .npz file")
-    report.add_argument("file", metavar="FILE.npz", help="arrays as resnotes.npz.from_arrays names them")
+    report = commands.add_parser("report", help="report on weights in an .npz file, or on a PyTorch model")
+    report.add_argument("file", metavar="FILE.npz", nargs="?", help="arrays as resnotes.npz.from_arrays names them")
+    report.add_argument(
+        "--torch",
+        metavar="MODULE:FACTORY",
+        help="a function that returns (model, inputs, loss), as resnotes.torch.report takes them",
+    )
+    report.add_argument("--lengths", default="10", help="with --torch: path lengths, a number, all, or none (10)")
     report.add_argument("--json", action="store_true", help="print everything as one JSON object")
     report.add_argument("--figure", metavar="PATH", help="also write a figure (.png, .svg, .pdf)")
     commands.add_parser("training", help="train many networks; the same as python -m resnotes.training")
@@ -69,33 +76,40 @@ def main(arguments: list[str] | None = None) -> int:
         return train(arguments[1:])
     options = parser.parse_args(arguments)
     if options.command == "report":
-        return run_report(options.file, as_json=options.json, figure=options.figure)
+        if (options.file is None) == (options.torch is None):
+            report.error("one of FILE.npz and --torch MODULE:FACTORY is wanted")
+        source = options.file or options.torch
+        return run_report(source, options.json, options.figure, options.lengths if options.torch else None)
     return run_verify(options.names, as_json=options.json)
 
 
-def run_report(path: str, as_json: bool = False, figure: str | None = None) -> int:
-    """Print the report on the network in an .npz file.
+def run_report(path: str, as_json: bool = False, figure: str | None = None, lengths: str | None = None) -> int:
+    """Print the report on the network in an .npz file, or on a PyTorch model.
 
     Parameters
     ----------
     path : str
+        Of the file; or where `lengths` is given, "package.module:factory", a function without arguments that
+        returns what `resnotes.torch.report` takes: model, inputs, loss.
     as_json : bool
     figure : str, optional
         Where to write the figure, if anywhere.
+    lengths : str, optional
+        "all", "none", or a number.
 
     Returns
     -------
     int
-        0, or 2 where the file, what is in it, or the figure's path is bad; the reason goes to stderr.
+        0, or 2 where the file, what is in it, the factory, or the figure's path is bad; the reason goes to stderr.
     """
     from resnotes.reports import report
 
     try:
-        found = report(path)
+        found = report(path) if lengths is None else _report_of_model(path, lengths)
     except OSError as error:
         print(f"{path}: {error.strerror or error}", file=sys.stderr)
         return 2
-    except ValueError as error:
+    except (ValueError, ImportError) as error:
         print(f"{path}: {error}", file=sys.stderr)
         return 2
     if figure is not None:
@@ -108,6 +122,26 @@ def run_report(path: str, as_json: bool = False, figure: str | None = None) -> i
             return 2
     print(json.dumps(found.as_dict(), indent=1) if as_json else found)
     return 0
+
+
+def _report_of_model(name: str, lengths: str):
+    """The report on what a factory makes. Its module is looked for in the working directory as well."""
+    from resnotes.torch import report
+
+    module, _, factory = name.partition(":")
+    sys.path.insert(0, "")
+    try:
+        make = getattr(importlib.import_module(module), factory or "factory", None)
+    finally:
+        sys.path.remove("")
+    if not callable(make):
+        raise ValueError(f"--torch: got {name}, wanted package.module:factory, a function that the module has")
+    made = make()
+    if not isinstance(made, tuple) or len(made) != 3:
+        raise ValueError(f"--torch: got {type(made).__name__} from {name}(), wanted (model, inputs, loss)")
+    if lengths not in ("all", "none") and not lengths.isdigit():
+        raise ValueError(f"--lengths: got {lengths}, wanted a number, all, or none")
+    return report(*made, lengths={"all": "all", "none": None}.get(lengths) if not lengths.isdigit() else int(lengths))
 
 
 def checks() -> dict[str, tuple[str, str, object]]:

@@ -716,6 +716,8 @@ def spectra(series, ylabel="singular value of the product"):
 def report(found):
     """A `resnotes.reports.Report` in four panels: gradient, gains, path lengths, shortcut product.
 
+    Of a report on a PyTorch model, the fourth has what shortcut and branch of each unit do.
+
     Parameters
     ----------
     found : Report
@@ -747,29 +749,15 @@ def report(found):
     marked = "" if unit is None else f" (marked: {unit}, most to blame)"
     above[1].set(title="gain of each unit", xlabel=f"unit{marked}", ylabel="$\\log_{10}$ of the factor")
     size = np.abs(np.nan_to_num(found.share))
-    kept = np.flatnonzero(size > 1e-3 * size.max()) if size.any() else np.arange(1)
-    lengths = np.arange(max(kept[0] - 1, 0), min(kept[-1] + 2, len(size)))
+    kept = np.flatnonzero(size > 1e-3 * size.max()) if size.any() else np.arange(min(1, len(size)))
+    lengths = np.arange(max(kept[0] - 1, 0), min(kept[-1] + 2, len(size))) if len(kept) else kept
     below[0].bar(lengths, found.share[lengths], color=BLUE, edgecolor="white", linewidth=0.3)
     below[0].axhline(0, color=GREY, linewidth=0.8)
     below[0].set(title="share by path length", xlabel="branches on the path", ylabel="share")
     if not size.any():
-        below[0].annotate("nothing arrives", (0.5, 0.5), xycoords="axes fraction", ha="center", fontsize=10)
-    for number, values in enumerate(found.log10_shortcut_product):
-        below[1].plot(
-            range(1, len(values) + 1),
-            np.where(np.isfinite(values), values, np.nan),
-            color=GREEN,
-            marker="^",
-            markersize=4,
-            linestyle=":",
-            label="one line a sample" if number == 0 < len(found.log10_shortcut_product) - 1 else None,
-        )
-    if not np.isfinite(found.log10_shortcut_product).any():
-        nothing = "not formed" if np.isnan(found.log10_shortcut_product).any() else "all are 0"
-        below[1].annotate(nothing, (0.5, 0.5), xycoords="axes fraction", ha="center", fontsize=10)
-    if below[1].get_legend_handles_labels()[0]:
-        below[1].legend(frameon=False, fontsize=9)
-    below[1].set(title="shortcut product", xlabel="singular value, the largest first", ylabel="$\\log_{10}$")
+        nothing = "nothing arrives" if len(size) else "not asked for"
+        below[0].annotate(nothing, (0.5, 0.5), xycoords="axes fraction", ha="center", fontsize=10)
+    _fourth_panel(below[1], found)
     for axes in panels.flat:
         axes.title.set_fontsize(11)
         axes.xaxis.label.set_fontsize(9)
@@ -780,6 +768,35 @@ def report(found):
                 widen(low - 0.5, high + 0.5)
     above[0].set_xlim(-0.5 - 0.02 * len(gain), 0.5 + 1.02 * len(gain))
     return figure
+
+
+def _fourth_panel(axes, found):
+    if hasattr(found, "modules"):  # of a PyTorch model
+        for values, color, marker, label in (
+            (found.log10_shortcut, GREEN, "^", "shortcut"),
+            (found.log10_branch, BLUE, "o", "branch"),
+        ):
+            known = np.where(np.isfinite(values), values, np.nan)
+            axes.plot(range(len(known)), known, color=color, marker=marker, markersize=4, linestyle=":", label=label)
+        axes.legend(frameon=False, fontsize=9)
+        axes.set(title="shortcut and branch of each unit", xlabel="unit", ylabel="$\\log_{10}$ of the factor")
+        return
+    for number, values in enumerate(found.log10_shortcut_product):
+        axes.plot(
+            range(1, len(values) + 1),
+            np.where(np.isfinite(values), values, np.nan),
+            color=GREEN,
+            marker="^",
+            markersize=4,
+            linestyle=":",
+            label="one line a sample" if number == 0 < len(found.log10_shortcut_product) - 1 else None,
+        )
+    if not np.isfinite(found.log10_shortcut_product).any():
+        nothing = "not formed" if np.isnan(found.log10_shortcut_product).any() else "all are 0"
+        axes.annotate(nothing, (0.5, 0.5), xycoords="axes fraction", ha="center", fontsize=10)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(frameon=False, fontsize=9)
+    axes.set(title="shortcut product", xlabel="singular value, the largest first", ylabel="$\\log_{10}$")
 
 
 def law_and_measured(series, xlabel, ylabel):

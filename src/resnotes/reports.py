@@ -199,8 +199,9 @@ class Report:
         """Everything as numbers, lists and text for JSON; what is not finite as "inf", "-inf" or "nan"."""
         found = {field.name: getattr(self, field.name) for field in fields(self)}
         found["limits"] = {name: vars(limits) for name, limits in self.limits.items()}
-        names = ("depth", "log10_total", "verdict", "worst_unit", "worst_share", "length_moment")
-        return _plain({**found, **{name: getattr(self, name) for name in names}})
+        return _plain({**found, **{name: getattr(self, name) for name in self._derived}})
+
+    _derived = ("depth", "log10_total", "verdict", "worst_unit", "worst_share", "length_moment")
 
     def __str__(self):
         lines = ["Residual network report", *(f"  {line}" for line in self._facts()), ""]
@@ -385,7 +386,7 @@ def report(
         found["log10_shortcut_product"] = _shortcut_spectrum(net, trace)
         sums, tops = _sums(net, trace), [float(np.max(np.abs(state))) for state in trace.states]
         sizes = _Sizes(gradients)
-        limits = {name: _limits(name, sizes, sums, tops) for name in FORMATS}
+        limits = {name: _limits(name, sizes, tops, _lost(name, sums)) for name in FORMATS}
     return Report(
         inputs,
         tuple(state.shape[-1] for state in trace.states),
@@ -547,6 +548,16 @@ class _Gradient:
         self.log10_length = rows.log10_length(0)
 
     @cached_property
+    def log10_typical(self):
+        """log10 of the root mean square of the entries."""
+        return self.log10_length - math.log10(self.array.size) / 2
+
+    @cached_property
+    def log10_largest(self):
+        """log10 of the largest entry's size."""
+        return np.log10(np.max(np.abs(self.array))) + LOG2 * float(self.exponent)
+
+    @cached_property
     def largest(self) -> Fraction:
         """The largest entry's size."""
         return Fraction(float(np.max(np.abs(self.array)))) * Fraction(2) ** self.exponent
@@ -566,11 +577,10 @@ class _Sizes:
     """The gradients that are not 0, from the loss down, and logarithms that tell most of them from a boundary."""
 
     def __init__(self, gradients):
-        there = [(state, one) for state, one in reversed(list(enumerate(gradients))) if one.array.any()]
+        there = [(state, one) for state, one in reversed(list(enumerate(gradients))) if one.log10_length > -math.inf]
         self.states, self.gradients = zip(*there, strict=True)
-        self.typical = np.array([one.log10_length - math.log10(one.array.size) / 2 for one in self.gradients])
-        tops = np.array([np.max(np.abs(one.array)) for one in self.gradients])
-        self.largest = np.log10(tops) + LOG2 * np.array([float(one.exponent) for one in self.gradients])
+        self.typical = np.array([one.log10_typical for one in self.gradients])
+        self.largest = np.array([one.log10_largest for one in self.gradients])
 
     def typical_beside(self, boundary):
         """For every gradient -1, 0 or 1: its typical size below a positive fraction, at it, or above it."""
@@ -729,15 +739,14 @@ def _sums(net, trace):
     return pairs
 
 
-def _limits(name, sizes, sums, tops):
-    """What format `name` does to gradients, to sums, and to states whose largest entries are `tops`."""
+def _limits(name, sizes, tops, lost):
+    """What format `name` does to gradients, and to states whose largest entries are `tops`; `lost` as of `_lost`."""
     form = FORMATS[name]
     beside_zero, beside_normal = sizes.typical_beside(form.zero_up_to), sizes.typical_beside(form.normal_from)
     beside_top = sizes.largest_beside(form.overflow_from)
     states = next((k for k, top in enumerate(round_to(tops, name)) if not np.isfinite(top)), None)
     scales = _scales(form, sizes)
     held = (form.lowest - form.precision + 1, form.highest)  # the powers of two that are numbers of the format
-    lost, lost_units = _lost(name, sums)
     return FormatLimits(
         subnormal=sizes.first((beside_zero > 0) & (beside_normal < 0)),
         zero=sizes.first(beside_zero <= 0),
@@ -745,8 +754,8 @@ def _limits(name, sizes, sums, tops):
         states=states,
         scales=scales,
         loss_scales=scales and _overlap(scales, held),
-        lost=lost,
-        lost_units=lost_units,
+        lost=lost[0],
+        lost_units=lost[1],
     )
 
 
