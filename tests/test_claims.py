@@ -15,7 +15,7 @@ import pytest
 from sympy import Eq, Expr, Float, Ge, Ne, Rational, Symbol, Tuple, log, sqrt
 
 from resnotes import four_layer
-from resnotes.book import EQUATIONS
+from resnotes.book import EQUATIONS, cases
 from resnotes.book.claims import (
     ABOUT_TEXT,
     CLAIMS,
@@ -25,17 +25,18 @@ from resnotes.book.claims import (
     claim,
     evidence,
     joined,
-    networks,
     read,
     spaces,
 )
 from resnotes.book.claims.evidence import Example, Published, Quoted, Search, Shown, Truth
-from resnotes.book.claims.exact import Dual, array, jacobian, plain, rectify, satisfied, sign
 from resnotes.book.claims.expressions import ONE, AsPrinted, Total, direct, formula, relations, total
 from resnotes.book.claims.mutants import EQUIVALENT, survey
-from resnotes.book.claims.search import Layout, NotSmooth, SearchError, Space, first, vectors
+from resnotes.book.claims.search import Layout, SearchError, Space, first, vectors
+from resnotes.book.exact import Dual, array, eye, jacobian, plain, rectify, satisfied, sign
+from resnotes.book.forward_pass import Logits
+from resnotes.book.merge_point import Merge
 from resnotes.book.mutations import mutants, why_equivalent
-from resnotes.book.oracles import CheckError
+from resnotes.book.oracles import CheckError, NotSmooth
 from resnotes.symbolic import at_least, merge_point
 from resnotes.symbolic.algebra import Factor, L, Norm, OrderedSum, Partial, i, l
 from resnotes.symbolic.symbols import D, F, J, W, b, g, lam, x
@@ -391,7 +392,7 @@ def test_a_search_in_vain_says_so():
 
 def test_candidates_at_a_kink_are_passed_over():
     with pytest.raises(NotSmooth):
-        networks.OneBlock({W(1): array([[0]]), W(2): array([[1]]), x(1): array([1]), g(3): array([1])})
+        cases.OneBlock({W(1): array([[0]]), W(2): array([[1]]), x(1): array([1]), g(3): array([1])})
     assert None in list(itertools.islice(spaces.one_block().candidates(), 50))
     network, _ = first(spaces.one_block(), lambda network: True)
     assert all(entry != 0 for k in (2, 3) for entry in network.before(k))
@@ -448,7 +449,7 @@ ALL_SAMPLES = {
     "loss": spaces.loss_samples,
     "chain": lambda: spaces.chain_samples("matrix", "relu"),
     "lambda": lambda: spaces.chain_samples("scalar"),
-    "logits": lambda: spaces.loss_samples(networks.Logits),
+    "logits": lambda: spaces.loss_samples(Logits),
 }
 
 
@@ -479,7 +480,7 @@ def test_a_reading_settles_every_open_derivative():
     assert formula(printed) == r"g_{3} = g_{5} \left(1 + \frac{\partial F_{4}(x_{4})}{\partial x_{3}}\right)"
     assert direct(printed).rhs == g(5) * (1 + Partial(F(4)(x(4)), x(3)))
     assert total(printed).rhs == g(5) * (1 + Total(F(4)(x(4)), x(3)))
-    network = networks.FourLayers({W(k): array([[2]]) for k in (1, 2, 3, 4)} | {x(1): array([1]), g(5): array([1])})
+    network = cases.FourLayers({W(k): array([[2]]) for k in (1, 2, 3, 4)} | {x(1): array([1]), g(5): array([1])})
     assert network.evaluate(direct(printed).rhs) == 1
     assert network.evaluate(total(printed).rhs) == 5
     with pytest.raises(KeyError):
@@ -635,7 +636,7 @@ def sign_flipped(self, k):
 
 
 def mask_lost(self, k):
-    return networks.eye(self.n)
+    return eye(self.n)
 
 
 def path_lost(self, k):
@@ -643,7 +644,7 @@ def path_lost(self, k):
     return self.layer(k - 1, self.states[k - 1])
 
 
-RIGHT_GRADIENT = networks.Layers.value_g
+RIGHT_GRADIENT = cases.Layers.value_g
 
 
 @pytest.mark.parametrize(
@@ -660,21 +661,21 @@ RIGHT_GRADIENT = networks.Layers.value_g
     ],
 )
 def test_a_damaged_network_is_noticed(monkeypatch, method, wrong, name):
-    monkeypatch.setattr(networks.Layers, method, wrong)
+    monkeypatch.setattr(cases.Layers, method, wrong)
     with pytest.raises(CheckError, match=name):
         CLAIMS[name].check()
 
 
 def test_a_damaged_chain_is_noticed(monkeypatch):
-    right = networks.Chain.before
-    monkeypatch.setattr(networks.Chain, "before", lambda self, k: right(self, k) - self.states[k])
+    right = cases.Chain.before
+    monkeypatch.setattr(cases.Chain, "before", lambda self, k: right(self, k) - self.states[k])
     for name in ("S0-L3", "S0-L5", "S4-E4", "S4-T1"):
         with pytest.raises(CheckError, match=name):
             CLAIMS[name].check()
 
 
 def test_a_merge_point_that_forgets_the_skip_is_noticed(monkeypatch):
-    monkeypatch.setattr(networks.Merge, "y", lambda self: rectify(self.q["x"]))
+    monkeypatch.setattr(Merge, "y", lambda self: rectify(self.q["x"]))
     for name in ("S3-Q7", "S3-Q8", "S3-Q10"):
         with pytest.raises(CheckError, match=name):
             CLAIMS[name].check()
@@ -715,7 +716,7 @@ def test_a_damaged_registered_equation_fails_its_claims(monkeypatch):
 
 def test_biases_and_all_layers_can_be_given():
     data = {W(k): array([[1, 0], [1, 1]]) for k in (1, 2, 3, 4)} | {b(2): array([5, 5])}
-    network = networks.FourLayers(data | {x(1): array([1, 2]), g(5): array([1, -1])})
+    network = cases.FourLayers(data | {x(1): array([1, 2]), g(5): array([1, -1])})
     assert plain(network.value_x(3)) == (7, 11)
     assert network.confirm() > 4
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from resnotes import Affine, Network, Unit, four_layer, identity, relu, tanh
+from resnotes.book.cases import FourLayers as ExactLayers
 from resnotes.book.claims import four_layers as residuals
-from resnotes.book.claims.exact import array
 from resnotes.book.claims.expressions import direct, total
-from resnotes.book.claims.networks import FourLayers as ExactLayers
+from resnotes.book.exact import array
 from resnotes.explorers import FourLayers
 from resnotes.shortcuts import Identity, Scale, StopGradient
 from resnotes.symbolic.algebra import Partial

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from functools import partial
+from itertools import product
 
 import numpy as np
 from sympy import Float, Integer
 
-from resnotes.book.cases import Case
-from resnotes.book.oracles import relative_error, row
+from resnotes.book.cases import Case, floats
+from resnotes.book.exact import FRACTIONS
+from resnotes.book.oracles import FLOATS, Numbers, relative_error, row
 from resnotes.book.registry import Equation, eq
+from resnotes.network import Affine, Network, Unit
 from resnotes.symbolic import (
     at_least,
 )
@@ -25,26 +27,44 @@ CHAPTER = "06_at_least"
 
 
 class OneUnit(Case):
-    """A gradient g above one unit and its branch's Jacobian J, drawn to order.
+    """A gradient g above one unit with an identity shortcut, and its branch's Jacobian J (M is the same).
 
     Parameters
     ----------
-    rng : numpy Generator
-    kind : str
-        "any"; "shrinking", J = -c I with c <= 1; "growing", J = c I; "nonnegative", all entries of both;
-        "zero", J = 0.
+    data : dict
+        g and J.
+    numbers : Numbers
     """
 
-    def __init__(self, rng, kind="any"):
-        n = int(rng.integers(1, 6))
-        self.values = {at_least.n: Integer(n)}
-        self.g, self.J = rng.normal(size=n), rng.normal(size=(n, n)) * rng.uniform(0, 1.5)
-        if kind == "nonnegative":
-            self.g, self.J = np.abs(self.g), np.abs(self.J)
-        if kind in ("shrinking", "growing"):
-            self.J = np.eye(n) * rng.uniform(0, 1) * (1 if kind == "growing" else -1)
-        if kind == "zero":
-            self.J = np.zeros((n, n))
+    def __init__(self, data, numbers=FRACTIONS):
+        self.n = len(data.get(at_least.g, data.get(at_least.J)))
+        super().__init__(data, {at_least.n: Integer(self.n)}, numbers)
+        none = numbers.array([0] * self.n)
+        self.g, self.J = data.get(at_least.g, none), data.get(at_least.J, np.outer(none, none))
+
+    @classmethod
+    def drawn(cls, rng, kind="any", numbers: Numbers = FLOATS):
+        """A random one, drawn to order.
+
+        ``kind`` is "any"; "shrinking", J = -c I with c <= 1; "growing", J = c I; "nonnegative", all entries of both;
+        "zero", J = 0.
+        """
+        n = int(rng.integers(1, numbers.widest + 1))
+        gradient, J = numbers.draw(rng, n), numbers.draw(rng, n, n)
+        c = abs(numbers.draw(rng, 1)[0])
+        return cls(
+            {
+                at_least.g: abs(gradient) if kind == "nonnegative" else gradient,
+                at_least.J: {
+                    "any": J,
+                    "nonnegative": abs(J),
+                    "zero": 0 * J,
+                    "growing": c * numbers.eye(n),
+                    "shrinking": -c / (1 + c) * numbers.eye(n),
+                }[kind],
+            },
+            numbers,
+        )
 
     def value_g(self):
         return row(self.g)
@@ -52,44 +72,56 @@ class OneUnit(Case):
     def value_J(self):
         return self.J
 
-    def value_trJ(self):
-        return float(np.trace(self.J))
+    value_M = value_J
 
-    def value_mean(self, mean):
-        raise KeyError("OneUnit has nothing random to average over")
+    def value_trJ(self):
+        return sum(self.J[k, k] for k in range(self.n))
+
+    def value_gbelow(self):
+        """The gradient below the unit, by moving its input: x -> g (x + J x)."""
+        return row(self.g) @ self.numbers.jacobian(lambda v: v + self.J @ v, 0 * self.g)
+
+    def confirm(self):
+        net = Network([Unit([Affine(floats(self.J))])])
+        got = net.backward(net.forward(np.zeros(self.n)), floats(self.g)).states[0]
+        return self.agree(got, self.value_gbelow(), "Network.backward over one unit")
 
 
 class RandomBranch(OneUnit):
-    """J takes finitely many values whose mean is exactly zero, g is fixed: means are finite sums."""
+    """J takes finitely many values of mean 0, each equally often; g is fixed.
 
-    def __init__(self, rng):
-        super().__init__(rng)
-        values = [rng.normal(size=self.J.shape) for _ in range(int(rng.integers(1, 4)))]
-        self.branches = [sign * value for value in values for sign in (1, -1)]
+    In fractions they are all matrices with entries 2, -1, -1, which are not symmetric about 0: the mean alone matters.
+    """
 
-    def value_mean(self, mean):
-        kept, total = self.J, 0.0
-        try:
-            for branch in self.branches:
-                self.J = branch
-                total += float(self.evaluate(mean.args[0]))
-        finally:
-            self.J = kept
-        return total / len(self.branches)
+    entries_of_branch = (2, -1, -1)
+    branches = None
+
+    @classmethod
+    def drawn(cls, rng, numbers: Numbers = FLOATS):
+        """A random g; in floats some random branches, each with its negative."""
+        case = cls({at_least.g: numbers.draw(rng, int(rng.integers(1, numbers.widest + 1)))}, numbers)
+        if numbers is FLOATS:
+            values = [numbers.draw(rng, case.n, case.n) for _ in range(int(rng.integers(1, 4)))]
+            case.branches = [sign * value for value in values for sign in (1, -1)]
+        return case
+
+    def outcomes(self):
+        n, array = self.n, self.numbers.array
+        every = self.branches or (array(J).reshape(n, n) for J in product(self.entries_of_branch, repeat=n * n))
+        return ({"J": J} for J in every)
 
 
 class RandomDirection(OneUnit):
-    """g takes the values +- e_k sqrt(n): each direction of an orthonormal basis equally often."""
+    """g takes the values e_1, -e_1, ..., e_n, -e_n equally often: no direction is preferred. J is fixed."""
 
-    def value_mean(self, mean):
-        n, kept, total = len(self.J), self.g, 0.0
-        try:
-            for direction in np.eye(n) * math.sqrt(n):
-                self.g = direction
-                total += float(self.evaluate(mean.args[0]))
-        finally:
-            self.g = kept
-        return total / n
+    @classmethod
+    def drawn(cls, rng, numbers: Numbers = FLOATS):
+        """A random J."""
+        n = int(rng.integers(1, numbers.widest + 1))
+        return cls({at_least.J: numbers.draw(rng, n, n)}, numbers)
+
+    def outcomes(self):
+        return ({"g": sign * e} for e in self.numbers.eye(self.n) for sign in (1, -1))
 
 
 class Chain(Case):
@@ -113,6 +145,7 @@ class Chain(Case):
             J = rng.normal(size=(n, n))
             J *= rng.uniform(0, 1) * self.c / depth / np.linalg.norm(J, 2)
             self.J.append(-np.eye(n) * self.c / depth if kind == "shrinking" else J)
+        self.known = {"g": {depth: row(self.g)}, "J": dict(enumerate(self.J)), "c": self.c}
 
     def _evaluate(self, expression):
         return evaluate(expression, self.value_of, np.eye, self.apply)
@@ -132,37 +165,26 @@ class Chain(Case):
             return Float((1 + self.c / self.depth) ** self.depth * float(np.linalg.norm(self.g)))
         return None
 
-    def value_g(self, k):
-        if k != self.depth:
-            raise KeyError(f"Chain knows g_{self.depth} alone, not g_{k}")
-        return row(self.g)
-
-    def value_J(self, k):
-        return self.J[int(k)]
-
-    def value_c(self):
-        return self.c
-
 
 CHAIN = ("identity shortcuts, nothing after the additions", "|J_i|_2 <= c / L for every unit", "c < L")
 
 
 def _one(kind: str):
-    return partial(OneUnit, kind=kind)
+    return partial(OneUnit.drawn, kind=kind)
 
 
 def build() -> list[Equation]:
     """The entries, in the order in which the chapter shows them."""
     bound = partial(Equation, chapter=CHAPTER, method="numeric")
     return [
-        bound("at-least-lower", expression=at_least.lower, case=OneUnit, tight=_one("shrinking")),
-        bound("at-least-upper", expression=at_least.upper, case=OneUnit, tight=_one("growing")),
+        bound("at-least-lower", expression=at_least.lower, case=OneUnit.drawn, tight=_one("shrinking")),
+        bound("at-least-upper", expression=at_least.upper, case=OneUnit.drawn, tight=_one("growing")),
         Equation(
             "at-least-growth",
             CHAPTER,
             eq(*at_least.growth),
             "symbolic",
-            case=OneUnit,
+            case=OneUnit.drawn,
             rules=(at_least.norm_squared,),
             proofs=(at_least.growth_derivation(),),
         ),
@@ -171,7 +193,7 @@ def build() -> list[Equation]:
             CHAPTER,
             eq(*at_least.both_signs),
             "symbolic",
-            case=OneUnit,
+            case=OneUnit.drawn,
             rules=(at_least.norm_squared,),
             proofs=(at_least.both_signs_derivation(),),
         ),
@@ -180,7 +202,7 @@ def build() -> list[Equation]:
             CHAPTER,
             eq(*at_least.zero_mean),
             "numeric",
-            case=RandomBranch,
+            case=RandomBranch.drawn,
             assumptions=("E J = 0 and E |g J|^2 finite", "g fixed; for a random g independent of J, means over g"),
             rests_on=("at-least-growth",),
         ),
@@ -189,7 +211,7 @@ def build() -> list[Equation]:
             CHAPTER,
             eq(*at_least.isotropic),
             "numeric",
-            case=RandomDirection,
+            case=RandomDirection.drawn,
             assumptions=("E[g^T g] is a multiple of I and not 0", "J fixed"),
             rests_on=("at-least-growth",),
         ),

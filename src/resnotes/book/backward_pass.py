@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from functools import partial
 
-import numpy as np
 from sympy import Integer
 
-from resnotes.book.cases import Block, FourLayers, Units
-from resnotes.book.oracles import KINK_MARGIN
+from resnotes.book.cases import Block, FourLayers, Units, units
 from resnotes.book.registry import DEPTHS, Equation, chain, derived, eq, together
 from resnotes.symbolic import (
     backward_pass,
@@ -26,25 +23,6 @@ from resnotes.symbolic.derivation import compare
 from resnotes.symbolic.symbols import H, J, g, loss_gradient
 
 CHAPTER = "02_backward_pass"
-
-
-class RandomBlock(Block):
-    """A block of K = 1..6 layers with random weights, entered at a_0, left at y."""
-
-    def __init__(self, rng, shallowest=1):
-        depth, n = int(rng.integers(shallowest, 7)), int(rng.integers(1, 6))
-        inside = int(rng.integers(1, depth)) if depth > 1 else 0
-        self.values = {backward_pass.K: Integer(depth), backward_pass.k: Integer(inside)}
-        upstream = rng.normal(size=n)
-        while True:
-            weights = {k: rng.normal(size=(n, n)) / math.sqrt(n) for k in range(1, depth + 1)}
-            self.build(weights, rng.normal(size=n), upstream)
-            if min((np.min(np.abs(self.before(k))) for k in range(1, depth)), default=1) > KINK_MARGIN:
-                break
-        self.confirm()
-
-
-_any_units = Units
 
 
 def _four_layer_rules() -> tuple[Rule, ...]:
@@ -90,7 +68,7 @@ def build() -> list[Equation]:
     four = partial(
         Equation,
         chapter=CHAPTER,
-        case=FourLayers,
+        case=FourLayers.drawn,
         rules=_four_layer_rules(),
         method="symbolic",
         exact=_by_components,
@@ -100,7 +78,7 @@ def build() -> list[Equation]:
     derivation = backward_pass.four_layer_gradient
     g3, g2, g1 = derivation(3), derivation(2), derivation(1)
     return [
-        definition("backward-row", CHAPTER, eq(*backward_pass.gradient_definition), case=FourLayers),
+        definition("backward-row", CHAPTER, eq(*backward_pass.gradient_definition), case=FourLayers.drawn),
         four(
             "backward-local", expression=together(backward_pass.local_derivatives()), rests_on=("forward-four-layers",)
         ),
@@ -142,7 +120,7 @@ def build() -> list[Equation]:
             together(backward_pass.parameter_gradients()),
             "symbolic",
             assumptions=(backward_pass.POSITIVE_PART,),
-            case=FourLayers,
+            case=FourLayers.drawn,
             exact=_by_components,
             proofs=(backward_pass.weight_nudge(),),
             rests_on=("forward-affine", "backward-row"),
@@ -178,7 +156,7 @@ def build() -> list[Equation]:
             CHAPTER,
             eq(g(l), backward_pass.unit_gradient().result),
             "symbolic",
-            case=_any_units,
+            case=units,
             rules=_unit_graph_rules(),
             proofs=(backward_pass.unit_gradient(),),
             rests_on=("forward-unit", "backward-row"),
@@ -188,7 +166,7 @@ def build() -> list[Equation]:
             CHAPTER,
             eq(g(l), backward_pass.all_units().right),
             "induction",
-            case=_any_units,
+            case=units,
             rules=(backward_pass.unit_rule(),),
             index_values=DEPTHS,
             proofs=(backward_pass.all_units(), backward_pass.all_units_expanded()),
@@ -199,7 +177,7 @@ def build() -> list[Equation]:
             CHAPTER,
             eq(*backward_pass.block_inside),
             "exhaustive",
-            case=partial(RandomBlock, shallowest=2),
+            case=partial(Block.drawn, shallowest=2),
             exact=_block_check,
             assumptions=("ReLU'(0) = 0", "1 <= k < K"),
             rests_on=("backward-unit",),
@@ -209,7 +187,7 @@ def build() -> list[Equation]:
             CHAPTER,
             eq(*backward_pass.block_input),
             "exhaustive",
-            case=RandomBlock,
+            case=Block.drawn,
             exact=_block_check,
             assumptions=("identity shortcut",),
             rests_on=("backward-block-inside",),
@@ -219,7 +197,7 @@ def build() -> list[Equation]:
             CHAPTER,
             eq(*backward_pass.own_block),
             "symbolic",
-            case=_any_units,
+            case=Units,
             rests_on=("backward-unit",),
             index_values=({},),
             rules=(Rule(backward_pass.own_block[0], backward_pass.own_block_by_differentials()),),
@@ -230,7 +208,7 @@ def build() -> list[Equation]:
             CHAPTER,
             derived(backward_pass.stopped()),
             "symbolic",
-            case=_any_units,
+            case=Units,
             proofs=(backward_pass.stopped(),),
             rests_on=("backward-unit",),
             rules=(*_unit_graph_rules(), Rule(Factor("gstop", l), g(l + 1) * Factor("D", l) * J(l))),

@@ -9,8 +9,7 @@ from itertools import permutations, product
 import numpy as np
 from sympy import Integer
 
-from resnotes import paths
-from resnotes.book.cases import Case, Units, branch_forward
+from resnotes.book.cases import Case, Units, branch_forward, units
 from resnotes.book.oracles import column, complex_step_jacobian, row, same
 from resnotes.book.registry import DEPTHS, Equation, derived, eq, together
 from resnotes.network import Affine, Network, Unit, identity, relu, tanh
@@ -19,34 +18,8 @@ from resnotes.symbolic import before_or_after as chapter
 from resnotes.symbolic.algebra import L, Rule, l
 from resnotes.symbolic.symbols import D
 
-
-class SkipOnly(Units):
-    """A random network with identity shortcuts, and the same network with its branches held constant.
-
-    Parameters
-    ----------
-    rng : numpy Generator
-    after : bool or layer
-        As for :class:`Units`.
-    """
-
-    def __init__(self, rng, after=True):
-        super().__init__(rng, shortcuts="identity", after=after)
-        parts = paths.gradient_by_shortcut(self.net, self.trace, self.g_out)
-        for k in range(self.depth + 1):
-            same(parts[k], self.value_gskip(k).ravel(), f"gradient_by_shortcut, state {k}")
-
-    def value_gskip(self, k):
-        start = int(k)
-        if not 0 <= start <= self.depth:
-            raise KeyError(f"SkipOnly knows the states 0 to {self.depth}, not {start}")
-
-        def run(x):
-            for unit, at in zip(self.net.units[start:], self.trace.units[start:], strict=True):
-                x = unit.after.forward(x + at.branch_output)
-            return x
-
-        return row(self.g_out @ complex_step_jacobian(run, self.trace.states[start]))
+#: A random network with identity shortcuts; the same network with its branches held constant is asked for.
+skip_only = partial(units, shortcuts="identity")
 
 
 class PreActivated(Units):
@@ -324,7 +297,7 @@ def build() -> list[Equation]:
             eq(chapter.gskip(chapter.l), chapter.direct().right),
             "induction",
             assumptions=(chapter.IDENTITY_SHORTCUT,),
-            case=SkipOnly,
+            case=skip_only,
             rules=chapter.direct_rules(),
             index_values=DEPTHS,
             proofs=(chapter.direct(),),
@@ -346,7 +319,7 @@ def build() -> list[Equation]:
             eq(*chapter.pre_skip),
             "symbolic",
             assumptions=(chapter.IDENTITY_SHORTCUT, "f = id"),
-            case=partial(SkipOnly, after=False),
+            case=partial(skip_only, after=False),
             rules=(*chapter.direct_rules(), Rule(D(chapter.i), chapter.S.One, index=chapter.i)),
             index_values=DEPTHS,
             rests_on=("after-direct",),

@@ -1,63 +1,114 @@
-"""Random cases: each knows the value of every symbol of some equations, by a way that uses no chain rule of ours.
+"""Cases: each knows the value of every symbol of some equations, by a way that uses no chain rule of ours.
 
-Here are what all cases share and the two families that several chapters use; the others stand beside the
-equations that they check.
+A case computes in floats, with derivatives by the complex step, or in fractions, with derivatives by dual numbers;
+most families can do both (:class:`~resnotes.book.oracles.Numbers`). Equations are checked in random cases, claims in
+the smallest ones that show a verdict. Here are what all cases share and the families that several chapters use; the
+others stand beside the equations that they check.
 """
 
 from __future__ import annotations
 
 import copy
+import inspect
 import math
 from collections.abc import Callable, Iterator
+from functools import lru_cache, partial
 from itertools import product
 
 import numpy as np
-from sympy import Expr, Integer
+from sympy import Expr, Ge, Integer, S, sympify
 
 from resnotes import four_layer, magnitudes, paths
+from resnotes.book.exact import FRACTIONS, satisfied
 from resnotes.book.oracles import (
     FLOATS,
     KINK_MARGIN,
     SEED,
     STEP,
+    NotSmooth,
+    Numbers,
     column,
     complex_step_jacobian,
-    relative_error,
     row,
     same,
 )
 from resnotes.network import Affine, Network, Unit, identity, relu, tanh
 from resnotes.shortcuts import Diagonal, Identity, Projection, Scale, StopGradient, ZeroPad
-from resnotes.symbolic import backward_pass, unrolled_sum
+from resnotes.symbolic import backward_pass, lambda_scaling, symbols, unrolled_sum
 from resnotes.symbolic.algebra import Factor, L, evaluate, l, unroll
 from resnotes.symbolic.symbols import E
 
 #: Nodes of a formula that a case has a method for, ``value_norm`` and so on; factors have one by their own name.
 QUANTITIES = ("Norm", "Mean", "Partial", "Total", "Diag")
 
+#: A search asks for these symbols many thousand times; each is made once.
+H, W, b, g, lam, x = (
+    lru_cache(maxsize=None)(named) for named in (symbols.H, symbols.W, symbols.b, symbols.g, symbols.lam, symbols.x)
+)
+
+
+V = lru_cache(maxsize=None)(lambda k: Factor("V", k))
+
+
+@lru_cache(maxsize=1 << 14)
+def unrolled(expression, values) -> Expr:
+    """The expression with its indices set and its ranges written out, kept for the next case."""
+    return unroll(sympify(expression), dict(values))
+
 
 class Case:
     """Values of symbols in one case.
 
+    Parameters
+    ----------
+    data : dict of Expr to ndarray
+        The numbers that make it, in the order in which they are shown.
+    values : dict
+        What the indices of formulas are set to. ``written`` holds more of them that are not shown.
+    numbers : Numbers
+        Fractions, or floats.
+
     Attributes
     ----------
-    values : dict
-        What the indices of the expression are set to.
-    numbers : Numbers
-        Floats, or what a subclass computes in.
+    known : dict of str to value
+        Values of factors by name: a number, an array, or a function without arguments; where the factor has indices,
+        a dict by index or a function of them. What takes more is a method ``value_<name>`` of the node.
     """
 
-    values: dict
     numbers = FLOATS
-    agree = staticmethod(same)
+    data: dict = {}
+    values: dict = {}
+    written: dict = {}
+    known: dict = {}
+
+    def __init__(self, data: dict, values: dict | None = None, numbers: Numbers = FRACTIONS):
+        self.data, self.values, self.numbers = dict(data), dict(values or {}), numbers
 
     def value_of(self, node: Expr):
         """Value of a factor, a norm, mean or derivative, or a number; KeyError for what the case does not know."""
+        value = self._value_of(node)
+        return value.item() if isinstance(value, np.generic) else value
+
+    def _value_of(self, node):
         if isinstance(node, Factor):
+            if node.name in self.known:
+                return self._known(node)
             return self._method("value", node.name, node)(*node.indices)
         if type(node).__name__ in QUANTITIES or not node.is_number:
             return self._method("value", type(node).__name__.lower(), node)(node)
         return self.numbers.number(node)
+
+    def _known(self, node):
+        value = self.known[node.name]
+        places = [int(k) if k.is_Integer else k for k in node.indices]
+        if callable(value):
+            return value(*places)
+        try:
+            for place in places:
+                value = value[place]
+        except KeyError:
+            raise KeyError(f"{type(self).__name__} has no value for {node}") from None
+        return value() if callable(value) else value
 
     def apply(self, function, argument):
         """The map's value at a column."""
@@ -80,7 +131,7 @@ class Case:
 
     def evaluate(self, expression: Expr):
         """Value of an expression in this case."""
-        return self._evaluate(unroll(expression, self.values))
+        return self._evaluate(unrolled(expression, tuple({**self.values, **self.written}.items())))
 
     def _evaluate(self, expression):
         return evaluate(expression, self.value_of, self.numbers.eye, self.apply)
@@ -91,33 +142,118 @@ class Case:
         Relative to the largest entry of either side or of a term of either side: where terms cancel, rounding is
         of the size of the terms.
         """
-        sides = [unroll(side, self.values) for side in (left, right)]
-        terms = [self._evaluate(term) for side in sides if side.is_Add for term in side.args]
-        size = max((float(np.max(np.abs(term))) for term in terms), default=0.0)
-        want, got = (self._evaluate(side) for side in sides)
-        return relative_error(got, want, size), want, got
+        want, got, size = self.evaluate(left), self.evaluate(right), 0.0
+        if self.numbers is FLOATS:
+            terms = [self.evaluate(term) for side in (left, right) for term in side.args if side.is_Add]
+            size = max((float(np.max(np.abs(term))) for term in terms), default=0.0)
+        return self.numbers.compare(got, want, size), want, got
 
     def shortfall(self, larger: Expr, smaller: Expr) -> float:
         """By how much ``larger`` falls short of ``smaller``, entry by entry, relative to the largest entry."""
+        if self.numbers is not FLOATS:
+            return 0.0 if satisfied(Ge, self.evaluate(larger), self.evaluate(smaller)) else math.inf
         above, beneath = (np.asarray(self.evaluate(side), dtype=float) for side in (larger, smaller))
         size = max(float(np.max(np.abs(above))), float(np.max(np.abs(beneath))), 1e-300)
         gap = float(np.max(beneath - above)) / size
         return gap if math.isfinite(gap) else math.inf
 
+    def sides(self, relation) -> tuple:
+        """Values of both sides."""
+        return self.evaluate(relation.lhs), self.evaluate(relation.rhs)
+
+    def holds(self, relation) -> bool:
+        """Whether the relation holds here, exactly."""
+        return satisfied(relation.func, *self.sides(relation))
+
+    def entries(self) -> list:
+        """All free numbers."""
+        return [entry for value in self.data.values() for entry in np.ravel(value)]
+
+    def rectify(self, v):
+        """ReLU of what must not be at the kink."""
+        if np.any(abs(v) <= self.numbers.margin):
+            raise NotSmooth("an input of a ReLU is 0")
+        return self.numbers.relu(v)
+
     def value_norm(self, norm):
-        value = self.evaluate(norm.args[0])
-        return float(np.linalg.norm(value, {"": None, "2": 2, "F": "fro"}[norm.kind]))
+        return self.numbers.norm(self.evaluate(norm.args[0]), norm.kind)
+
+    def value_diag(self, node):
+        entries = np.ravel(self.evaluate(node.args[0]))
+        return self.numbers.eye(len(entries)) * entries
+
+    def apply_ReLU(self, function, v):
+        return self.numbers.relu(v)
+
+    def value_mean(self, mean):
+        """Over the outcomes, all equally likely."""
+        values = [self._with(**changed).evaluate(mean.args[0]) for changed in self.outcomes()]
+        return sum(values[1:], values[0]) / self.numbers.number(Integer(len(values)))
+
+    def outcomes(self) -> Iterator[dict]:
+        """What the case's random parts may be: attributes to change."""
+        raise KeyError(f"{type(self).__name__} has nothing random to average over")
+
+    def value_total(self, node):
+        """Move ``by`` and compute everything after it anew."""
+        start = np.ravel(self.evaluate(node.by)).astype(float if self.numbers is FLOATS else object)
+        return self.numbers.jacobian(lambda v: np.ravel(self.moved(node.by, v).evaluate(node.of)), start)
+
+    def moved(self, state, v):
+        """A copy in which a state has another value and what is computed from it has followed."""
+        raise KeyError(f"{type(self).__name__} cannot move {state}")
+
+    def sent_back(self, output, start):
+        """The row ``upstream`` times the Jacobian of an output."""
+        return row(self.upstream) @ self.numbers.jacobian(output, start)
+
+    def confirm(self) -> int:
+        """Compare with the NumPy half. Returns the number of comparisons; CheckError with both values."""
+        return 0
+
+    def agree(self, got, want, what: str) -> int:
+        """Compare a result of the NumPy half with a value of the case."""
+        got, want = (np.asarray(v, dtype=float).ravel() for v in (got, want))
+        return same(got, want, what, self.numbers.tolerance)
+
+
+def floats(v) -> np.ndarray:
+    """For the NumPy half."""
+    return np.asarray(v, dtype=float)
 
 
 def random_cases(kind: Callable[[np.random.Generator], Case], cases: int, seed: int = SEED) -> Iterator[Case]:
-    """``cases`` random cases of a kind, always the same ones for the same seed."""
+    """``cases`` random cases of a kind, always the same ones for the same seed, each compared with the NumPy half."""
     rng = np.random.default_rng(seed)
     for _ in range(cases):
-        yield kind(rng)
+        case = smooth(lambda: kind(rng))
+        case.confirm()
+        yield case
+
+
+def smooth(make: Callable[[], Case]) -> Case:
+    """What is made, anew until no ReLU is at its kink."""
+    while True:
+        try:
+            return make()
+        except NotSmooth:
+            continue
+
+
+def exactly(kind: Callable) -> Callable | None:
+    """The same kind in fractions; None where it can do floats alone."""
+    return partial(kind, numbers=FRACTIONS) if "numbers" in inspect.signature(kind).parameters else None
 
 
 class Layers(Case):
     """The notes' network, or its first block alone: x_{k+1} = ReLU(F_k(x_k)), a skip into x_3 and into x_5.
+
+    Parameters
+    ----------
+    data : dict
+        W_1 .. W_4 (or W_1, W_2), biases where they are not 0, x_1, and g_5 (or g_3).
+    values : dict
+    numbers : Numbers
 
     Attributes
     ----------
@@ -128,18 +264,16 @@ class Layers(Case):
         States into which the skip carries its value alone.
     """
 
-    def build(self, weights, biases, x1, upstream):
-        """Run the network forward."""
-        self.weights, self.biases, self.upstream, self.stopped = weights, biases, upstream, ()
-        self.n, self.layers, self.last = len(x1), range(1, len(weights) + 1), len(weights) + 1
-        self.states = {1: x1}
+    def __init__(self, data, values=None, numbers=FRACTIONS):
+        super().__init__(data, values, numbers)
+        self.layers = range(1, 5 if g(5) in data else 3)
+        self.last, self.n, self.stopped = self.layers.stop, len(data[x(1)]), ()
+        none = self.numbers.array([0] * self.n)
+        self.weights, self.biases = {k: data[W(k)] for k in self.layers}, {k: data.get(b(k), none) for k in self.layers}
+        self.upstream, self.states = data[g(self.last)], {1: data[x(1)]}
         for k in self.layers:
-            self.states[k + 1] = self.numbers.relu(self.clear(self.before(k + 1)))
+            self.states[k + 1] = self.rectify(self.before(k + 1))
         self.original = dict(self.states)
-
-    def clear(self, y):
-        """The input of a ReLU, if it may be one."""
-        return y
 
     def layer(self, k, v):
         return self.weights[k] @ v + self.biases[k]
@@ -157,7 +291,6 @@ class Layers(Case):
         return other
 
     def moved(self, state, v):
-        """A copy in which a state has another value and what is computed from it has followed."""
         return self._from(int(state.indices[0]), v)
 
     def _from(self, k, v):
@@ -166,9 +299,6 @@ class Layers(Case):
     def held(self, k, v):
         """A copy in which one state has another value and all others keep theirs."""
         return self._with(states={**self.states, k: v})
-
-    def _sent_back(self, output, start):
-        return row(self.upstream) @ self.numbers.jacobian(output, start)
 
     def direct(self, of, by):
         """d x_of / d x_by, the other states held fixed."""
@@ -184,7 +314,7 @@ class Layers(Case):
             states = {m: self.states[m] for m in range(1, k + 1)}
             return self.followed(states, **{group: changed, "stopped": tuple(stopped)}).states[self.last]
 
-        gradient = self._sent_back(output, start.ravel())
+        gradient = self.sent_back(output, start.ravel())
         return gradient.reshape(start.shape) if name == "W" else gradient.T
 
     def value_x(self, k):
@@ -203,7 +333,7 @@ class Layers(Case):
         k = int(k)
         if k == self.last:
             return row(self.upstream)
-        return self._sent_back(lambda v: self._from(k, v).states[self.last], self.states[k])
+        return self.sent_back(lambda v: self._from(k, v).states[self.last], self.states[k])
 
     def value_J(self, k):
         return self.numbers.jacobian(lambda v: self.layer(int(k), v), self.states[int(k)])
@@ -229,66 +359,72 @@ class Layers(Case):
     def apply_F(self, function, v):
         return self.layer(int(function.indices[0]), v)
 
-    def apply_ReLU(self, function, v):
-        return self.numbers.relu(v)
-
-    def confirm(self) -> int:
-        """Compare with the NumPy half. Returns the number of comparisons."""
-        weights, biases = ([np.asarray(v[k], dtype=float) for k in self.layers] for v in (self.weights, self.biases))
-        start, upstream = (np.asarray(v, dtype=float) for v in (self.states[1], self.upstream))
+    def confirm(self):
+        weights, biases = ([floats(v[k]) for k in self.layers] for v in (self.weights, self.biases))
+        start, upstream = floats(self.states[1]), floats(self.upstream)
         layers = [Affine(weight, bias) for weight, bias in zip(weights, biases, strict=True)]
         net = Network([Unit([layers[k], relu, layers[k + 1]], after=relu) for k in range(0, len(layers), 2)])
         grads = net.backward(net.forward(start), upstream)
         done = 0
         for k in range(len(net.units)):
-            done += self.agree(grads.states[k], self.value_g(2 * k + 1)[0], f"Network.backward, x_{2 * k + 1}")
+            done += self.agree(grads.states[k], self.value_g(2 * k + 1), f"Network.backward, x_{2 * k + 1}")
         for k in self.layers:
             got = grads.units[(k - 1) // 2].branch[0 if k % 2 else 2].weight
             done += self.agree(got, self.parameter_gradient("W", k), f"Network.backward, W_{k}")
         if self.last == 5:
             got = four_layer.gradients(weights, biases, start, upstream)
             for k in range(1, 5):
-                done += self.agree(got[f"x{k}"], self.value_g(k)[0], f"four_layer.gradients, x_{k}")
+                done += self.agree(got[f"x{k}"], self.value_g(k), f"four_layer.gradients, x_{k}")
                 done += self.agree(got[f"W{k}"], self.parameter_gradient("W", k), f"four_layer.gradients, W_{k}")
         return done
 
 
 class FourLayers(Layers):
-    """The notes' network with random weights, n = 1..5."""
+    """All four layers; g_5 is given."""
 
-    def __init__(self, rng: np.random.Generator):
-        self.values = {backward_pass.k: Integer(int(rng.integers(1, 5)))}
-        n = int(rng.integers(1, 6))
-        while True:
-            weights = {k: rng.normal(size=(n, n)) / math.sqrt(n) for k in (1, 2, 3, 4)}
-            biases = {k: rng.normal(size=n) / 2 for k in (1, 2, 3, 4)}
-            self.build(weights, biases, rng.normal(size=n), None)
-            if min(np.min(np.abs(self.before(k))) for k in (2, 3, 4, 5)) > KINK_MARGIN:
-                break
-        self.upstream = rng.normal(size=n)
-        self.confirm()
+    @classmethod
+    def drawn(cls, rng, numbers: Numbers = FLOATS):
+        """With random weights, n = 1..5."""
+        n = int(rng.integers(1, numbers.widest + 1))
+        data = {W(k): numbers.draw(rng, n, n) for k in range(1, 5)} | {b(k): numbers.draw(rng, n) for k in range(1, 5)}
+        data |= {x(1): numbers.draw(rng, n), g(5): numbers.draw(rng, n)}
+        return cls(data, {backward_pass.k: Integer(int(rng.integers(1, 5)))}, numbers)
+
+
+class OneBlock(Layers):
+    """Layers 1 and 2 with the skip from x_1 to x_3; g_3 is given and l = 1."""
+
+    def __init__(self, data):
+        super().__init__(data, {l: S(1)})
 
 
 class Block(Case):
     """One block of K layers with a skip around it: a_k = ReLU(W_k a_{k-1}), y = a_0 + W_K a_{K-1}.
 
-    Attributes
+    Parameters
     ----------
-    weights, states : dict of int to ndarray
-    upstream : ndarray
-        The gradient at y.
+    data : dict
+        W_1 .. W_K, a_0, and the gradient that arrives at y.
+    inside : int
+        k, a layer inside the block.
+    numbers : Numbers
     """
 
-    def build(self, weights, a0, upstream):
-        """Run the block forward."""
-        self.weights, self.depth, self.upstream = weights, len(weights), upstream
-        self.states = {0: a0}
+    def __init__(self, data, inside=1, numbers=FRACTIONS):
+        self.depth = sum(name.name == "W" for name in data)
+        super().__init__(data, {backward_pass.K: S(self.depth), backward_pass.k: S(inside)}, numbers)
+        self.weights = {k: data[W(k)] for k in range(1, self.depth + 1)}
+        self.upstream, self.states = data[backward_pass.upstream], {0: data[backward_pass.a(0)]}
         for k in range(1, self.depth):
-            self.states[k] = self.numbers.relu(self.clear(self.before(k)))
+            self.states[k] = self.rectify(self.before(k))
 
-    def clear(self, y):
-        """The input of a ReLU, if it may be one."""
-        return y
+    @classmethod
+    def drawn(cls, rng, shallowest=1, numbers: Numbers = FLOATS):
+        """With random weights, K = 1..6."""
+        depth, n = int(rng.integers(shallowest, 7)), int(rng.integers(1, numbers.widest + 1))
+        data = {W(k): numbers.draw(rng, n, n) for k in range(1, depth + 1)}
+        data |= {backward_pass.a(0): numbers.draw(rng, n), backward_pass.upstream: numbers.draw(rng, n)}
+        return cls(data, int(rng.integers(1, depth)) if depth > 1 else 0, numbers)
 
     def before(self, k):
         """What ReLU makes a_k of."""
@@ -303,7 +439,7 @@ class Block(Case):
 
     def gradient(self, k):
         """d loss / d a_k."""
-        return row(self.upstream) @ self.numbers.jacobian(lambda v: self.output(k, v), self.states[k])
+        return self.sent_back(lambda v: self.output(k, v), self.states[k])
 
     def value_partial(self, node):
         return self.gradient(int(node.by.indices[0]))
@@ -317,21 +453,241 @@ class Block(Case):
     def value_D(self, k):
         return self.numbers.jacobian(self.numbers.relu, self.before(int(k)))
 
-    def confirm(self) -> int:
-        """Compare with the NumPy half. Returns the number of comparisons."""
+    def confirm(self):
         branch = []
         for k in range(1, self.depth + 1):
-            branch += [Affine(np.asarray(self.weights[k], dtype=float)), relu]
+            branch += [Affine(floats(self.weights[k])), relu]
         net = Network([Unit(branch[:-1])])
-        trace = net.forward(np.asarray(self.states[0], dtype=float))
-        grads = net.backward(trace, np.asarray(self.upstream, dtype=float))
-        done = self.agree(grads.states[0], self.gradient(0)[0], "Network.backward at the block's input")
+        grads = net.backward(net.forward(floats(self.states[0])), floats(self.upstream))
+        done = self.agree(grads.states[0], self.gradient(0), "Network.backward at the block's input")
         for k in range(1, self.depth):  # entry 2k of the branch is layer k + 1
-            done += self.agree(grads.units[0].branch[2 * k].input, self.gradient(k)[0], f"inside, a_{k}")
+            done += self.agree(grads.units[0].branch[2 * k].input, self.gradient(k), f"inside, a_{k}")
         return done
 
 
-class Units(Case):
+class ResidualUnits(Case):
+    """Units x_{k+1} = f(h(x_k) + F(x_k)). A subclass says what ``branch``, ``shortcut`` and ``after`` do to a state.
+
+    Attributes
+    ----------
+    depth, n : int
+    states : dict of int to ndarray
+    upstream : ndarray
+        The gradient at the last state.
+    """
+
+    def before(self, k):
+        """y_k."""
+        return self.shortcut(k, self.states[k]) + self.branch(k, self.states[k])
+
+    def _from(self, k, v, stop=None):
+        """The last state, or another later one, with state k moved to v."""
+        for m in range(k, self.depth if stop is None else stop):
+            v = self.after(m, self.shortcut(m, v) + self.branch(m, v))
+        return v
+
+    def moved(self, state, v):
+        k = int(state.indices[0])
+        states = {**{m: self.states[m] for m in range(k)}, k: v}
+        other = self._with(states=states)
+        for m in range(k, self.depth):
+            states[m + 1] = self.after(m, other.before(m))
+        return other
+
+    def _at(self, function, k):
+        """Jacobian of a map of unit k at state k."""
+        return self.numbers.jacobian(lambda v: function(int(k), v), self.states[int(k)])
+
+    def _jacobian_from(self, k):
+        return self._at(self._from, k)
+
+    def gradient(self, k):
+        return self.upstream if k == self.depth else self.sent_back(lambda v: self._from(k, v), self.states[k])[0]
+
+    def value_x(self, k):
+        return column(self.states[int(k)])
+
+    def value_y(self, k):
+        return column(self.before(int(k)))
+
+    def value_g(self, k):
+        return row(self.gradient(int(k)))
+
+    def value_J(self, k):
+        return self._at(self.branch, k)
+
+    def value_H(self, k):
+        return self._at(self.shortcut, k)
+
+    def value_D(self, k):
+        return self.numbers.jacobian(lambda v: self.after(int(k), v), self.before(int(k)))
+
+    def value_T(self, k):
+        """The Jacobian of x_L - x_k."""
+        return self._at(lambda m, v: self._from(m, v) - v, k)
+
+    def value_Lambda(self, low, high):
+        """The shortcuts' share: the derivative with every branch switched off."""
+
+        def carried(v):
+            for k in range(int(low), int(high)):
+                v = self.shortcut(k, v)
+            return v
+
+        return self.numbers.jacobian(carried, self.states[int(low)])[0, 0]
+
+    def value_P(self, unit, length):
+        """Paths from a state through so many branches: in each unit branch or shortcut moves, the other does not."""
+        k, length = int(unit), int(length)
+        total = self.numbers.array([[0] * self.n] * self.n)
+        for opened in product((False, True), repeat=self.depth - k):
+            if sum(opened) == length:
+                total = total + self._at(lambda m, v, opened=opened: self._opened(m, v, opened), k)
+        return total
+
+    def _opened(self, k, v, opened):
+        for m, through in enumerate(opened, k):
+            still = self.states[m]
+            v = self.after(m, self.shortcut(m, still if through else v) + self.branch(m, v if through else still))
+        return v
+
+    def value_gstop(self, k):
+        """With the way back over the shortcut of unit k closed."""
+        k, carried = int(k), self.shortcut(int(k), self.states[int(k)])
+        return self.sent_back(lambda v: self._from(k + 1, self.after(k, carried + self.branch(k, v))), self.states[k])
+
+    def value_gskip(self, k):
+        """With every branch from unit k on held constant."""
+        if not 0 <= k <= self.depth:
+            raise KeyError(f"{type(self).__name__} knows the states 0 to {self.depth}, not {k}")
+        return self.sent_back(lambda v: self._opened(int(k), v, [False] * (self.depth - int(k))), self.states[int(k)])
+
+    def value_partial(self, node):
+        if node.of == E:
+            return self.value_g(node.by.indices[0])
+        return self.value_total(node)
+
+    def apply_F(self, function, v):
+        return self.branch(int(function.indices[0]), v)
+
+    def apply_H(self, function, v):
+        return self.shortcut(int(function.indices[0]), v)
+
+    def apply_f(self, function, y):
+        return self.after(int(function.jacobian.indices[0]), y)
+
+    def apply_Fhat(self, function, v):
+        """F-hat as what the unit adds to x_L: run the later shortcuts alone on the branch's output."""
+        k = int(function.indices[0])
+        v = self.branch(k, v)
+        for m in range(k + 1, self.depth):
+            v = self.shortcut(m, v)
+        return v
+
+
+class Chain(ResidualUnits):
+    """Units x_{i+1} = f(H_i x_i + W_i x_i); H_i is a number lambda_i, a matrix or I, and f is id or ReLU.
+
+    Parameters
+    ----------
+    data : dict
+        W_i, lambda_i or H_i for the units that are given, x_0, and g_L. A missing branch is 0, a missing
+        shortcut 1. With V_i, the branch is W_i ReLU(V_i x).
+    depth : int
+        L. A unit L beyond it may be given too: some of the notes' limits reach it.
+    start : int
+        l.
+    relu_after : bool
+        Whether f is ReLU.
+    numbers : Numbers
+    """
+
+    def __init__(self, data, depth, start=0, relu_after=False, numbers=FRACTIONS):
+        super().__init__(data, {l: S(start), L: S(depth)}, numbers)
+        self.written = {lambda_scaling.n: S(depth)}
+        self.depth, self.start, self.relu_after, self.n = depth, start, relu_after, len(data[x(0)])
+        beyond = any(name(depth) in data for name in (W, lam, H))  # nothing is known of units that are not given
+        units = range(depth + 1 if beyond else depth)
+        none = self.numbers.array([[0] * self.n] * self.n)
+        self.weights, self.inner = (
+            {k: data.get(name(k), missing) for k in units} for name, missing in ((W, none), (V, None))
+        )
+        self.shortcuts = {k: self._given(k) for k in units}
+        self.upstream, self.states = data[g(depth)], {0: data[x(0)]}
+        for k in range(depth):
+            y = self.before(k)
+            self.states[k + 1] = self.rectify(y) if relu_after else y
+            if self.inner[k] is not None:
+                self.rectify(self.inner[k] @ self.states[k])
+
+    @classmethod
+    def drawn(cls, rng, shortcuts="any", after=True, numbers: Numbers = FRACTIONS):
+        """With random branches; ``shortcuts`` and ``after`` as for :class:`Units`."""
+        depth, n = int(rng.integers(1, 5)), int(rng.integers(1, numbers.widest + 1))
+        kind = {"any": lambda: ("identity", "scale", "projection")[rng.integers(3)]}.get(shortcuts, lambda: shortcuts)
+        data = {x(0): numbers.draw(rng, n), g(depth): numbers.draw(rng, n)}
+        for k in range(depth):
+            data |= {W(k): numbers.draw(rng, n, n), V(k): numbers.draw(rng, n, n)}
+            data |= {"scale": {lam(k): numbers.draw(rng, 1)}, "projection": {H(k): numbers.draw(rng, n, n)}}.get(
+                kind(), {}
+            )
+        case = cls(data, depth, int(rng.integers(depth)), bool(after) and bool(rng.integers(2)), numbers)
+        case.values[unrolled_sum.k] = S(int(rng.integers(depth - case.start + 1)))
+        return case
+
+    def _given(self, k):
+        if H(k) in self.data:
+            return self.data[H(k)]
+        return np.ravel(self.data[lam(k)])[0] if lam(k) in self.data else 1
+
+    def branch(self, k, v):
+        return self.weights[k] @ (v if self.inner[k] is None else self.numbers.relu(self.inner[k] @ v))
+
+    def shortcut(self, k, v):
+        kept = self.shortcuts[k]
+        return kept @ v if isinstance(kept, np.ndarray) else kept * v
+
+    def after(self, k, y):
+        return self.numbers.relu(y) if self.relu_after else y
+
+    def value_W(self, k):
+        return self.weights[int(k)]
+
+    def value_lambda(self, k):
+        kept = self.shortcuts[int(k)]
+        if isinstance(kept, np.ndarray):
+            raise KeyError(f"shortcut {k} is a matrix")
+        return kept
+
+    def value_r(self):
+        """The one branch factor, where every unit has the same."""
+        first = self.weights[0]
+        if self.n > 1 or any((self.weights[k] != first).any() for k in range(self.depth)):
+            raise KeyError("r is for units of one number, all with the same branch")
+        return first[0, 0]
+
+    def network(self) -> Network:
+        """The same as a network of the package."""
+        units = []
+        for k in range(self.depth):
+            kept = self.shortcuts[k]
+            kept = Projection(floats(kept)) if isinstance(kept, np.ndarray) else Scale(float(kept))
+            inner = [] if self.inner[k] is None else [Affine(floats(self.inner[k])), relu]
+            units.append(Unit([*inner, Affine(floats(self.weights[k]))], kept, relu if self.relu_after else identity))
+        return Network(units)
+
+    def confirm(self):
+        net = self.network()
+        trace = net.forward(floats(self.states[0]))
+        grads = net.backward(trace, floats(self.upstream))
+        return sum(
+            self.agree(grads.states[k], self.value_g(k), f"Network.backward, states[{k}]")
+            + self.agree(trace.states[k], self.states[k], f"Network.forward, states[{k}]")
+            for k in range(self.depth + 1)
+        )
+
+
+class Units(ResidualUnits):
     """A random residual network of 1..7 units, n = 1..5.
 
     Parameters
@@ -346,7 +702,7 @@ class Units(Case):
     def __init__(self, rng, shortcuts="any", after=True):
         depth, n = int(rng.integers(1, 8)), int(rng.integers(1, 6))
         low = int(rng.integers(0, depth))
-        self.depth, self.low = depth, low
+        self.depth, self.low, self.n = depth, low, n
         length = int(rng.integers(0, depth - low + 1))
         self.values = {L: Integer(depth), l: Integer(low), unrolled_sum.k: Integer(length)}
         while True:
@@ -354,71 +710,60 @@ class Units(Case):
             self.trace = self.net.forward(start)
             if clear_of_kinks(self.net, self.trace):
                 break
-        self.g_out = rng.normal(size=n)
+        self.states = dict(enumerate(self.trace.states))
+        self.g_out = self.upstream = rng.normal(size=n)
         self._gradients, self._paths = {}, {}
+
+    def confirm(self):
         grads = self.net.backward(self.trace, self.g_out)
-        for k in range(depth + 1):
+        for k in range(self.depth + 1):
             same(grads.states[k], self.gradient(k), f"Network.backward, states[{k}]")
-        same(self.net.jacobian(self.trace, low), self._jacobian_from(low), "Network.jacobian")
+        same(self.net.jacobian(self.trace, self.low), self._jacobian_from(self.low), "Network.jacobian")
+        return self.depth + 2
 
     @staticmethod
     def _draw(rng, depth, n, shortcuts, after):
         """A network and its input."""
         return random_network(rng, depth, n, shortcuts, after), rng.normal(size=n)
 
-    def _from(self, k, x, stop=None):
-        for unit in self.net.units[k:stop]:
-            x = unit.after.forward(unit.shortcut.forward(x) + branch_forward(unit, x))
-        return x
+    def _unit(self, k) -> Unit:
+        if not 0 <= k < self.depth:
+            raise KeyError(f"there are units 0 to {self.depth - 1}, no unit {k}")
+        return self.net.units[k]
 
-    def _jacobian_from(self, k):
-        return complex_step_jacobian(lambda x: self._from(k, x), self.trace.states[k])
+    def branch(self, k, v):
+        return branch_forward(self._unit(k), v)
+
+    def shortcut(self, k, v):
+        return self._unit(k).shortcut.forward(v)
+
+    def after(self, k, y):
+        return self._unit(k).after.forward(y)
 
     def gradient(self, k):
         if k not in self._gradients:
             self._gradients[k] = self.g_out @ self._jacobian_from(k)
         return self._gradients[k]
 
-    def value_x(self, k):
-        return column(self.trace.states[int(k)])
-
-    def value_y(self, k):
-        return column(self.trace.units[int(k)].sum)
-
-    def value_g(self, k):
-        return row(self.gradient(int(k)))
-
-    def value_J(self, k):
-        unit = self.net.units[int(k)]
-        return complex_step_jacobian(lambda x: branch_forward(unit, x), self.trace.states[int(k)])
-
-    def value_H(self, k):
-        return complex_step_jacobian(self.net.units[int(k)].shortcut.forward, self.trace.states[int(k)])
-
-    def value_D(self, k):
-        return complex_step_jacobian(self.net.units[int(k)].after.forward, self.trace.units[int(k)].sum)
-
     def value_lambda(self, k):
-        shortcut = self.net.units[int(k)].shortcut
+        shortcut = self._unit(k).shortcut
         if isinstance(shortcut, Identity):
             return 1.0
         if not isinstance(shortcut, Scale):
             raise KeyError(f"{shortcut} is no multiple of the identity, so there is no lambda_{k}")
         return float(shortcut.weight)
 
-    def value_T(self, k):
-        """The Jacobian of x_L - x_k."""
-        return complex_step_jacobian(lambda x: self._from(int(k), x) - x, self.trace.states[int(k)])
-
     def value_Lambda(self, low, high):
-        factors = [unit.shortcut.weight for unit in self.net.units[int(low) : int(high)]]
-        return float(magnitudes.shortcut_product(factors)) if factors else 1.0
+        found = float(super().value_Lambda(low, high))
+        factors = [self.value_lambda(k) for k in range(int(low), int(high))]
+        if factors:
+            same([float(magnitudes.shortcut_product(factors))], [found], "shortcut_product")
+        return found
 
     def value_P(self, unit, length):
         unit, length = int(unit), int(length)
-        n = self.trace.states[0].shape[-1]
         if not 0 <= length <= self.depth - unit:
-            return np.zeros((n, n))
+            return np.zeros((self.n, self.n))
         if unit not in self._paths:
             self._paths[unit] = by_branches(self.net, self.trace, unit)
             got = paths.jacobian_by_length(self.net, self.trace, start=unit)
@@ -426,71 +771,45 @@ class Units(Case):
         return self._paths[unit][length]
 
     def value_gstop(self, k):
-        k = int(k)
-        unit, start = self.net.units[k], self.trace.states[k]
-        carried = unit.shortcut.forward(start)  # its value, held
-
-        def output(x):
-            return self._from(k + 1, unit.after.forward(carried + branch_forward(unit, x)))
-
-        found = self.g_out @ complex_step_jacobian(output, start)
+        k, found = int(k), super().value_gstop(k)
         units = list(self.net.units)
-        units[k] = Unit(unit.branch, StopGradient(unit.shortcut), unit.after)
+        units[k] = Unit(units[k].branch, StopGradient(units[k].shortcut), units[k].after)
         stopped = Network(units)
-        sent = stopped.backward(stopped.forward(self.trace.states[0]), self.g_out)
-        same(sent.states[k], found, f"Network.backward with the shortcut of unit {k} stopped")
-        return row(found)
+        sent = stopped.backward(stopped.forward(self.states[0]), self.g_out)
+        same(sent.states[k], found[0], f"Network.backward with the shortcut of unit {k} stopped")
+        return found
+
+    def value_gskip(self, k):
+        found = super().value_gskip(k)
+        parts = paths.gradient_by_shortcut(self.net, self.trace, self.g_out)
+        same(parts[int(k)], found[0], f"gradient_by_shortcut, state {k}")
+        return found
 
     def value_partial(self, node):
-        of_loss = isinstance(node.of, Factor) and node.of.name == "E"
-        if of_loss and node.by.name == "x":
-            return row(self.gradient(int(node.by.indices[0])))
         if node.by.name == "x":
-            return self._derivative(node.of, int(node.by.indices[0]))
-        k = int(self.values[l])
-        weight = self.net.units[k].branch[0].weight
+            return super().value_partial(node)
+        unit, start = self.net.units[int(self.values[l])], self.states[int(self.values[l])]
+        first = unit.branch[0]
 
         def with_weight(flat):
-            x = self.trace.states[k]
-            z = flat.reshape(weight.shape) @ x + self.net.units[k].branch[0].bias
-            for layer in self.net.units[k].branch[1:]:
+            z = flat.reshape(first.weight.shape) @ start + first.bias
+            for layer in unit.branch[1:]:
                 z = layer.forward(z)
             return z
 
-        def output(flat):
-            unit = self.net.units[k]
-            y = unit.shortcut.forward(self.trace.states[k]) + with_weight(flat)
-            return self._from(k + 1, unit.after.forward(y))
+        if node.of != E:
+            return complex_step_jacobian(with_weight, first.weight.ravel())
+        return self.sent_back(
+            lambda flat: self._from(
+                int(self.values[l]) + 1, unit.after.forward(unit.shortcut.forward(start) + with_weight(flat))
+            ),
+            first.weight.ravel(),
+        )
 
-        if of_loss:
-            return row(self.g_out @ complex_step_jacobian(output, weight.ravel()))
-        return complex_step_jacobian(with_weight, weight.ravel())
 
-    def _derivative(self, expression, start):
-        """The derivative of an expression in x_start and later states, all of which move with x_start."""
-
-        def value(moved):
-            states = {k: column(self._from(start, moved, k)) for k in range(start, self.depth + 1)}
-            return evaluate(expression, lambda x: states[int(x.indices[0])], np.eye, self.apply).ravel()
-
-        return complex_step_jacobian(value, self.trace.states[start])
-
-    def apply_F(self, function, x):
-        return branch_forward(self.net.units[int(function.indices[0])], x)
-
-    def apply_H(self, function, x):
-        return self.net.units[int(function.indices[0])].shortcut.forward(x)
-
-    def apply_f(self, function, y):
-        return self.net.units[int(function.jacobian.indices[0])].after.forward(y)
-
-    def apply_Fhat(self, function, x):
-        """F-hat as what the unit adds to x_L: run the later shortcuts alone on the branch's output."""
-        index = int(function.indices[0])
-        moved = branch_forward(self.net.units[index], x)
-        for unit in self.net.units[index + 1 :]:
-            moved = unit.shortcut.forward(moved)
-        return moved
+def units(rng, shortcuts="any", after=True, numbers: Numbers = FLOATS) -> ResidualUnits:
+    """Random units in floats or in fractions, with the parameters of :class:`Units`."""
+    return (Units if numbers is FLOATS else Chain.drawn)(rng, shortcuts, after)
 
 
 def by_branches(net: Network, trace, start: int = 0) -> np.ndarray:

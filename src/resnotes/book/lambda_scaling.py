@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from functools import cached_property, partial
 
-import numpy as np
-from sympy import Integer, lambdify, oo
+from sympy import Integer, S, lambdify, oo
 
 from resnotes import paths
-from resnotes.book.cases import Case, Units, by_branches
-from resnotes.book.oracles import CheckError, complex_step_jacobian, row, same
+from resnotes.book.cases import Case, Chain, W, by_branches, g, lam, units, x
+from resnotes.book.oracles import FLOATS, CheckError, Numbers, same
 from resnotes.book.registry import DEPTHS, Equation, eq
-from resnotes.network import Affine, Network, Unit
-from resnotes.shortcuts import Scale
 from resnotes.symbolic import (
     lambda_scaling,
     unrolled_sum,
@@ -26,79 +23,56 @@ from resnotes.symbolic.algebra import (
     l,
 )
 from resnotes.symbolic.derivation import compare
-from resnotes.symbolic.symbols import J, g, x
+from resnotes.symbolic.symbols import J
 
 CHAPTER = "04_lambda_scaling"
 
 
-class ScalarChain(Case):
+class ScalarChain(Chain):
     """n = 1, every unit lambda x + r x."""
 
-    def __init__(self, rng):
-        from resnotes.symbolic.lambda_scaling import n as count
-
-        depth = int(rng.integers(1, 13))
-        while True:  # shares are divided by lambda + r
-            self.lam, self.r = float(rng.uniform(0.2, 1.5)), float(rng.uniform(-0.9, 0.9))
-            if abs(self.lam + self.r) > 0.3:
+    @classmethod
+    def drawn(cls, rng, identity=False, numbers: Numbers = FLOATS):
+        """A random one, where ``identity`` is said with lambda = 1; shares are divided by lambda + r."""
+        depth = int(rng.integers(1, 13 if numbers is FLOATS else 5))
+        while True:
+            factor, branch = abs(numbers.draw(rng, 1)), numbers.draw(rng, 1)
+            factor = numbers.eye(1)[0] if identity else factor
+            if 0.2 < factor < 2 and abs(branch) < 1 and abs(factor + branch) > 0.3:
                 break
-        self.depth, self.g_out = depth, float(rng.normal())
-        self.values = {
-            L: Integer(depth),
-            count: Integer(depth),
-            unrolled_sum.k: Integer(int(rng.integers(0, depth + 1))),
-        }
-        self.net = Network([Unit([Affine([[self.r]], [0.0])], Scale(self.lam)) for _ in range(depth)])
-        self.trace = self.net.forward(np.array([1.0]))
+        data = {x(0): numbers.array([numbers.number(S.One)]), g(depth): numbers.draw(rng, 1)}
+        for k in range(depth):
+            data |= {lam(k): factor, W(k): branch.reshape(1, 1)}
+        case = cls(data, depth, numbers=numbers)
+        case.values[unrolled_sum.k] = Integer(int(rng.integers(0, depth + 1)))
+        return case
 
-    def value_g(self, k):
-        k = int(k)
-        slope = complex_step_jacobian(lambda x: self._from(k, x), np.array([1.0]))
-        same(self.net.jacobian(self.trace, start=k), slope, f"Network.jacobian from state {k}")
-        return row(self.g_out * slope)
-
-    def _from(self, k, x):
-        for _ in range(k, self.depth):
-            x = self.lam * x + self.r * x
-        return x
-
-    def value_lambda(self):
-        return self.lam
-
-    def value_r(self):
-        return self.r
+    def value_lambda(self, k=0):
+        return super().value_lambda(k)
 
     @cached_property
     def _shares(self):
-        by_length = by_branches(self.net, self.trace)
-        same(paths.jacobian_by_length(self.net, self.trace), by_length, "jacobian_by_length")
-        return by_length.ravel() / by_length.sum()
+        """Paths from x_0 by their number of branches."""
+        if self.numbers is not FLOATS:
+            return [self.value_P(0, k)[0, 0] for k in range(self.depth + 1)]
+        net = self.network()
+        trace = net.forward(self.states[0])
+        by_length = by_branches(net, trace)
+        same(paths.jacobian_by_length(net, trace), by_length, "jacobian_by_length")
+        return by_length.ravel().tolist()
 
     def value_w(self, k):
-        return float(self._shares[int(k)])
-
-    def value_T(self, start):
-        """The derivative of the sum of branches: F_i(x_i) = r x_i, by the complex step. lambda is 1 here."""
-
-        def total(x):
-            branches = 0
-            for _ in range(int(start), self.depth):
-                branches, x = branches + self.r * x, x + self.r * x
-            return branches
-
-        return float(complex_step_jacobian(total, np.array([1.0]))[0, 0])
+        return self._shares[int(k)] / sum(self._shares)
 
 
 class Plain(Case):
     """Nothing random but an index."""
 
     def __init__(self, rng):
-        from resnotes.symbolic.lambda_scaling import n as count
-
-        self.values = {count: Integer(int(rng.integers(0, 30)))}
+        self.values = {lambda_scaling.n: Integer(int(rng.integers(0, 30)))}
 
 
-_scaled = partial(Units, shortcuts="scale", after=False)
+_scaled = partial(units, shortcuts="scale", after=False)
 
 
 def _hat_at_l():
@@ -236,7 +210,7 @@ def build() -> list[Equation]:
             eq(*lambda_scaling.scalar_chain),
             "symbolic",
             ("n = 1, every unit the same",),
-            case=ScalarChain,
+            case=ScalarChain.drawn,
             proofs=(lambda_scaling.scalar_derivation(),),
             rests_on=("scaling-jacobian",),
         ),

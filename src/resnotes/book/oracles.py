@@ -109,20 +109,67 @@ class Numbers:
     ----------
     jacobian : callable
         (function, x (n,)) -> (m, n), without a chain rule of ours.
-    relu, eye, array : callable
+    relu, exp, log, eye, array : callable
+    norm : callable
+        (value, kind of a norm) -> the norm.
+    inverse : callable
+        Of a square matrix; KeyError where there is none.
     number : callable
         A number of a formula -> one of these.
+    draw : callable
+        (rng, *shape) -> random numbers.
+    margin : number
+        An input of ReLU must be further than this from 0.
+    widest : int
+        The largest width of a random case.
+    compare : callable
+        (got, want, size) -> relative error.
+    tolerance : float
+        How closely the NumPy half has to agree.
     """
 
     jacobian: Callable
     relu: Callable
+    exp: Callable
+    log: Callable
     eye: Callable
     array: Callable
+    norm: Callable
+    inverse: Callable
     number: Callable
+    draw: Callable
+    margin: float
+    widest: int
+    compare: Callable
+    tolerance: float
+
+
+def _norm(value, kind: str) -> float:
+    return float(np.linalg.norm(value, {"": None, "2": 2, "F": "fro"}[kind]))
+
+
+def _normal(rng, *shape) -> np.ndarray:
+    """Normal numbers; a matrix keeps the size of what it is applied to."""
+    return rng.normal(size=shape) / (math.sqrt(shape[-1]) if len(shape) > 1 else 1)
 
 
 #: Floats, derivatives by the complex step.
-FLOATS = Numbers(complex_step_jacobian, rectified, np.eye, np.asarray, float)
+FLOATS = Numbers(
+    jacobian=complex_step_jacobian,
+    relu=rectified,
+    exp=np.exp,
+    log=np.log,
+    eye=np.eye,
+    array=np.asarray,
+    norm=_norm,
+    inverse=np.linalg.inv,
+    number=float,
+    draw=_normal,
+    margin=KINK_MARGIN,
+    widest=5,
+    compare=relative_error,
+    tolerance=TOLERANCE,
+)
 
 
 def column(x) -> np.ndarray:
@@ -133,9 +180,13 @@ def row(x) -> np.ndarray:
     return np.asarray(x).reshape(1, -1)
 
 
-def same(got, want, what) -> int:
-    """Compare a result of the NumPy half with a value found by complex steps; 1, the comparisons made."""
+class NotSmooth(ValueError):
+    """A ReLU sits at its kink, where there is no derivative. Such candidates are passed over."""
+
+
+def same(got, want, what, tolerance: float = TOLERANCE) -> int:
+    """Compare a result of the NumPy half with a value found without its backward pass; 1, the comparisons made."""
     error = relative_error(got, want)
-    if error > TOLERANCE:
-        raise CheckError(f"{what}: got {got}, want {want} (complex step), relative error {error:.1e}")
+    if not error <= tolerance:
+        raise CheckError(f"{what}: got {got} from the NumPy half, want {want}, relative error {error:.1e}")
     return 1

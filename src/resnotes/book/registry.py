@@ -7,12 +7,13 @@ rule of ours (:mod:`resnotes.book.cases`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain as chain_of
 
 from sympy import Eq, Expr, Ge, Integer, Le, Tuple
 
-from resnotes.book.cases import random_cases
+from resnotes.book.cases import Case, exactly, random_cases
 from resnotes.book.oracles import TOLERANCE, CheckError, CheckResult
 from resnotes.symbolic import printing
 from resnotes.symbolic.algebra import L, Rule, l
@@ -20,6 +21,9 @@ from resnotes.symbolic.derivation import DEEPEST, compare
 
 #: Index values for the symbolic checks: every 0 <= l < L up to the deepest that is written out.
 DEPTHS = tuple({l: Integer(low), L: Integer(high)} for high in range(1, DEEPEST + 1) for low in range(high))
+
+#: How many random cases in fractions, where the case can be in fractions.
+EXACT_CASES = 6
 
 METHODS = ("definition", "symbolic", "exhaustive", "induction", "numeric", "citation")
 
@@ -144,7 +148,7 @@ class Equation:
         """The bound in random cases, and with equality where it is tight, so that a weaker one fails too."""
         larger, smaller = (bound.lhs, bound.rhs) if isinstance(bound, Ge) else (bound.rhs, bound.lhs)
         worst = 0.0
-        for number, case in enumerate(random_cases(self.case, self.cases)):
+        for number, case in self._random(self.case):
             shortfall = case.shortfall(larger, smaller)
             if not shortfall <= self.tolerance:
                 raise CheckError(
@@ -152,15 +156,15 @@ class Equation:
                     f"{case.evaluate(bound.lhs)} on the left and {case.evaluate(bound.rhs)} on the right"
                 )
             worst = max(worst, shortfall)
-        for number, case in enumerate(random_cases(self.tight, self.cases)):
+        for tight, case in self._random(self.tight):
             error, want, got = case.compare(bound.lhs, bound.rhs)
             if not error <= self.tight_tolerance:
                 raise CheckError(
-                    f"{self.label}, case {number} in which it must be tight: got {got} for {bound.rhs}, "
+                    f"{self.label}, case {tight} in which it must be tight: got {got} for {bound.rhs}, "
                     f"want {want} for {bound.lhs}"
                 )
             worst = max(worst, error) if self.tight_tolerance <= self.tolerance else worst
-        return worst, 2 * self.cases
+        return worst, number + tight + 2
 
     def _check_symbolically(self, pairs) -> int:
         comparisons = 0
@@ -196,7 +200,7 @@ class Equation:
         if kind is None:
             return 0.0, 0
         worst = 0.0
-        for number, case in enumerate(random_cases(kind, self.cases)):
+        for number, case in self._random(kind):
             for left, right in pairs:
                 try:
                     error, want, got = case.compare(left, right)
@@ -212,7 +216,13 @@ class Equation:
                         f"want {want} for {left}, relative error {error:.1e}"
                     )
                 worst = max(worst, error)
-        return worst, self.cases
+        return worst, number + 1
+
+    def _random(self, kind) -> Iterator[tuple[int, Case]]:
+        """The random cases, numbered: in floats, then in fractions where the kind can do both."""
+        exact = exactly(kind)
+        in_fractions = random_cases(exact, EXACT_CASES) if exact else ()
+        return enumerate(chain_of(random_cases(kind, self.cases), in_fractions))
 
 
 def equalities(expression: Expr) -> list[tuple[Expr, Expr]]:

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 from sympy import S
 
-from resnotes.book.cases import Case, Units, branch_forward
+from resnotes.book.cases import Case, Units, branch_forward, units
 from resnotes.book.lambda_scaling import Plain, ScalarChain
 from resnotes.book.oracles import KINK_MARGIN, row
 from resnotes.book.registry import DEPTHS, Equation, chain, derived, eq, together
@@ -52,19 +52,10 @@ class Cancelling(Case):
         self.g = rng.normal(size=n)
         M = rng.normal(size=(n, n))
         along = np.outer(self.g, self.g) / (self.g @ self.g)
-        self.M = M - along @ M - along  # the part of M that g sees is replaced by -g
-
-    def value_g(self):
-        return row(self.g)
-
-    def value_M(self):
-        return self.M
+        self.known = {"g": row(self.g), "M": M - along @ M - along}  # what g sees of M is replaced by -g
 
 
-_any_units = Units
-
-
-_identity = partial(Units, shortcuts="identity", after=False)
+_identity = partial(units, shortcuts="identity", after=False)
 
 
 def _by_enumeration(pairs) -> int:
@@ -128,7 +119,7 @@ def build() -> list[Equation]:
             eq(*unrolled_sum.scalar_term),
             "exhaustive",
             ("one number per state, every unit x + r x",),
-            case=ScalarChain,
+            case=partial(ScalarChain.drawn, identity=True),
             exact=unrolled_sum.check_scalar,
             rests_on=("unrolled-term",),
         ),
@@ -160,7 +151,7 @@ def build() -> list[Equation]:
             CHAPTER,
             together((unrolled_sum.by_length_start, unrolled_sum.by_length_step)),
             "exhaustive",
-            case=_any_units,
+            case=units,
             exact=_by_enumeration,
             proofs=(unrolled_sum.two_units(),),
             rests_on=("backward-product",),
@@ -170,7 +161,7 @@ def build() -> list[Equation]:
             CHAPTER,
             eq(*unrolled_sum.by_length_total),
             "exhaustive",
-            case=_any_units,
+            case=units,
             exact=_by_enumeration,
             rests_on=("unrolled-by-length", "backward-product"),
         ),
@@ -180,7 +171,7 @@ def build() -> list[Equation]:
             eq(*unrolled_sum.binomial_weights),
             "exhaustive",
             ("one number per state, every unit lambda x + r x",),
-            case=ScalarChain,
+            case=ScalarChain.drawn,
             exact=unrolled_sum.check_scalar,
             rests_on=("unrolled-all-lengths", "scaling-scalar"),
         ),
@@ -190,7 +181,7 @@ def build() -> list[Equation]:
             eq(*unrolled_sum.share),
             "exhaustive",
             ("one number per state, every unit lambda x + r x", "lambda + r is not 0"),
-            case=ScalarChain,
+            case=ScalarChain.drawn,
             exact=unrolled_sum.check_scalar,
             rests_on=("unrolled-binomial",),
         ),
@@ -200,7 +191,7 @@ def build() -> list[Equation]:
             eq(*unrolled_sum.mean_length),
             "exhaustive",
             ("one number per state, every unit lambda x + r x", "lambda + r is not 0"),
-            case=ScalarChain,
+            case=ScalarChain.drawn,
             exact=unrolled_sum.check_scalar,
             rests_on=("unrolled-share",),
         ),
@@ -209,7 +200,7 @@ def build() -> list[Equation]:
             CHAPTER,
             eq(g(l), unrolled_sum.general_terms().right),
             "induction",
-            case=_any_units,
+            case=units,
             rules=(unrolled_sum.general_rule(),),
             index_values=DEPTHS,
             proofs=(unrolled_sum.general_terms(),),

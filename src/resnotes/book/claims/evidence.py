@@ -16,10 +16,10 @@ from sympy import Eq, Expr, Ge, Gt, Le, Lt, Ne
 from sympy import latex as sympy_latex
 from sympy.printing.str import StrPrinter
 
-from resnotes.book import equations
-from resnotes.book.claims.exact import ExactNetwork, array, matched, plain, satisfied
+from resnotes.book import cases, equations
 from resnotes.book.claims.expressions import SIGNS
 from resnotes.book.claims.search import Space, first
+from resnotes.book.exact import array, matched, plain, satisfied
 from resnotes.book.oracles import CheckError
 from resnotes.symbolic import printing
 
@@ -131,11 +131,11 @@ class Condition:
     ----------
     words : tuple of str
     test : callable
-        ExactNetwork -> bool.
+        cases.Case -> bool.
     """
 
     words: tuple[str, ...]
-    test: Callable[[ExactNetwork], bool]
+    test: Callable[[cases.Case], bool]
 
     def __call__(self, network) -> bool:
         return bool(self.test(network))
@@ -156,7 +156,7 @@ NO_ZERO = "no number is 0"
 
 def shown(network) -> dict:
     """A network's index values and numbers, for a case."""
-    names = {**{symbol: int(value) for symbol, value in network.values}, **network.data}
+    names = {**{symbol: int(value) for symbol, value in network.values.items()}, **network.data}
     return {str(name): (printing.latex(name), _number_or_array(value)) for name, value in names.items()}
 
 
@@ -211,7 +211,7 @@ class Evidence:
     kind = "computed"
     asked = ()
 
-    def find(self) -> tuple[ExactNetwork | None, int]:
+    def find(self) -> tuple[cases.Case | None, int]:
         """The network it is about, and how many candidates were looked at; None and 0 where there is no search."""
         return None, 0
 
@@ -236,7 +236,7 @@ class Evidence:
         """Whether what is true stands in that relation to what is claimed."""
         return compared(self.relation, true, claimed)
 
-    def found(self) -> tuple[ExactNetwork | None, Case]:
+    def found(self) -> tuple[cases.Case | None, Case]:
         """The network and the case made of it."""
         network, candidates = self.find()
         claimed, true = (plain(value) for value in self.values(network))
@@ -315,7 +315,7 @@ class Example(Search):
         return claimed, true
 
     def subject(self, network):
-        left = self.says.lhs.subs(dict(network.values))
+        left = self.says.lhs.subs(network.values)
         return str(left), printing.latex(left)
 
 
@@ -329,7 +329,7 @@ class Judged(Search):
     quantity : (str, str)
         What is compared, as text and LaTeX.
     judge : callable
-        ExactNetwork -> (claimed, true), exact values.
+        cases.Case -> (claimed, true), exact values.
     space : Space
     outcome : bool
         Whether the two are to agree.
@@ -341,7 +341,7 @@ class Judged(Search):
 
     name: str
     quantity: tuple[str, str]
-    judge: Callable[[ExactNetwork], tuple]
+    judge: Callable[[cases.Case], tuple]
     space: Space
     outcome: bool = False
     where: Condition = anywhere

@@ -9,6 +9,7 @@ from itertools import islice
 import numpy as np
 from sympy import Ge, Ne, S, Symbol, discriminant, log, solveset
 
+from resnotes.book.at_least import RandomBranch, RandomDirection
 from resnotes.book.claims import spaces
 from resnotes.book.claims.claim import Grounds
 from resnotes.book.claims.evidence import (
@@ -22,9 +23,9 @@ from resnotes.book.claims.evidence import (
     condition,
     words_as_latex,
 )
-from resnotes.book.claims.exact import array, eye
 from resnotes.book.claims.expressions import ONE, AsPrinted, Diag, Total, direct, total
-from resnotes.book.claims.networks import Logits, Loss, RandomBranch, RandomDirection
+from resnotes.book.exact import array, eye
+from resnotes.book.forward_pass import Logits, Loss
 from resnotes.book.registry import chain, eq, together
 from resnotes.symbolic import at_least, backward_pass, forward_pass
 from resnotes.symbolic.algebra import Factor, L, Norm, Partial, Transpose, l
@@ -395,12 +396,12 @@ def _dead_inside(network) -> bool:
 
 @condition("there is a layer inside")
 def _has_inside(network) -> bool:
-    return network.depth > int(dict(network.values)[backward_pass.k])
+    return network.depth > int(network.values[backward_pass.k])
 
 
 @condition("T = 0")
 def _shut_gate(network) -> bool:
-    return not network.value_T().any()
+    return not network.known["T"].any()
 
 
 @condition("the gate's derivative is 0")
@@ -410,7 +411,7 @@ def _still_gate(network) -> bool:
 
 @condition("H is not x")
 def _other_than_x(network) -> bool:
-    return bool((network.value_H() != network.value_x()).all())
+    return bool((network.known["H"] != network.known["x"]).all())
 
 
 def _layer(index):
@@ -524,7 +525,7 @@ EVIDENCE = {
         claimed=eq(loss_gradient(x(5)), x(5) - Factor("p")),
         truths=(
             Truth(spaces.loss_samples, equation="forward-loss-gradient"),
-            Truth(spaces.loss_samples, equation="forward-literal-gradient"),
+            Truth(spaces.loss_samples, equation="forward-literal-gradient", where=_positive),
             Truth(spaces.loss_samples, equation="forward-squared-gradient"),
             Truth(partial(spaces.loss_samples, Logits), equation="forward-logits-gradient"),
         ),
@@ -875,7 +876,7 @@ EVIDENCE = {
                     )
                 )
             ),
-            Truth(partial(spaces.chain_samples, "matrix", "relu"), equation="backward-stop"),
+            Truth(partial(spaces.chain_samples, "matrix", True), equation="backward-stop"),
         ),
         evidence=(
             Judged(

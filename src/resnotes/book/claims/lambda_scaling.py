@@ -9,13 +9,14 @@ from itertools import product as every
 import numpy as np
 from sympy import Abs, Ge, Gt, Lt, S, Symbol, linsolve
 
+from resnotes.book.cases import Chain
 from resnotes.book.claims import spaces
 from resnotes.book.claims.claim import Grounds
 from resnotes.book.claims.evidence import Example, Published, Quoted, Shown, Truth, anywhere, condition
-from resnotes.book.claims.exact import array, eye
 from resnotes.book.claims.expressions import AsPrinted, Total, total
 from resnotes.book.claims.four_layers import OTHER_LENGTH, nonzero, not_a_sign, orthogonal, rotations
-from resnotes.book.claims.networks import Chain, HalfOpen
+from resnotes.book.claims.networks import HalfOpen
+from resnotes.book.exact import array, eye
 from resnotes.book.registry import eq
 from resnotes.symbolic import at_least, lambda_scaling, unrolled_sum
 from resnotes.symbolic.algebra import L, Mean, Norm, OrderedProduct, OrderedSum, Scalar, i, l

@@ -14,7 +14,7 @@ from resnotes.book.claims.evidence import Condition, Example, Judged, Quoted, Sh
 from resnotes.book.claims.expressions import AsPrinted
 from resnotes.book.claims.four_layers import nonzero
 from resnotes.book.claims.lambda_scaling import _from_the_start
-from resnotes.book.claims.networks import inverse
+from resnotes.book.exact import inverse
 from resnotes.book.registry import chain, eq, together
 from resnotes.symbolic import merge_point
 from resnotes.symbolic.algebra import Factor, Partial, l
@@ -58,7 +58,7 @@ def _projected(network) -> bool:
 
 @condition("the ReLU is open")
 def _open(network) -> bool:
-    return bool(network.value_J().any())
+    return bool(network.known["J"]().any())
 
 
 @condition("W has an inverse")
@@ -82,7 +82,7 @@ def _not_its_own_inverse(network) -> bool:
 
 @condition("W_s is zero-padding")
 def _pads(network) -> bool:
-    return _projected(network) and (network.q["Ws"] == network.value_P()).all()
+    return _projected(network) and (network.q["Ws"] == network.padding()).all()
 
 
 @condition("W_s is zero-padding, and no entry of o and g is 0")
@@ -102,12 +102,12 @@ def _input_gradient(claimed):
 
 @condition("every ReLU is open")
 def _all_open(network) -> bool:
-    return all(network.value_J(k).any() for k in range(len(network.weights)))
+    return all(network.slope(k).any() for k in range(len(network.weights)))
 
 
 def _along(network):
     """The derivative of o along x, the last layer's weighted input: with o one layer back, and two."""
-    upper, lower = network.weights[1][0, 0], network.value_J(0)[0, 0]
+    upper, lower = network.weights[1][0, 0], network.slope(0)[0, 0]
     return Fraction(1) / upper, Fraction(1) / (upper * lower)
 
 
@@ -291,21 +291,21 @@ EVIDENCE = {
         truths=(
             _merged("apart", equation="merge-copies"),
             _merged("projected", equation="merge-projected-gradient"),
-            Truth(partial(spaces.chain_samples, "matrix", "relu"), equation="backward-stop"),
+            Truth(partial(spaces.chain_samples, "matrix", True), equation="backward-stop"),
         ),
         evidence=(
             Example("plain", eq(loss_gradient(o), g_q), spaces.asked(source="apart", nonzero=True), True),
-            _unit("a ReLU after the addition", eq(UNIT_SHARE, g(l + 1) * D(l)), True, where=_shut, after="relu"),
+            _unit("a ReLU after the addition", eq(UNIT_SHARE, g(l + 1) * D(l)), True, where=_shut, relu_after=True),
             Example("projected", eq(loss_gradient(o), g_q * Ws), _wide(), True, nonzero),
         ),
     ),
     "S3-Q9": Grounds(
         claimed=eq(UNIT_SHARE, g(l + 1)),
-        truths=(Truth(partial(spaces.chain_samples, "matrix", "relu"), equation="backward-stop"),),
+        truths=(Truth(partial(spaces.chain_samples, "matrix", True), equation="backward-stop"),),
         evidence=(
             _unit("identity shortcut, nothing after the addition", eq(UNIT_SHARE, g(l + 1)), True),
             _unit("a scaled shortcut", eq(UNIT_SHARE, g(l + 1)), False, shortcut="scalar"),
-            _unit("a ReLU after the addition", eq(UNIT_SHARE, g(l + 1)), False, after="relu"),
+            _unit("a ReLU after the addition", eq(UNIT_SHARE, g(l + 1)), False, relu_after=True),
         ),
     ),
     "S3-Q10": Grounds(
@@ -328,7 +328,7 @@ EVIDENCE = {
         ),
     ),
     "S3-Q11": Grounds(
-        truths=(Truth(partial(spaces.chain_samples, "matrix", "relu"), equation="backward-stop"),),
+        truths=(Truth(partial(spaces.chain_samples, "matrix", True), equation="backward-stop"),),
         evidence=(
             _unit(
                 "one unit, with and without the way back over the skip",
@@ -369,12 +369,12 @@ EVIDENCE = {
     "S3-A3": Grounds(
         claimed=eq(UNIT_SHARE, g(l + 1)),
         truths=(
-            Truth(partial(spaces.chain_samples, "matrix", "relu"), equation="backward-stop"),
+            Truth(partial(spaces.chain_samples, "matrix", True), equation="backward-stop"),
             _merged("apart", equation="merge-local"),
         ),
         evidence=(
             _unit("nothing after the addition", eq(UNIT_SHARE, g(l + 1)), True),
-            _unit("a ReLU after the addition", eq(UNIT_SHARE, g(l + 1)), False, where=_shut, after="relu"),
+            _unit("a ReLU after the addition", eq(UNIT_SHARE, g(l + 1)), False, where=_shut, relu_after=True),
             Example(
                 "W in a linear layer",
                 eq(Partial(x_q, u), W_q),

@@ -16,13 +16,11 @@ from fractions import Fraction
 import numpy as np
 from sympy import Expr
 
+from resnotes.book.oracles import NotSmooth
+
 
 class SearchError(ValueError):
     """No candidate within the limits does what was asked."""
-
-
-class NotSmooth(ValueError):
-    """A ReLU sits exactly at its kink, where there is no derivative. Such candidates are passed over."""
 
 
 def vectors(length: int, top: int) -> Iterator[tuple[int, ...]]:

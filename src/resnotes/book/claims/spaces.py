@@ -6,26 +6,15 @@ from fractions import Fraction
 from functools import lru_cache, partial
 from itertools import islice
 
-from resnotes.book.claims.exact import array, eye
-from resnotes.book.claims.networks import (
-    Block,
-    Chain,
-    Distance,
-    FourLayers,
-    HalfOpen,
-    Highway,
-    InputSkip,
-    Loss,
-    Merge,
-    OneBlock,
-    OneUnit,
-    RandomBranch,
-    RandomDirection,
-)
+from resnotes.book.at_least import OneUnit, RandomBranch, RandomDirection
+from resnotes.book.cases import Block, Chain, FourLayers, H, OneBlock, W, b, g, lam, x
+from resnotes.book.claims.networks import HalfOpen, Highway, InputSkip
 from resnotes.book.claims.search import Layout, Space
+from resnotes.book.exact import array, eye
+from resnotes.book.forward_pass import Loss
+from resnotes.book.merge_point import Distance, Merge
 from resnotes.symbolic import at_least, backward_pass, merge_point
 from resnotes.symbolic.algebra import Factor
-from resnotes.symbolic.symbols import H, W, b, g, lam, x
 
 #: How many random networks a corrected form must hold on.
 SAMPLES = 8
@@ -73,7 +62,7 @@ def chain(
     widths=(1,),
     start=0,
     shortcut="none",
-    after="identity",
+    relu_after=False,
     beyond=False,
     branch=True,
     ones=False,
@@ -100,7 +89,7 @@ def chain(
             free.update({x(0): (n,), g(depth): (n,)})
             kept = {name: [1] * n for name in (x(0), g(depth))} if ones else {}
             free = {name: shape for name, shape in free.items() if name not in kept}
-            layouts.append(layout(partial(Chain, depth=depth, start=start, after=after), free, kept))
+            layouts.append(layout(partial(Chain, depth=depth, start=start, relu_after=relu_after), free, kept))
     return Space(tuple(layouts), top, denominators, nonzero)
 
 
@@ -234,9 +223,9 @@ def _half_open_before(network) -> bool:
 
 
 @lru_cache
-def chain_samples(shortcut="none", after="identity", start=0, beyond=False, branch=True) -> tuple:
+def chain_samples(shortcut="none", relu_after=False, start=0, beyond=False, branch=True) -> tuple:
     depths = (start + 1, start + 2, start + 3)
-    space = chain(depths, (1, 2), start, shortcut, after, beyond, branch)
+    space = chain(depths, (1, 2), start, shortcut, relu_after, beyond, branch)
     return tuple(space.sample(2 * SAMPLES if shortcut == "scalar" else SAMPLES, seed=3))
 
 
@@ -260,7 +249,7 @@ def asked_samples(source="u") -> tuple:
 def padded_samples() -> tuple:
     """Projections that are zero-padding."""
     return tuple(
-        Merge({**network.data, merge_point.Ws: network.value_P()})
+        Merge({**network.data, merge_point.Ws: network.padding()})
         for network in asked_samples("projected")
         if len(network.q["o"]) < network.n
     )

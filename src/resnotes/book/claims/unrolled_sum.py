@@ -10,10 +10,10 @@ from sympy import Gt, Ne
 from resnotes.book.claims import spaces
 from resnotes.book.claims.claim import Grounds
 from resnotes.book.claims.evidence import Example, Judged, Quoted, Shown, Truth, anywhere, condition
-from resnotes.book.claims.exact import eye
 from resnotes.book.claims.expressions import ONE, AsPrinted, Total, total
 from resnotes.book.claims.four_layers import cancelling_samples, cancels, not_minus_identity
 from resnotes.book.claims.lambda_scaling import GRADIENT_TEXT, UNITS, _from_the_start, identity_shortcuts, long_chain
+from resnotes.book.exact import eye
 from resnotes.book.registry import eq, together
 from resnotes.symbolic import at_least, forward_pass, unrolled_sum
 from resnotes.symbolic.algebra import L, OrderedSum, Transpose, i, l
@@ -38,23 +38,23 @@ def _plain(expression=None, equation="", where=anywhere, **options):
 
 
 def _general(equation, **options):
-    return Truth(partial(spaces.chain_samples, "matrix", "relu", **options), equation=equation)
+    return Truth(partial(spaces.chain_samples, "matrix", True, **options), equation=equation)
 
 
 @condition("h and f are the identity")
 def _identity(network) -> bool:
     """h and f are the identity."""
-    return network.after == "identity" and identity_shortcuts(network)
+    return not network.relu_after and identity_shortcuts(network)
 
 
 @condition("h is the identity, and f is a ReLU")
 def _relu_identity(network) -> bool:
-    return network.after == "relu" and identity_shortcuts(network)
+    return network.relu_after and identity_shortcuts(network)
 
 
 @condition("f is the identity")
 def _nothing_after(network) -> bool:
-    return network.after == "identity"
+    return not network.relu_after
 
 
 @condition("every sum is positive")
@@ -86,7 +86,7 @@ def _halves(claimed):
 
 @condition("W_2 = 0, and nothing else")
 def _silent_branch(network) -> bool:
-    return not network.W2.any() and all(network.W1.ravel()) and all(network.u) and bool(network.value_g().any())
+    return not network.W2.any() and all(network.W1.ravel()) and all(network.u) and bool(network.upstream.any())
 
 
 def _first_weight(network):
@@ -99,7 +99,7 @@ def _open_samples() -> tuple:
     """ReLU after every addition, and every sum positive."""
     return tuple(
         network
-        for network in spaces.chain((1, 2, 3), (1, 2), after="relu").sample(200, seed=13, top=3)
+        for network in spaces.chain((1, 2, 3), (1, 2), relu_after=True).sample(200, seed=13, top=3)
         if _open(network)
     )
 
@@ -113,21 +113,21 @@ EVIDENCE = {
                 "a scaled shortcut, a ReLU after the addition",
                 eq(*forward_pass.unit[1]),
                 shortcut="scalar",
-                after="relu",
+                relu_after=True,
             ),
-            _unit("the same before the ReLU", eq(*forward_pass.unit[0]), shortcut="scalar", after="relu"),
+            _unit("the same before the ReLU", eq(*forward_pass.unit[0]), shortcut="scalar", relu_after=True),
         ),
     ),
     "S4-E2": Grounds(
         truths=(
             Truth(
-                partial(spaces.chain_samples, after="relu"),
+                partial(spaces.chain_samples, relu_after=True),
                 eq(x(l + 1), relu(l + 1)(x(l) + F(l)(x(l)))),
                 where=_relu_identity & _from_the_start,
             ),
         ),
         evidence=(
-            _unit("one unit", eq(x(l + 1), relu(l + 1)(x(l) + F(l)(x(l)))), after="relu"),
+            _unit("one unit", eq(x(l + 1), relu(l + 1)(x(l) + F(l)(x(l)))), relu_after=True),
             Quoted(
                 "where the citations were",
                 "convolutional layers in",
@@ -182,9 +182,9 @@ EVIDENCE = {
     "S4-E5": Grounds(
         claimed=eq(g(l), g(L) * AsPrinted(x(L), x(l))),
         truths=(
-            Truth(partial(spaces.chain_samples, "matrix", "relu"), eq(g(l), g(L) * Total(x(L), x(l)))),
+            Truth(partial(spaces.chain_samples, "matrix", True), eq(g(l), g(L) * Total(x(L), x(l)))),
             Truth(
-                partial(spaces.chain_samples, "matrix", "relu"),
+                partial(spaces.chain_samples, "matrix", True),
                 eq(Transpose(g(l)), Transpose(Total(x(L), x(l))) * Transpose(g(L))),
             ),
         ),
@@ -229,7 +229,7 @@ EVIDENCE = {
         truths=(_plain(equation="unrolled-two-terms"), _general("unrolled-general-terms")),
         evidence=(
             _unit("h and f the identity", DIRECT),
-            _unit("a ReLU after the addition", DIRECT, False, after="relu"),
+            _unit("a ReLU after the addition", DIRECT, False, relu_after=True),
             _unit("a scaled shortcut", DIRECT, False, shortcut="scalar"),
             _unit(
                 "h and f the identity, the whole gradient",
@@ -307,7 +307,7 @@ EVIDENCE = {
         evidence=(
             _unit("forward, h and f the identity", FORWARD_DIRECT, depths=(2,)),
             _unit("backward, h and f the identity", DIRECT, depths=(2,)),
-            _unit("forward, a ReLU after the addition", FORWARD_DIRECT, False, after="relu"),
+            _unit("forward, a ReLU after the addition", FORWARD_DIRECT, False, relu_after=True),
             _unit("backward, a scaled shortcut", DIRECT, False, shortcut="scalar"),
         ),
     ),
@@ -325,8 +325,8 @@ EVIDENCE = {
         ),
         evidence=(
             _unit("f is the identity", DIRECT, depths=(2,)),
-            _unit("f is a ReLU, every sum positive", DIRECT, True, _open, depths=(2,), after="relu"),
-            _unit("f is a ReLU", DIRECT, False, _shut, after="relu"),
+            _unit("f is a ReLU, every sum positive", DIRECT, True, _open, depths=(2,), relu_after=True),
+            _unit("f is a ReLU", DIRECT, False, _shut, relu_after=True),
         ),
     ),
 }

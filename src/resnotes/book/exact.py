@@ -1,15 +1,13 @@
-"""Networks in exact arithmetic: integers and fractions, derivatives by dual numbers, no rounding anywhere.
+"""Exact arithmetic: integers and fractions, derivatives by dual numbers, no rounding anywhere.
 
-A network is one small network with its numbers. It knows the value of every symbol that a formula about it may
-hold: states from a forward pass, every derivative by pushing ``x + epsilon`` through forward passes (epsilon
-squared is 0), so that no backward rule is used. :meth:`ExactNetwork.confirm` compares with the NumPy half, whose own
-backward pass is exact on small integers too.
+Every derivative is found by pushing ``x + epsilon`` through forward passes (epsilon squared is 0), so that no
+backward rule is used.
 """
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
-from functools import lru_cache
 
 import numpy as np
 from sympy import (
@@ -22,19 +20,18 @@ from sympy import (
     Lt,
     Ne,
     Rational,
+    exp,
     expand,
     expand_log,
     fraction,
+    log,
     simplify,
     sqrt,
     sympify,
     together,
 )
 
-from resnotes.book import cases
-from resnotes.book.claims.search import NotSmooth
-from resnotes.book.oracles import CheckError, Numbers
-from resnotes.symbolic.algebra import unroll
+from resnotes.book.oracles import Numbers
 
 
 class Dual:
@@ -60,6 +57,17 @@ class Dual:
         return Dual(self.value * value, self.value * slope + self.slope * value)
 
     __rmul__ = __mul__
+
+    def __truediv__(self, other):
+        value, slope = _parts(other)
+        inverse = Fraction(1) / value
+        return self * Dual(inverse, -slope * inverse * inverse)
+
+    def __rtruediv__(self, other):
+        return Dual(other) / self
+
+    def __pow__(self, power):
+        return Dual(self.value**power, power * self.value ** (power - 1) * self.slope)
 
     def __neg__(self):
         return Dual(-self.value, -self.slope)
@@ -91,22 +99,9 @@ def eye(n: int) -> np.ndarray:
     return array([[int(r == c) for c in range(n)] for r in range(n)])
 
 
-def column(v) -> np.ndarray:
-    return array(v).reshape(-1, 1)
-
-
-def row(v) -> np.ndarray:
-    return array(v).reshape(1, -1)
-
-
 def rectify(v: np.ndarray) -> np.ndarray:
     """ReLU, entry by entry."""
     return array([entry if entry > 0 else 0 for entry in v])
-
-
-def mask(v: np.ndarray) -> np.ndarray:
-    """The Jacobian of ReLU at v."""
-    return eye(len(v)) * array([int(entry > 0) for entry in v])
 
 
 def jacobian(function, v: np.ndarray) -> np.ndarray:
@@ -206,94 +201,28 @@ def _difference(a, c) -> int:
     return sign(a - c)
 
 
-# Networks.
-
-
-@lru_cache(maxsize=None)
-def unrolled(expression, values) -> Expr:
-    """The expression with its indices set and its ranges written out, kept for the next network."""
-    return unroll(expression, dict(values))
-
-
 def number(node: Expr):
     """A number of a formula, exactly."""
     return int(node) if node.is_Integer else Fraction(int(node.p), int(node.q)) if node.is_Rational else node
 
 
-#: Integers and fractions, derivatives by dual numbers.
-FRACTIONS = Numbers(jacobian, rectify, eye, array, number)
+def _entrywise(function, slope):
+    """A function of SymPy's, entry by entry, through dual numbers too."""
+
+    def value(entry):
+        if not isinstance(entry, Dual):
+            return function(sympify(entry))
+        return Dual(value(entry.value), slope(sympify(entry.value)) * entry.slope)
+
+    return lambda v: array([value(entry) for entry in np.ravel(v)])
 
 
-class ExactNetwork(cases.Case):
-    """One small network.
-
-    Parameters
-    ----------
-    data : dict of Expr to ndarray
-        The numbers that make it, in the order in which they are shown.
-    values : dict
-        What the indices of formulas are set to. ``written`` holds more of them that are not shown.
-    """
-
-    numbers = FRACTIONS
-
-    def __init__(self, data: dict, values: dict | None = None):
-        self.data = dict(data)
-        self.values = tuple((values or {}).items())
-        self.written = {}
-
-    def evaluate(self, expression: Expr):
-        """Value of an expression: an array, or a number."""
-        values = self.values + tuple(self.written.items())
-        return self._evaluate(unrolled(sympify(expression), values))
-
-    def sides(self, relation) -> tuple:
-        """Values of both sides."""
-        return self.evaluate(relation.lhs), self.evaluate(relation.rhs)
-
-    def holds(self, relation) -> bool:
-        """Whether the relation holds here."""
-        return satisfied(relation.func, *self.sides(relation))
-
-    def value_diag(self, node):
-        entries = np.ravel(self.evaluate(node.args[0]))
-        return eye(len(entries)) * array(list(entries))
-
-    def apply_ReLU(self, function, v):
-        return rectify(v)
-
-    def value_norm(self, node):
-        value = self.evaluate(node.args[0])
-        value = value if isinstance(value, np.ndarray) else array([[value]])
-        if node.kind == "2" and min(value.shape) > 1:
-            return sqrt(_largest_eigenvalue(value @ value.T))
-        return sqrt(sympify(sum(entry * entry for entry in value.ravel())))
-
-    def state(self, symbol) -> np.ndarray:
-        """The value of a state, as a vector."""
-        return np.ravel(self.evaluate(symbol)).astype(object)
-
-    def value_total(self, node):
-        """By dual numbers: move ``by`` and compute everything after it anew."""
-        return jacobian(lambda v: self.moved(node.by, v).evaluate(node.of), self.state(node.by))
-
-    def moved(self, state, v):
-        """A copy in which a state has another value and what is computed from it has followed."""
-        raise KeyError(f"{type(self).__name__} cannot move {state}")
-
-    def entries(self) -> list:
-        """All free numbers."""
-        return [entry for value in self.data.values() for entry in np.ravel(value)]
-
-    def confirm(self) -> int:
-        """Compare with the NumPy half. Returns the number of comparisons.
-
-        Raises
-        ------
-        CheckError
-            With both values.
-        """
-        return 0
+def norm(value, kind: str):
+    """The Euclidean or Frobenius norm, and of two rows the spectral norm."""
+    value = np.atleast_2d(np.asarray(value, dtype=object))
+    if kind == "2" and min(value.shape) > 1:
+        return sqrt(_largest_eigenvalue(value @ value.T))
+    return sqrt(sympify(sum(entry * entry for entry in value.ravel())))
 
 
 def _largest_eigenvalue(symmetric):
@@ -304,25 +233,48 @@ def _largest_eigenvalue(symmetric):
     return (sympify(trace) + sqrt(sympify(trace**2 - 4 * determinant))) / 2
 
 
-def agree(got, want, what: str) -> int:
-    """Compare a result of the NumPy half with exact values."""
-    got, want = np.ravel(got), [float(entry) for entry in np.ravel(want)]
-    scale = max(1.0, *map(abs, want))
-    if len(got) != len(want) or any(abs(a - c) > 1e-12 * scale for a, c in zip(got, want, strict=True)):
-        raise CheckError(f"{what}: got {got.tolist()} from the NumPy half, want {want}")
-    return 1
+def inverse(matrix):
+    """The inverse of a matrix of one or two rows, in fractions; KeyError where there is none."""
+    if matrix.shape == (1, 1):
+        determinant, adjugate = matrix[0, 0], array([[1]])
+    elif matrix.shape == (2, 2):
+        (p, q), (r, s) = matrix
+        determinant, adjugate = p * s - q * r, array([[s, -q], [-r, p]])
+    else:
+        raise KeyError(f"no inverse of a matrix of shape {matrix.shape} is computed")
+    if determinant == 0:
+        raise KeyError("the matrix has no inverse")
+    return adjugate * (Fraction(1) / determinant)
 
 
-ExactNetwork.agree = staticmethod(agree)
+def draw(rng, *shape) -> np.ndarray:
+    """Small fractions, all over the same denominator."""
+    denominator = int(rng.integers(1, 4))
+    return array([Fraction(int(k), denominator) for k in rng.integers(-3, 4, size=shape).ravel()]).reshape(shape)
 
 
-def floats(v) -> np.ndarray:
-    """For the NumPy half."""
-    return np.asarray(v, dtype=float)
+def compare(got, want, size: float = 0.0) -> float:
+    """0 where two values are the same, else infinite."""
+    try:
+        return 0.0 if satisfied(Eq, got, want) else math.inf
+    except ValueError:  # of other shapes
+        return math.inf
 
 
-def smooth(v) -> np.ndarray:
-    """The input of a ReLU, which must not be at the kink."""
-    if any(entry == 0 for entry in v):
-        raise NotSmooth("an input of a ReLU is 0")
-    return v
+#: Integers and fractions, derivatives by dual numbers.
+FRACTIONS = Numbers(
+    jacobian=jacobian,
+    relu=rectify,
+    exp=_entrywise(exp, exp),
+    log=_entrywise(log, lambda v: 1 / v),
+    eye=eye,
+    array=array,
+    norm=norm,
+    inverse=inverse,
+    number=number,
+    draw=draw,
+    margin=0,
+    widest=2,
+    compare=compare,
+    tolerance=1e-12,
+)
