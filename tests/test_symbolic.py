@@ -45,6 +45,8 @@ from resnotes.symbolic.symbols import D, F, H, J, W, g, lam, loss_gradient, x
 
 DERIVATIONS = [
     *forward_pass.as_units(),
+    forward_pass.softmax_derivation(),
+    forward_pass.loss_gradient(),
     *(backward_pass.four_layer_gradient(k) for k in (1, 2, 3, 4)),
     backward_pass.by_differentials(),
     backward_pass.weight_nudge(),
@@ -53,6 +55,8 @@ DERIVATIONS = [
     backward_pass.lost_skip(),
     backward_pass.unit_gradient(),
     backward_pass.all_units_expanded(),
+    backward_pass.inside_block(),
+    backward_pass.at_block_input(),
     backward_pass.stopped(),
     merge_point.fan_out(),
     merge_point.as_asked(),

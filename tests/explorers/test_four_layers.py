@@ -24,7 +24,7 @@ PHONE = {"viewport": {"width": 375, "height": 800}, "has_touch": True, "is_mobil
 
 
 def slope(state, at):
-    """The derivative of E = g_5 x_5 along x_at, by fractions; None where a ReLU turns within the step of the nudges."""
+    """The derivative of E = g_5 x_5 with respect to x_at, by fractions; None where a ReLU turns within the step of the nudges."""
     exact = {key: Fraction(state[key]) for key in NUMBERS}
 
     def forward(by):
@@ -62,7 +62,7 @@ def test_central_differences_are_exact_where_no_relu_turns():
 
 
 def test_the_kink_is_named():
-    one = shown(FourLayers(b3=0, at=3))
+    one = shown(FourLayers(w2=-1, at=3))
     assert one["numbers"]["central"][2] != one["numbers"]["truth"][2]
     assert "straddles the kink" in one["said"]
 
@@ -243,6 +243,8 @@ def test_the_picture_holds_every_gradient_and_every_path():
         explorer = FourLayers(**state)
         picture, found = unescape(figures(explorer)), numbers(explorer)
         for k, printed in enumerate(words("about", found["g"])):
+            if k + 1 < state["at"]:  # the gradient has not come there yet
+                continue
             sign = " = " if "≈" not in printed else " "
             assert f"g{'₁₂₃₄₅'[k]}{sign}{printed}<".replace("\u00a0", " ") in picture.replace("\u00a0", " ")
         assert picture.count("<li>") == len(found["paths"])
@@ -259,15 +261,15 @@ def checked(live):
 def test_a_state_is_chosen_by_pointer(opened, site, options):
     live = opened(f"{site}/{CASE.page}", CASE.name, **options)
     before = live.readout
-    assert checked(live).startswith("x₁ = 1")
+    assert checked(live).startswith("x₁ = 0.25")
     target = live.root.get_by_role("radio", name="x₃")
     box = target.bounding_box()
     assert box["height"] >= 44
     assert box["width"] >= 44
     target.tap() if options else target.click()
-    assert checked(live) == "x₃ = 0, gradient g₃ = 0.25"
+    assert checked(live) == "x₃ = 0.75, gradient g₃ = −0.5"
     assert live.readout == said(FourLayers(at=3)) != before
-    assert live.root.locator(".rx-fl-paths li").count() == 2
+    assert live.root.locator(".rx-fl-paths li:visible").count() == 2
 
 
 def test_a_state_is_chosen_by_keys_like_radio_buttons(opened, site):
@@ -298,9 +300,41 @@ def test_paths_light_up_and_blocked_ones_are_dashed(opened, site):
     assert diagram.locator("path.rx-fl-edge.rx-fl-lit").count() == 1
     live.root.get_by_role("button", name="a skip that carries nothing").click()
     assert diagram.locator("path.rx-fl-edge.rx-fl-zero").count() == 2
+    live.root.get_by_text("More controls").click()
     live.root.get_by_role("combobox", name="skip x₁").select_option("off")
     assert diagram.locator("path.rx-fl-edge.rx-fl-gone").count() == 1
-    assert live.root.locator(".rx-fl-paths li").count() == 2
+    assert live.root.locator(".rx-fl-paths li:visible").count() == 2
+
+
+def test_a_row_lights_its_path_alone_by_pointer_and_by_keys(opened, site):
+    live = opened(f"{site}/{CASE.page}", CASE.name)
+    lit = live.root.locator(".rx-fl-diagram path.rx-fl-edge.rx-fl-lit")
+    rows = live.root.get_by_role("switch")
+    assert lit.count() == 6
+    rows.last.hover()  # over both skips
+    assert lit.count() == 2
+    live.root.locator(".rx-readout").hover()
+    assert lit.count() == 6
+    rows.first.focus()  # through all four layers
+    live.page.keyboard.press("Enter")
+    assert (lit.count(), rows.first.get_attribute("aria-checked")) == (4, "true")
+    live.page.keyboard.press("Space")
+    assert lit.count() == 6
+
+
+@pytest.mark.parametrize("motion", ["reduce", "no-preference"])
+def test_the_gradient_is_sent_back(opened, site, motion):
+    live = opened(f"{site}/{CASE.page}", CASE.name, reduced_motion=motion)
+    shown_gradients = live.root.locator(".rx-fl-node text:nth-of-type(3)")
+    live.root.get_by_role("button", name="Send the gradient back").click()
+    for at in (5, 4, 3, 2, 1):
+        live.page.wait_for_function(
+            "said => document.querySelector('[data-ready] .rx-readout').textContent === said",
+            arg=said(FourLayers(at=at)),
+        )
+        assert [bool(text) for text in shown_gradients.all_inner_texts()] == [k >= at for k in range(1, 6)]
+        if motion == "reduce" and at > 1:
+            live.root.get_by_role("button", name="Send the gradient back").click()
 
 
 OVERLAPS = """root => {
@@ -344,6 +378,7 @@ def test_numbers_beyond_the_sliders_range_and_between_its_steps(opened, site):
     live = opened(f"{site}/{CASE.page}{CASE.link({**FOUR_PATHS, 'w1': -9.99, 'b2': 0.123})}", CASE.name)
     slider = live.slider("weight w₁")
     assert (slider.get_attribute("min"), slider.get_attribute("aria-valuetext")) == ("-10", "minus 9.99")
+    live.root.get_by_text("More controls").click()
     assert live.slider("bias b₂").get_attribute("aria-valuetext") == "0.123"
     live.root.get_by_role("button", name="four paths").click()
     assert (slider.get_attribute("min"), slider.input_value()) == ("-4", "2")

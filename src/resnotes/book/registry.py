@@ -17,7 +17,7 @@ from resnotes.book.cases import Case, exactly, random_cases
 from resnotes.book.oracles import TOLERANCE, CheckError, CheckResult
 from resnotes.symbolic import printing
 from resnotes.symbolic.algebra import L, Rule, l
-from resnotes.symbolic.derivation import DEEPEST, compare
+from resnotes.symbolic.derivation import DEEPEST, Derivation, compare
 
 #: Index values for the symbolic checks: every 0 <= l < L up to the deepest that is written out.
 DEPTHS = tuple({l: Integer(low), L: Integer(high)} for high in range(1, DEEPEST + 1) for low in range(high))
@@ -107,7 +107,11 @@ class Equation:
         pairs = equalities(self.expression)
         if len(pairs) > 1 and len({left for left, _ in pairs}) > 1:
             return printing.system(pairs)
-        return printing.equation(pairs[0][0], *(right for _, right in pairs))
+        orders = {}
+        for proof in self.proofs:  # a chain that a derivation leads to stands as that does
+            if isinstance(proof, Derivation) and len(pairs) > 1:
+                orders |= proof.orders()
+        return printing.equation(pairs[0][0], *(right for _, right in pairs), orders=orders)
 
     def check(self, expression: Expr | None = None) -> CheckResult:
         """Check the equation, or another expression in its place.

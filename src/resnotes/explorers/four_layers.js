@@ -82,7 +82,7 @@ function forward(state, moved, by = 0) {
 /** D[2] … D[5]: 1 where ReLU lets the sum through or there is none, else 0. */
 const masks = (state, y) => y.map((sum, k) => (noRelu(state, k) || sum > 0 ? 1 : 0));
 
-/** local[a][b], the derivative of x_b along x_a; where `stopped`, a skip held constant sends nothing back. */
+/** local[a][b], the derivative of x_b with respect to x_a; where `stopped`, a skip held constant sends nothing back. */
 function locals(state, mask, stopped) {
   const local = [0, 1, 2, 3, 4, 5].map(() => []);
   for (const [a, b] of EDGES) {
@@ -174,18 +174,23 @@ function formulas(state, x, d, local) {
   return [];
 }
 
-/** Everything computed: states, sums and gradients by state, the paths to the state chosen, the notes' formulas. */
+/**
+ * Everything computed: states, sums and gradients by state, the gradient of each weight, the paths to the state chosen,
+ * the notes' formulas.
+ */
 export function numbers(state) {
   const { x, y } = forward(state);
   const mask = masks(state, y);
   const local = locals(state, mask, true),
     true_ = locals(state, mask, false);
+  const g = STATES.map((k) => gradient(state, local, k));
   return {
     x: x.slice(1),
     y: y.slice(2),
     masks: mask.slice(2),
     edges: EDGES.map(([a, b]) => local[a][b]),
-    g: STATES.map((k) => gradient(state, local, k)),
+    g,
+    weights: [1, 2, 3, 4].map((k) => g[k] * mask[k + 1] * x[k]),
     truth: STATES.map((k) => gradient(state, true_, k)),
     central: STATES.map((k) => central(state, k)),
     paths: routes(state, state.at).map((route) => ({ route, product: product(state, local, route) })),
@@ -210,7 +215,7 @@ export function readout(state, found = numbers(state)) {
   const name = `g${SUB[at]}`,
     g = found.g[at - 1];
   if (at === 5) {
-    return `g₅ ${is(g)} comes from the loss. It is given, and multiplies every path. Choose another state to see what arrives there.`;
+    return `g₅ ${is(g)} comes from the loss. It is given, and multiplies every path. Send it back, and see what arrives at the other states.`;
   }
   const terms = found.paths.map((path) => path.product);
   const parts = [
@@ -225,18 +230,12 @@ export function readout(state, found = numbers(state)) {
       `That is not the derivative, which is ${about(found.truth[at - 1])}: a skip held constant sends nothing back, yet it carries x forward.`,
     );
   }
+  const nudged = `Nudging x${SUB[at]} finds`;
   if (!agrees) {
     parts.push(
-      `The central difference is ${about(found.central[at - 1])}: it straddles the kink of a ReLU, where there is no derivative.`,
+      `${nudged} ${about(found.central[at - 1])}: it straddles the kink of a ReLU, where there is no derivative.`,
     );
-  } else parts.push(stopped ? "The central difference finds it too." : "The central difference agrees.");
-  const right = found.formulas.filter((row) => row.holds).length,
-    count = found.formulas.length;
-  parts.push(
-    count === 1
-      ? `The notes’ formula ${right ? "gives the same" : "does not give it"}.`
-      : `Of ${count} statements of the notes about ${name}, ${right || "none"} ${right === 1 ? "is" : "are"} true here.`,
-  );
+  } else parts.push(`${nudged} ${stopped ? "it too" : "the same"}.`);
   return parts.filter(Boolean).join(" ");
 }
 
@@ -260,16 +259,20 @@ function blocked(state, found) {
 // ------------------------------------------------------------------------------------- the view
 
 const CAPTION =
-  "Notice what stands on every path: a ReLU after an addition multiplies the skip too. " +
-  "Choose a state, and every way back to it lights up; the products add up to its gradient.";
-const OPEN = { b1: 0, b2: 0, b3: 0, g5: 1, skip_13: "on", skip_35: "on", after: true, at: 1 };
-const FOUR = { ...OPEN, w1: 2, w2: 1, w3: 3, w4: -0.5, b4: 1, x1: 0.25 };
+  "Four ways lead back from x₅ to x₁. On an arrow stands how much its head moves if its tail is nudged: J is the layer’s " +
+  "weight, and D is 1 where the ReLU is open and 0 where it is closed. Notice the sum: the way over both skips brings 1, " +
+  "and still a negative number arrives.";
+const OPEN = { b1: 0, b2: 0, b3: 0, b4: 1, x1: 0.25, g5: 1, skip_13: "on", skip_35: "on", after: true, at: 1 };
+const FOUR = { ...OPEN, w1: 2, w2: 1, w3: 3, w4: -0.5 };
+// Each changes one thing.
 const PRESETS = [
-  ["a skip that carries nothing", { ...OPEN, w1: 2, w2: -1, w3: 3, w4: -0.25, b3: 0.5, b4: 1, x1: 1 }],
   ["four paths, all open", FOUR],
+  ["a skip that carries nothing", { ...FOUR, w2: -1 }],
+  ["block and skip cancel", { ...FOUR, w3: 2 }],
   ["a skip held constant", { ...FOUR, skip_35: "constant" }],
-  ["branch and skip cancel", { ...OPEN, w1: 1, w2: 1, w3: 1, w4: -1, b4: 1, x1: 1 }],
 ];
+/** One state nearer to the input; null at the input. */
+const back = ({ at }) => (at > 1 ? { at: at - 1 } : null);
 
 /** The local derivative of an edge in symbols. */
 function symbol(state, a, b) {
@@ -364,41 +367,41 @@ function little(route) {
   const on = new Set(steps(route).map(String));
   const x = (k) => 6 + (k - 1) * 20;
   const order = EDGES.filter((e) => !on.has(String(e))).concat(EDGES.filter((e) => on.has(String(e))));
-  return svg(
-    "svg",
-    { class: "rx-fl-little", viewBox: "0 0 92 24", width: 92, height: 24, "aria-hidden": "true" },
+  return [
     ...order.map(([a, b]) =>
-      svg("path", {
+      shape("path", {
         class: `rx-fl-edge${on.has(String([a, b])) ? " rx-fl-lit" : ""}`,
         d: b - a === 1 ? `M${x(a)} 18H${x(b)}` : `M${x(a)} 18Q${(x(a) + x(b)) / 2} -8 ${x(b)} 18`,
       }),
     ),
-    ...STATES.map((k) => svg("circle", { class: "rx-fl-spot", cx: x(k), cy: 18, r: 3 })),
-  );
+    ...STATES.map((k) => shape("circle", { class: "rx-fl-spot", cx: x(k), cy: 18, r: 3 })),
+  ];
 }
 
 const factor = (x) => (x < 0 ? `(${number(x)})` : number(x));
 
-/** A path as an entry of the list: where it runs, its product in symbols and in numbers. */
-function entry(state, found, { route, product: value }) {
+/** A product in symbols and in numbers: what it is but for its value, and the value. */
+function multiplied(symbols, factors, value) {
+  const printed = factors.map((x, k) => (k ? factor(x) : number(x))).join(" · ");
+  const said = factors.length > 1 ? evaluated(printed, [factors], value) : is(value);
+  const end = said.lastIndexOf(" ") + 1;
+  return [`${symbols.join(" · ")} ${said.slice(0, end)}`, said.slice(end)];
+}
+
+/** A path's product. */
+function pathProduct(state, found, { route, product: value }) {
   const along = steps(route);
   const local = new Map(EDGES.map((edge, k) => [String(edge), found.edges[k]]));
-  const symbols = ["g₅", ...along.map(([a, b]) => symbol(state, a, b))].join(" · ");
-  const factors = [state.g5, ...along.map((edge) => local.get(String(edge)))];
-  const printed = factors.map((x, k) => (k ? factor(x) : number(x))).join(" · ");
-  const said = along.length ? evaluated(printed, [factors], value) : is(value);
-  const end = said.lastIndexOf(" ") + 1;
-  return make(
-    "li",
-    {},
-    little(route),
-    make(
-      "span",
-      {},
-      `${symbols} ${said.slice(0, end)}`,
-      make("strong", {}, said.slice(end)),
-    ),
-  );
+  const symbols = ["g₅", ...along.map(([a, b]) => symbol(state, a, b))];
+  return multiplied(symbols, [state.g5, ...along.map((edge) => local.get(String(edge)))], value);
+}
+
+/** The gradient of a weight: what arrives at its layer's output, times what came in. */
+function weightProduct(state, found, k) {
+  const open = (k + 1) % 2 === 0 || state.after;
+  const symbols = [`∂E/∂w${SUB[k]} = g${SUB[k + 1]}`, ...(open ? [`D${SUB[k + 1]}`] : []), `x${SUB[k]}`];
+  const factors = [found.g[k], ...(open ? [found.masks[k - 1]] : []), found.x[k - 1]];
+  return multiplied(symbols, factors, found.weights[k - 1]);
 }
 
 function render({ model, el, share }) {
@@ -416,14 +419,14 @@ function render({ model, el, share }) {
     );
     return { ...made, key };
   });
-  const controls = make(
-    "div",
-    { class: "rx-fl-controls" },
-    ...sliders.map(({ element }) => element),
+  const [weights, others] = [sliders.slice(0, 4), sliders.slice(4)].map((some) => some.map(({ element }) => element));
+  const more = [
+    ...others,
     ui.choice("skip_13", "skip x₁ → x₃", SKIPS).element,
     ui.choice("skip_35", "skip x₃ → x₅", SKIPS).element,
     ui.toggle("after", "ReLU after the additions").element,
-  );
+  ];
+  const walk = ui.play("Send the gradient back", { first: { at: 5 }, next: back, every: 1400 });
 
   const edges = svg("g", { "aria-hidden": "true" });
   const nodes = STATES.map((k) => {
@@ -453,9 +456,60 @@ function render({ model, el, share }) {
     edges,
     ...nodes.map(({ element }) => element),
   );
-  const list = make("ul", { class: "rx-fl-paths" });
+  // A row lights its path alone: while the pointer is on it, and until the next press once it is pressed.
+  let pinned = null,
+    pointed = null;
+  const lighting = (route) => {
+    pointed = route;
+    paint(ui.state());
+  };
+  const rows = STATES.slice(1).map((_, k) => {
+    const picture = svg("svg", { class: "rx-fl-little", viewBox: "0 0 92 24", width: 92, height: 24, "aria-hidden": "true" });
+    const [symbols, value] = [make("span", {}), make("strong", {})];
+    const route = () => rows[k].route;
+    const press = () => {
+      pinned = String(pinned) === String(route()) ? null : route();
+      lighting(null);
+    };
+    const held = make(
+      "span",
+      {
+        class: "rx-fl-row",
+        role: "switch",
+        tabindex: 0,
+        onclick: press,
+        onkeydown: (event) => {
+          if (event.key !== "Enter" && event.key !== " ") return;
+          event.preventDefault();
+          press();
+        },
+        onpointerenter: (event) => event.pointerType === "mouse" && lighting(route()),
+        onpointerleave: () => pointed && lighting(null),
+      },
+      picture,
+      make("span", {}, symbols, value),
+    );
+    return { element: make("li", {}, held), held, picture, symbols, value, route: null };
+  });
+  const list = make("ul", { class: "rx-fl-paths" }, ...rows.map(({ element }) => element));
   const listTitle = make("p", { class: "rx-title" });
+  const learned = [1, 2, 3, 4].map(() => ({ symbols: make("span", {}), value: make("strong", {}) }));
   const notes = make("div", { class: "rx-table rx-fl-notes" });
+  const printed = ui.fold("What the notes’ formulas give here", notes);
+
+  function paintRows(now, found, chosen) {
+    rows.forEach((row, k) => {
+      const path = found.paths[k];
+      row.element.hidden = !path;
+      row.route = path?.route ?? null;
+      if (!path) return;
+      const [symbols, value] = pathProduct(now, found, path);
+      write(row.symbols, symbols);
+      write(row.value, value);
+      show(row.picture, little(path.route));
+      row.held.setAttribute("aria-checked", String(String(chosen) === String(path.route)));
+    });
+  }
 
   function moveByKey(event) {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
@@ -479,7 +533,9 @@ function render({ model, el, share }) {
   function paint(now) {
     const found = numbers(now);
     const place = arrangement(width);
-    const lit = new Set(found.paths.flatMap(({ route }) => steps(route).map(String)));
+    const routed = found.paths.map(({ route }) => route);
+    const chosen = [pointed, pinned].find((route) => route && routed.some((other) => String(other) === String(route)));
+    const lit = new Set((chosen ? [chosen] : routed).flatMap((route) => steps(route).map(String)));
     for (const { input, key } of sliders) {
       // A number of the reader's own may lie beyond the usual range, or between its steps.
       const most = Math.abs(now[key]) > 4 ? LARGEST : 4;
@@ -498,7 +554,8 @@ function render({ model, el, share }) {
       element.setAttribute("tabindex", k === now.at ? 0 : -1);
       element.setAttribute("aria-label", `x${SUB[k]} ${is(state)}, gradient g${SUB[k]} ${is(g)}`);
       write(value, about(state));
-      write(gradientText, `g${SUB[k]} ${is(g)}`);
+      // The gradient stands where it has come to on its way back.
+      write(gradientText, k < now.at ? "" : `g${SUB[k]} ${is(g)}`);
       for (const key of ["x", "y"]) gradientText.setAttribute(key, place.gradient[key]);
       gradientText.setAttribute("class", `${place.gradient.class} rx-halo rx-fl-bold`);
     }
@@ -507,9 +564,13 @@ function render({ model, el, share }) {
       listTitle,
       now.at === 5 ? "g₅ is given" : `Every path back to x${SUB[now.at]}; together ${name} ${is(found.g[now.at - 1])}`,
     );
-    list.replaceChildren(...found.paths.map((path) => entry(now, found, path)));
-    notes.hidden = now.at === 5;
-    tabulate(notes, ...notesTable(now, found));
+    paintRows(now, found, chosen);
+    learned.forEach(({ symbols, value }, k) => {
+      const said = weightProduct(now, found, k + 1);
+      write(symbols, said[0]);
+      write(value, said[1]);
+    });
+    if (printed.open) tabulate(notes, ...notesTable(now, found));
     ui.list(() => valuesTable(found));
   }
 
@@ -517,18 +578,26 @@ function render({ model, el, share }) {
     "div",
     { class: "rx-panel rx-fl-wide" },
     make("p", { class: "rx-title" }, "Forward along the arrows, gradients against them"),
+    diagram,
+    make("div", { class: "rx-buttons rx-only-live" }, walk.element),
     make(
       "p",
       { class: "rx-note" },
-      "On an arrow: its local derivative; dashed where it is 0. ",
-      make("span", { class: "rx-only-live" }, "Click a state, or use the arrow keys."),
+      "An arrow is dashed where its derivative is 0. ",
+      make("span", { class: "rx-only-live" }, "Click a state, or use the arrow keys, to see what arrives there."),
     ),
-    diagram,
+  );
+  const gradients = make(
+    "div",
+    { class: "rx-panel rx-fl-wide rx-fl-weights" },
+    make("p", { class: "rx-title" }, "A weight’s gradient: what arrives at its layer’s output, times what came in"),
+    ...learned.map(({ symbols, value }) => make("p", {}, symbols, value)),
   );
   return ui.start({
-    controls: [controls],
-    figures: [panel, make("div", { class: "rx-panel rx-fl-wide" }, listTitle, list)],
-    below: [notes],
+    controls: weights,
+    more,
+    figures: [panel, make("div", { class: "rx-panel rx-fl-wide" }, listTitle, list), gradients],
+    below: [printed],
     paint,
     watch: panel,
     resized: (inside) => {

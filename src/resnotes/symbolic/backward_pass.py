@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from sympy import Add, Expr, Symbol
+from sympy import Add, Expr, Integer, Symbol
 
 from resnotes.symbolic.algebra import (
     Factor,
@@ -56,7 +56,7 @@ def direct_derivatives() -> tuple[Rule, ...]:
 
 @lru_cache
 def by_differentials() -> Derivation:
-    """The loss when x_3 alone is nudged: d of each later state is put in by its own equation, until dx_3 is left."""
+    """The loss when x_3 alone is nudged: the d of each later state is substituted from its own equation, until dx_3 is left."""
     graph = four_layer_graph()
     put_in = {n: Rule(Differential(x(n)), differential(graph.equations[x(n)], (x(3), x(4)))) for n in (4, 5)}
     d_loss = g(5) * Differential(x(5))
@@ -66,8 +66,8 @@ def by_differentials() -> Derivation:
         Differential(E),
         (
             Step(d_loss, "what $g_5$ means", (Rule(Differential(E), d_loss),)),
-            Step(with_x5, "put in $dx_5$", (put_in[5],)),
-            Step(with_x4, "put in $dx_4$", (put_in[4],)),
+            Step(with_x5, "substitute $dx_5$", (put_in[5],)),
+            Step(with_x4, "substitute $dx_4$", (put_in[4],)),
             Step(factored(coefficient(with_x4, x(3))) * Differential(x(3)), "$dx_3$ at the end"),
         ),
         name="backward-by-differentials",
@@ -93,12 +93,12 @@ def four_layer_gradient(index: int) -> Derivation:
     if index == 1:  # x_1 feeds x_2 and x_3; g_2 is g_3 times something, so g_3 comes out in front
         known_rules = (four_layer_gradient(2).steps[1].expression,)
         first = map_tree(with_locals, Rule(g(2), known_rules[0]))
-        steps.append(Step(first, "put in $g_2$", (Rule(g(2), known_rules[0]),)))
+        steps.append(Step(first, "substitute $g_2$", (Rule(g(2), known_rules[0]),)))
         steps.append(Step(factored(first), "$g_3 D_3$ in front"))
         steps.append(
             Step(
                 map_tree(factored(first), four_layer_gradient(3).rule()),
-                "put in $g_3$",
+                "substitute $g_3$",
                 (four_layer_gradient(3).rule(),),
             )
         )
@@ -106,7 +106,7 @@ def four_layer_gradient(index: int) -> Derivation:
         put_in = tuple(derivation.rule() for derivation in known)
         first = map_tree(with_locals, lambda node: next((r(node) for r in put_in if r(node) is not None), None))
         names = ", ".join(f"$g_{user.indices[0]}$" for user in users if user != x(5))
-        steps.append(Step(first, f"put in {names}", put_in))
+        steps.append(Step(first, f"substitute {names}", put_in))
         if first.is_Add:
             steps.append(Step(factored(first), "common factors in front"))
     return Derivation(
@@ -355,6 +355,54 @@ block_inside = (loss_gradient(a(k)), upstream * J(K) * inside_product(k + 1, K -
 block_input = (loss_gradient(a(0)), upstream * (1 + J(K) * inside_product(1, K - 1)))
 
 
+@lru_cache
+def inside_block() -> Derivation:
+    """The gradient at a_k, 1 <= k < K: each state inside is used once, by the next layer."""
+    depth = 6  # the layers of the block that the lines are compared in
+    used_once = (
+        *(Rule(loss_gradient(a(m)), loss_gradient(a(m + 1)) * D(m + 1) * J(m + 1)) for m in range(1, depth - 1)),
+        Rule(loss_gradient(a(depth - 1)), upstream * J(depth)),
+    )
+    once = loss_gradient(a(k + 1)) * D(k + 1) * J(k + 1)
+    return Derivation(
+        loss_gradient(a(k)),
+        (
+            Step(once, "one use, by layer $k + 1$", used_once),
+            Step(
+                loss_gradient(a(k + 2)) * D(k + 2) * J(k + 2) * D(k + 1) * J(k + 1),
+                "the same at $a_{k+1}$",
+                used_once,
+            ),
+            Step(loss_gradient(a(K - 1)) * inside_product(k + 1, K - 1), "and so on, up to $a_{K-1}$", used_once),
+            Step(block_inside[1], "one use of $a_{K-1}$, by layer $K$, and no ReLU before the addition", used_once),
+        ),
+        name="backward-block-inside",
+        assumptions=(POSITIVE_PART,),
+        rests_on=("backward-graph",),
+        cases=tuple({K: Integer(depth), k: Integer(at)} for at in range(1, depth - 2)),
+    )
+
+
+@lru_cache
+def at_block_input() -> Derivation:
+    """The gradient at a_0, which is used twice: by layer 1, and by the skip into the sum y_l."""
+    first = Rule(loss_gradient(a(1)), block_inside[1].subs(k, 1))
+    through = loss_gradient(a(1)) * D(1) * J(1)
+    return Derivation(
+        loss_gradient(a(0)),
+        (
+            Step(
+                upstream + through, "two uses: the skip, and layer 1", (Rule(loss_gradient(a(0)), upstream + through),)
+            ),
+            Step(map_tree(upstream + through, first), "substitute the gradient at $a_1$", (first,)),
+            Step(block_input[1], r"$\bar g$ in front; $D_1J_1$ is the factor $j = 1$"),
+        ),
+        name="backward-block-input",
+        rests_on=("backward-block-inside",),
+        cases=tuple({K: Integer(depth)} for depth in range(2, 7)),
+    )
+
+
 def block_cases(largest: int = 6):
     """(depth, position, gradient by the chain rule on the graph) for every position in every small block."""
     for depth in range(1, largest + 1):
@@ -386,7 +434,7 @@ def stopped() -> Derivation:
         (
             Step(
                 g(l + 1) * D(l) * (H(l) + J(l)) - g(l + 1) * D(l) * J(l),
-                "with and without the way back",
+                "with and without what flows back over the shortcut",
                 (unit_gradient().rule(), Rule(Factor("gstop", l), g(l + 1) * D(l) * J(l))),
             ),
             Step(g(l + 1) * D(l) * H(l), "the branch cancels"),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from sympy import Expr, S, Symbol, simplify
+from sympy import Add, Expr, Mul, S, Symbol, simplify
 
 from resnotes.symbolic.algebra import L, Rule, expanded, l, normal, peel, rewrite, unroll
-from resnotes.symbolic.printing import aligned, latex, side
+from resnotes.symbolic.printing import aligned, in_order, latex, side
 
 #: Statements with a symbolic depth are expanded for all 0 <= l < L <= this.
 DEEPEST = 6
@@ -118,10 +118,36 @@ class Derivation:
 
     def lines(self) -> list[tuple[str, str, str]]:
         """What stands on the left, what on the right, and the rule, of each line: LaTeX; the rule is words with $formulas$."""
+        orders = self.orders()
         return [
-            (latex(self.quantity) if k == 0 else "", latex(step.expression), step.rule)
+            (latex(self.quantity) if k == 0 else "", latex(step.expression, orders), step.rule)
             for k, step in enumerate(self.steps)
         ]
+
+    def orders(self) -> dict[Expr, tuple[Expr, ...]]:
+        """Sums of the lines -> their terms in the order in which they are printed: no term changes its place from line to line.
+
+        The last line stands in the usual order. In each line before it a term stands where the term stands that it
+        becomes, or the first of those it is multiplied out to; where one becomes nothing, the usual order stays.
+        """
+        values = self.index_values()[-1]
+        orders = {}
+        for step, after in reversed(list(zip(self.steps, self.steps[1:], strict=False))):
+            terms, later = step.expression, _multiplied_out(after.expression, orders)
+            if not terms.is_Add or len(terms.args) > len(later):
+                continue
+            places = {}
+            for term in in_order(terms):
+                candidates = (term, *Add.make_args(expanded(term)))
+                found = [
+                    k
+                    for k, new in enumerate(later)
+                    if any(compare(one, new, after.using, values) == 0 for one in candidates)
+                ]
+                places[term] = next((k for k in found if k not in places.values()), None)
+            if None not in places.values():
+                orders[terms] = tuple(sorted(places, key=places.get))
+        return orders
 
     def latex(self) -> str:
         """Aligned lines, the rule beside each, without delimiters."""
@@ -129,6 +155,18 @@ class Derivation:
 
     def _repr_latex_(self) -> str:
         return f"$$\n{self.latex()}\n$$"
+
+
+def _multiplied_out(expression: Expr, orders: dict) -> list[Expr]:
+    """The terms of a sum as they are printed, also of one in brackets between factors."""
+    factors = Mul.make_args(expression)
+    brackets = [factor for factor in factors if factor.is_Add]
+    if len(brackets) != 1:
+        return [expression]
+    return [
+        Mul(*(term if factor is brackets[0] else factor for factor in factors))
+        for term in in_order(brackets[0], orders)
+    ]
 
 
 def compare(left: Expr, right: Expr, using=(), values: dict | None = None) -> Expr:

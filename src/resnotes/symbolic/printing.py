@@ -48,12 +48,22 @@ def term_order(term: Expr, number_last: bool = False):
     )
 
 
+def in_order(terms: Add, orders: dict | None = None) -> list[Expr]:
+    """The terms of a sum as they are printed: as `orders` has them, which maps sums to their terms, else by `term_order`."""
+    if orders and terms in orders:
+        return list(orders[terms])
+    index_sum = all(term.is_integer for term in terms.args)  # l + 1, but 1 + r
+    return sorted(terms.args, key=lambda term: term_order(term, index_sum))
+
+
 #: What the book asks of SymPy's own printer.
 SETTINGS = {"fold_short_frac": False, "ln_notation": False, "inv_trig_style": "full"}
 
 
 class BookPrinter(LatexPrinter):
     """SymPy's LaTeX printer, taught the ordered algebra."""
+
+    orders = None
 
     def _name(self, name, indices):
         if name in traces():
@@ -131,10 +141,9 @@ class BookPrinter(LatexPrinter):
         return super()._print_polygamma(expr, exp)
 
     def _print_Add(self, expr, order=None):
-        index_sum = all(term.is_integer for term in expr.args)  # l + 1, but 1 + r
         matrices = any(not term.is_commutative for term in expr.args)
         text = ""
-        for term in sorted(expr.args, key=lambda t: term_order(t, index_sum)):
+        for term in in_order(expr, self.orders):
             if matrices and term.is_commutative:
                 part = (
                     "I"
@@ -232,25 +241,27 @@ def _joined_transposes(factors):
     return joined
 
 
-def latex(expression: Expr) -> str:
-    """LaTeX of an expression of the book, without delimiters."""
-    return BookPrinter(SETTINGS).doprint(expression)
+def latex(expression: Expr, orders: dict | None = None) -> str:
+    """LaTeX of an expression of the book, without delimiters; `orders` as `in_order` takes them."""
+    printer = BookPrinter(SETTINGS)
+    printer.orders = orders
+    return printer.doprint(expression)
 
 
 #: A right-hand side longer than this (in LaTeX characters) is broken before its plus signs.
 LONGEST_LINE = 110
 
 
-def side(expression: Expr, of: Expr) -> str:
+def side(expression: Expr, of: Expr, orders: dict | None = None) -> str:
     """One side of an equation; a lone 1 that stands for a matrix prints as I."""
-    return "I" if expression == 1 and of.is_commutative is False else latex(expression)
+    return "I" if expression == 1 and of.is_commutative is False else latex(expression, orders)
 
 
-def _broken(expression: Expr, text: str) -> list[str]:
+def _broken(expression: Expr, text: str, orders: dict | None = None) -> list[str]:
     """A long sum, one term a line."""
     if not isinstance(expression, Add) or len(text) <= LONGEST_LINE or len(expression.args) < 3:
         return [text]
-    terms = [side(term, expression) for term in sorted(expression.args, key=term_order)]
+    terms = [side(term, expression, orders) for term in in_order(expression, orders)]
     return [terms[0], *(rf"\quad {term}" if term.startswith("-") else rf"\quad + {term}" for term in terms[1:])]
 
 
@@ -263,12 +274,12 @@ def relation(left: Expr, sign: str, right: Expr) -> str:
     return f"{side(left, right)} {sign} {side(right, left)}"
 
 
-def equation(*sides: Expr) -> str:
+def equation(*sides: Expr, orders: dict | None = None) -> str:
     """A chain of equal expressions: on one line for two short sides, else broken at its equal signs."""
     left, *others = sides
     lines = []
     for number, other in enumerate(others):
-        first, *rest = _broken(other, side(other, left))
+        first, *rest = _broken(other, side(other, left, orders), orders)
         lines += [f"{side(left, others[0]) if number == 0 else ''} &= {first}", *(f"&{line}" for line in rest)]
     return aligned(lines) if len(lines) > 1 else lines[0].replace(" &= ", " = ", 1)
 

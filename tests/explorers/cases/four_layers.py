@@ -30,7 +30,7 @@ def network(state):
 
 
 def passes(state):
-    """The states x_1 ... x_5 and gradients g_1 ... g_5 of the package's network."""
+    """The states x_1 ... x_5, the gradients g_1 ... g_5 and those of the weights of the package's network."""
     net = network(state)
     trace = net.forward(np.array([state["x1"]]))
     grads = net.backward(trace, np.array([state["g5"]]))
@@ -39,18 +39,20 @@ def passes(state):
         *(grads.states[0], grads.units[0].branch[2].input),
         *(grads.states[1], grads.units[1].branch[2].input, grads.states[2]),
     ]
-    return np.concatenate(states), np.concatenate(g)
+    weights = [unit.branch[k].weight.item() for unit in grads.units for k in (0, 2)]
+    return np.concatenate(states), np.concatenate(g), weights
 
 
 def faults(state, found):
-    """States, gradients as switched, gradients with no skip held constant, paths."""
+    """States, gradients as switched, those of the weights, gradients with no skip held constant, paths."""
     open_ = {key: "on" for key in ("skip_13", "skip_35") if state[key] == "constant"}
-    x, g = passes(state)
+    x, g, weights = passes(state)
     together = sum(path["product"] for path in found["paths"])
     return unequal(
         state,
         x=(found["x"], x),
         g=(found["g"], g),
+        weights=(found["weights"], weights),
         truth=(found["truth"], passes({**state, **open_})[1]),
         paths=(together, g[state["at"] - 1]),
     )
@@ -79,8 +81,11 @@ CASE = Case(
     ],
     faults=faults,
     extremes=[
-        ({}, "y₃ = −1 is not positive: the ReLU after the first addition blocks branch and skip alike"),
-        (FOUR_PATHS, "Four paths lead back to x₁, and g₁ = −3 − 1.5 + 2 + 1 = −1.5"),
+        (
+            {"w2": -1.0},
+            "y₃ = −0.25 is not positive: the ReLU after the first addition blocks branch and skip alike",
+        ),
+        ({}, "Four paths lead back to x₁, and g₁ = −3 − 1.5 + 2 + 1 = −1.5"),
         (
             {**FOUR_PATHS, "skip_35": "constant"},
             "g₁ = −3 − 1.5 + 0 + 0 = −4.5. That is not the derivative, which is −1.5",
@@ -90,7 +95,8 @@ CASE = Case(
             {**OPEN, **dict.fromkeys(("w1", "w2", "w3", "w4", "x1", "g5"), 10.0), "b4": 10.0},
             "= 100000 + 1000 + 1000 + 10 = 102010",
         ),
-        ({"b3": 0.0, "at": 3}, "it straddles the kink of a ReLU"),
+        ({"w2": -1.0, "at": 3}, "it straddles the kink of a ReLU"),
+        ({"w3": 2.0, "at": 3}, "g₃ = −1 + 1 = 0. The paths cancel. Nudging x₃ finds the same."),
         ({"at": 5}, "g₅ = 1 comes from the loss"),
     ],
     refused=[

@@ -57,6 +57,13 @@ def backward_by_hand(name):
     return four_layer.gradients(weights, biases, np.array([1.0]), np.array([1.0]))[name].item()
 
 
+def weight_by_hand(number, row, column):
+    """An entry of a weight's gradient in chapter 1's network of two numbers a state."""
+    weights = np.array([[[1, 0], [1, 1]], [[1, -1], [-1, 1]], [[1, 2], [-1, 1]], [[-2, 1], [1, 1]]])
+    found = four_layer.gradients(weights, np.zeros((4, 2)), np.array([2, -1]), np.ones(2))
+    return found[f"W{number}"][row - 1, column - 1]
+
+
 def first_gradient(w3, w4):
     """g_1 of the four layers with every ReLU open and one number per state."""
     weights = [np.array([[w]], dtype=float) for w in (1.0, 1.0, w3, w4)]
@@ -185,6 +192,7 @@ TRUTHS = {
     "ex-forward-softmax": (lambda: softmax_by_hand(0), lambda: softmax_by_hand(1)),
     "ex-forward-contraction": (softmax_slope,),
     "ex-backward-hand": (lambda: backward_by_hand("x1"), lambda: backward_by_hand("W3")),
+    "ex-backward-matrix": (lambda: weight_by_hand(4, 2, 1), lambda: weight_by_hand(2, 1, 2)),
     "ex-backward-three": (lambda: sum(map(paths, range(4))), lambda: paths(2)),
     "ex-backward-mask": (lambda: first_gradient(1.0, -1.0),),
     "ex-scaling-share": (lambda: first(lambda n: 0.9**n < 0.01),),
