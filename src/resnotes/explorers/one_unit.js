@@ -45,7 +45,6 @@ export function numbers({ x1, x2, r, placement }) {
   return { x, F, y, out: y.map((entry, k) => (open[k] ? entry : 0)), open };
 }
 
-
 /** One entry in words. */
 function fate({ x, F, y, open }, k, placement) {
   const sum = `${evaluated(sumOf([x[k], F[k]]), [[x[k]], [F[k]]], y[k]).slice(2)}`;
