@@ -12,6 +12,7 @@ from resnotes.explorers.gains import Gains
 from resnotes.explorers.lambda_depth import LambdaDepth
 from resnotes.explorers.merge_point import MergePoint
 from resnotes.explorers.mixing import Mixing
+from resnotes.explorers.network_report import NetworkReport
 from resnotes.explorers.one_unit import OneUnit
 from resnotes.explorers.operators import Operators
 from resnotes.explorers.paths import Paths
@@ -27,6 +28,7 @@ __all__ = [
     "LambdaDepth",
     "MergePoint",
     "Mixing",
+    "NetworkReport",
     "OneUnit",
     "Operators",
     "Paths",
