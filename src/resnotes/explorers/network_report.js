@@ -45,7 +45,7 @@ export function parse(text) {
     const good = Array.isArray(found[name]) && found[name].length === depth + more && found[name].every((x) => numeric(x) !== undefined);
     if (!good) return wanted(name, `a list of ${depth + more} numbers`);
   }
-  // A report may go without shares by path length.
+  // A report may go without shares by path length: null, or an empty list.
   if (found.share !== null && found.share !== undefined) {
     const good = Array.isArray(found.share) && found.share.every((x) => numeric(x) !== undefined);
     if (!good) return wanted("share", "a list of numbers, or null");
@@ -95,7 +95,7 @@ const factor = (log10) => {
 const units = (n) => (n === 1 ? "1 unit" : `${n} units`);
 /** A unit's name: its number, and where it is in a model that names its modules. */
 const named = (found, unit) => {
-  const place = found.places?.[unit] ?? found.names?.[unit];
+  const place = found.names?.[unit];
   return typeof place === "string" && place ? `unit ${unit} (${place})` : `unit ${unit}`;
 };
 
@@ -217,18 +217,21 @@ function drawGains(root, width, report, unit) {
 
 /** What there is to be shown of shares by path length, or why there is nothing. */
 function shares(report) {
-  if (!Array.isArray(report.share)) return { said: "This report was made without path lengths." };
+  if (!report.share?.length) return { said: "This report was made without path lengths." };
   const found = report.share.map(numeric);
   if (!(numeric(report.log10_cancellation ?? 0) <= DIGITS) || found.some(Number.isNaN)) {
     return { said: "Paths cancel so far that the shares have no digits left." };
   }
+  // Where lengths are told apart up to some number only, the last share is that of all longer paths together.
+  const most = report.lengths ?? report.depth;
+  const beyond = most < report.depth && found.length === most + 2 ? "more" : "";
   let last = found.length - 1;
-  while (last > 4 && Math.abs(found[last]) < SEEN) last--;
-  return { found: found.slice(0, last + 1) };
+  while (!beyond && last > 4 && Math.abs(found[last]) < SEEN) last--;
+  return { found: found.slice(0, last + 1), beyond };
 }
 
 function drawShares(root, width, report) {
-  const { said, found } = shares(report);
+  const { said, found, beyond } = shares(report);
   const title = label(4, 14, "Shares by branches on the path", { class: "rx-heading" });
   if (said) return picture(root, width, 50, [title, label(4, 38, said, {})]);
   const [left, right] = [48, width - 14];
@@ -240,7 +243,7 @@ function drawShares(root, width, report) {
   const { lines, labels } = ground(
     { left, right, top: TOP, bottom: BOTTOM },
     levels,
-    marks(found.length - 1, 5).map((k) => [x(k), String(k)]),
+    marks(found.length - 1, 5).map((k) => [x(k), beyond && k === found.length - 1 ? beyond : String(k)]),
     "branches on the path",
   );
   const bar = (k) => `M${x(k).toFixed(1)} ${y(0).toFixed(1)}V${y(found[k]).toFixed(1)}`;

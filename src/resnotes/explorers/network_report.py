@@ -23,14 +23,31 @@ SHOWN = (
     "inputs", "samples", "depth", "log10_gradient", "log10_gain", "log10_after", "log10_shortcut", "log10_branch",
     "share", "log10_cancellation", "limits", "log10_total", "verdict", "worst_unit", "worst_share",
 )  # fmt: skip
+#: What a report on a PyTorch model has besides: where its units are, and up to which path length shares are told apart.
+OPTIONAL = ("names", "lengths")
 
 
 def carried(found):
-    """What the explorer carries of a report: the fields of `as_dict` that it shows, rounded."""
-    if not isinstance(found, Report):
+    """What the explorer carries of a report: the fields that it shows, rounded.
+
+    Parameters
+    ----------
+    found : Report or dict
+        A report, of `resnotes.report` or `resnotes.torch.report`, or what its `as_dict` gives.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    ValueError
+        If it is neither.
+    """
+    whole = found.as_dict() if isinstance(found, Report) else found
+    if not isinstance(whole, dict) or not set(SHOWN) <= set(whole):
         _validate.refuse("of", _validate.describe(found), "a report, or a dict of reports by name")
-    whole = found.as_dict()
-    return {name: _rounded(whole[name]) for name in SHOWN}
+    return {name: _rounded(whole[name]) for name in (*SHOWN, *OPTIONAL) if name in whole}
 
 
 def _rounded(value):
@@ -96,8 +113,8 @@ class NetworkReport(Explorer):
         The unit looked at, from 0; 17, or the one most to blame, by default.
     reports : dict
         Name -> what `carried` returns of a report. It is part of no link.
-    of : Report or dict of str to Report, optional
-        Your own reports in the place of the book's.
+    of : Report, or dict of str to Report, optional
+        Your own reports in the place of the book's. What `as_dict` gives will do for a report.
 
     Raises
     ------
@@ -123,7 +140,7 @@ class NetworkReport(Explorer):
 
     def __init__(self, *, of=None, **state):
         if of is not None:
-            named = of if isinstance(of, dict) else {"your own": of}
+            named = of if isinstance(of, dict) and not set(SHOWN) <= set(of) else {"your own": of}
             reports = {name: carried(found) for name, found in named.items()}
             first, found = next(iter(reports.items()))
             state = {"report": first, "unit": found["worst_unit"] or 0, "reports": reports, **state}
