@@ -17,7 +17,9 @@ from resnotes.explorers.one_unit import OneUnit
 from resnotes.explorers.operators import Operators
 from resnotes.explorers.paths import Paths
 from resnotes.explorers.recipes import Recipes
+from resnotes.explorers.shattered import Shattered
 from resnotes.explorers.training import Training
+from resnotes.explorers.walk import Walk
 
 __all__ = [
     "AtLeast",
@@ -33,5 +35,7 @@ __all__ = [
     "Operators",
     "Paths",
     "Recipes",
+    "Shattered",
     "Training",
+    "Walk",
 ]

@@ -1,7 +1,8 @@
 // Gradients at initialisation: how much of a gradient arrives at the input, in a few hundred networks drawn at random?
 // The upper half are pure functions of the state {unit, lam, beta, depth, width, seed}; the lower half draws them.
-import { aboutWords, ground, label, linear, make, marks, path, picture, power, share, shape, svg, ticks, words, write } from "./draw.js";
+import { aboutWords, ground, label, linear, make, marks, path, picture, power, probe, share, shape, svg, ticks, words, write } from "./draw.js";
 import { frame } from "./frame.js";
+import { generator } from "./random.js";
 
 export const UNITS = {
   none: "none: W₂ ReLU(W₁ x)",
@@ -58,40 +59,12 @@ export function law({ unit, lam, beta, depth }) {
  * Of a Gaussian weight W a pass for one input x needs W x and, on the way back, g W. Both are drawn in place of W: W x is
  * normal, and given W x = y the row g W is (g y) xᵀ / |x|² and normal numbers at a right angle to x. Their law is that of
  * drawing W itself, with n numbers in the place of n². `note(layer)` is told them. A network's numbers depend on the
- * seed and on its own number k alone. It uses nothing from outside, so that its text is all that a worker needs.
+ * seed and on its own number k alone. It uses nothing from outside but `generator`, so that a worker can be given both texts.
  */
 export function drawing({ unit, lam, beta, depth, width: n, seed }, note = () => {}) {
   const BATCH = 64,
     EPSILON = 1e-5;
-  let a, b, c, counter;
-  /** The generator sfc32, started anew for network k. */
-  function start(k) {
-    [a, b, c, counter] = [seed, k, 0x9e3779b9, 1];
-    for (let i = 0; i < 15; i++) uniform();
-  }
-  function uniform() {
-    const sum = (a + b + counter) | 0;
-    counter = (counter + 1) | 0;
-    a = b ^ (b >>> 9);
-    b = (c + (c << 3)) | 0;
-    c = (((c << 21) | (c >>> 11)) + sum) | 0;
-    return (sum >>> 0) / 4294967296;
-  }
-  /** Fill a list with independent normal numbers of the given standard deviation, by the polar method. */
-  function normals(out, deviation) {
-    for (let i = 0; i < out.length; i += 2) {
-      let u, v, square;
-      do {
-        u = 2 * uniform() - 1;
-        v = 2 * uniform() - 1;
-        square = u * u + v * v;
-      } while (square >= 1 || square === 0);
-      const factor = deviation * Math.sqrt((-2 * Math.log(square)) / square);
-      out[i] = u * factor;
-      if (i + 1 < out.length) out[i + 1] = v * factor;
-    }
-    return out;
-  }
+  let normals;
   function dot(u, v) {
     let sum = 0;
     for (let i = 0; i < u.length; i++) sum += u[i] * v[i];
@@ -222,7 +195,7 @@ export function drawing({ unit, lam, beta, depth, width: n, seed }, note = () =>
   return (from, behind) => {
     const rows = [];
     for (let k = from; k < behind; k++) {
-      start(k);
+      normals = generator(seed, k);
       const squares = unit === "batch" ? batch() : single();
       rows.push(squares.map((square) => Math.log10(square / squares[0])).reverse());
     }
@@ -349,7 +322,12 @@ function drawBars(root, width, found) {
   ];
   for (const [name] of LINES) if (found[name][0] >= range[0]) parts.push(upright(name, x(found[name][0]).toFixed(1), box));
   if (below) parts.push(label(box.left + 4, box.top + 8, `← ${below} further left`, { class: "rx-halo" }));
-  picture(root, width, HEIGHT, [...lines, ...parts, ...labels]);
+  const tell = (k) => {
+    const [from, to] = [k, k + 1].map((at) => said(range[0] + (at * (range[1] - range[0])) / BARS));
+    return { said: [counts[k] === 1 ? "1 network" : `${counts[k]} networks`, `from ${from}`, `to ${to}`], dots: [y(counts[k])] };
+  };
+  const places = counts.map((_, k) => box.left + (k + 0.5) * wide);
+  picture(root, width, HEIGHT, [...lines, ...parts, ...labels], probe(box, places, tell));
 }
 
 function drawStates(root, width, { depth }, found) {
@@ -370,27 +348,24 @@ function drawStates(root, width, { depth }, found) {
     shape("path", { class: "rx-band", d: `${path([...points("low"), ...points("high").reverse()])}Z` }),
     ...LINES.map(([name]) => shape("path", { class: `rx-line rx-${name}`, d: path(points(name)) })),
   ];
-  picture(root, width, HEIGHT, [...lines, ...parts, ...labels]);
+  const tell = (l) => ({
+    said: [`state ${l}`, ...LINES.map(([name]) => `${name} ${said(found[name][l])}`)],
+    dots: LINES.map(([name]) => y(found[name][l])),
+  });
+  const places = found.law.map((_, l) => x(l));
+  picture(root, width, HEIGHT, [...lines, ...parts, ...labels], probe(box, places, tell));
 }
 
 const sample = (...children) => svg("svg", { width: 30, height: 10, "aria-hidden": "true" }, ...children);
 
-/** A worker that runs `drawing`: the networks come in pieces, `arrived(rows)`; returned is what ends it. */
-function atWork(state, arrived) {
-  const each = Math.max(1, Math.round(networks(state) / 25));
-  const text = `${drawing}
-  onmessage = ({ data: [state, count, each] }) => {
-    const draw = drawing(state);
-    for (let k = 0; k < count; k += each) postMessage(draw(k, Math.min(count, k + each)));
-  };`;
-  const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
-  const worker = new Worker(url);
-  worker.onmessage = ({ data }) => arrived(data);
-  worker.postMessage([state, networks(state), each]);
-  return () => {
-    worker.terminate();
-    URL.revokeObjectURL(url);
-  };
+/** For a worker: draws networks, a few at a time. */
+function* drawAll([state, count]) {
+  const draw = drawing(state);
+  const each = Math.max(1, Math.round(count / 25));
+  for (let k = 0; k < count; k += each) {
+    const behind = Math.min(count, k + each);
+    yield { first: k, rows: draw(k, behind), part: behind / count };
+  }
 }
 
 function render({ model, el, share: sharing }) {
@@ -424,60 +399,55 @@ function render({ model, el, share: sharing }) {
     { min: 1, max: SEEDS, step: 1 },
     { words: (value) => `draw ${value}`, spoken: (value) => `draw number ${value}` },
   );
-  const more = make(
-    "details",
-    { class: "rx-more" },
-    make("summary", {}, "More: normalisation, other draws"),
-    make("div", { class: "rx-controls" }, unit.element, seed.element),
-  );
-
   const bars = svg("svg", { role: "img", "aria-label": "Histogram of the gains of single networks, on a log axis" });
   const states = svg("svg", { role: "img", "aria-label": "Gain at every state: the law, the mean and the median, on a log axis" });
   const entries = LINES.map(([name, title]) => {
     const value = make("span", { class: "rx-value" });
     return { item: make("li", {}, sample(svg("path", { class: `rx-line rx-${name}`, d: "M1 5H29" })), title, " ", value), value };
   });
-  const progress = make("progress", { "aria-label": "Networks drawn" });
-  const count = make("span", {});
-  const stop = make("button", { type: "button", onclick: () => finish() }, "Stop");
-  const underway = make("div", {}, make("div", { class: "rx-buttons rx-only-live" }, progress, count, stop));
+  const drawn = ui.run("Draw them", {
+    job: drawAll,
+    tools: { generator, drawing },
+    given: () => [ui.state(), networks(ui.state())],
+    told: ({ first, rows }) => {
+      held.rows.length = first; // a press may have begun anew
+      held.rows.push(...rows);
+      redraw();
+    },
+    done: () => finish(),
+  });
+  // The button ends what runs and begins what was ended.
+  const pressed = () => {
+    held.busy = !held.busy;
+    redraw();
+  };
+  const underway = make("div", { onclick: ({ target }) => target.localName === "button" && pressed() }, drawn.element);
   let [inside, beside] = [560, 360];
-  // The networks of the state `of`, and while a worker draws them, what ends it.
-  let held = { of: null, rows: [], end: null };
+  // The networks of the state `of`; a worker may still be drawing them.
+  let held = { of: null, rows: [], busy: false };
+  const redraw = () => paint(ui.state());
 
   function finish() {
-    held.end?.();
-    held.end = null;
+    held.busy = false;
     redraw();
   }
   function begin(state) {
-    held.end?.();
-    held = { of: JSON.stringify(state), rows: [], end: null };
-    if (effort(state) <= AT_ONCE || typeof Worker === "undefined") {
-      held.rows = drawing(state)(0, networks(state));
-      return;
-    }
-    const mine = held;
-    held.end = atWork(state, (rows) => {
-      if (mine !== held) return;
-      held.rows.push(...rows);
-      if (held.rows.length === networks(state)) finish();
-      else redraw();
-    });
+    drawn.stop();
+    const busy = effort(state) > AT_ONCE && typeof Worker !== "undefined";
+    held = { of: JSON.stringify(state), rows: busy ? [] : drawing(state)(0, networks(state)), busy };
+    if (busy) drawn.begin();
   }
-  const redraw = () => paint(ui.state());
 
   function paint(now) {
     if (JSON.stringify(now) !== held.of) begin(now);
-    const busy = held.end !== null;
-    underway.hidden = !busy;
-    el.setAttribute("aria-busy", String(busy));
-    progress.max = networks(now);
-    progress.value = held.rows.length;
-    write(count, `${held.rows.length} of ${networks(now)} networks`);
+    underway.hidden = held.rows.length === networks(now);
+    el.setAttribute("aria-busy", String(held.busy));
     const found = held.rows.length ? numbers(now, held.rows) : null;
+    const waiting = held.busy ? "Networks are being drawn." : "No network has been drawn.";
     ui.say(
-      found && !busy ? readout(now, found) : `After ${units(now.depth)} the law has a mean gain of ${said(law(now)[0])}. Networks are being drawn.`,
+      found && !held.busy
+        ? readout(now, found)
+        : `After ${units(now.depth)} the law has a mean gain of ${said(law(now)[0])}. ${waiting}`,
     );
     if (!found) return;
     LINES.forEach(([name], k) => write(entries[k].value, said(found[name][0])));
@@ -501,7 +471,8 @@ function render({ model, el, share: sharing }) {
     states,
   );
   const end = ui.start({
-    controls: [lam.element, beta.element, depth.element, width.element, more],
+    controls: [lam.element, beta.element, depth.element, width.element],
+    more: [unit.element, seed.element],
     figures: [first, second],
     below: [underway],
     paint,
@@ -513,7 +484,7 @@ function render({ model, el, share: sharing }) {
     },
   });
   return () => {
-    held.end?.();
+    drawn.stop();
     end();
   };
 }
