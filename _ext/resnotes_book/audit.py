@@ -167,16 +167,11 @@ def show_case(case):
 
 
 def show_witness(witness):
-    """The first case of each outcome; the others folded away."""
-    first = {case.agrees: case for case in reversed(witness.cases)}.values()
-    front = [case for case in witness.cases if any(case is one for one in first)]
-    others = [case for case in witness.cases if not any(case is one for one in front)]
-    lines = [f"**Witness.** {' '.join(KIND[kind] for kind in witness.kinds)}", *map(show_case, front)]
-    if others:
-        title = "One more case" if len(others) == 1 else f"{len(others)} more cases"
-        inside = "\n\n".join(map(show_case, others))
-        lines.append(f"::::::{{admonition}} {title}\n:class: dropdown\n\n{inside}\n::::::")
-    return "\n\n".join(lines)
+    """All cases, folded away: the browser lays them out when the fold is opened, or when one of their words is found."""
+    kinds = " ".join(KIND[kind] for kind in witness.kinds)
+    inside = "\n\n".join([kinds, *map(show_case, witness.cases)])
+    title = "Witness" if len(witness.cases) == 1 else f"Witness, {len(witness.cases)} cases"
+    return f"::::::{{admonition}} {title}\n:class: dropdown\n\n{inside}\n::::::"
 
 
 def badge(verdict):
