@@ -13,6 +13,7 @@ from resnotes.explorers.lambda_depth import LambdaDepth
 from resnotes.explorers.merge_point import MergePoint
 from resnotes.explorers.mixing import Mixing
 from resnotes.explorers.network_report import NetworkReport
+from resnotes.explorers.number_line import NumberLine
 from resnotes.explorers.one_unit import OneUnit
 from resnotes.explorers.operators import Operators
 from resnotes.explorers.paths import Paths
@@ -31,6 +32,7 @@ __all__ = [
     "MergePoint",
     "Mixing",
     "NetworkReport",
+    "NumberLine",
     "OneUnit",
     "Operators",
     "Paths",
