@@ -36,7 +36,7 @@ const { centred, race } = trainer();
 const { inflateSync } = await import("node:zlib");
 const data = centred(new Uint8Array(inflateSync(readFileSync(new URL(`${folder}/digits.bin`)))));
 const runs = networks(state).map(() => ({ loss: [], accuracy: [], first: null, last: null, lost: null }));
-race(data, networks(state), (step) => step.finished || told(runs[step.which], step));
+for (const step of race(data, networks(state))) told(runs[step.which], step);
 const short = (key, value) => (typeof value === "number" ? Number(value.toPrecision(4)) : value);
 console.log(JSON.stringify({ state, runs }, short));
 """

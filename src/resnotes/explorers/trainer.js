@@ -1,16 +1,5 @@
 // Training residual networks on the digits, as resnotes.training does it: the same layers, the same step, float64.
-// All of it is one function without outer names, so that its text is a worker's script too.
-
-/** A worker's own script: the trainer, which makes the runs that it is sent and tells of every step. */
-export const script = () => `"use strict";
-const { unpacked, race } = (${trainer})();
-onmessage = async ({ data: { digits, settings } }) => {
-  try {
-    race(await unpacked(digits), settings, (step) => postMessage(step));
-  } catch (error) {
-    postMessage({ failed: String(error) });
-  }
-};`;
+// All of it is one function without outer names, so that its text can go into a worker (worker.js).
 
 export function trainer() {
   const PIXELS = 64,
@@ -316,20 +305,19 @@ export function trainer() {
     return { step, layers, betas };
   }
 
-  /** Runs of several settings, from the same numbers and with the same images; `tell` hears of each step of each. */
-  function race(data, settings, tell) {
+  /** Runs of several settings from the same numbers and with the same images: yields each step of each, returns the runs. */
+  function* race(data, settings) {
     const order = batches(settings[0].seed);
     const runs = settings.map((own) => run(own, drawn(own.depth, own.seed), order, data));
     const lost = settings.map(() => false);
     for (let number = 0; number <= STEPS; number++) {
-      runs.forEach(({ step }, which) => {
-        if (lost[which]) return;
+      for (const [which, { step }] of runs.entries()) {
+        if (lost[which]) continue;
         const found = step(number);
         lost[which] = "diverged" in found;
-        tell({ which, number, ...found });
-      });
+        yield { which, number, part: number / STEPS, ...found };
+      }
     }
-    tell({ finished: true });
     return runs;
   }
 

@@ -1,9 +1,9 @@
 // It trains, or it does not: a residual network learns the digits on the page, and beside it one that differs in one thing.
 // The upper half are pure functions of the state {shortcut, depth, scale, beside, place, rate, seed}; the runs themselves
-// are trainer.js, in a worker; the lower half draws both. `opening` holds the runs of the state that the page opens on.
+// are made by trainer.js, in a worker; the lower half draws both. `opening` holds the runs of the state that the page opens on.
 import { ground, label, linear, make, marks, number, path, picture, power, shape, share, svg, words, write } from "./draw.js";
 import { frame } from "./frame.js";
-import { script, trainer } from "./trainer.js";
+import { trainer } from "./trainer.js";
 
 const { STEPS, EVERY, BATCH, WIDTH } = trainer();
 const KEYS = ["shortcut", "depth", "scale", "beside", "place", "rate", "seed"];
@@ -257,7 +257,7 @@ function render({ model, el, share: link }) {
   const key = (now) => JSON.stringify(KEYS.map((name) => now[name]));
   const opening = model.get("opening");
   let runs = null, // {key, records} of what was trained here
-    worker = null,
+    data = null,
     painting = false;
 
   const shortcut = ui.slider("shortcut", "λ, the factor of every shortcut", { min: 0, max: HIGHEST, step: 0.05 }, {
@@ -271,48 +271,46 @@ function render({ model, el, share: link }) {
   const place = ui.choice("place", "ReLU", PLACES);
   const rate = ui.choice("rate", "learning rate", Object.fromEntries(RATES.map((each) => [each, String(each)])), (said) => ({ rate: Number(said) }));
   const seed = ui.slider("seed", "seed", { min: 0, max: SEEDS - 1, step: 1 });
-  const more = make("details", { class: "rx-own" }, make("summary", {}, "More: place of the ReLU, learning rate, seed"),
-    make("div", { class: "rx-controls" }, place.element, rate.element, seed.element));
-
-  const button = make("button", { type: "button", class: "rx-run", onclick: () => (worker ? stop("stopped") : begin()) });
-  const bar = make("progress", { max: STEPS, value: 0, "aria-label": "steps made" });
-  const status = make("span", { role: "status", class: "rx-status" });
-  const running = make("div", { class: "rx-buttons rx-own" }, button, bar, status);
+  const running = ui.run("Train here", {
+    *job({ data, settings }) {
+      // What the trainer returns holds functions, which no message carries.
+      for (const step of trainer().race(data, settings)) yield step;
+    },
+    tools: { trainer },
+    given() {
+      const now = ui.state();
+      const settings = networks(now);
+      runs = { key: key(now), records: settings.map(blank), going: true };
+      paint(now);
+      return { data, settings };
+    },
+    told(step) {
+      told(runs.records[step.which], step);
+      later();
+    },
+    done() {
+      runs.going = false;
+    },
+  });
+  // The button comes with the data, which take some milliseconds to unpack.
+  const status = make("span", { class: "rx-note", role: "status" });
+  running.element.hidden = true;
+  if (globalThis.Worker) {
+    trainer()
+      .unpacked(model.get("digits"))
+      .then((unpacked) => {
+        data = unpacked;
+        running.element.hidden = false;
+      })
+      .catch((error) => write(status, `The digits cannot be unpacked here: ${error.message}`));
+  }
+  const row = make("div", { class: "rx-training-run" }, running.element, status);
 
   const recordsOf = (now) => {
     if (runs?.key === key(now)) return runs.records;
     if (key(opening.state) === key(now)) return opening.runs;
     return networks(now).map(blank);
   };
-
-  function stop(said) {
-    worker?.terminate();
-    worker = null;
-    write(status, said);
-    paint(ui.state());
-  }
-
-  function begin() {
-    const now = ui.state();
-    const settings = networks(now);
-    runs = { key: key(now), records: settings.map(blank) };
-    const url = URL.createObjectURL(new Blob([script()], { type: "text/javascript" }));
-    const mine = new Worker(url);
-    worker = mine;
-    mine.onmessage = ({ data }) => {
-      URL.revokeObjectURL(url);
-      if (mine !== worker) return;
-      if (data.failed) return stop(`The run failed: ${data.failed}`);
-      if (data.finished) return stop("finished");
-      told(runs.records[data.which], data);
-      if (data.number % EVERY === 0) write(status, `step ${data.number} of ${STEPS}`);
-      later();
-    };
-    mine.onerror = ({ message }) => stop(`The run failed: ${message}`);
-    mine.postMessage({ digits: model.get("digits"), settings });
-    write(status, "starting");
-    paint(now);
-  }
 
   const later = () => {
     if (painting) return;
@@ -332,18 +330,14 @@ function render({ model, el, share: link }) {
   });
 
   function paint(now) {
-    if (worker && runs.key !== key(now)) {
-      worker.terminate();
-      worker = null;
-      write(status, "stopped: the settings have changed");
-    }
+    const other = runs !== null && runs.key !== key(now);
+    if (other && runs.going) running.stop();
+    if (other) runs = null;
     const settings = networks(now);
     const records = recordsOf(now);
     const names = namesOf(settings);
     const found = settings.map(before);
     ui.say(readout(now));
-    write(button, worker ? "Stop" : settings.length > 1 ? "Train both here" : "Train it here");
-    bar.value = worker ? Math.max(...records.map(({ loss }) => loss.length)) : records.some(({ loss }) => loss.length) ? STEPS : 0;
     lines.forEach(({ said, element }, k) => {
       element.hidden = k >= settings.length;
       if (k < settings.length) write(said, `${names[k]}: ${outcome(records[k])}.`);
@@ -365,8 +359,9 @@ function render({ model, el, share: link }) {
     `Width ${WIDTH}, ${BATCH} images a step, ${STEPS} steps of plain gradient descent, no normalisation; 1,437 digits to learn from, 360 to test on. ` +
       "Losses above 4 are marked by arrows.");
   const end = ui.start({
-    controls: [shortcut.element, depth.element, scale.element, beside.element, more, running],
-    figures: [head, left, right],
+    controls: [shortcut.element, depth.element, scale.element, beside.element],
+    more: [place.element, rate.element, seed.element],
+    figures: [head, left, right, row],
     below: [note],
     paint,
     watch: left,
@@ -377,7 +372,7 @@ function render({ model, el, share: link }) {
     },
   });
   return () => {
-    worker?.terminate();
+    running.stop();
     end();
   };
 }
