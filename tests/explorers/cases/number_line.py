@@ -48,18 +48,22 @@ def faults(state, found):
     return lines
 
 
+STATES = [
+    {"format": name, "factor": factor, "depth": depth, "scale": scale}
+    for factor, name, depth, scale in itertools.product(
+        (0.3, 0.5, 0.501, 0.6, 0.75, 0.9, 0.97, 0.999, 1.0, 1.001, 1.02, 1.2),
+        number_line.FORMATS,
+        (1, 40, 300),
+        (0, 10, 24),
+    )
+]
+
 CASE = Case(
     explorer=NumberLine,
     chapter="11_finite_precision",
     grid=[
-        {"format": name, "factor": factor, "depth": depth, "scale": scale}
-        for factor, name, depth, scale in itertools.product(
-            (0.3, 0.5, 0.501, 0.6, 0.75, 0.9, 0.97, 0.999, 1.0, 1.001, 1.02, 1.2),
-            number_line.FORMATS,
-            (1, 40, 300),
-            (0, 10, 24),
-        )
-    ],
+        STATES[k] for k in np.random.default_rng(0).permutation(len(STATES))
+    ],  # so that a few of them are of every kind
     faults=faults,
     extremes=[
         ({}, "300 factors of 0.9 make ≈ 1.87 × 10⁻¹⁴ exactly."),
