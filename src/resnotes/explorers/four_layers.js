@@ -259,7 +259,7 @@ function blocked(state, found) {
 // ------------------------------------------------------------------------------------- the view
 
 const CAPTION =
-  "Four ways lead back from x₅ to x₁. On an arrow stands how much its head moves if its tail is nudged: J is the layer’s " +
+  "Four ways lead back from x₅ to x₁. On each arrow: how far its head moves if its tail is nudged. J is the layer’s " +
   "weight, and D is 1 where the ReLU is open and 0 where it is closed. Notice the sum: the way over both skips brings 1, " +
   "and still a negative number arrives.";
 const OPEN = { b1: 0, b2: 0, b3: 0, b4: 1, x1: 0.25, g5: 1, skip_13: "on", skip_35: "on", after: true, at: 1 };
