@@ -153,7 +153,7 @@ function unfoldDerivations() {
   }
 }
 
-// The equation that a link leads to, shown beside the link while it has the pointer or the focus.
+// The equation or the meaning of a word that a link leads to, shown beside the link while it has the pointer or the focus.
 function previewEquations() {
   const box = document.createElement("div");
   box.id = "equation-preview";
@@ -168,10 +168,10 @@ function previewEquations() {
     const id = link.hash.slice(1);
     const elsewhere = document.querySelector(`template[data-preview="${id}"]`)?.content;
     const found = elsewhere ?? document.getElementById(id);
-    const formula = found?.querySelector(".katex-display") ?? found?.querySelector(".katex");
-    if (!formula) return;
+    const said = link.matches(".term") ? elsewhere : found?.querySelector(".katex-display") ?? found?.querySelector(".katex");
+    if (!said) return;
     hide();
-    box.replaceChildren(formula.cloneNode(true));
+    box.replaceChildren(said.cloneNode(true));
     box.hidden = false;
     link.setAttribute("aria-describedby", box.id);
     const at = link.getBoundingClientRect();
@@ -181,7 +181,7 @@ function previewEquations() {
     box.style.left = `${Math.max(8, Math.min(at.left, width - own.width - 8)) + scrollX}px`;
     box.style.top = `${(below ? at.bottom + 8 : Math.max(8, at.top - own.height - 8)) + scrollY}px`;
   };
-  for (const link of document.querySelectorAll(".bd-article a[href*='#equation-']")) {
+  for (const link of document.querySelectorAll(".bd-article a:is([href*='#equation-'], .term)")) {
     if (!link.matches(".headerlink")) {
       for (const event of ["mouseenter", "focus"]) link.addEventListener(event, () => show(link));
       for (const event of ["mouseleave", "blur"]) link.addEventListener(event, hide);

@@ -26,7 +26,9 @@ from . import (
     explorers,
     folds,
     fonts,
+    glossary,
     images,
+    kicker,
     notation,
     page,
     pages_cost,
@@ -93,7 +95,9 @@ def setup(app):
     derivations.setup(app)
     previews.setup(app)
     exercises.setup(app)
+    glossary.setup(app)
     images.setup(app)
+    kicker.setup(app)
     sitemap.setup(app)
     fonts.setup(app)
     bundle.setup(app)

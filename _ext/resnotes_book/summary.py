@@ -1,41 +1,46 @@
-"""The book on one page: what each chapter asks to be remembered, taken from the chapters when the book is built."""
+"""The book on one page, by question: the answer to its title, then what each chapter asks to be remembered.
+
+Questions and answer stand on the front page, the points in the chapters; they are taken from there at the build.
+"""
 
 import re
 from pathlib import Path
 
 import nbformat
 
-from resnotes.book import EQUATIONS
+from .kicker import chapters
 
 PAGE = "chapters/summary"
 MARKER = "<!-- the summary: written by _ext/resnotes_book/summary.py when the book is built -->"
 REMEMBER = re.compile(r"^## Remember\n+(?P<points>.*?)(?=^## |\Z)", re.DOTALL | re.MULTILINE)
+ANSWER = re.compile(r"^## The answer\n+(?P<answer>[^\n]+)", re.MULTILINE)
+TITLE = re.compile(r"^# (?P<title>.+)", re.MULTILINE)
+
+
+def prose(path):
+    """The text of a notebook's markdown cells."""
+    cells = nbformat.read(path, as_version=4).cells
+    return "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
 
 
 def remembered(path):
     """A chapter's title and its points to remember; an empty text where it has none."""
-    cells = nbformat.read(path, as_version=4).cells
-    text = "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
-    title = next(line[2:] for line in text.splitlines() if line.startswith("# "))
+    text = prose(path)
     found = REMEMBER.search(text)
-    return title, found["points"].strip() if found else ""
-
-
-def results(stem):
-    """References to a chapter's equations that are proved or measured, not defined."""
-    shown = [label for label, entry in EQUATIONS.items() if entry.chapter == stem and entry.method != "definition"]
-    return ", ".join(f"{{eq}}`{label}`" for label in shown)
+    return TITLE.search(text)["title"], found["points"].strip() if found else ""
 
 
 def summary(folder):
     """The page as MyST text."""
-    parts = []
-    for path in sorted(folder.glob("[0-9]*.ipynb")):
-        title, points = remembered(path)
+    front = prose(folder / "00_introduction.ipynb")
+    answer = ANSWER.search(front)
+    if answer is None:
+        raise ValueError("00_introduction: want a section '## The answer' that begins with the answer")
+    parts = [f"## {TITLE.search(front)['title']}", "", answer["answer"], ""]
+    for number, (stem, _, question) in chapters(folder).items():
+        title, points = remembered(folder / f"{stem}.ipynb")
         if points:
-            equations = results(path.stem)
-            parts += [f"## [{title}]({path.name})", "", points, ""]
-            parts += [f"Equations: {equations}.", ""] if equations else []
+            parts += [f"## {question}", "", f"Chapter {number}, [{title}]({stem}.ipynb).", "", points, ""]
     return "\n".join(parts)
 
 

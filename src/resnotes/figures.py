@@ -5,7 +5,9 @@ Each function takes numbers and returns a figure; it computes nothing of its own
 
 from __future__ import annotations
 
+import io
 import json
+import os
 from importlib.resources import files
 
 import numpy as np
@@ -21,11 +23,69 @@ except ModuleNotFoundError as error:
 #: palette.json's colours of curves, after Okabe and Ito: told apart by colour-blind readers, and dark enough on white.
 _PALETTE = json.loads(files("resnotes").joinpath("palette.json").read_text(encoding="utf-8"))["light"]
 SHORTCUT, BRANCH, WHOLE = (_PALETTE[name] for name in ("shortcut", "branch", "whole"))
+#: Dark on a coloured ground that is the same on every page.
+ON_COLOUR = "#0a0a0a"
 #: The same as series in the order in which a figure takes them.
 BLUE, ORANGE, GREEN, GREY = (_PALETTE[name] for name in ("shortcut", "branch", "law", "other"))
 PURPLE, OCHRE = (_PALETTE[name] for name in ("measured", "extra"))
-#: All colours of lines; on a dark page they are turned over, and the tests ask that they stay apart.
+#: All colours of lines; a page puts its own in their place (palette.json), and the tests ask that they stay apart.
 LINES = (BLUE, ORANGE, GREEN, GREY, PURPLE, OCHRE)
+
+
+#: Width of the narrow drawing in inches, for telephones: there a wide one would be shrunk until nothing can be read.
+NARROW = 4.4
+#: Between the two in the text that `drawn` gives.
+CUT = "<!-- narrow -->"
+
+
+def drawn(figure):
+    """A figure as SVG with text as text: as it is and, where that is wide, once more for a narrow screen.
+
+    Returns
+    -------
+    str
+        One ``<svg>``, or two with `CUT` between them.
+    """
+
+    def svg():
+        text = io.StringIO()
+        with plt.rc_context({"svg.fonttype": "none", "svg.hashsalt": "resnotes"}):
+            figure.savefig(text, format="svg", bbox_inches="tight", metadata={"Date": None}, dpi=144, transparent=True)
+        return text.getvalue()
+
+    wide, (width, height) = svg(), figure.get_size_inches()
+    if width <= NARROW * 1.15 or figure.get_layout_engine() is None:
+        return wide
+    legends = list(figure.legends)
+    figure.set_size_inches(NARROW, max(height, NARROW * 0.75))
+    try:
+        for legend in legends:
+            figure.legends.remove(legend)
+            labels = [text.get_text() for text in legend.get_texts()]
+            columns = 1 if max(map(len, labels)) > 24 else 2
+            figure.legend(
+                legend.legend_handles, labels, loc="outside upper center", frameon=False, fontsize=9, ncols=columns
+            )
+        return f"{wide}\n{CUT}\n{svg()}"
+    finally:
+        figure.set_size_inches(width, height)
+        figure.legends[:] = legends
+
+
+def _draw_on_pages():
+    """Give IPython the drawing beside the picture; formulas in a face that readers have one of the same widths of."""
+    from IPython import get_ipython
+    from matplotlib.figure import Figure
+    from matplotlib_inline import backend_inline  # noqa: F401  (sets the formats when it is imported, so before us)
+
+    plt.rcParams["mathtext.fontset"] = "stix"
+    if (shell := get_ipython()) is not None:
+        shell.display_formatter.formatters["image/svg+xml"].for_type(Figure, drawn)
+
+
+# The build of the book sets it: pages show drawings in their own colours, notebooks keep pictures.
+if os.environ.get("RESNOTES_FIGURES") == "svg":
+    _draw_on_pages()
 
 
 def _axes(width=7.0, height=3.2):
@@ -455,7 +515,7 @@ def accuracy_map(panels, rows, columns, xlabel, ylabel):
         axes.imshow(values, cmap=colours, vmin=0, vmax=1.4, aspect="auto")
         for row, texts in enumerate(cells):
             for column, (_, text) in enumerate(texts):
-                axes.text(column, row, text, ha="center", va="center", fontsize=10)
+                axes.text(column, row, text, ha="center", va="center", fontsize=10, color=ON_COLOUR)
         axes.set_xticks(range(len(columns)), columns)
         axes.set_yticks(range(len(rows)), rows)
         axes.set_xticks(np.arange(len(columns) - 1) + 0.5, minor=True)
@@ -548,7 +608,7 @@ def sizes_by_layer_and_step(panels, label, levels=(0.3, 0.4, 0.6, 0.8, 1, 1.5, 2
             steps, layers, logs, levels=np.linspace(low, high, 31), cmap="Blues", vmin=low, vmax=1, extend="both"
         )
         lines = axes.contour(
-            steps, layers, logs, levels=np.log10(levels), colors="black", linewidths=0.7, linestyles="solid"
+            steps, layers, logs, levels=np.log10(levels), colors=ON_COLOUR, linewidths=0.7, linestyles="solid"
         )
         axes.clabel(lines, fmt={level: f"{10**level:.2g}" for level in lines.levels}, fontsize=9)
         axes.set_title(name, fontsize=10, loc="left")
