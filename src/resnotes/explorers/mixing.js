@@ -2,6 +2,7 @@
 // The upper half are pure functions of the state {kind, rounds, near, depth}; the lower half draws them.
 import { aboutWords, ground, label, linear, make, marks, path, picture, power, shape, svg, words } from "./draw.js";
 import { frame } from "./frame.js";
+import { generator } from "./random.js";
 
 export const STREAMS = 4;
 const MAX_ROUNDS = 20;
@@ -21,17 +22,6 @@ export function check({ kind, rounds, near, depth }) {
   return "";
 }
 
-/** Numbers between 0 and 1 from a seed, always the same ones (Mulberry32). */
-function generator(seed) {
-  let a = seed >>> 0;
-  return () => {
-    a = (a + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(a ^ (a >>> 15), a | 1);
-    t = (t + Math.imul(t ^ (t >>> 7), t | 61)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 const INDICES = Array.from({ length: STREAMS }, (_, k) => k);
 const matrix = (entry) => INDICES.map((i) => INDICES.map((j) => entry(i, j)));
 const identity = matrix((i, j) => Number(i === j));
@@ -39,15 +29,11 @@ const times = (A, B) => matrix((i, j) => INDICES.reduce((sum, k) => sum + A[i][k
 export const rowSums = (A) => A.map((row) => row.reduce((a, b) => a + b));
 export const columnSums = (A) => INDICES.map((j) => A.reduce((sum, row) => sum + row[j], 0));
 
-/** R of unit `l`: what the identity is mixed with there. */
+/** R of unit `l`, what the identity is mixed with there: exponentials of normal numbers, or a permutation. */
 export function drawn(kind, l) {
-  const random = generator(2016 + l);
-  if (kind === "positive") return matrix(() => random());
-  const order = [...INDICES];
-  for (let k = STREAMS - 1; k > 0; k--) {
-    const other = Math.floor(random() * (k + 1));
-    [order[k], order[other]] = [order[other], order[k]];
-  }
+  const normal = generator(2016, l)(new Float64Array(STREAMS * STREAMS), 1);
+  if (kind === "positive") return matrix((i, j) => Math.exp(normal[STREAMS * i + j]));
+  const order = [...INDICES].sort((i, j) => normal[i] - normal[j]);
   return matrix((i, j) => Number(order[i] === j));
 }
 

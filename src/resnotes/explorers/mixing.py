@@ -29,7 +29,7 @@ class Mixing(Explorer):
     Parameters
     ----------
     kind : str
-        What R_l is: "positive", random numbers, by default; or "permutation".
+        What R_l is: "positive", exponentials of normal numbers, by default; or "permutation".
     rounds : int, from 0 to 20
         Rounds of Sinkhorn's scaling; 1 by default.
     near : float, from 0 to 1

@@ -68,7 +68,7 @@ CASE = Case(
         ({"rounds": 20}, "and the largest row sum, for states, 1 to nine digits."),
         (
             {"rounds": 20, "near": 0.99},
-            "and the largest row sum, for states, ≈ 1.04. Of a difference between the streams at most",
+            "and the largest row sum, for states, ≈ 1.02. Of a difference between the streams at most",
         ),
         ({"rounds": 0, "depth": 200}, "the mean over the streams is not kept."),
         ({"rounds": 0, "near": 1.0}, "exactly 1, and the largest row sum, for states, exactly 1"),
