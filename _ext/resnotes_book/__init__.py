@@ -22,6 +22,7 @@ from . import (
     checked,
     citations,
     derivations,
+    execution,
     exercises,
     explorers,
     folds,
@@ -82,6 +83,7 @@ def setup(app):
     use_own_node()
     app.config.templates_path.insert(0, str(HERE / "templates"))
     progress.setup(app)
+    execution.setup(app)
     checked.setup(app)
     notation.setup(app)
     audit.setup(app)

@@ -5,7 +5,6 @@ numbers on it are those of this build and of this machine.
 """
 
 import json
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import astuple
 from html import escape
 from pathlib import Path
@@ -15,8 +14,6 @@ import nbformat
 from resnotes.book import EQUATIONS, mutations
 from resnotes.book.claims import CLAIMS
 from resnotes.book.claims.mutants import survey as survey_claim
-
-from .progress import say
 
 LEDGER = "chapters/ledger"
 MARKER = "<!-- the ledger: written by _ext/resnotes_book/checked.py when the book is built -->"
@@ -35,8 +32,8 @@ def run_check(label):
     entry = EQUATIONS[label]
     result = entry.check()
     if entry.method in mutations.NOT_DAMAGED:
-        return label, result, None
-    return label, result, mutations.survey(label, entry.expression, entry.check)
+        return result, None
+    return result, mutations.survey(label, entry.expression, entry.check)
 
 
 def run_damage(name):
@@ -44,21 +41,13 @@ def run_damage(name):
     return survey_claim(CLAIMS[name])
 
 
-def run_checks(app):
-    """Check everything once; a failing equation or a surviving mutant ends the build.
+def refuse_survivors(app):
+    """A damaged form that no check catches ends the build.
 
-    What became of the damaged forms is left beside the pages; the tests read it there.
+    What became of all of them is left beside the pages; the tests read it there.
     """
-    if app.builder.format != "html":
-        app.resnotes_checked, app.resnotes_damaged = {}, []
-        return
-    say(f"Checking {len(EQUATIONS)} equations and {len(CLAIMS)} claims, and their damaged forms")
-    with ProcessPoolExecutor() as pool:
-        app.resnotes_checked = {label: (result, survey) for label, result, survey in pool.map(run_check, EQUATIONS)}
-        formal = [name for name, claim in CLAIMS.items() if claim.corrected_expression is not None]
-        app.resnotes_damaged = list(pool.map(run_damage, formal))
     surveys = {label: survey for label, (_, survey) in app.resnotes_checked.items() if survey is not None}
-    surveys |= dict(zip(formal, app.resnotes_damaged, strict=True))
+    surveys |= app.resnotes_damaged
     for label, survey in surveys.items():
         if survey.survivors:
             raise ValueError(f"{label}: damaged forms that the check does not catch: {'; '.join(survey.survivors)}")
@@ -170,7 +159,10 @@ def write_ledger(app, docname, source):
         if MARKER not in source[0]:
             raise ValueError(f"{docname}: want the line {MARKER!r} where the ledger belongs")
         source[0] = source[0].replace(
-            MARKER, ledger(app.resnotes_checked, app.resnotes_damaged, chapter_titles(Path(app.srcdir) / "chapters"))
+            MARKER,
+            ledger(
+                app.resnotes_checked, list(app.resnotes_damaged.values()), chapter_titles(Path(app.srcdir) / "chapters")
+            ),
         )
 
 
@@ -205,6 +197,5 @@ def add_marks(app):
 
 
 def setup(app):
-    app.connect("builder-inited", run_checks)
     app.connect("builder-inited", add_marks)
     app.connect("source-read", write_ledger)

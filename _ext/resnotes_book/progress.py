@@ -14,26 +14,27 @@ def say(text):
 
 
 class Progress:
-    """Says which page is read, that the pages are written, and how long it took."""
+    """Says when a step is over and how many seconds it took; the last line has all of it."""
 
     def __init__(self, app):
-        self.started, self.writing, self.read = time.monotonic(), False, 0
-        app.connect("source-read", self.reading)
-        app.connect("html-page-context", self.write)
+        self.started = self.last = time.monotonic()
+        app.connect("env-before-read-docs", self.step("Executed and checked everything"), priority=999)
+        app.connect("env-updated", self.step("Read {found} pages"), priority=999)
+        app.connect("build-finished", self.step("Wrote the pages"), priority=0)
         app.connect("build-finished", self.finish, priority=999)
 
-    def reading(self, app, docname, source):
-        self.read += 1
-        say(f"Executing {docname} ({self.read} of {len(app.env.found_docs)})")
+    def step(self, text):
+        def over(app, *rest):
+            now = time.monotonic()
+            say(f"{text.format(found=len(app.env.found_docs))} in {now - self.last:.0f} s")
+            self.last = now
 
-    def write(self, app, *page):
-        if not self.writing:
-            say("Writing the pages")
-        self.writing = True
+        return over
 
     def finish(self, app, exception):
         if exception is None:
-            say(f"Built in {time.monotonic() - self.started:.0f} seconds")
+            self.step("Cut fonts, style sheets and pictures to what is used")(app)
+            say(f"Built in {self.last - self.started:.0f} seconds")
 
 
 def setup(app):

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import pytest
 import traitlets
 from axe_playwright_python.sync_playwright import Axe
+from pages.checks import RULES_OF_A_LOOK
 
 from resnotes.explorers import _base
 from resnotes.explorers._base import IMPORT, bundle
@@ -160,17 +161,19 @@ def test_presets_reset_and_link(opened, site, case):
     assert live.readout == before
 
 
+BROKEN = [("/colour=red", "unknown"), ("/{key}=%E0%A4%A", "cannot be read"), ("/{key}=", "got ")]
+
+
 @every
-@pytest.mark.parametrize(
-    ("tail", "said"), [("/colour=red", "unknown"), ("/{key}=%E0%A4%A", "cannot be read"), ("/{key}=", "got ")]
-)
-def test_a_broken_link_says_so(opened, site, case, tail, said):
+def test_a_broken_link_says_so(opened, site, case):
     numeric = next(
         key for key, value in case.state().items() if isinstance(value, (int, float)) and not isinstance(value, bool)
     )
-    live = opened(f"{site}/{case.page}#{case.name}-1{tail.format(key=numeric)}", case.name)
-    assert said in live.root.locator(".rx-message").inner_text()
-    assert live.readout == opened(f"{site}/{case.page}", case.name).readout
+    default = opened(f"{site}/{case.page}", case.name).readout
+    for tail, message in BROKEN:
+        live = opened(f"{site}/{case.page}#{case.name}-1{tail.format(key=numeric)}", case.name)
+        assert message in live.root.locator(".rx-message").inner_text()
+        assert live.readout == default
 
 
 FOCUSED = """() => {
@@ -240,16 +243,24 @@ def test_touch_targets_on_a_phone(opened, site, case):
     assert live.readout != ""
 
 
+def violations(live, name, rules=None):
+    asked = {"runOnly": {"type": "rule", "values": list(rules)}} if rules else {}
+    found = Axe().run(live.page, context=f"[data-ready='{name}-1']", options=asked).response
+    assert len(found["passes"]) > (0 if rules else 10)
+    return [(v["id"], [n["html"] for n in v["nodes"]]) for v in found["violations"]]
+
+
 @every
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 375])
-def test_axe_finds_nothing(opened, site, case, scheme, width):
-    live = opened(f"{site}/{case.page}", case.name, viewport={"width": width, "height": 900}, color_scheme=scheme)
-    assert live.page.locator("html").get_attribute("data-theme") == scheme
+def test_axe_finds_nothing(opened, site, case):
+    """All rules once; in the other looks those that depend on colours or on the width."""
+    live = opened(f"{site}/{case.page}", case.name, viewport={"width": 1280, "height": 900}, color_scheme="light")
     live.root.get_by_text("Table of the values").click()
-    found = Axe().run(live.page, context=f"[data-ready='{case.name}-1']").response
-    assert [(v["id"], [n["html"] for n in v["nodes"]]) for v in found["violations"]] == []
-    assert len(found["passes"]) > 10
+    assert violations(live, case.name) == []
+    for width, scheme in ((1280, "dark"), (375, "dark"), (375, "light")):
+        live.page.set_viewport_size({"width": width, "height": 900})
+        live.page.emulate_media(color_scheme=scheme)
+        live.page.wait_for_function("scheme => document.documentElement.dataset.theme === scheme", arg=scheme)
+        assert violations(live, case.name, RULES_OF_A_LOOK) == [], (width, scheme)
 
 
 MOVES = """([id, seed, count]) => {
@@ -296,8 +307,8 @@ def test_a_thousand_random_moves(opened, site, case):
     assert different > 100
 
 
-@every
-def test_random_moves_would_see_nan(opened, site, case):
+def test_random_moves_would_see_nan(opened, site):
+    case = CASES["lambda_depth"]
     live = opened(f"{site}/{case.page}", case.name)
     live.root.evaluate("e => { e.dataset.broken = String(0 / 0); }")
     bad, _ = live.page.evaluate(MOVES, [f"{case.name}-1", 1, 3])
@@ -305,10 +316,9 @@ def test_random_moves_would_see_nan(opened, site, case):
 
 
 @every
-@pytest.mark.parametrize("over", ["http", "file"])
-def test_print_shows_the_static_picture(opened, site, book, case, over):
-    url = f"{site}/{case.page}" if over == "http" else (book / case.page).as_uri()
-    live = opened(url, case.name, color_scheme="dark")
+def test_print_shows_the_static_picture(opened, book, case):
+    """From the whole page, opened as a file: there the module is loaded in another way."""
+    live = opened((book / case.page).as_uri(), case.name, color_scheme="dark")
     static = live.page.locator(f"figure[data-resnotes-explorer='{case.name}']").first
     assert live.root.is_visible()
     assert not static.is_visible()
@@ -340,10 +350,8 @@ MOVE = """([id, k]) => {
   const [low, high, step] = [Number(slider.min), Number(slider.max), Number(slider.step) || 1];
   const now = Number(slider.value), next = now + step <= high ? now + step : now - step;
   slider.value = slider.value === String(next) ? low : next;
-  const start = performance.now();
   slider.dispatchEvent(new Event('input', { bubbles: true }));
   root.getBoundingClientRect();
-  return performance.now() - start;
 }"""
 
 
@@ -360,27 +368,22 @@ def main_thread(page):
 
 
 @every
-def test_updates_are_fast(opened, site, record_property, case):
-    """In the largest state, the table open, layout included: the aim is 8 ms at the 95th percentile.
+def test_updates_are_fast(opened, site, case):
+    """In the largest state, the table open, layout included, on average: five times the aim of 8 ms.
 
-    Processor time of the page's main thread is what is judged, since other work on the machine would count
-    into the clock's time; five times as much is allowed here.
+    Several tests run at once here, so processor time of the page's main thread is judged; `make pages-cost` measures
+    alone, and each update by itself.
     """
     live = opened(f"{site}/{case.page}{case.link(case.state(**case.largest))}", case.name)
     live.root.get_by_text("Table of the values").click()
     used = main_thread(live.page)
-    clock, processor = [], []
-    for k in range(230):
-        before = used()
-        passed = live.page.evaluate(MOVE, [f"{case.name}-1", k])
-        if k >= 30:  # the first are compiled meanwhile
-            clock.append(passed)
-            processor.append(used() - before)
-    p95 = [sorted(times)[int(0.95 * len(times))] for times in (processor, clock)]
-    record_property("update_p95_ms", p95)
-    print(f"{case.name}: update, 95th percentile: {p95[0]:.1f} ms of processor time, {p95[1]:.1f} ms by the clock")
-    assert min(processor) > 0.05, "nothing was measured"
-    assert p95[0] < 5 * 8  # several tests run at once here; `make pages-cost` measures alone
+    moves = f"""async ([id, start, count]) => {{
+      for (let k = start; k < start + count; k++) {{ ({MOVE})([id, k]); await new Promise(requestAnimationFrame); }}
+    }}"""
+    live.page.evaluate(moves, [f"{case.name}-1", 0, 30])  # compiled meanwhile
+    before = used()
+    live.page.evaluate(moves, [f"{case.name}-1", 30, 50])
+    assert 0.05 < (used() - before) / 50 < 5 * 8
 
 
 READY = """id => new Promise((resolve) => {
@@ -391,10 +394,10 @@ READY = """id => new Promise((resolve) => {
 
 
 @every
-def test_the_page_is_interactive_at_once(browser, site, record_property, case):
+def test_the_page_is_interactive_at_once(browser, site, case):
     """What the explorers of a page add to its main thread's work before they answer: under 100 ms, the best of five."""
     added = []
-    for _ in range(5):
+    while not added or (min(added) >= 100 and len(added) < 5):
         used = []
         for blocked in (False, True):
             context = browser.new_context()
@@ -408,8 +411,7 @@ def test_the_page_is_interactive_at_once(browser, site, record_property, case):
             used.append(time())
             context.close()
         added.append(used[0] - used[1])
-    record_property("interactive_after_ms", added)
-    assert min(added) < 100
+    assert min(added) < 100, added
 
 
 @every

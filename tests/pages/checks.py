@@ -1,6 +1,8 @@
 """What a page must satisfy, as functions that return what is wrong with it; `test_checks.py` breaks each."""
 
+import gzip
 import re
+from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
@@ -71,6 +73,23 @@ class Watched:
 def outside_requests(watched, home):
     """Requests to anything but `home`, the start of every address of the book."""
     return [f"asks for {url}" for url in watched.requests if not url.startswith((home, "data:", "blob:"))]
+
+
+COMPRESSED = {".woff2", ".png", ".ico"}
+
+
+def weight(path):
+    """Bytes of a file as a server that compresses sends it."""
+    content = Path(path).read_bytes()
+    return len(content) if Path(path).suffix in COMPRESSED else len(gzip.compress(content, 6))
+
+
+def heavy(watched, home, folder, limit):
+    """Where what the page has asked for of `home`, the files of `folder`, is more than `limit` bytes over the wire."""
+    files = {unquote(urlsplit(url).path) for url in watched.requests if url.startswith(home)}
+    weights = {file: weight(folder / file.lstrip("/")) for file in files}
+    found = sorted(weights.items(), key=lambda item: -item[1])
+    return [f"weighs {sum(weights.values())} bytes, {limit} at most: {found}"] if sum(weights.values()) >= limit else []
 
 
 def complaints(watched):
