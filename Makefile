@@ -13,7 +13,7 @@ export OMP_NUM_THREADS := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help environment book pdf test test-torch check lint lab notebooks equations verify bench pages-cost clean
+.PHONY: help environment book pdf test test-torch torch-reports check lint lab notebooks equations verify bench pages-cost clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1@/p' $(MAKEFILE_LIST) | tr '@' '\t' | expand -t 20
@@ -32,6 +32,9 @@ test: book ## run every test: package, equations, notebooks, pages
 
 test-torch: ## test the report for PyTorch models, in an environment of its own (ARGS=... for pytest)
 	@python="$$(sh tools/find_python.sh)" && "$$python" tools/torch_tests.py $(ARGS)
+
+torch-reports: ## make the reports on PyTorch models that the book shows, chapters/reports
+	@python="$$(sh tools/find_python.sh)" && "$$python" tools/torch_tests.py --reports
 
 check: environment ## run the tests that need neither the book nor a browser
 	@$(PYTHON_IN_VENV) tools/run_tests.py --check

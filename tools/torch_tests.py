@@ -1,8 +1,9 @@
 """Run tests/torch in an environment of its own, tests/torch/.venv, made where it is missing or out of date.
 
-Usage: python tools/torch_tests.py [--if-possible] [arguments of pytest]
+Usage: python tools/torch_tests.py [--if-possible | --reports] [arguments of pytest, or names of reports]
 
-With --if-possible it is no failure where PyTorch cannot be installed: a line says so. Standard library only.
+With --if-possible it is no failure where PyTorch cannot be installed: a line says so. With --reports it makes the stored
+reports (`torch_reports.py`) instead. Standard library only.
 """
 
 import hashlib
@@ -61,7 +62,10 @@ def main(arguments):
         )
         return 0 if if_possible else 1
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-    command = [PYTHON, "-m", "pytest", FOLDER, *arguments[if_possible:]]
+    if arguments[:1] == ["--reports"]:
+        command = [PYTHON, "-m", "tools.torch_reports", *arguments[1:]]
+    else:
+        command = [PYTHON, "-m", "pytest", FOLDER, *arguments[if_possible:]]
     return subprocess.run(command, cwd=ROOT, env=environment).returncode
 
 
