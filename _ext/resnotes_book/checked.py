@@ -85,6 +85,10 @@ def row(entry, result, survey, users):
     ]
     if entry.assumptions:
         facts.append(f"Assumes: {'; '.join(entry.assumptions)}.")
+    if entry.in_fractions:
+        facts.append(f"Also without rounding: {entry.in_fractions} cases in fractions.")
+    if entry.without:
+        facts.append(f"Seen to fail without: {'; '.join(hypothesis for hypothesis, _ in entry.without)}.")
     names = [proof.name for proof in entry.proofs if getattr(proof, "name", "")]
     if names:
         facts.append(f"Derivation: {', '.join(f'`{name}`' for name in names)}.")
@@ -128,7 +132,9 @@ def ledger(checked, damaged, titles):
     worst = max(result.worst_error for result, _ in checked.values())
     lines = [
         f"When this page was built, **{len(checked)} equations** were checked in "
-        f"{sum(result.cases for result, _ in checked.values())} cases. The worst relative error was {worst:.0e}.",
+        f"{sum(result.cases for result, _ in checked.values())} cases. The worst relative error was {worst:.0e}. "
+        f"{sum(bool(EQUATIONS[label].in_fractions) for label in checked)} of them were checked in fractions too, "
+        "where nothing is rounded.",
         "",
         f"Then each was altered on purpose, as a human slip would alter it: **{made} altered forms** of "
         f"{len(surveys)} equations. {caught} were caught, {equivalent} say the same as the original, and none went unnoticed.",

@@ -36,6 +36,8 @@ def test_the_ledger_says_what_was_checked(ledger):
         row = ledger.find(id=f"ledger-{label}").find_parent("section") or ledger.find(id=f"ledger-{label}")
         said = row.get_text()
         assert f"Method: {entry.method}" in said, label
+        assert ("cases in fractions" in said) == bool(entry.in_fractions), label
+        assert all(hypothesis in said for hypothesis, _ in entry.without), label
         for other in entry.references:
             assert other in said, (label, other)
 

@@ -9,8 +9,8 @@ import numpy as np
 from sympy import Integer
 
 from resnotes import initialisation
-from resnotes.book.cases import Case
-from resnotes.book.oracles import STEP, CheckError, column, complex_step_jacobian, row, same
+from resnotes.book.cases import Case, numbered
+from resnotes.book.oracles import STEP, CheckError, column, complex_step_jacobian, rectified, row, same
 from resnotes.book.registry import Equation, chain, eq, together
 from resnotes.network import relu
 from resnotes.normalisation import BatchNormTraining, LayerNorm, RMSNorm
@@ -32,13 +32,6 @@ def signs(*shape) -> np.ndarray:
 def pairs_of(first, second):
     """Every combination of an element of one stack with one of another, as two stacks of equal length."""
     return np.repeat(first, len(second), axis=0), np.tile(second, (len(first), 1, 1))
-
-
-def at(numbers, k) -> float:
-    """numbers[k]; an index outside is a KeyError, and a negative one does not count from the end."""
-    if not 0 <= int(k) < len(numbers):
-        raise KeyError(f"index {k} of {len(numbers)} numbers")
-    return float(numbers[int(k)])
 
 
 class Ensemble(Case):
@@ -105,6 +98,15 @@ class OneBranch(Ensemble):
         if self.ties:
             self.x = np.full(n, self.x[0])
         self.norm = LayerNorm(epsilon=0)
+        self.known = {
+            "A": self.A,
+            "trA": np.trace(self.A),
+            "W": lambda k: {1: self.W1, 2: self.W2}[k],
+            "v": numbered(self.variances, 1),
+            "I": np.eye(n),
+            "x": lambda: column(self.x),
+            "g": row(self.g),
+        }
 
     def branch(self, x):
         """F(x) of every network, (N, n, 1), for a column or a stack of columns."""
@@ -121,30 +123,9 @@ class OneBranch(Ensemble):
     def value_J(self):
         return self.jacobian(self.x)
 
-    def value_A(self):
-        return self.A
-
-    def value_trA(self):
-        return float(np.trace(self.A))
-
-    def value_W(self, k):
-        return {1: self.W1, 2: self.W2}[int(k)]
-
     def value_Phi(self):
         inputs = (self.W1 @ self.x[:, np.newaxis])[..., 0]
         return np.stack([np.diag(np.imag(relu.forward(z + 1j * STEP)) / STEP) for z in inputs])
-
-    def value_v(self, k):
-        return float(self.variances[int(k) - 1])
-
-    def value_I(self):
-        return np.eye(self.n)
-
-    def value_x(self):
-        return column(self.x)
-
-    def value_g(self):
-        return row(self.g)
 
     def value_kappa(self):
         """From the definition, with A = I."""
@@ -152,9 +133,6 @@ class OneBranch(Ensemble):
         kappa = float(np.mean(np.sum(jacobian**2, axis=(1, 2)))) / self.n
         same([initialisation.branch_strength(self.variances)], [kappa], "branch_strength")
         return kappa
-
-    def apply_F(self, function, x):
-        raise KeyError("use apply: the branch is a stack")
 
     def apply(self, function, argument):
         if function.name != "F":
@@ -168,25 +146,16 @@ class ReluFirst(Ensemble):
     def __init__(self, rng):
         n = int(rng.integers(1, 4))
         self.values = {chapter.n: Integer(n)}
-        self.variance = float(rng.uniform(0.5, 3))
-        self.W = signs(n, n) * math.sqrt(self.variance / n)
-        self.x, self.g = rng.normal(size=n), rng.normal(size=n)
-        self.x[0] = abs(self.x[0])  # all masked would be 0 = 0, which no damage can disturb
-
-    def value_W(self, k):
-        return self.W
-
-    def value_Phi(self):
-        return np.diag(np.imag(relu.forward(self.x + 1j * STEP)) / STEP)
-
-    def value_g(self):
-        return row(self.g)
-
-    def value_v(self, k):
-        return self.variance
-
-    def value_q(self):
-        return float(np.mean(self.x > 0))
+        variance = float(rng.uniform(0.5, 3))
+        x, weights = rng.normal(size=n), signs(n, n) * math.sqrt(variance / n)
+        x[0] = abs(x[0])  # all masked would be 0 = 0, which no damage can disturb
+        self.known = {
+            "W": lambda k: weights,
+            "Phi": np.diag(np.imag(relu.forward(x + 1j * STEP)) / STEP),
+            "g": row(rng.normal(size=n)),
+            "v": lambda k: variance,
+            "q": np.mean(x > 0),
+        }
 
 
 #: (n, h, units): small enough that all sign patterns of all weights can be run.
@@ -223,12 +192,19 @@ class AllNetworks(Ensemble):
             if not ties and np.abs(self.W1[:, k] @ self.states[k]).min() < TIE:
                 raise CheckError(f"AllNetworks: an input of a ReLU of unit {k} is 0 up to rounding, want no ties")
         self._rows = {}
+        self.known = {
+            "x": numbered(self.states),
+            "trS": lambda k: np.trace(self.value_S(k)),
+            "lambda": numbered(self.lam),
+            "beta": numbered(self.beta),
+            "I": np.eye(n),
+        }
         gain = initialisation.expected_gain(depth, self.lam, self.beta, self.value_kappa())
         same([gain], [self.value_mean(Mean(Norm(chapter.g(0)) ** 2)) / np.sum(self.g_out**2)], "expected_gain")
 
     def _step(self, k, x):
         hidden = self.W1[:, k] @ x
-        return self.lam[k] * x + self.beta[k] * (self.W2[:, k] @ np.where(hidden.real > 0, hidden, 0))
+        return self.lam[k] * x + self.beta[k] * (self.W2[:, k] @ rectified(hidden))
 
     def value_g(self, k):
         """g_k of every network, (N, 1, n), by complex steps from x_k to the end."""
@@ -245,21 +221,9 @@ class AllNetworks(Ensemble):
             self._rows[k] = np.concatenate(columns, axis=-1)
         return self._rows[k]
 
-    def value_x(self, k):
-        return self.states[int(k)]
-
     def value_S(self, k):
         rows = self.value_g(k)
         return np.mean(rows.mT @ rows, axis=0)
-
-    def value_trS(self, k):
-        return float(np.trace(self.value_S(k)))
-
-    def value_lambda(self, k):
-        return at(self.lam, k)
-
-    def value_beta(self, k):
-        return at(self.beta, k)
 
     def value_kappa(self):
         """From the definition, over all branches of this shape at the network's input; the law's where ties break it."""
@@ -274,9 +238,6 @@ class AllNetworks(Ensemble):
         )
         return alone.value_kappa()
 
-    def value_I(self):
-        return np.eye(self.n)
-
     def value_norm(self, norm):
         if norm.args[0] == chapter.g(L).subs(self.values):  # the one gradient that is given
             return float(np.linalg.norm(self.g_out))
@@ -285,7 +246,7 @@ class AllNetworks(Ensemble):
     def apply(self, function, argument):
         k = int(function.indices[0])
         hidden = self.W1[:, k] @ argument
-        return self.W2[:, k] @ np.where(hidden > 0, hidden, 0)
+        return self.W2[:, k] @ rectified(hidden)
 
 
 class Squares(Case):
@@ -306,12 +267,12 @@ class Squares(Case):
         self.betas = rng.normal(size=depth) / math.sqrt(depth if kind == "many" else 1)
         if kind == "one":
             self.betas[1:] = 0
-
-    def value_beta(self, k):
-        return at(self.betas, k)
-
-    def value_kappa(self):
-        return self.kappa
+        self.known = {
+            "beta": numbered(self.betas) if kind != "many" else {},
+            "kappa": self.kappa,
+            "product": lambda: np.prod(1 + self.kappa * self.betas**2),
+            "total": lambda: self.kappa * np.sum(self.betas**2),
+        }
 
     def evaluate(self, expression):
         if self.kind != "many":
@@ -324,12 +285,6 @@ class Squares(Case):
     def compare(self, left, right):
         want, got = self.evaluate(left), self.evaluate(right)
         return abs(want - got) / max(abs(want), abs(got), 1e-300), want, got
-
-    def value_product(self):
-        return float(np.prod(1 + self.kappa * self.betas**2))
-
-    def value_total(self):
-        return float(self.kappa * np.sum(self.betas**2))
 
 
 class ZeroLast(Case):
@@ -344,6 +299,12 @@ class ZeroLast(Case):
             inputs = self.W1 @ self.x
             if np.min(np.abs(inputs)) > 0.02 and np.max(inputs) > 0:
                 break
+        self.known = {
+            "W": {1: self.W1, 2: self.W2},
+            "Phi": complex_step_jacobian(rectified, inputs),
+            "x": column(self.x),
+            "g": row(self.g),
+        }
         self._compare_numpy_half()
 
     def _compare_numpy_half(self):
@@ -356,7 +317,7 @@ class ZeroLast(Case):
 
     def _output(self, W1=None, W2=None, alpha=1.0):
         hidden = (self.W1 if W1 is None else W1) @ self.x
-        return self.x + alpha * ((self.W2 if W2 is None else W2) @ np.where(hidden.real > 0, hidden, 0))
+        return self.x + alpha * ((self.W2 if W2 is None else W2) @ rectified(hidden))
 
     def _weight_gradient(self, k):
         weight = {1: self.W1, 2: self.W2}[k]
@@ -369,21 +330,6 @@ class ZeroLast(Case):
         if node.by.name == "alpha":
             return (self.g @ complex_step_jacobian(lambda a: self._output(alpha=a[0]), [self.alpha])).reshape(1, 1)
         return self._weight_gradient(int(node.by.indices[0]))
-
-    def value_W(self, k):
-        return {1: self.W1, 2: self.W2}[int(k)]
-
-    def value_Phi(self):
-        return complex_step_jacobian(lambda z: np.where(z.real > 0, z, 0), self.W1 @ self.x)
-
-    def value_x(self):
-        return column(self.x)
-
-    def value_g(self):
-        return row(self.g)
-
-    def apply_ReLU(self, function, x):
-        return relu.forward(x)
 
     def apply_F(self, function, x):
         return self._output() - self.x
@@ -407,28 +353,20 @@ class Normalised(OneBranch):
         self.norm = norm or self.norm
         self.x *= rng.uniform(0.5, 3)
         self.W1 = self.W1 @ np.linalg.qr(rng.normal(size=(self.n, self.n)))[0]
-
-    def value_z(self):
-        return column(self.norm.forward(self.x))
-
-    def value_one(self):
-        return np.ones((self.n, 1))
-
-    def value_std(self):
-        return float(self.x.std())
-
-    def value_rms(self):
-        return math.sqrt(np.mean(self.x**2))
-
-    def value_N(self):
-        return complex_step_jacobian(self.norm.forward, self.x)
+        self.known |= {
+            "z": column(self.norm.forward(self.x)),
+            "one": np.ones((self.n, 1)),
+            "std": self.x.std(),
+            "rms": math.sqrt(np.mean(self.x**2)),
+            "N": complex_step_jacobian(self.norm.forward, self.x),
+        }
 
     def value_J(self):
         """The branch's Jacobian at z, where it is applied."""
         return self.jacobian(self.norm.forward(self.x))
 
     def value_partial(self, node):
-        return self.value_N()
+        return self.known["N"]
 
 
 class RmsNormalised(Normalised):
@@ -452,24 +390,16 @@ class SymmetricBatch(Ensemble):
         size = 2 * int(rng.integers(2, 5))
         self.values = {chapter.B: Integer(size)}
         half = rng.uniform(0.2, 2, size=size // 2)
-        self.t = np.concatenate([half, -half]) + rng.normal()
+        t = np.concatenate([half, -half]) + rng.normal()
         if broken == "skewed":
-            self.t[0] += 5
-        rows = signs(1, size)
-        self.g = rng.uniform(0.5, 2) * (rows[(rows == rows[..., :1]).all(axis=(1, 2))] if broken == "equal" else rows)
-        self.norm = BatchNormTraining(1, epsilon=0)
-
-    def value_g(self):
-        return self.g
-
-    def value_sigma(self):
-        return float(self.t.std())
-
-    def value_Phi(self):
-        return np.diag((self.t > self.t.mean()).astype(float))
-
-    def value_N(self):
-        return complex_step_jacobian(lambda t: self.norm.forward(column(t)).ravel(), self.t)
+            t[0] += 5
+        rows, norm = signs(1, size), BatchNormTraining(1, epsilon=0)
+        self.known = {
+            "g": rng.uniform(0.5, 2) * (rows[(rows == rows[..., :1]).all(axis=(1, 2))] if broken == "equal" else rows),
+            "sigma": t.std(),
+            "Phi": np.diag((t > t.mean()).astype(float)),
+            "N": complex_step_jacobian(lambda t: norm.forward(column(t)).ravel(), t),
+        }
 
 
 def normal_mean(function):
@@ -488,16 +418,9 @@ class StandardNormal(Case):
 
     def value_mean(self, mean):
         def at_point(point):
-            self.point = point
-            return float(np.squeeze(self._evaluate(mean.args[0])))
+            return float(np.squeeze(self._with(known={"xi": point})._evaluate(mean.args[0])))
 
         return float(normal_mean(at_point))
-
-    def value_xi(self):
-        return self.point
-
-    def apply_ReLU(self, function, x):
-        return relu.forward(x)
 
 
 class BatchStrength(Case):
@@ -508,25 +431,19 @@ class BatchStrength(Case):
 
     def __init__(self, rng, layers=1):
         self.values = {}
-        self.layers, self.variances = layers, rng.uniform(0.5, 3, size=2)
-        self.open = normal_mean(lambda x: float(x > 0))
-        self.spread = normal_mean(lambda x: max(x, 0.0) ** 2) - normal_mean(lambda x: max(x, 0.0)) ** 2
+        self.variances = rng.uniform(0.5, 3, size=2)
+        opened = normal_mean(lambda x: float(x > 0))
+        spread = normal_mean(lambda x: max(x, 0.0) ** 2) - normal_mean(lambda x: max(x, 0.0)) ** 2
+        sigma, first = math.sqrt(self.variances[0] * spread), self.variances[0] * opened
+        kappa = first if layers == 1 else first / sigma**2 * self.variances[1] * opened
+        self.known = {
+            "v": numbered(self.variances, 1),
+            "sigma": sigma,  # what the second normalisation divides by
+            "kappa": kappa,
+            "tau": self.variances[layers - 1] * spread,
+        }
         gain = initialisation.batch_strength(self.variances[:layers])
-        same(gain, [self.value_kappa(), self.value_tau()], "batch_strength")
-
-    def value_v(self, k):
-        return at(self.variances, int(k) - 1)
-
-    def value_sigma(self):
-        """What the second normalisation divides by."""
-        return math.sqrt(self.variances[0] * self.spread)
-
-    def value_kappa(self):
-        first = self.variances[0] * self.open
-        return first if self.layers == 1 else first / self.value_sigma() ** 2 * self.variances[1] * self.open
-
-    def value_tau(self):
-        return self.variances[self.layers - 1] * self.spread
+        same(gain, [kappa, self.known["tau"]], "batch_strength")
 
 
 class GrowingSpread(Case):
@@ -535,16 +452,10 @@ class GrowingSpread(Case):
     def __init__(self, rng):
         self.depth = int(rng.integers(1, 8))
         self.values = {L: Integer(self.depth)}
-        self.kappa, self.tau = (float(value) for value in rng.uniform(0.3, 2, size=2))
-        factors = 1 + self.kappa / (1 + self.tau * np.arange(self.depth))
-        law = initialisation.growing_gain(self.depth, self.kappa, self.tau)
+        self.known = {"kappa": (kappa := rng.uniform(0.3, 2)), "tau": (tau := rng.uniform(0.3, 2))}
+        factors = 1 + kappa / (1 + tau * np.arange(self.depth))
+        law = initialisation.growing_gain(self.depth, kappa, tau)
         same([law], [np.prod(factors)], "growing_gain")
-
-    def value_kappa(self):
-        return self.kappa
-
-    def value_tau(self):
-        return self.tau
 
 
 class PlainNetworks(Ensemble):
@@ -564,23 +475,20 @@ class PlainNetworks(Ensemble):
         choices = np.stack(np.meshgrid(*[range(4)] * (depth * n * n), indexing="ij"), axis=-1).reshape(-1, depth, n, n)
         self.W = nodes[choices] * math.sqrt(2 / n)
         self.probability = np.prod((weights / weights.sum())[choices], axis=(1, 2, 3))
+        self.known = {"q": np.mean(self.x > 0), "g": {0: self.gradient}}
 
     def average(self, values):
         return np.tensordot(self.probability, values, axes=1)
 
-    def value_g(self, k):
-        if int(k) != 0:
-            raise KeyError(f"PlainNetworks knows g_0 alone, not g_{k}")
+    def gradient(self):
+        """g_0 of every network."""
         columns = []
         for step in np.eye(self.n):
             x = self.x + 1j * STEP * step[:, np.newaxis]
             for k in range(self.depth):
-                x = self.W[:, k] @ np.where(x.real > 0, x, 0)
+                x = self.W[:, k] @ rectified(x)
             columns.append(np.imag(self.g_out @ x) / STEP)
         return np.concatenate(columns, axis=-1)
-
-    def value_q(self):
-        return float(np.mean(self.x > 0))
 
     def value_norm(self, norm):
         if norm.args[0] != chapter.g(self.depth):

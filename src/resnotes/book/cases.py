@@ -217,6 +217,11 @@ class Case:
         return same(got, want, what, self.numbers.tolerance)
 
 
+def numbered(values, first: int = 0) -> dict:
+    """The values by index, for ``known``."""
+    return dict(enumerate(values, first))
+
+
 def floats(v) -> np.ndarray:
     """For the NumPy half."""
     return np.asarray(v, dtype=float)

@@ -99,6 +99,11 @@ class Equation:
         )
 
     @property
+    def in_fractions(self) -> int:
+        """In how many random cases it is checked without rounding, besides those in floats."""
+        return EXACT_CASES if self.case and exactly(self.case) else 0
+
+    @property
     def latex(self) -> str:
         """LaTeX without delimiters; the chapters hold this text."""
         if isinstance(self.expression, (Ge, Le)):

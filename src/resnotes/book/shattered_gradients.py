@@ -9,8 +9,8 @@ import numpy as np
 from sympy import Integer
 
 from resnotes import shattered
-from resnotes.book.at_initialisation import Ensemble, at, signs
-from resnotes.book.cases import Case
+from resnotes.book.at_initialisation import Ensemble, signs
+from resnotes.book.cases import Case, numbered
 from resnotes.book.oracles import same
 from resnotes.book.registry import Equation, chain, eq
 from resnotes.symbolic import shattered_gradients as chapter
@@ -40,42 +40,22 @@ class CoinBranch(Ensemble):
         self.values = {chapter.n: Integer(n)}
         self.n, self.variance, self.p = n, float(rng.uniform(0.5, 3)), float(rng.uniform(0, 0.5))
         self.W, self.first, self.second, self.probability = layers(n, self.variance, self.p)
-        self.A = rng.normal(size=(n, n))
+        A = rng.normal(size=(n, n))
+        self.known = {
+            "J": self.W @ self.first,
+            "Jprime": self.W @ self.second,
+            "W": {1: self.W},
+            "Phi": self.first,
+            "Phiprime": self.second,
+            "A": A,
+            "trA": np.trace(A),
+            "I": np.eye(n),
+            "p": self.p,
+            "v": lambda k: self.variance,
+        }
 
     def average(self, values):
         return np.tensordot(self.probability, values, axes=1)
-
-    def value_J(self):
-        return self.W @ self.first
-
-    def value_Jprime(self):
-        return self.W @ self.second
-
-    def value_W(self, k):
-        if k != 1:
-            raise KeyError(f"there is W_1 alone, not W_{k}")
-        return self.W
-
-    def value_Phi(self):
-        return self.first
-
-    def value_Phiprime(self):
-        return self.second
-
-    def value_A(self):
-        return self.A
-
-    def value_trA(self):
-        return float(np.trace(self.A))
-
-    def value_I(self):
-        return np.eye(self.n)
-
-    def value_p(self):
-        return self.p
-
-    def value_v(self, k):
-        return self.variance
 
 
 class CoinNetworks(Ensemble):
@@ -110,25 +90,21 @@ class CoinNetworks(Ensemble):
                 for rows, mask in zip(self.rows[k + 1], (first, second), strict=True)
             )
             self.weights[len(self.rows[k][0])] = np.outer(self.weights[len(self.rows[k + 1][0])], probability).ravel()
+        self.known = {
+            "g": {k: rows[0] for k, rows in self.rows.items()},
+            "gprime": {k: rows[1] for k, rows in self.rows.items()},
+            "lambda": numbered(self.lam),
+            "beta": numbered(self.beta),
+            "p": self.p,
+        }
         stated = shattered.coactive_correlation(depth, self.lam, self.beta, self.value_kappa(), self.p)
         same([stated], [self.value_varrho(0)], "coactive_correlation")
 
     def average(self, values):
         return np.tensordot(self.weights[len(values)], values, axes=1)
 
-    def _rows(self, k, which):
-        if int(k) not in self.rows:
-            raise KeyError(f"g_{k} is outside the network")
-        return self.rows[int(k)][which]
-
-    def value_g(self, k):
-        return self._rows(k, 0)
-
-    def value_gprime(self, k):
-        return self._rows(k, 1)
-
     def value_varrho(self, k):
-        first, second = self._rows(k, 0), self._rows(k, 1)
+        first, second = self.rows[int(k)]
         product, one, two = (
             float(self.average(np.sum(a * b, axis=(1, 2))))
             for a, b in ((first, second), (first, first), (second, second))
@@ -139,15 +115,6 @@ class CoinNetworks(Ensemble):
         if norm != Norm(chapter.g(self.depth)):
             raise KeyError(f"{norm} is random: only its means have values")
         return float(np.linalg.norm(self.rows[self.depth][0]))
-
-    def value_lambda(self, k):
-        return at(self.lam, k)
-
-    def value_beta(self, k):
-        return at(self.beta, k)
-
-    def value_p(self):
-        return self.p
 
     def value_kappa(self):
         """E |g W Phi|^2 / |g|^2 over all layers."""
@@ -161,13 +128,7 @@ class Spreads(Case):
 
     def __init__(self, rng):
         self.values = {L: Integer(int(rng.integers(0, 9)))}
-        self.beta, self.tau = rng.uniform(0.3, 2, size=2)
-
-    def value_beta(self):
-        return float(self.beta)
-
-    def value_tau(self):
-        return float(self.tau)
+        self.known = {"beta": rng.uniform(0.3, 2), "tau": rng.uniform(0.3, 2)}
 
 
 class TwoStates(Case):
@@ -180,6 +141,13 @@ class TwoStates(Case):
         self.angle = float(rng.uniform(0.05, math.pi - 0.05))
         self.lam, self.beta, self.kappa = (float(v) for v in rng.uniform(0.2, 1.5, size=3))
         self.values = {chapter.theta: self.angle, l: Integer(0)}
+        self.known = {
+            "p": lambda: self._over_plane(lambda a, b: (a > 0) * (b > 0.0)),
+            "vartheta": lambda k: (self.angle, math.acos(self._next_cosine()))[k],
+            "lambda": self.lam,
+            "beta": self.beta,
+            "kappa": self.kappa,
+        }
         same([math.cos(self._package())], [self._next_cosine()], "next_angle")
 
     def _package(self):
@@ -204,21 +172,6 @@ class TwoStates(Case):
         inner = self._over_plane(lambda a, b: relu(a) * relu(b)) / self._over_plane(lambda a, _: relu(a) ** 2)
         carried, added = self.lam**2, self.kappa * self.beta**2
         return (carried * math.cos(self.angle) + added * inner) / (carried + added)
-
-    def value_p(self):
-        return self._over_plane(lambda a, b: (a > 0) * (b > 0.0))
-
-    def value_vartheta(self, k):
-        return (self.angle, math.acos(self._next_cosine()))[int(k)]
-
-    def value_lambda(self):
-        return self.lam
-
-    def value_beta(self):
-        return self.beta
-
-    def value_kappa(self):
-        return self.kappa
 
 
 class CentredStates(TwoStates):
