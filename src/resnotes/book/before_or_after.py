@@ -9,8 +9,8 @@ from itertools import permutations, product
 import numpy as np
 from sympy import Integer
 
-from resnotes.book.cases import Case, Units, branch_forward, units
-from resnotes.book.oracles import column, complex_step_jacobian, row, same
+from resnotes.book.cases import Case, Units, branch_forward, numbered, units
+from resnotes.book.oracles import STEP, column, complex_step_jacobian, rectified, row, same
 from resnotes.book.registry import DEPTHS, Equation, derived, eq, together
 from resnotes.network import Affine, Network, Unit, identity, relu, tanh
 from resnotes.normalisation import BatchNorm, BatchNormTraining
@@ -95,13 +95,9 @@ class LongWalk(Case):
     """q_n for a million steps, by q_n = prod (1 - 1/(2 k)); nothing random."""
 
     def __init__(self, rng):
-        self.steps = 10**6 + int(rng.integers(0, 1000))
-        self.values = {chapter.n: Integer(self.steps)}
-
-    def value_q(self, steps):
-        if int(steps) != self.steps:
-            raise KeyError(f"LongWalk knows q_{self.steps} alone, not q_{steps}")
-        return float(np.exp(np.sum(np.log1p(-0.5 / np.arange(1, self.steps + 1)))))
+        steps = 10**6 + int(rng.integers(0, 1000))
+        self.values = {chapter.n: Integer(steps)}
+        self.known = {"q": {steps: np.exp(np.sum(np.log1p(-0.5 / np.arange(1, steps + 1))))}}
 
 
 class ReluWalk(Walks):
@@ -115,20 +111,15 @@ class ReluWalk(Walks):
         depth = int(rng.integers(1, self.LONGEST))
         self.values = {L: Integer(depth), l: Integer(int(rng.integers(0, depth)))}
         self.steps = _all_walks(self.sizes[: depth + 1])
-        self.g_out = float(rng.uniform(0.5, 2))
+        self.known = {"g": {depth: row(rng.uniform(0.5, 2))}}
 
     def _run(self, x, first):
         """From the steps before unit ``first`` on; x holds one state for each walk."""
         states = [x]
         for step in self.steps.T[first + 1 :]:
             y = states[-1] + step
-            states.append(np.where(np.real(y) > 0, y, 0))
+            states.append(rectified(y))
         return states
-
-    def value_g(self, k):
-        if int(k) != int(self.values[L]):
-            raise KeyError(f"ReluWalk knows g_{self.values[L]} alone, not g_{k}")
-        return row(self.g_out)
 
     def value_mean(self, mean):
         inside = mean.args[0].base.args[0]  # the square of a norm
@@ -136,8 +127,9 @@ class ReluWalk(Walks):
             return float(self.evaluate(mean.args[0]))
         first = int(inside.indices[0])
         states = self._run(np.maximum(self.steps[:, 0], 0), 0)
-        moved = self._run(states[first] + 1e-40j, first)[-1]
-        return float(np.mean((self.g_out * np.imag(moved) / 1e-40) ** 2))
+        moved = self._run(states[first] + 1j * STEP, first)[-1]
+        (top,) = self.known["g"].values()
+        return float(np.mean((top * np.imag(moved) / STEP) ** 2))
 
 
 class NormAfter(Case):
@@ -157,6 +149,7 @@ class NormAfter(Case):
             y = self.states[-1] + self.branches[-1]
             self.after.append(BatchNorm(y.mean(axis=0), y.var(axis=0), epsilon=0))
             self.states.append(self.after[-1].forward(y))
+        self.known = {"v": numbered(self.v), "g": {depth: row(self.g_out)}}
 
     def _standard(self, x, away_from=None):
         """Mean 0 and variance 1 in every component, and no correlation with another batch."""
@@ -164,16 +157,6 @@ class NormAfter(Case):
         if away_from is not None:
             x = x - away_from * np.sum(x * away_from, axis=0) / np.sum(away_from**2, axis=0)
         return x / x.std(axis=0)
-
-    def value_v(self, k):
-        if not 0 <= int(k) < self.depth:
-            raise KeyError(f"NormAfter has units 0 to {self.depth - 1}, no unit {k}")
-        return float(self.v[int(k)])
-
-    def value_g(self, k):
-        if int(k) != self.depth:
-            raise KeyError(f"NormAfter knows g_{self.depth} alone, not g_{k}")
-        return row(self.g_out)
 
     def value_gskip(self, k):
         sample = self.samples // 2
@@ -195,35 +178,18 @@ class NormComponent(Case):
         self.values = {chapter.component: Integer(self.index), l: Integer(int(rng.integers(0, 4)))}
         self.layer = BatchNorm(rng.normal(size=n), rng.uniform(0.2, 3, size=n), rng.normal(size=n), rng.normal(size=n))
         self.y = rng.normal(size=n)
-
-    def _entry(self, vector, component):
-        if int(component) != self.index:
-            raise KeyError(f"NormComponent knows component {self.index} alone, not {component}")
-        return float(vector[self.index - 1])
-
-    def _unit(self, index, shift):
-        if int(index) != int(self.values[l]) + shift:
-            raise KeyError(f"NormComponent knows unit {self.values[l]} alone, not {index}")
-
-    def value_x(self, unit, component):
-        self._unit(unit, 1)
-        return self._entry(self.layer.forward(self.y), component)
-
-    def value_y(self, unit, component):
-        self._unit(unit, 0)
-        return self._entry(self.y, component)
-
-    def value_gamma(self, component):
-        return self._entry(self.layer.weight, component)
-
-    def value_beta(self, component):
-        return self._entry(self.layer.bias, component)
-
-    def value_mu(self, component):
-        return self._entry(self.layer.mean, component)
-
-    def value_sigma(self, component):
-        return self._entry(np.sqrt(self.layer.variance + self.layer.epsilon), component)
+        unit = int(self.values[l])
+        components = {
+            "gamma": self.layer.weight,
+            "beta": self.layer.bias,
+            "mu": self.layer.mean,
+            "sigma": np.sqrt(self.layer.variance + self.layer.epsilon),
+        }
+        self.known = {name: numbered(value, 1) for name, value in components.items()}
+        self.known |= {
+            "x": {unit + 1: numbered(self.layer.forward(self.y), 1)},
+            "y": {unit: numbered(self.y, 1)},
+        }
 
     def value_partial(self, node):
         jacobian = complex_step_jacobian(self.layer.forward, self.y)
@@ -248,36 +214,21 @@ class BatchColumn(Case):
         self.gain = float(rng.uniform(0.3, 2))
         self.layer = BatchNormTraining(1, [self.gain], [float(rng.normal())], self.epsilon)
         self.t, self.g = rng.normal(size=size), rng.normal(size=size)
-        same(self.layer.batch_jacobian(column(self.t)), self.value_N(), "BatchNormTraining.batch_jacobian")
+        slopes = complex_step_jacobian(lambda t: self.layer.forward(t.reshape(-1, 1)).ravel(), self.t)
+        same(self.layer.batch_jacobian(column(self.t)), slopes, "BatchNormTraining.batch_jacobian")
         sent, _ = self.layer.backward(column(self.t), column(self.g))
-        same(sent.ravel(), self.g @ self.value_N(), "BatchNormTraining.backward")
-
-    def value_t(self):
-        return column(self.t)
-
-    def value_C(self):
-        return complex_step_jacobian(lambda t: t - t.mean(), self.t)
-
-    def value_one(self):
-        return column(np.ones(len(self.t)))
-
-    def value_epsilon(self):
-        return self.epsilon
-
-    def value_gamma(self):
-        return self.gain
-
-    def value_sigma(self):
-        return math.sqrt(self.t.var() + self.epsilon)
-
-    def value_that(self):
-        return column((self.layer.forward(column(self.t)) - self.layer.bias) / self.gain)
-
-    def value_N(self):
-        return complex_step_jacobian(lambda t: self.layer.forward(t.reshape(-1, 1)).ravel(), self.t)
-
-    def value_g(self):
-        return row(self.g)
+        same(sent.ravel(), self.g @ slopes, "BatchNormTraining.backward")
+        self.known = {
+            "t": column(self.t),
+            "C": complex_step_jacobian(lambda t: t - t.mean(), self.t),
+            "one": np.ones((size, 1)),
+            "epsilon": self.epsilon,
+            "gamma": self.gain,
+            "sigma": math.sqrt(self.t.var() + self.epsilon),
+            "that": column((self.layer.forward(column(self.t)) - self.layer.bias) / self.gain),
+            "N": slopes,
+            "g": row(self.g),
+        }
 
 
 AFTER = "08_before_or_after"

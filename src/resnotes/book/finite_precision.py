@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 from sympy import Integer
 
-from resnotes.book.cases import Case, Units
+from resnotes.book.cases import Case, Units, numbered
 from resnotes.book.oracles import row, same
 from resnotes.book.registry import DEPTHS, Equation, chain, eq, together
 from resnotes.magnitudes import FORMATS
@@ -34,7 +34,7 @@ class Rounding(Case):
 
     def __init__(self, rng, kind="normal"):
         self.values = {}
-        self.dtype = str(rng.choice(NARROW))
+        self.dtype, self.x, self.F = str(rng.choice(NARROW)), None, None
         self.form = form = FORMATS[self.dtype]
         self.u = self._half_gap_above_one()
         sign, exponent = float(rng.choice([-1, 1])), int(rng.integers(form.lowest + 1, form.highest))
@@ -50,6 +50,7 @@ class Rounding(Case):
             edge = rng.integers(0, 3) == 0  # the bound itself, where x is a power of two and a tie decides
             self.x = sign * math.ldexp(1.0, exponent) if edge else self.x
             self.F = (-1 if edge else rng.uniform(-1, 1)) * self.u * self.x / 2
+        self.known = {"p": form.precision, "u": self.u, "eta": self.eta, "t": self.t, "x": self.x, "F": self.F}
 
     def _half_gap_above_one(self):
         """u by looking: halving a step above 1 until rounding takes it away."""
@@ -67,24 +68,6 @@ class Rounding(Case):
             return float(round_to(float(node.args[0]), self.dtype))
         return super().value_of(node)
 
-    def value_p(self):
-        return float(self.form.precision)
-
-    def value_u(self):
-        return self.u
-
-    def value_eta(self):
-        return self.eta
-
-    def value_t(self):
-        return self.t
-
-    def value_x(self):
-        return self.x
-
-    def value_F(self):
-        return self.F
-
 
 class Resting(Case):
     """A factor between 1/2 and 1 of a format, and its powers rounded step by step until they rest."""
@@ -93,15 +76,12 @@ class Resting(Case):
         self.values = {}
         self.dtype = str(rng.choice(["float16", "bfloat16"]))
         bits = FORMATS[self.dtype].precision
-        self.factor = int(rng.integers(2 ** (bits - 1) + 1, int(0.95 * 2**bits))) / 2**bits
-
-    def value_lambda(self):
-        return self.factor
+        self.known = {"lambda": int(rng.integers(2 ** (bits - 1) + 1, int(0.95 * 2**bits))) / 2**bits}
 
     def value_kstar(self):
         steps, powers = 256, np.array([1.0])
         while len(powers) < 2 or powers[-1] != powers[-2]:
-            powers = step_by_step([self.factor] * steps, self.dtype)
+            powers = step_by_step([self.known["lambda"]] * steps, self.dtype)
             steps *= 2
         return powers[-1] / FORMATS[self.dtype].smallest_subnormal
 
@@ -112,15 +92,13 @@ class ScaledLoss(Units):
     def __init__(self, rng):
         super().__init__(rng)
         self.S = float(rng.uniform(2, 1000))
+        self.known = {"S": self.S, "gscaled": lambda k: row((self.S * self.g_out) @ self._jacobian_from(k))}
+
+    def confirm(self):
         sent = self.net.backward(self.trace, self.S * self.g_out)
         for k in range(self.depth + 1):
-            same(sent.states[k], self.value_gscaled(k)[0], f"Network.backward of the scaled loss, states[{k}]")
-
-    def value_S(self):
-        return self.S
-
-    def value_gscaled(self, k):
-        return row((self.S * self.g_out) @ self._jacobian_from(int(k)))
+            same(sent.states[k], self.known["gscaled"](k)[0], f"Network.backward of the scaled loss, states[{k}]")
+        return super().confirm() + self.depth + 1
 
 
 class LongProduct(Case):
@@ -129,38 +107,24 @@ class LongProduct(Case):
     def __init__(self, rng):
         depth, n = int(rng.integers(1, 8)), int(rng.integers(1, 6))
         self.values = {L: Integer(depth), l: Integer(int(rng.integers(0, depth))), chapter.n: Integer(n)}
-        self.A = [rng.normal(size=(n, n)) for _ in range(depth)]
-        self.Q, self.R = [np.eye(n)], []
-        for factor in self.A:
-            q, r = np.linalg.qr(factor @ self.Q[-1])
-            self.Q.append(q)
-            self.R.append(r)
-        product = np.linalg.multi_dot(self.A[::-1]) if depth > 1 else self.A[0]
-        self.singular = np.linalg.svd(product, compute_uv=False)
-        spectrum = product_singular_values(self.A).log10
-        same(10**spectrum, self.singular, "product_singular_values")
-        same(np.sum(qr_growth(self.A)), np.sum(spectrum), "the sum of qr_growth")
-
-    def value_A(self, unit):
-        return self.A[_index(unit)]
-
-    def value_Q(self, unit):
-        return self.Q[_index(unit)]
-
-    def value_R(self, unit):
-        return self.R[_index(unit)]
-
-    def value_sigma(self, number):
-        return float(self.singular[_index(number - 1)])
-
-    def value_rho(self, unit, number):
-        return float(self.R[_index(unit)][_index(number - 1), _index(number - 1)])
-
-
-def _index(number) -> int:
-    if number < 0:
-        raise KeyError(f"index {number}")
-    return int(number)
+        A = rng.normal(size=(depth, n, n))
+        Q, R = [np.eye(n)], []
+        for factor in A:
+            q, r = np.linalg.qr(factor @ Q[-1])
+            Q.append(q)
+            R.append(r)
+        product = np.linalg.multi_dot(A[::-1]) if depth > 1 else A[0]
+        singular = np.linalg.svd(product, compute_uv=False)
+        spectrum = product_singular_values(A).log10
+        same(10**spectrum, singular, "product_singular_values")
+        same(np.sum(qr_growth(A)), np.sum(spectrum), "the sum of qr_growth")
+        self.known = {
+            "A": numbered(A),
+            "Q": numbered(Q),
+            "R": numbered(R),
+            "sigma": numbered(singular, 1),
+            "rho": numbered(numbered(np.diag(r), 1) for r in R),
+        }
 
 
 STEM = "11_finite_precision"

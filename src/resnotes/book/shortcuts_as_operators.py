@@ -10,7 +10,7 @@ import mpmath
 import numpy as np
 from sympy import Integer
 
-from resnotes.book.cases import Case, Units
+from resnotes.book.cases import Case, Units, numbered
 from resnotes.book.oracles import complex_step_jacobian, row, same
 from resnotes.book.registry import DEPTHS, Equation, eq, together
 from resnotes.network import Affine, Network, Unit, tanh
@@ -54,7 +54,14 @@ class Operators(Units):
         super().__init__(rng, shortcuts=kind, after=False)
         n = self.trace.states[0].shape[-1]
         self.values[count] = Integer(n)
-        self._compare_spectrum()
+        self.known = {
+            "sigmahigh": lambda k: self._singular_values(k)[0],
+            "sigmalow": lambda k: self._singular_values(k)[-1],
+            "sigmasecond": lambda k: [*self._singular_values(k), 0.0][1],
+            "U": self.value_H,
+            "one": np.ones((n, 1)),
+            "C": np.eye(n) - np.full((n, n), 1 / n),
+        }
 
     @staticmethod
     def _draw(rng, depth, n, shortcuts, after):
@@ -64,47 +71,24 @@ class Operators(Units):
             units.append(Unit(branch, _operator(rng, n, shortcuts)))
         return Network(units), rng.normal(size=n)
 
-    def _compare_spectrum(self):
-        """The singular values of the product against NumPy's, where float64 can hold them."""
+    def confirm(self):
+        """With the singular values of the product against NumPy's, where float64 can hold them."""
         jacobians = [self.value_H(k) for k in range(self.low, self.depth)]
         product = np.eye(len(jacobians[0]))
         for jacobian in jacobians:
             product = jacobian @ product
         values = np.linalg.svd(product, compute_uv=False)
-        same(10 ** product_singular_values(jacobians).log10, values, "product_singular_values")
+        return super().confirm() + same(
+            10 ** product_singular_values(jacobians).log10, values, "product_singular_values"
+        )
 
     def value_g(self, k):
         if not 0 <= k <= self.depth:
             raise KeyError(f"g_{k} with {self.depth} units")
         return super().value_g(k)
 
-    def value_H(self, k):
-        if not 0 <= k < self.depth:
-            raise KeyError(f"H_{k} with {self.depth} units")
-        return super().value_H(k)
-
     def _singular_values(self, k):
         return np.linalg.svd(self.value_H(k), compute_uv=False)
-
-    def value_sigmahigh(self, k):
-        return float(self._singular_values(k)[0])
-
-    def value_sigmalow(self, k):
-        return float(self._singular_values(k)[-1])
-
-    def value_sigmasecond(self, k):
-        values = self._singular_values(k)
-        return float(values[1]) if len(values) > 1 else 0.0
-
-    def value_U(self, k):
-        return self.value_H(k)
-
-    def value_one(self):
-        return np.ones((self.trace.states[0].shape[-1], 1))
-
-    def value_C(self):
-        n = self.trace.states[0].shape[-1]
-        return np.eye(n) - np.full((n, n), 1 / n)
 
 
 def _operator(rng, n, kind):
@@ -144,11 +128,17 @@ class Gated(Case):
         self.values = {l: Integer(0)}
         self.layer = Gate(rng.normal(size=(n, n)), rng.normal(size=n))
         self.A, self.x = rng.normal(size=(n, n)), rng.normal(size=n)
-        same(self.layer.jacobian(self.x), self.value_H(0), "Gate.jacobian")
-
-    def _only(self, unit):
-        if unit != 0:
-            raise KeyError(f"Gated knows unit 0 alone, not unit {unit}")
+        values = {
+            "S": np.diag(self._opening(self.x)),
+            "X": np.diag(self.x),
+            "Phi": np.diag(self._branch(self.x)),
+            "V": self.layer.weight,
+            "G": complex_step_jacobian(self._opening, self.x),
+            "H": complex_step_jacobian(lambda x: self._opening(x) * x, self.x),
+            "J": complex_step_jacobian(self._branch, self.x),
+        }
+        self.known = {name: {0: value} for name, value in values.items()}
+        same(self.layer.jacobian(self.x), values["H"], "Gate.jacobian")
 
     def _opening(self, x):
         """s(x), written anew."""
@@ -156,34 +146,6 @@ class Gated(Case):
 
     def _branch(self, x):
         return np.tanh(self.A @ x)
-
-    def value_S(self, k):
-        self._only(k)
-        return np.diag(self._opening(self.x))
-
-    def value_X(self, k):
-        self._only(k)
-        return np.diag(self.x)
-
-    def value_Phi(self, k):
-        self._only(k)
-        return np.diag(self._branch(self.x))
-
-    def value_V(self, k):
-        self._only(k)
-        return self.layer.weight
-
-    def value_G(self, k):
-        self._only(k)
-        return complex_step_jacobian(self._opening, self.x)
-
-    def value_H(self, k):
-        self._only(k)
-        return complex_step_jacobian(lambda x: self._opening(x) * x, self.x)
-
-    def value_J(self, k):
-        self._only(k)
-        return complex_step_jacobian(self._branch, self.x)
 
     def value_partial(self, node):
         def output(x):
@@ -198,16 +160,14 @@ class Bias(Case):
 
     def __init__(self, rng):
         depth = int(rng.integers(1, 60))
-        self.b = float(rng.uniform(-8, 2))
+        b = float(rng.uniform(-8, 2))
+        self.known = {"b": b}
         self.values = {count: Integer(depth)}
-        gate, x = Gate([[0.0]], [self.b]), np.ones(1)
+        gate, x = Gate([[0.0]], [b]), np.ones(1)
         carried = x
         for _ in range(depth):
             carried = gate.forward(carried)
-        same(carried, [(1 + math.exp(self.b)) ** -depth], "Gate.forward, again and again")
-
-    def value_b(self):
-        return self.b
+        same(carried, [(1 + math.exp(b)) ** -depth], "Gate.forward, again and again")
 
 
 class Channels(Case):
@@ -217,10 +177,7 @@ class Channels(Case):
         depth, c = int(rng.integers(1, 6)), int(rng.integers(1, 4))
         self.positions, low = int(rng.integers(1, 5)), int(rng.integers(0, depth))
         self.values = {L: Integer(depth), l: Integer(low)}
-        self.W = [rng.normal(size=(c, c)) for _ in range(depth)]
-
-    def value_W(self, k):
-        return self.W[int(k)]
+        self.known = {"W": numbered(rng.normal(size=(depth, c, c)))}
 
     def value_of(self, node):
         if not isinstance(node, Everywhere):
@@ -235,28 +192,16 @@ class RandomSigns(Case):
 
     def __init__(self, rng):
         n = int(rng.integers(1, 3))
-        self.n, self.depth = n, int(rng.integers(1, 4 if n == 1 else 3))
-        self.low = int(rng.integers(0, self.depth))
-        self.values = {L: Integer(self.depth), l: Integer(self.low)}
-        self.g, self.W = rng.normal(size=n), {}
+        depth = int(rng.integers(1, 4 if n == 1 else 3))
+        low = int(rng.integers(0, depth))
+        self.values = {L: Integer(depth), l: Integer(low)}
+        self.n, self.units, self.known = n, range(low, depth), {"g": {depth: row(rng.normal(size=n))}}
 
-    def value_g(self, k):
-        if k != self.depth:
-            raise KeyError(f"RandomSigns knows g_{self.depth} alone, not g_{k}")
-        return row(self.g)
-
-    def value_W(self, k):
-        return self.W[int(k)]
-
-    def value_mean(self, mean):
-        n, units = self.n, range(self.low, self.depth)
-        total, cases = 0.0, 0
-        for signs in cartesian((-1, 1), repeat=n * n * len(units)):
-            matrices = np.reshape(signs, (len(units), n, n)) / math.sqrt(n)
-            self.W = dict(zip(units, matrices, strict=True))
-            total += float(self.evaluate(mean.args[0]))
-            cases += 1
-        return total / cases
+    def outcomes(self):
+        n = self.n
+        for signs in cartesian((-1, 1), repeat=n * n * len(self.units)):
+            matrices = np.reshape(signs, (len(self.units), n, n)) / math.sqrt(n)
+            yield {"known": {**self.known, "W": dict(zip(self.units, matrices, strict=True))}}
 
 
 class Gaussian(Case):
@@ -294,20 +239,12 @@ class Strided(Case):
         channels, height, width = (int(k) for k in rng.integers(1, 4, size=3))
         more = channels + int(rng.integers(0, 3))
         self.values = {}
-        self.pick = Subsample(channels, height, width)
-        self.pad = ZeroPad(self.pick.n_out, more * self.pick.n_out // channels)
-        self.g = rng.normal(size=self.pad.n_out)
+        pick = Subsample(channels, height, width)
+        pad = ZeroPad(pick.n_out, more * pick.n_out // channels)
         both = Subsample(channels, height, width, channels_out=more)
-        same(both.jacobian(rng.normal(size=both.n_in)), self.value_Z() @ self.value_Q(), "Subsample with new channels")
-
-    def value_g(self):
-        return row(self.g)
-
-    def value_Q(self):
-        return complex_step_jacobian(self.pick.forward, np.ones(self.pick.n_in))
-
-    def value_Z(self):
-        return complex_step_jacobian(self.pad.forward, np.ones(self.pad.n_in))
+        Q, Z = (complex_step_jacobian(layer.forward, np.ones(layer.n_in)) for layer in (pick, pad))
+        self.known = {"g": row(rng.normal(size=pad.n_out)), "Q": Q, "Z": Z}
+        same(both.jacobian(rng.normal(size=both.n_in)), Z @ Q, "Subsample with new channels")
 
 
 class Masks(Case):
@@ -316,22 +253,15 @@ class Masks(Case):
     def __init__(self, rng):
         self.n, self.q = int(rng.integers(0, 9)), float(rng.uniform(0.2, 0.95))
         self.values = {count: Integer(self.n)}
-        self.mask = ()
+        self.known = {"q": self.q}
         layer = Dropout([0.0, 1.0], self.q)
         same(layer.forward(np.ones(2)), [0, 1 / self.q], "Dropout.forward")
-
-    def value_q(self):
-        return self.q
-
-    def value_m(self, k):
-        return float(self.mask[int(k)])
 
     def value_mean(self, mean):
         total = 0.0
         for mask in cartesian((0, 1), repeat=self.n):
-            self.mask = mask
             chance = math.prod(self.q if one else 1 - self.q for one in mask)
-            total += chance * float(self.evaluate(mean.args[0]))
+            total += chance * float(self._with(known={**self.known, "m": numbered(mask)}).evaluate(mean.args[0]))
         return total
 
 
@@ -340,14 +270,12 @@ class Centred(Case):
 
     def __init__(self, rng):
         n = int(rng.integers(1, 7))
-        self.values, self.rows = {count: Integer(n)}, rng.normal(size=(n, n))
-
-    def value_one(self):
-        return np.ones((len(self.rows), 1))
-
-    def value_C(self):
-        taken = self.rows - self.rows.mean(axis=1, keepdims=True)
-        return np.linalg.solve(self.rows, taken)
+        rows = rng.normal(size=(n, n))
+        self.values = {count: Integer(n)}
+        self.known = {
+            "one": np.ones((n, 1)),
+            "C": np.linalg.solve(rows, rows - rows.mean(axis=1, keepdims=True)),
+        }
 
 
 CHAPTER = "07_shortcuts_as_operators"

@@ -23,10 +23,7 @@ class ScaledSum(OneBranch):
 
     def __init__(self, rng):
         super().__init__(rng)
-        self.factor = float(rng.uniform(-2, 2))
-
-    def value_lambda(self):
-        return self.factor
+        self.known["lambda"] = rng.uniform(-2, 2)
 
 
 class FixupBranch(Case):
@@ -75,6 +72,8 @@ class Streams(OneBranch):
         self.H = sinkhorn(rng.uniform(0.05, 1, size=(s, s))) if stochastic else rng.normal(size=(s, s))
         self.r, self.c = rng.normal(size=(1, s)), rng.normal(size=(s, 1))
         self.X, self.above = rng.normal(size=(s, self.n)), rng.normal(size=(s, self.n))
+        self.known |= {name: {0: value} for name, value in (("H", self.H), ("r", self.r), ("c", self.c))}
+        self.known |= {"X": {0: self.X, 1: self._unit(self.X)}, "one": np.ones((s, 1))}
         self._check_package()
 
     def _unit(self, X):
@@ -93,9 +92,6 @@ class Streams(OneBranch):
         sent = net.backward(trace, self.above.ravel()).states[0]
         same(sent.reshape(self.X.shape), self.value_G(0)[0], "streams_network, backward")
 
-    def value_X(self, k):
-        return {0: self.X, 1: self._unit(self.X)}[int(k)]
-
     def value_G(self, k):
         """By complex steps, one entry of X at a time."""
         if int(k) == 1:
@@ -112,23 +108,6 @@ class Streams(OneBranch):
     def value_Gamma(self, k):
         rows = self.value_G(k)
         return np.mean(rows @ rows.mT, axis=0) if rows.ndim == 3 else rows @ rows.T
-
-    def _only_unit(self, value, k):
-        if int(k) != 0:
-            raise KeyError(f"unit {k}: there is one unit")
-        return value
-
-    def value_H(self, k):
-        return self._only_unit(self.H, k)
-
-    def value_r(self, k):
-        return self._only_unit(self.r, k)
-
-    def value_c(self, k):
-        return self._only_unit(self.c, k)
-
-    def value_one(self):
-        return np.ones((len(self.H), 1))
 
     def apply(self, function, argument):
         if function.name != "F" or function.indices != (0,):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from resnotes.book.cases import Units
+from resnotes.book.cases import Units, numbered
 from resnotes.book.oracles import row, same
 from resnotes.book.registry import Equation, eq, together
 from resnotes.reports import report
@@ -22,17 +22,12 @@ class Reported(Units):
                 break
         self.found = report(self.net, self.trace.states[0], self.g_out)
         same(10**self.found.log10_gradient, sizes, "report, lengths of the gradients")
+        self.known = {"w": numbered(self.found.share)}  # the report's own: the equations say what it is
         logs = np.log10(sizes)
         same(self.found.log10_gain, logs[:-1] - logs[1:], "report, gains")
 
     def value_q(self, unit, count):
         return row(self.g_out @ self.value_P(unit, count))
-
-    def value_w(self, count):
-        """The report's own: the equations say what it is."""
-        if not 0 <= count < len(self.found.share):
-            raise KeyError(f"w_{count}")
-        return float(self.found.share[int(count)])
 
 
 STEM = "14_your_own_network"
