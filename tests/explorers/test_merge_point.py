@@ -200,13 +200,14 @@ def test_a_width_that_does_not_fit_takes_the_other_with_it(opened, site):
     assert (wide.input_value(), high.input_value()) == ("1", "1")
 
 
-TABLE = """root => [...root.querySelectorAll('.rx-figures table')].filter((t) => t.checkVisibility()).map((t) =>
+TABLE = """root => [...root.querySelectorAll('.rx-live > details:not(.rx-more) table')].filter((t) => t.checkVisibility()).map((t) =>
   [...t.rows].map((row) => [...row.cells].map((cell) => cell.textContent)))"""
 
 
 def test_the_matrix_and_its_gradient_in_every_shape(opened, site):
     """Shapes with as many cells as the one before, such as 2 by 3 after 3 by 2, too."""
     live = opened(f"{site}/{CASE.page}", CASE.name)
+    live.root.get_by_text("What comes back to o, and").click()
     for n_in, n_out in [(2, 3), (3, 2), (5, 1), (1, 5), (5, 5)]:
         state = CASE.state(shortcut="projection", n_in=n_in, n_out=n_out)
         live.page.evaluate("hash => { location.hash = hash }", CASE.link(state))

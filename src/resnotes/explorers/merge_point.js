@@ -177,14 +177,15 @@ export function readout(state, found = numbers(state)) {
 // ------------------------------------------------------------------------------------- the view
 
 const CAPTION =
-  "Notice that the addition copies: the same g stands at both its inputs. What differs is how each way " +
-  "brings it back to o, and at o the two meet and add up.";
-const USUAL = { stop: false, o1: 3, g1: 1, s11: 1, w: 1 };
+  "Here the branch starts from o too: y = F(W o) + o. The addition copies: the same g stands at both its inputs. At o " +
+  "the two ways back meet, and add up. Notice the first entry: 1 comes over the skip, −1 through the branch, and nothing " +
+  "is left.";
+const IDENTITY = { stop: false, o1: 3, g1: 1, s11: 1, w: 1, shortcut: "identity", n_in: 2, n_out: 2 };
 const PRESETS = [
-  ["zeros: clipped", { ...USUAL, shortcut: "zeros", n_in: 2, n_out: 4 }],
-  ["projection: mixed", { ...USUAL, shortcut: "projection", n_in: 2, n_out: 3 }],
-  ["o held constant", { ...USUAL, shortcut: "projection", n_in: 2, n_out: 3, stop: true }],
-  ["identity: copied", { ...USUAL, shortcut: "identity", n_in: 3, n_out: 3 }],
+  ["identity: copied", IDENTITY],
+  ["o held constant", { ...IDENTITY, stop: true }],
+  ["zeros: clipped", { ...IDENTITY, shortcut: "zeros", n_out: 4 }],
+  ["projection: mixed", { ...IDENTITY, shortcut: "projection", n_out: 3 }],
 ];
 const CELL = 50,
   ROW = 20,
@@ -431,15 +432,12 @@ function render({ model, el, share }) {
     mover("w", "branch, times", { min: -2, max: 2, step: 0.5 }),
     first,
   ];
-  const controls = make(
-    "div",
-    { class: "rx-mp-controls" },
+  const controls = [
+    ui.choice("shortcut", "shortcut", SHORTCUTS).element,
+    ui.toggle("stop", "hold o constant on the way back").element,
     ui.slider("n_in", "width of o", widths).element,
     ui.slider("n_out", "width of y", widths).element,
-    ui.choice("shortcut", "shortcut", SHORTCUTS).element,
-    ui.toggle("stop", "hold o constant").element,
-    ...movers.map(({ element }) => element),
-  );
+  ];
   const figure = svg("svg", {
     role: "img",
     "aria-label": "The merge point: at every place the value on its way forward and the gradient on its way back",
@@ -450,6 +448,31 @@ function render({ model, el, share }) {
     own = make("div", { class: "rx-table" }),
     flow = make("div", { class: "rx-table rx-mp-flow" });
   const without = make("p", { class: "rx-note" });
+  const tables = ui.fold("What comes back to o, and the shortcut’s matrix", flow, own, without, matrix);
+
+  function paintTables(now, found) {
+    const by = `${now.n_out}×${now.n_in}`;
+    const name = { identity: "I", zeros: "P", projection: "Wₛ" }[now.shortcut];
+    tabulate(
+      matrix,
+      `${name}, ${by}`,
+      ["row \\ column", ...found.o.map((_, c) => String(c + 1))],
+      found.H.map((row, r) => [String(r + 1), ...row.map(about)]),
+    );
+    const learned = now.shortcut === "projection";
+    own.hidden = !learned;
+    without.hidden = learned;
+    write(without, `${name} has no parameters, so it has no gradient of its own. Choose the projection to see one.`);
+    if (learned) {
+      tabulate(
+        own,
+        `∂E/∂Wₛ = (o g)ᵀ, an outer product, ${by}: the g before a row times the o above a column`,
+        ["g \\ o", ...found.o.map(about)],
+        found.H_gradient.map((row, r) => [about(found.g[r]), ...row.map(about)]),
+      );
+    }
+    tabulate(flow, ...flowTable(now, found));
+  }
 
   function paint(now) {
     const all = { ...now, ...Object.fromEntries(CARRIED.map((key) => [key, model.get(key) ?? []])) };
@@ -463,30 +486,7 @@ function render({ model, el, share }) {
     }
     ui.say(readout(all, found));
     draw(figure, parts, now, found, width);
-    const by = `${now.n_out}×${now.n_in}`;
-    const name = { identity: "I", zeros: "P", projection: "Wₛ" }[now.shortcut];
-    tabulate(
-      matrix,
-      `${name}, ${by}`,
-      ["row \\ column", ...found.o.map((_, c) => String(c + 1))],
-      found.H.map((row, r) => [String(r + 1), ...row.map(about)]),
-    );
-    const learned = now.shortcut === "projection";
-    own.hidden = !learned;
-    without.hidden = learned;
-    write(
-      without,
-      `${name} has no parameters, so it has no gradient of its own. Choose the projection to see one.`,
-    );
-    if (learned) {
-      tabulate(
-        own,
-        `∂E/∂Wₛ = (o g)ᵀ, an outer product, ${by}: the g before a row times the o above a column`,
-        ["g \\ o", ...found.o.map(about)],
-        found.H_gradient.map((row, r) => [about(found.g[r]), ...row.map(about)]),
-      );
-    }
-    tabulate(flow, ...flowTable(now, found));
+    if (tables.open) paintTables(now, found);
     ui.list(() => valuesTable(now, found));
   }
 
@@ -502,12 +502,10 @@ function render({ model, el, share }) {
     figure,
   );
   return ui.start({
-    controls: [controls],
-    figures: [
-      panel,
-      make("div", { class: "rx-panel rx-mp-wide rx-only-live" }, flow),
-      make("div", { class: "rx-panel rx-mp-wide rx-only-live" }, own, without, matrix),
-    ],
+    controls,
+    more: movers.map(({ element }) => element),
+    figures: [panel],
+    below: [tables],
     paint,
     watch: panel,
     resized: (inside) => {

@@ -121,17 +121,21 @@ def _with_own(state):
 
 
 def _fitting(state):
-    """Widths that are not given: the usual ones, made to fit the shortcut and the width that is given."""
+    """Widths that are not given: the usual ones, made to fit the shortcut and the width that is given.
+
+    Where no shortcut is given, widths that differ ask for zero-padding.
+    """
     n_in, n_out = (_width(state[name], name) if name in state else None for name in ("n_in", "n_out"))
-    shortcut = state.get("shortcut", "zeros")
+    given = {"shortcut": "zeros"} if "shortcut" not in state and None not in (n_in, n_out) and n_in != n_out else {}
+    shortcut = {"shortcut": "identity", **given, **state}["shortcut"]
     if shortcut == "identity":
         width = next((n for n in (n_in, n_out) if n is not None), 2)
         return {"n_in": width, "n_out": width}
     if shortcut == "zeros" and n_in is not None:
-        return {"n_out": max(4, n_in)}
-    if shortcut == "zeros" and n_out is not None:
-        return {"n_in": min(2, n_out)}
-    return {}
+        return {"n_out": max(4, n_in), **given}
+    if shortcut == "zeros":
+        return {"n_in": 2 if n_out is None else min(2, n_out), "n_out": 4}
+    return {"n_out": 3} if n_out is None else {}
 
 
 _number = number_between(-LARGEST, LARGEST)
@@ -181,8 +185,8 @@ class MergePoint(Explorer):
     _css = style("merge_point")
 
     n_in = Checked(_width, 2)
-    n_out = Checked(_width, 4)
-    shortcut = Checked(one_of(SHORTCUTS), "zeros")
+    n_out = Checked(_width, 2)
+    shortcut = Checked(one_of(SHORTCUTS), "identity")
     stop = Checked(switch, False)
     o1 = Checked(_number, 3.0)
     g1 = Checked(_number, 1.0)

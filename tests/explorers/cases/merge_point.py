@@ -11,6 +11,7 @@ from resnotes.shortcuts import Identity, Projection, StopGradient, ZeroPad
 
 from .case import Case, unequal
 
+ZEROS = {"shortcut": "zeros", "n_in": 2, "n_out": 4}
 PROJECTION = {"shortcut": "projection", "n_in": 2, "n_out": 3}
 
 
@@ -55,7 +56,8 @@ CASE = Case(
     grid=list(settings()),
     faults=faults,
     extremes=[
-        ({}, "Over the zero-padding o gets (1, −1): of 4 entries 2 are clipped. The branch sends (−1, −2)"),
+        ({}, "Over the identity o gets (1, −1): g itself. The branch sends (−1, −2), so o gets (0, −3)."),
+        (ZEROS, "Over the zero-padding o gets (1, −1): of 4 entries 2 are clipped. The branch sends (−1, −2)"),
         (PROJECTION, "Over Wₛ, 3 by 2, o gets g Wₛ = (−1, 7)"),
         ({**PROJECTION, "stop": True}, "Wₛ still has a gradient of its own, 3 by 2"),
         ({"w": 0.0}, "The branch sends (0, 0), so o gets (1, −1). Nudging o finds the same"),
