@@ -23,6 +23,7 @@ except ModuleNotFoundError as error:
 #: palette.json's colours of curves, after Okabe and Ito: told apart by colour-blind readers, and dark enough on white.
 _PALETTE = json.loads(files("resnotes").joinpath("palette.json").read_text(encoding="utf-8"))["light"]
 SHORTCUT, BRANCH, WHOLE = (_PALETTE[name] for name in ("shortcut", "branch", "whole"))
+EDGE = _PALETTE["edge"]
 #: Dark on a coloured ground that is the same on every page.
 ON_COLOUR = "#0a0a0a"
 #: The same as series in the order in which a figure takes them.
@@ -268,7 +269,7 @@ def paths_in_rows(terms):
         The path as a letter a unit, from the input on: "s" for its shortcut, "b" for its branch -> its term.
     """
     figure, axes = _bare(5.4, 0.72 * len(terms) + 0.35)
-    faint = "#d0d4d8"
+    faint = EDGE
     for row, (path, term) in enumerate(terms.items()):
         y = -row
         for unit, taken in enumerate(path):
@@ -279,7 +280,7 @@ def paths_in_rows(terms):
                 style |= {"linewidth": 2.4 if on else 1.2, "shrinkA": 9, "shrinkB": 9, "zorder": 3 if on else 1}
                 axes.annotate("", (unit, y), (unit + 1, y), arrowprops=style)
             box = {"boxstyle": "square,pad=0.28", "facecolor": "white", "edgecolor": BRANCH if taken == "b" else faint}
-            shade = BRANCH if taken == "b" else "#8c959f"
+            shade = BRANCH if taken == "b" else EDGE
             axes.text(
                 unit + 0.5, y, f"$F_{unit}$", ha="center", va="center", fontsize=11, color=shade, bbox=box, zorder=4
             )
@@ -373,7 +374,7 @@ def arrows_in_a_plane(panels):
         1, len(panels), figsize=(3.3 * len(panels), 2.9), layout="constrained", squeeze=False
     )
     plt.close(figure)
-    colours = {"whole": WHOLE, "shortcut": SHORTCUT, "branch": BRANCH, "aid": "#8c959f"}
+    colours = {"whole": WHOLE, "shortcut": SHORTCUT, "branch": BRANCH, "aid": EDGE}
     for axes, (title, arrows) in zip(all_axes[0], panels.items(), strict=True):
         axes.axis("off")
         axes.set_aspect("equal")
@@ -410,7 +411,7 @@ def circle_and_image(J):
     circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     image, norm = circle @ (np.eye(2) + J), np.linalg.norm(J, 2)
     for radius, text in ((1 - norm, r"$1-\Vert J\Vert_2$"), (1 + norm, r"$1+\Vert J\Vert_2$")):
-        axes.plot(*(radius * circle).T, color="#8c959f", linestyle=":", linewidth=1.4)
+        axes.plot(*(radius * circle).T, color=EDGE, linestyle=":", linewidth=1.4)
         axes.text(0, radius - 0.04, text, ha="center", va="top", fontsize=11, color=GREY)
     axes.plot(*circle.T, color=SHORTCUT, linestyle="--", linewidth=1.4, label="every $g$ of length 1")
     axes.plot(*image.T, color=WHOLE, linewidth=2.2, label="$g(I + J)$")

@@ -111,7 +111,7 @@ export function readout(state, found = numbers(state)) {
         `coins would leave ${said(found.coins[layer])}.`,
     );
   if (unit === "norm") parts.push("The law of the ReLUs leaves out what a normalisation after the addition does.");
-  if (unit === "pre") parts.push("Nothing stands on the highway, so it is all of it in every network.");
+  if (unit === "pre") parts.push("Nothing comes after the addition, so it is all of it in every network.");
   else {
     const low = said(Math.min(...found.draws)),
       high = said(Math.max(...found.draws));

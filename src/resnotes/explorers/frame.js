@@ -289,7 +289,7 @@ export function frame({ model, el, share, keys, carried = [], label, caption, pr
     redraw();
     observer?.observe(watch);
     // Of a high figure the lower part stays in view: the css has to know how high it is.
-    const high = new ResizeObserver(([{ target }]) => target.style.setProperty("--rx-high", `${target.offsetHeight}px`));
+    const high = new ResizeObserver(([{ target }]) => target.style.setProperty("--stays-high", `${target.offsetHeight}px`));
     high.observe(figures[0]);
     for (const key of [...keys, ...carried]) model.on(`change:${key}`, later);
     return () => {

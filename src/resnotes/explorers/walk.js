@@ -93,7 +93,7 @@ export function readout(state, found = numbers(state)) {
   const own =
     inside === 0
       ? `No ReLU cuts this walk in its ${units(depth)}, and a gradient comes back all the way to x₀.`
-      : `The ReLUs cut this walk ${inside === 1 ? "once" : `${inside} times`} in its ${units(depth)}. Behind the last cut a ` +
+      : `The ReLUs cut this walk ${inside === 1 ? "once" : `${inside} times`} in its ${units(depth)}. After the last cut a ` +
         `gradient from the loss comes back to x${subscript(back)}, and no farther.`;
   const named = steps === "equal" ? "the law says" : "the law, which is for steps of equal spread without a preferred sign, says";
   const expected = Math.round(10 * WALKS * found.law[layer]) / 10;
