@@ -156,13 +156,13 @@ class Gated(Case):
 
 
 class Bias(Case):
-    """n gates whose weight is zero: the package's gates, one after the other."""
+    """L gates whose weight is zero: the package's gates, one after the other."""
 
     def __init__(self, rng):
         depth = int(rng.integers(1, 60))
         b = float(rng.uniform(-8, 2))
         self.known = {"b": b}
-        self.values = {count: Integer(depth)}
+        self.values = {L: Integer(depth)}
         gate, x = Gate([[0.0]], [b]), np.ones(1)
         carried = x
         for _ in range(depth):
@@ -248,11 +248,11 @@ class Strided(Case):
 
 
 class Masks(Case):
-    """One component under dropout in n units: the mean over all 2^n masks, each with its probability."""
+    """One component under dropout in L units: the mean over all 2^L masks, each with its probability."""
 
     def __init__(self, rng):
         self.n, self.q = int(rng.integers(0, 9)), float(rng.uniform(0.2, 0.95))
-        self.values = {count: Integer(self.n)}
+        self.values = {L: Integer(self.n)}
         self.known = {"q": self.q}
         layer = Dropout([0.0, 1.0], self.q)
         same(layer.forward(np.ones(2)), [0, 1 / self.q], "Dropout.forward")
@@ -382,7 +382,7 @@ def build() -> list[Equation]:
             "operators-gate-start",
             expression=eq(*shortcuts_as_operators.gate_start),
             method="exhaustive",
-            assumptions=("the gate's weight is 0", "n from 0 to 8 for the symbolic part"),
+            assumptions=("the gate's weight is 0", "L from 0 to 8 for the symbolic part"),
             case=Bias,
             exact=shortcuts_as_operators.check_gate_start,
             rests_on=("operators-sigmoid",),
@@ -400,7 +400,7 @@ def build() -> list[Equation]:
             "operators-dropout",
             expression=together(shortcuts_as_operators.dropout),
             method="exhaustive",
-            assumptions=("masks independent, each 1 with probability q", "n from 0 to 6 for the symbolic part"),
+            assumptions=("masks independent, each 1 with probability q", "L from 0 to 6 for the symbolic part"),
             case=Masks,
             exact=shortcuts_as_operators.check_dropout,
         ),

@@ -210,19 +210,19 @@ def check_gate(pairs, largest_width: int = 3) -> int:
 
 #: A gate with weight 0 and bias b in every unit.
 bias = Scalar("b")
-gate_start = (OrderedProduct(1 - 1 / (1 + exp(-bias)), (i, 0, n - 1)), (1 + exp(bias)) ** (-n))
+gate_start = (OrderedProduct(1 - 1 / (1 + exp(-bias)), (i, 0, L - 1)), (1 + exp(bias)) ** (-L))
 
 
 def check_gate_start(pairs=(gate_start,), deepest: int = 8) -> int:
-    """The product written out, for n up to 8."""
+    """The product written out, for L up to 8."""
     t = Symbol("t", positive=True)  # e^b
     comparisons = 0
     for units in range(deepest + 1):
         for left, right in pairs:
-            sides = [map_tree(unroll(side, {n: Integer(units)}), _exponential(t)) for side in (left, right)]
+            sides = [map_tree(unroll(side, {L: Integer(units)}), _exponential(t)) for side in (left, right)]
             comparisons += 1
             if simplify(sides[0] - sides[1]) != 0:
-                raise ValueError(f"n = {units}: got {right}, want {left}")
+                raise ValueError(f"L = {units}: got {right}, want {left}")
     return comparisons
 
 
@@ -348,26 +348,26 @@ m = number("m")
 
 
 dropout = (
-    (Mean(OrderedProduct(m(i), (i, 0, n - 1))), q**n),
-    (Mean(OrderedProduct(m(i) / q, (i, 0, n - 1))), S.One),
-    (Mean(OrderedProduct((m(i) / q) ** 2, (i, 0, n - 1))), q ** (-n)),
+    (Mean(OrderedProduct(m(i), (i, 0, L - 1))), q**L),
+    (Mean(OrderedProduct(m(i) / q, (i, 0, L - 1))), S.One),
+    (Mean(OrderedProduct((m(i) / q) ** 2, (i, 0, L - 1))), q ** (-L)),
 )
 
 
 def check_dropout(pairs=dropout, deepest: int = 6) -> int:
-    """All 2^n masks with their probabilities, for n up to 6, q a symbol."""
+    """All 2^L masks with their probabilities, for L up to 6, q a symbol."""
     chance, comparisons = Symbol("chance", positive=True), 0
     for units in range(deepest + 1):
         for left, right in pairs:
             total = S.Zero
             for mask in cartesian((0, 1), repeat=units):
-                inside = unroll(left.args[0], {n: Integer(units)})
+                inside = unroll(left.args[0], {L: Integer(units)})
                 weight = Mul(*(chance if one else 1 - chance for one in mask))
                 total += weight * map_tree(inside, _mask_value(mask, chance))
-            stated = map_tree(right.subs(n, units), _mask_value((), chance))
+            stated = map_tree(right.subs(L, units), _mask_value((), chance))
             comparisons += 1
             if simplify(total - stated) != 0:
-                raise ValueError(f"n = {units}: got {right}, want {left}")
+                raise ValueError(f"L = {units}: got {right}, want {left}")
     return comparisons
 
 
