@@ -598,8 +598,9 @@ def test_arrays_become_the_network_that_they_name():
     assert isinstance(plain.units[0].shortcut, Absent) and len(plain.units[0].branch) == 1
     between = from_arrays(GOOD)[0].units[0].branch
     assert [layer is relu for layer in between] == [False, True, False]
-    behind = from_arrays(GOOD | {"placement": np.array("behind")})[0].units[0].branch
-    assert [layer is relu for layer in behind] == [False, True, False, True]
+    for word in ("after", "behind"):  # "behind" is what it was called before
+        branch = from_arrays(GOOD | {"placement": np.array(word)})[0].units[0].branch
+        assert [layer is relu for layer in branch] == [False, True, False, True]
     assert isinstance(from_arrays(GOOD | {"unit2.shortcut": np.ones(4)})[0].units[2].shortcut, Diagonal)
 
 
@@ -645,7 +646,7 @@ BAD = {
     ),
     "a number for a word": (
         {"placement": np.array(1)},
-        "placement: got .*wanted one of between, before, behind",
+        "placement: got .*wanted one of between, before, after",
     ),
     "an input of another width": ({"x": np.ones((5, 3))}, "unit 0"),
     "a gradient of another shape": (

@@ -5,6 +5,7 @@ initialisation (He et al. 2015, arXiv:1502.01852): weights of variance 2/n, no b
 """
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from resnotes import _validate
 from resnotes.network import Affine, Network, Unit, identity, relu
@@ -26,7 +27,7 @@ def _layer(name, width, rng):
     return BatchNormTraining(width) if name == "norm" else relu
 
 
-def unit(kind, width, rng):
+def unit(kind: str, width: int, rng: np.random.Generator) -> Unit:
     """One unit at random initialisation, with an identity shortcut and batch statistics.
 
     Parameters
@@ -53,18 +54,18 @@ def unit(kind, width, rng):
     return Unit(branch, after=last)
 
 
-def network(kind, depth, width, rng):
+def network(kind: str, depth: int, width: int, rng: np.random.Generator) -> Network:
     """A chain of `depth` units of one kind; see `unit`."""
     depth = _validate.whole_number(depth, "depth", 1)
     return Network([unit(kind, width, rng) for _ in range(depth)])
 
 
-def stem(batch, width, rng):
+def stem(batch: int, width: int, rng: np.random.Generator) -> np.ndarray:
     """A state as a stem leaves it: max(z, 0) with z standard normal, shape (batch, width)."""
     return np.maximum(rng.normal(size=(batch, width)), 0)
 
 
-def with_fixed_statistics(net, x):
+def with_fixed_statistics(net: Network, x: ArrayLike) -> Network:
     """The same network with every `BatchNormTraining` replaced by the `BatchNorm` with the statistics it has at x.
 
     Parameters

@@ -1,6 +1,7 @@
 """Normalisation layers, each with its backward rule. They keep the protocol of `resnotes.shortcuts`."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from resnotes import _validate
 from resnotes.shortcuts import UNDERFLOWS, Layer, apply, is_ours, send_back, width_after
@@ -50,18 +51,18 @@ class LayerNorm(Layer):
         return _divided_by_root(*_centred(x, -1, self.epsilon), -1, self.epsilon, zero)
 
     @property
-    def n_in(self):
+    def n_in(self) -> int | None:
         """The width that the parameters ask for, or None."""
         return next((len(array) for array in self._given()), None)
 
     @UNDERFLOWS
-    def forward(self, x):
+    def forward(self, x: ArrayLike) -> np.ndarray:
         z, _ = self._standard(_validate.state(x, self.n_in))
         z = z if self.weight is None else z * self.weight
         return z if self.bias is None else z + self.bias
 
     @UNDERFLOWS
-    def backward(self, x, g):
+    def backward(self, x: ArrayLike, g: ArrayLike) -> tuple:
         x, g = self.checked(x, g)
         z, s = self._standard(x)
         h = g if self.weight is None else g * self.weight
@@ -111,12 +112,12 @@ class RMSNorm(Layer):
         return _divided_by_root(x / _power_of_two(exponent, x), exponent, -1, self.epsilon, zero)
 
     @UNDERFLOWS
-    def forward(self, x):
+    def forward(self, x: ArrayLike) -> np.ndarray:
         z, _ = self._standard(_validate.state(x, self.n_in))
         return z if self.weight is None else z * self.weight
 
     @UNDERFLOWS
-    def backward(self, x, g):
+    def backward(self, x: ArrayLike, g: ArrayLike) -> tuple:
         x, g = self.checked(x, g)
         z, r = self._standard(x)
         h = g if self.weight is None else g * self.weight
@@ -170,19 +171,19 @@ class BatchNorm(Layer):
         return f"BatchNorm(n={len(self.mean)})"
 
     @property
-    def slope(self):
+    def slope(self) -> np.ndarray:
         """The diagonal of the Jacobian, γ / √(v + ε), shape (n,)."""
         return self.weight / np.sqrt(self.variance + self.epsilon)
 
     n_in = property(lambda self: len(self.mean))
 
-    def output(self, x):
+    def output(self, x: np.ndarray) -> np.ndarray:
         return self.slope * (x - self.mean) + self.bias
 
-    def input_gradient(self, x, g):
+    def input_gradient(self, x: np.ndarray, g: np.ndarray) -> np.ndarray:
         return g * self.slope
 
-    def parameter_gradient(self, x, g):
+    def parameter_gradient(self, x: np.ndarray, g: np.ndarray):
         normalised = (x - self.mean) / np.sqrt(self.variance + self.epsilon)
         return (g * normalised).sum(axis=0), g.sum(axis=0)
 
@@ -243,19 +244,19 @@ class BatchNormTraining(Layer):
         return x
 
     @UNDERFLOWS
-    def forward(self, x):
+    def forward(self, x: ArrayLike) -> np.ndarray:
         x = self._batch(_validate.state(x, self.n))
         return self.weight * self._normalised(x)[0] + self.bias
 
     @UNDERFLOWS
-    def backward(self, x, g):
+    def backward(self, x: ArrayLike, g: ArrayLike) -> tuple:
         x, g = _validate.state_and_gradient(x, g, self.n, self.n)
         normalised, root = self._normalised(self._batch(x))
         weight, bias = (g * normalised).sum(axis=0), g.sum(axis=0)
         return self.weight / root * (g - bias / len(x) - normalised * (weight / len(x))), (weight, bias)
 
     @UNDERFLOWS
-    def batch_jacobian(self, x):
+    def batch_jacobian(self, x: ArrayLike) -> np.ndarray:
         """The Jacobian of the flattened batch, shape (m n, m n).
 
         Row a n + j and column b n + k hold ∂f_{a,j}/∂x_{b,k}, which is 0 for j ≠ k.
@@ -267,7 +268,7 @@ class BatchNormTraining(Layer):
         by_component = coupled * (self.weight / root)  # (m, m, n)
         return np.einsum("abj,jk->ajbk", by_component, np.eye(self.n)).reshape(m * self.n, m * self.n)
 
-    def fixed(self, x):
+    def fixed(self, x: ArrayLike) -> BatchNorm:
         """The `BatchNorm` that has the statistics of the batch x and shares this layer's parameters."""
         x = self._batch(_validate.state(x, self.n, kinds="iuf"))
         with np.errstate(over="ignore", under="ignore"):  # BatchNorm refuses what is then infinite, or 0 without ε
@@ -299,12 +300,12 @@ class Sequence(Layer):
         return f"Sequence({', '.join(map(repr, self.layers))})"
 
     @property
-    def couples_batch(self):
+    def couples_batch(self) -> bool:
         """Whether one of the layers makes the samples of a batch depend on one another."""
         return any(getattr(layer, "couples_batch", False) for layer in self.layers)
 
     @property
-    def n_in(self):
+    def n_in(self) -> int | None:
         """The width that the layers ask for at the input, or None."""
         for layer in self.layers:
             if not is_ours(layer):
@@ -328,11 +329,11 @@ class Sequence(Layer):
         return states
 
     @UNDERFLOWS
-    def forward(self, x):
+    def forward(self, x: ArrayLike) -> np.ndarray:
         return self._inputs(x)[-1]
 
     @UNDERFLOWS
-    def backward(self, x, g):
+    def backward(self, x: ArrayLike, g: ArrayLike) -> tuple:
         *inputs, output = self._inputs(_validate.state(x, kinds="iuf"))
         _, g = _validate.state_and_gradient(x, g, None, output.shape[-1])
         parameters = []
@@ -342,7 +343,7 @@ class Sequence(Layer):
         return g, parameters[::-1]
 
 
-def batch_variance(x):
+def batch_variance(x: np.ndarray) -> np.ndarray:
     """The variance of each component over a batch (m, n): exactly 0 where all samples are equal, and only there.
 
     The sum of equal numbers rounds, and so does their mean; differences to the first sample do not.

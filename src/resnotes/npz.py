@@ -20,8 +20,10 @@ KEY = re.compile(r"unit(0|[1-9]\d*)\.(?:(weight|bias)(0|[1-9]\d*)|(shortcut))")
 NAMES = {
     "activation": ACTIVATIONS,
     "after": {"identity": identity, **ACTIVATIONS},
-    "placement": ("between", "before", "behind"),
+    "placement": ("between", "before", "after"),
 }
+#: What a word was called before.
+FORMER = {"behind": "after"}
 KEYS = (
     "unit<l>.weight<k>, unit<l>.bias<k> and unit<l>.shortcut (l and k count from 0), "
     "activation, after, placement, x or g"
@@ -103,7 +105,7 @@ def from_arrays(arrays: Mapping[str, ArrayLike]) -> tuple[Network, dict]:
             "relu" (the default) or another of `resnotes.network.ACTIVATIONS`, within the branches.
         ``placement``, optional
             Where the activation stands: "between" two affine layers (the default), "before" each of them, or
-            "behind" each.
+            "after" each ("behind" is read as well).
         ``after``, optional
             "identity" (the default) or another of them, after the addition.
         ``x``, ``g``, optional
@@ -146,9 +148,10 @@ def _word(key, value):
     """One of the words that a key may hold."""
     options = NAMES[key]
     word = np.asarray(value)
-    if word.dtype.kind != "U" or word.ndim != 0 or str(word) not in options:
+    word = FORMER.get(str(word), str(word)) if word.dtype.kind == "U" and word.ndim == 0 else None
+    if word not in options:
         _validate.refuse(key, _validate.describe(value), f"one of {', '.join(options)}")
-    return str(word)
+    return word
 
 
 def _unit(index, layers, words, width):
@@ -172,7 +175,7 @@ def _unit(index, layers, words, width):
         if words["placement"] == "before" or (words["placement"] == "between" and k > 0):
             branch.append(activation)
         branch.append(Affine(weight, bias))
-        if words["placement"] == "behind":
+        if words["placement"] == "after":
             branch.append(activation)
         width = len(weight)
     shortcut = _shortcut(f"unit{index}.shortcut", layers.get(("shortcut", 0)), n_in, width)

@@ -325,8 +325,8 @@ BLOCK_TOTAL = Total(F(l + 1)(x(l + 1)), x(l)) + 1
 SUM_3, SUM_5 = F2 + x(1), F4 + x(3)
 
 
-def _behind(name, k, outcome, where, **options):
-    """The derivative of the state behind the ReLU, beside that of the sum before it."""
+def _after_relu(name, k, outcome, where, **options):
+    """The derivative of the state after the ReLU, beside that of the sum before it."""
     says = eq(Total(x(k), x(k - 2)), Total(y(k), x(k - 2)))
     return _four(name, says, outcome, where, fixed=UPSTREAM, **options)
 
@@ -778,8 +778,8 @@ EVIDENCE = {
         claimed=eq(d(x(3), x(1)), d(y(3), x(1))),
         truths=(_layers(expression=eq(Total(x(3), x(1)), D(3) * Total(y(3), x(1)))),),
         evidence=(
-            _behind("ReLU open", 3, True, open_at(3), biases=(3,)),
-            _behind("ReLU shut", 3, False, shut_at(3), biases=(3,)),
+            _after_relu("ReLU open", 3, True, open_at(3), biases=(3,)),
+            _after_relu("ReLU shut", 3, False, shut_at(3), biases=(3,)),
             _four(
                 f"ReLU shut, {FIXED}",
                 eq(Partial(x(3), x(1)), Partial(SUM_3, x(1))),
@@ -794,8 +794,8 @@ EVIDENCE = {
         claimed=eq(d(x(5), x(3)), d(y(5), x(3))),
         truths=(_layers(expression=eq(Total(x(5), x(3)), D(5) * Total(y(5), x(3)))),),
         evidence=(
-            _behind("ReLU open", 5, True, open_at(5)),
-            _behind("ReLU shut", 5, False, shut_at(5)),
+            _after_relu("ReLU open", 5, True, open_at(5)),
+            _after_relu("ReLU shut", 5, False, shut_at(5)),
             _four(
                 f"ReLU shut, {FIXED}",
                 eq(Partial(x(5), x(3)), Partial(SUM_5, x(3))),
