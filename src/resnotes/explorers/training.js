@@ -272,7 +272,7 @@ function render({ model, el, share: link }) {
   const rate = ui.choice("rate", "learning rate", Object.fromEntries(RATES.map((each) => [each, String(each)])), (said) => ({ rate: Number(said) }));
   const seed = ui.slider("seed", "seed", { min: 0, max: SEEDS - 1, step: 1 });
   const running = ui.run("Train here", {
-    *job({ data, settings }) {
+    job: function* job({ data, settings }) {
       // What the trainer returns holds functions, which no message carries.
       for (const step of trainer().race(data, settings)) yield step;
     },
