@@ -231,7 +231,7 @@ function drawSizes(root, width, records, found, depth) {
       parts.push(shape("path", { class: `rx-line rx-${CLASSES[k]}${late ? "" : " rx-first"}`, d: path(points) }));
     });
   });
-  parts.push(...labels, label(left, top - 10, "gradient, relative to the last state’s", { class: "rx-heading" }));
+  parts.push(...labels, label(left, top - 10, "gradient (1 at the last state)", { class: "rx-heading" }));
   picture(root, width, 366, parts);
 }
 
@@ -304,7 +304,7 @@ function render({ model, el, share: link }) {
       })
       .catch((error) => write(status, `The digits cannot be unpacked here: ${error.message}`));
   }
-  const row = make("div", { class: "rx-training-run" }, running.element, status);
+  const row = make("div", { class: "rx-training-run rx-only-live" }, running.element, status);
 
   const recordsOf = (now) => {
     if (runs?.key === key(now)) return runs.records;
@@ -348,7 +348,7 @@ function render({ model, el, share: link }) {
   }
 
   const head = make("div", { class: "rx-panel rx-training-wide" },
-    make("ul", { class: "rx-legend rx-outcomes", "aria-label": "What has become of each network" }, ...lines.map(({ element }) => element)));
+    make("ul", { class: "rx-legend rx-outcomes", "aria-label": "What has become of each network" }, ...lines.map(({ element }) => element)), row);
   const legend = make("ul", { class: "rx-legend rx-by-line" },
     make("li", {}, swatch("alone"), "what the shortcuts alone bring, before the first step"),
     make("li", {}, swatch("own rx-first"), "before the first step"),
@@ -361,7 +361,7 @@ function render({ model, el, share: link }) {
   const end = ui.start({
     controls: [shortcut.element, depth.element, scale.element, beside.element],
     more: [place.element, rate.element, seed.element],
-    figures: [head, left, right, row],
+    figures: [head, left, right],
     below: [note],
     paint,
     watch: left,
