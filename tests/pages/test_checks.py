@@ -162,6 +162,26 @@ def test_a_fault_of_access_is_seen(watched, site, body, said):
     assert any(said in finding for finding in checks.accessibility(watched))
 
 
+FAINT = "color: #ccc; background: #fff"
+
+
+@pytest.mark.parametrize(
+    ("body", "seen"),
+    [
+        (f'<p style="{FAINT}">words</p>' * 9, True),
+        (f'{"<p>words</p>" * 9}<p style="{FAINT}">faint</p>', True),
+        (f'{"<p>words <b>faint</b></p>" * 9}<p>words <b style="{FAINT}">faint</b></p>', True),
+        (f'{"<p>words</p>" * 9}<div style="{FAINT}"><p>faint</p></div>', True),
+        ("<p>words</p>" * 9, False),
+    ],
+)
+def test_what_is_hidden_as_repeated_has_no_fault_of_its_own(watched, site, body, seen):
+    show(watched, site, body)
+    checks.thin_repeated(watched)
+    assert watched.page.locator("article p:visible").count() < 9
+    assert bool(checks.accessibility(watched, checks.RULES_OF_A_LOOK)) is seen
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [

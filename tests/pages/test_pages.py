@@ -35,11 +35,7 @@ def expected_formulas(book, page):
     return counts.get(page.removesuffix(".html"), 0)
 
 
-# The last has all of axe-core's rules. Widths and colours are looked at once each; how they go together hangs on the
-# frame around the text, the same on every page, and is looked at on the first and on one with every kind of content.
-LOOKS = [(1280, "light"), (375, "dark")]
-ALL_LOOKS = [(1280, "light"), (1280, "dark"), (375, "light"), (375, "dark")]
-IN_ALL_LOOKS = ("chapters/00_introduction.html", "chapters/02_backward_pass.html", "search.html")
+LOOKS = [(width, scheme) for width in (1280, 375) for scheme in ("light", "dark")]
 
 
 # Bytes over the wire, everything included; the second for the page with the most formulas, the third for the page that
@@ -59,16 +55,17 @@ def test_page_on_http(book, book_url, watched, page):
     findings = checks.heavy(watched, book_url, book, limit)
     watched.unfold()
     findings += checks.formulas(watched, expected_formulas(book, page)) + checks.images(watched)
-    for width, scheme in LOOKS:
-        watched.look(width, scheme)
+    for width in (1280, 375):
+        watched.look(width, "light")
         found = checks.overflow(watched) + (checks.wide_tables(watched) if width == 1280 else [])
         findings += [f"{width} px: {finding}" for finding in found]
     checks.thin_formulas(watched)
-    looks = ALL_LOOKS if page in IN_ALL_LOOKS else LOOKS
-    for look in looks:
+    # What a button is called depends neither on its colour nor on the width.
+    findings += checks.accessibility(watched, without=checks.RULES_OF_A_LOOK)
+    checks.thin_repeated(watched)
+    for look in LOOKS:
         watched.look(*look)
-        # All rules once; what a button is called does not depend on its colour.
-        found = checks.accessibility(watched, rules=None if look == looks[-1] else checks.RULES_OF_A_LOOK)
+        found = checks.accessibility(watched, rules=checks.RULES_OF_A_LOOK)
         findings += [f"{look[0]} px, {look[1]}: {finding}" for finding in found]
     no(findings + checks.outside_requests(watched, book_url) + checks.complaints(watched))
 
