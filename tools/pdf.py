@@ -129,6 +129,10 @@ def chapter(name, section, pages):
         element["href"] = inside(name, element["href"], pages)
     for element in section.find_all("img"):
         element["src"] = from_pdf(element["src"])
+    for element in section.select(".drawing svg *"):
+        for key in ("clip-path", "fill", "style"):
+            if "url(#" in element.get(key, ""):
+                element[key] = element[key].replace("url(#", f"url(#{name}:")
     # The page's name leads here, and so does its own first anchor.
     section["id"], section["class"] = name, [*section.get("class", []), "chapter"]
     section.insert(0, parse(f'<span id="{name}:{anchor}"></span>').span)
