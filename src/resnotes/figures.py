@@ -585,31 +585,6 @@ def spreads(series, xlabel, ylabel, log=False, marks=()):
     return figure
 
 
-def dots(series, xlabel, ylabel, marks=()):
-    """One dot a run, over a logarithmic axis.
-
-    Parameters
-    ----------
-    series : dict of str to (x, y)
-        At most three; x above 0.
-    xlabel, ylabel : str
-    marks : sequence of (y, str)
-        Levels to draw and name.
-    """
-    figure, axes = _axes(width=5.4, height=3.6)
-    for (name, (x, y)), colour, marker in zip(series.items(), (BLUE, ORANGE, GREEN), "os^", strict=False):
-        axes.plot(x, y, marker, color=colour, markersize=5, alpha=0.75, label=name)
-    for y, text in marks:
-        axes.axhline(y, color=GREY, linewidth=0.8)
-        axes.annotate(text, (0.01, y), xycoords=("axes fraction", "data"), xytext=(0, 3), textcoords="offset points",
-                      fontsize=9, color=GREY)  # fmt: skip
-    axes.set_xscale("log")
-    axes.set_xlabel(xlabel)
-    axes.set_ylabel(ylabel)
-    axes.legend(frameon=False)
-    return figure
-
-
 def sizes_by_layer_and_step(panels, label, levels=(0.3, 0.4, 0.6, 0.8, 1, 1.5, 2)):
     """Sizes over states and training steps, as filled contours with a common logarithmic scale from 0.1 to 3.
 
