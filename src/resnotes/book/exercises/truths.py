@@ -16,6 +16,7 @@ from resnotes import (
     blocks,
     four_layer,
     jacobian_by_length,
+    relu,
     softmax_cross_entropy,
 )
 from resnotes.initialisation import branch_strength, expected_gain
@@ -75,6 +76,13 @@ def softmax_by_hand(entry):
     target = np.array([0.0, 1.0])
     gradient = softmax_cross_entropy(np.log([1.0, 3.0]), target)[1]
     return (gradient + (target if entry == 0 else 0))[entry]
+
+
+def merge_by_hand(what):
+    """A gradient of y = ReLU(W u) + u for W = [[1, 1], [0, 2]], u = (2, -1) and g = (2, 1)."""
+    network = Network([Unit([Affine([[1.0, 1.0], [0.0, 2.0]]), relu])])
+    grads = network.backward(network.forward([2.0, -1.0]), np.array([2.0, 1.0]))
+    return grads.units[0].branch[0].weight[0, 1] if what == "W" else grads.states[0][what]
 
 
 def softmax_slope():
@@ -193,6 +201,7 @@ TRUTHS = {
     "ex-forward-contraction": (softmax_slope,),
     "ex-backward-hand": (lambda: backward_by_hand("x1"), lambda: backward_by_hand("W3")),
     "ex-backward-matrix": (lambda: weight_by_hand(4, 2, 1), lambda: weight_by_hand(2, 1, 2)),
+    "ex-merge-hand": (lambda: merge_by_hand(0), lambda: merge_by_hand(1), lambda: merge_by_hand("W")),
     "ex-backward-three": (lambda: sum(map(paths, range(4))), lambda: paths(2)),
     "ex-backward-mask": (lambda: first_gradient(1.0, -1.0),),
     "ex-scaling-share": (lambda: first(lambda n: 0.9**n < 0.01),),
