@@ -1,4 +1,4 @@
-"""How large a product of many factors is, and where a float format gives out.
+"""How large a product of many factors is, and where a number format overflows or loses it.
 
 `shortcut_product` keeps a product that would overflow or underflow, such as ∏ λ_i over a thousand units,
 as sign, mantissa and exponent. `power_sweep` and `gradient_norms` do the same for many shortcuts and depths
@@ -210,7 +210,7 @@ class RangeLimits:
 
 
 def range_limits(factor: float, dtype: str) -> RangeLimits:
-    """The first powers of a factor at which a float format gives out.
+    """The first powers of a factor that a number format cannot hold.
 
     |factor|**n is taken exactly and rounded once, to nearest with ties to even (IEEE 754-2019, 4.3.1).
     Rounding after every single multiplication is another matter and may stall above zero.

@@ -288,7 +288,7 @@ class Sequence(Layer):
     Raises
     ------
     ValueError
-        If there is none, or something is no layer.
+        If there is none, or something is not a layer.
     """
 
     def __init__(self, *layers):

@@ -758,7 +758,7 @@ class StopGradient(Layer):
     Raises
     ------
     ValueError
-        If `shortcut` is no layer.
+        If `shortcut` is not a layer.
     """
 
     def __init__(self, shortcut):

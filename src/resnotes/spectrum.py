@@ -126,7 +126,7 @@ def singular_values_by_depth(factors: Iterable[ArrayLike]) -> list[np.ndarray]:
 
 
 def _spectrum(logs, rows, count):
-    """Singular values of diag(exp(logs)) @ rows, filled up with zeros to so many."""
+    """Singular values of diag(exp(logs)) @ rows, padded with zeros to a given number."""
     gone = np.full(count - len(logs), -np.inf)
     if not len(logs):
         return ProductSpectrum(gone, gone, 1.0)

@@ -140,7 +140,7 @@ def test_python_and_the_page_refuse_the_same(opened, site, case):
 def test_presets_reset_and_link(opened, site, case):
     live = opened(f"{site}/{case.page}", case.name)
     before = live.readout
-    buttons = live.root.get_by_role("group", name="Telling states").get_by_role("button")
+    buttons = live.root.get_by_role("group", name="Examples").get_by_role("button")
     assert 2 <= buttons.count() <= 4
     said = set()
     for button in buttons.all():
@@ -239,7 +239,7 @@ def test_touch_targets_on_a_phone(opened, site, case):
             assert box["height"] >= 44, target.evaluate("e => e.outerHTML")
             assert box["x"] >= 0
             assert box["x"] + box["width"] <= 375
-    live.root.get_by_role("group", name="Telling states").get_by_role("button").last.tap()
+    live.root.get_by_role("group", name="Examples").get_by_role("button").last.tap()
     assert live.readout != ""
 
 

@@ -50,7 +50,7 @@ def of_network(network, x, unit=0):
     Raises
     ------
     ValueError
-        If `network` is no Network, has no such unit, x is no single sample, or the unit's width is not 2.
+        If `network` is not a Network, has no such unit, x is not a single sample, or the unit's width is not 2.
     """
     if not isinstance(network, Network):
         _validate.refuse("network", _validate.describe(network), "a resnotes.Network")

@@ -268,7 +268,7 @@ export function frame({ model, el, share, keys, carried = [], label, caption, pr
         { class: "resnotes-explorer rx-live", role: "group", "aria-label": `Explorer: ${label}` },
         make("p", { class: "rx-caption" }, caption),
         make("div", { class: "rx-figures" }, ...figures),
-        make("div", { class: "rx-buttons", role: "group", "aria-label": "Telling states" }, ...presets.map(preset)),
+        make("div", { class: "rx-buttons", role: "group", "aria-label": "Examples" }, ...presets.map(preset)),
         make("div", { class: "rx-controls" }, ...controls),
         ...furtherControls,
         said,

@@ -52,7 +52,7 @@ def of_network(network, x, g=None):
     Raises
     ------
     ValueError
-        If `network` is no Network or too deep, g is 0, or x or g do not fit.
+        If `network` is not a Network or too deep, g is 0, or x or g do not fit.
     """
     if not isinstance(network, Network):
         _validate.refuse("network", _validate.describe(network), "a resnotes.Network")

@@ -127,7 +127,7 @@ def of_network(network, x):
     Raises
     ------
     ValueError
-        If `network` is no Network, or x does not fit it or is a batch.
+        If `network` is not a Network, or x does not fit it or is a batch.
     """
     if not isinstance(network, Network):
         _validate.refuse("network", _validate.describe(network), "a resnotes.Network")

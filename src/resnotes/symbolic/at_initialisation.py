@@ -1,4 +1,4 @@
-"""Chapter 9: how much gradient a network lets through in the mean, before it has been trained."""
+"""Chapter 9: how much gradient a network lets through on average, before it has been trained."""
 
 from __future__ import annotations
 
