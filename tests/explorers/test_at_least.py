@@ -26,6 +26,8 @@ MATRICES += [
 ]
 PHONE = {"viewport": {"width": 375, "height": 800}, "has_touch": True, "is_mobile": True}
 PAGE = CASES["at_least"].page
+#: The middle of the plane in its own units, and 1.
+MIDDLE, UNIT = 190, 172 / 3
 
 
 def circle(count):
@@ -36,7 +38,7 @@ def circle(count):
 @pytest.fixture(scope="module")
 def every():
     """What the module computes for every matrix."""
-    states = [dict(zip("abcd", J.ravel().tolist(), strict=True)) for J in MATRICES]
+    states = [{**dict(zip("abcd", J.ravel().tolist(), strict=True)), "angle": 30} for J in MATRICES]
     code = """(module, states) => states.map((state) => {
       const found = module.summary(state), arcs = module.arcs(found).map(({ from, to, shrinks }) => [from, to, shrinks]);
       return { ...module.numbers(state), arcs };
@@ -126,6 +128,8 @@ def test_readings():
     opening = AtLeast().state()
     assert min(opening.values()) > 0
     assert numbers(AtLeast())["summary"]["shortest"] == 0.5
+    assert np.hypot(*numbers(AtLeast())["sent"]) == pytest.approx(0.5)
+    assert "This g arrives 0.5 times as long: it shrinks." in said(AtLeast())
     # a lower bound is promised where ‖J‖ is below 1, and nowhere else
     for J, wanted in (([[0.9, 0], [0, 0]], "at least 0.1"), ([[1, 0], [0, 0]], "there is no lower bound")):
         assert wanted in numbers(AtLeast(J=J))["propositions"][0][2].replace("≈\u00a0", "")
@@ -172,7 +176,8 @@ def test_a_unit_of_your_own_by_central_differences(unit):
         ({"network": Network([Unit([tanh])]), "x": [1.0, 2.0, 3.0]}, "network: got unit 0 with a Jacobian of shape (3, 3)"),
         ({"network": Network([Unit([tanh])]), "x": [[1.0, 2.0]]}, "x: got an array of shape (1, 2)"),
         ({"network": Network([Unit([tanh])]), "x": [1.0, 2.0], "unit": 1}, "unit: got 1"),
-        ({"angle": 1}, "angle: got a value, wanted one of a, b, c, d"),
+        ({"angle": 361}, "angle: got 361.0, wanted a number from 0 to 360"),
+        ({"turn": 1}, "turn: got a value, wanted one of a, b, c, d, angle"),
     ],
 )  # fmt: skip
 def test_refusals(arguments, what):
@@ -187,9 +192,9 @@ def points(d):
 def test_the_static_picture_draws_what_shrinks():
     """The thick lines read back: as long as the thin circle before, and shorter after."""
     picture = ElementTree.fromstring(figures(AtLeast(a=0.5, b=1.0, c=1.0, d=0.5)))
-    centre, unit = 150, 134 / 3
+    centre, unit = MIDDLE, UNIT
     lines = {}
-    for element in picture.findall(".//{*}svg[@role='img']/{*}path"):
+    for element in picture.findall(".//{*}svg[@role='img']/{*}g/{*}path"):
         name = element.get("class") or ""
         if "rx-circle" in name or "rx-image" in name:
             lengths = np.linalg.norm(points(element.get("d")) - centre, axis=1) / unit
@@ -204,21 +209,20 @@ def test_the_page_draws_what_shrinks(opened, site):
     """By line width and not by colour alone; and the image of each part as the numbers say."""
     live = opened(f"{site}/{PAGE}", "at_least")
     widths = {
-        kind: live.root.locator(f"svg[role=img] .rx-image.rx-{kind}").first.evaluate(
+        kind: live.root.locator(f".rx-plane > svg .rx-image.rx-{kind}").first.evaluate(
             "e => parseFloat(getComputedStyle(e).strokeWidth)"
         )
         for kind in ("shrinks", "grows")
     }
     assert widths["shrinks"] >= 2 * widths["grows"]
-    unit = 134 / 3
     for kind, shrinks in (("shrinks", True), ("grows", False)):
-        for line in live.root.locator(f"svg[role=img] .rx-image.rx-{kind}").all():
-            lengths = np.linalg.norm(points(line.get_attribute("d")) - 150, axis=1) / unit
+        for line in live.root.locator(f".rx-plane > svg .rx-image.rx-{kind}").all():
+            lengths = np.linalg.norm(points(line.get_attribute("d")) - MIDDLE, axis=1) / UNIT
             assert np.all(lengths < 1.01 if shrinks else lengths > 0.99)
 
 
-def handle(live, k):
-    return live.root.locator(".rx-handle").nth(k - 1)
+def handle(live, name):
+    return live.root.locator(".rx-handle").filter(has_text=name)
 
 
 def centre(element):
@@ -227,53 +231,54 @@ def centre(element):
 
 
 def values(live):
+    """The angle, and the four entries."""
     return [float(slider.input_value()) for slider in live.root.locator("input[type=range]").all()]
 
 
 def per_unit(live):
-    """Pixels of the page for 1 in the plane of the columns."""
-    return live.root.locator(".rx-plane svg").first.bounding_box()["width"] / 300 * 134 / 3
+    """Pixels of the page for 1 in the plane."""
+    return live.root.locator(".rx-plane > svg").bounding_box()["width"] / (2 * MIDDLE) * UNIT
 
 
-def test_columns_are_dragged_by_mouse(opened, site):
+def dragged(live, name, right, up, grip=(0, 0)):
+    x, y = centre(handle(live, name))
+    live.page.mouse.move(x + grip[0], y + grip[1])
+    live.page.mouse.down()
+    live.page.mouse.move(x + grip[0] + right, y + grip[1] - up, steps=5)
+    live.page.mouse.up()
+
+
+def test_rows_and_g_are_dragged_by_mouse(opened, site):
     live = opened(f"{site}/{PAGE}", "at_least")
-    handle(live, 1).scroll_into_view_if_needed()
+    handle(live, "g").scroll_into_view_if_needed()
     unit = per_unit(live)
-    x, y = centre(handle(live, 1))
     # gripped beside its middle: it moves by as much as the pointer does, and does not jump
-    live.page.mouse.move(x + 5, y + 3)
-    live.page.mouse.down()
-    live.page.mouse.move(x + 5 - unit, y + 3 + 2 * unit, steps=5)
-    live.page.mouse.up()
-    assert values(live) == pytest.approx([-0.5, 1, -1, 0.5], abs=0.02)
-    assert live.readout == said(AtLeast(**dict(zip("abcd", values(live), strict=True))))
-    x, y = centre(handle(live, 2))
-    live.page.mouse.move(x, y)
-    live.page.mouse.down()
-    live.page.mouse.move(x + 9 * unit, y - 9 * unit, steps=3)  # beyond the edge: held there
-    live.page.mouse.move(x + 9 * unit, y, steps=3)
-    live.page.mouse.up()
-    assert values(live) == pytest.approx([-0.5, 3, -1, 0.5], abs=0.02)
-    live.page.mouse.move(x - 50, y)  # let go: it stays
-    assert values(live) == pytest.approx([-0.5, 3, -1, 0.5], abs=0.02)
+    dragged(live, "1", -unit, -2 * unit, grip=(5, 3))
+    assert values(live) == pytest.approx([135, -0.5, -1, 1, 0.5], abs=0.02)
+    assert live.readout == said(AtLeast(**dict(zip("abcd", values(live)[1:], strict=True))))
+    dragged(live, "2", 9 * unit, 0)  # beyond the edge: held there
+    assert values(live) == pytest.approx([135, -0.5, -1, 3, 0.5], abs=0.02)
+    # from 135° straight down to −45°, which is 315°
+    dragged(live, "g", 2**0.5 * unit, -(2**0.5) * unit)
+    assert values(live)[0] == pytest.approx(315, abs=2)
+    live.page.mouse.move(0, 0)  # let go: it stays
+    assert values(live)[0] == pytest.approx(315, abs=2)
 
 
 def test_handles_in_one_place_can_both_be_dragged(opened, site):
-    live = opened(f"{site}/{PAGE}{CASES['at_least'].link(dict.fromkeys('abcd', 0.0))}", "at_least")
-    for k, moved in ((1, [0, 2]), (2, [1, 3])):
-        handle(live, k).scroll_into_view_if_needed()
-        x, y = centre(handle(live, k))
-        live.page.mouse.move(x, y)
-        live.page.mouse.down()
-        live.page.mouse.move(x + 20, y + 20 + 30 * k, steps=3)
-        live.page.mouse.up()
-        assert all(values(live)[entry] != 0 for entry in moved)
-        assert k == 2 or values(live)[1] == values(live)[3] == 0
+    state = {"a": -1.0, "b": 0.0, "c": 0.0, "d": -1.0, "angle": 90.0}
+    live = opened(f"{site}/{PAGE}{CASES['at_least'].link(state)}", "at_least")
+    handle(live, "1").scroll_into_view_if_needed()
+    for k, moved in (("1", [1, 2]), ("2", [3, 4])):
+        before = values(live)
+        dragged(live, k, 20, -20 - 30 * int(k))
+        assert all(values(live)[entry] != before[entry] for entry in moved)
+        assert k == "2" or values(live)[3:] == [0, -1]
 
 
-def test_columns_are_dragged_by_finger(opened, site):
+def test_g_is_dragged_by_finger(opened, site):
     live = opened(f"{site}/{PAGE}", "at_least", **PHONE)
-    element = handle(live, 2)
+    element = handle(live, "g")
     element.scroll_into_view_if_needed()
     box = element.locator(".rx-reach").bounding_box()
     assert min(box["width"], box["height"]) >= 44
@@ -282,39 +287,40 @@ def test_columns_are_dragged_by_finger(opened, site):
     session = live.page.context.new_cdp_session(live.page)
     scrolled = live.page.evaluate("scrollY")
     for kind, by in (("touchStart", 0), ("touchMove", 0.5), ("touchMove", 1), ("touchEnd", None)):
-        touches = [] if by is None else [{"x": x - by * unit, "y": y + by * unit}]
+        touches = [] if by is None else [{"x": x + by * unit / 2**0.5, "y": y - by * unit * (1 - 1 / 2**0.5)}]
         session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touches})
     # The browser hands moves on frame by frame.
     live.page.wait_for_function(
-        "() => Math.abs(document.querySelectorAll('[data-ready=at_least-1] input[type=range]')[1].value) < 0.03"
+        "() => Math.abs(document.querySelector('[data-ready=at_least-1] input[type=range]').value - 90) < 3"
     )
-    assert values(live) == pytest.approx([0.5, 0, 1, -0.5], abs=0.03)
+    assert values(live)[1:] == [0.5, 1, 1, 0.5]
     assert live.page.evaluate("scrollY") == scrolled
 
 
-def test_columns_are_moved_by_keys(opened, site):
+def test_handles_are_moved_by_keys(opened, site):
     live = opened(f"{site}/{PAGE}", "at_least")
-    first = handle(live, 1)
+    first = handle(live, "1")
     for key, wanted in [
-        ("ArrowRight", [0.55, 1, 1, 0.5]),
-        ("ArrowUp", [0.55, 1, 1.05, 0.5]),
-        ("Shift+ArrowLeft", [0.05, 1, 1.05, 0.5]),
-        ("Shift+ArrowDown", [0.05, 1, 0.55, 0.5]),
+        ("ArrowRight", [135, 0.55, 1, 1, 0.5]),
+        ("ArrowUp", [135, 0.55, 1.05, 1, 0.5]),
+        ("Shift+ArrowLeft", [135, 0.05, 1.05, 1, 0.5]),
+        ("Shift+ArrowDown", [135, 0.05, 0.55, 1, 0.5]),
     ]:
         first.press(key)
         assert values(live) == pytest.approx(wanted)
-    assert first.get_attribute("aria-label") == "Column 1 of J is (0.05, 0.55). Arrow keys move it."
+    assert first.get_attribute("aria-label") == "Row 1 of I + J is (1.05, 0.55). Arrow keys move it."
     for _ in range(12):
         first.press("Shift+ArrowRight")
-    assert values(live)[0] == 3  # the edge
-    handle(live, 2).press("ArrowDown")
-    assert values(live) == pytest.approx([3, 1, 0.55, 0.45])
+    assert values(live)[1] == 2  # the edge: 3 in I + J
+    handle(live, "g").press("ArrowRight")
+    handle(live, "g").press("Shift+ArrowUp")
+    assert values(live)[0] == 144
 
 
 def test_a_large_matrix_widens_the_plane_and_the_sliders(opened, site):
-    state = {"a": 40.0, "b": -1.0, "c": 0.0, "d": 0.0}
+    state = {"a": 40.0, "b": -1.0, "c": 0.0, "d": 0.0, "angle": 0.0}
     live = opened(f"{site}/{PAGE}{CASES['at_least'].link(state)}", "at_least")
-    assert values(live) == [40, -1, 0, 0]
-    assert live.root.locator("input[type=range]").first.get_attribute("max") == "50"
-    box = live.root.locator(".rx-plane svg").first.bounding_box()
-    assert box["x"] <= centre(handle(live, 1))[0] <= box["x"] + box["width"]
+    assert values(live) == [0, 40, -1, 0, 0]
+    assert live.root.locator("input[type=range]").nth(1).get_attribute("max") == "50"
+    box = live.root.locator(".rx-plane > svg").bounding_box()
+    assert box["x"] <= centre(handle(live, "1"))[0] <= box["x"] + box["width"]

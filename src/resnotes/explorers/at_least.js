@@ -1,5 +1,6 @@
 // When is it at least? What a unit with the identity as shortcut and a 2 × 2 Jacobian J = [[a, b], [c, d]] does to a
-// gradient's length. The upper half are pure functions of the state {a, b, c, d}; the lower half draws them.
+// gradient's length, and to the one at `angle` degrees. The upper half are pure functions of the state {a, b, c, d, angle};
+// the lower half draws them.
 import { about, label, make, number, path, point, shape, share, show, svg, tabulate, text } from "./draw.js";
 import { frame } from "./frame.js";
 
@@ -13,7 +14,9 @@ const CHAIN = 10;
 /** What is wrong with a state, in words; "" where nothing is. */
 export function check(state) {
   const wrong = KEYS.find((key) => !(state[key] >= -LARGEST && state[key] <= LARGEST));
-  return wrong ? `${wrong}: got ${state[wrong]}, wanted a number from ${-LARGEST} to ${LARGEST}` : "";
+  if (wrong) return `${wrong}: got ${state[wrong]}, wanted a number from ${-LARGEST} to ${LARGEST}`;
+  const { angle } = state;
+  return angle >= 0 && angle <= 360 ? "" : `angle: got ${angle}, wanted a number from 0 to 360`;
 }
 
 const quiet = (x, scale) => (Math.abs(x) < NOISE * scale ? 0 : x);
@@ -103,7 +106,7 @@ export function propositions(state, found = summary(state)) {
     [
       "One unit",
       "yes",
-      lower > 0 ? `at least ${about(lower)}, ${most}` : `${most}; ‖J‖ is not below 1, so there is no lower bound`,
+      lower > 0 ? `at least ${about(lower)}, ${most}` : `${most}; ‖J‖₂ is not below 1, so there is no lower bound`,
     ],
     [
       "No gradient shrinks",
@@ -133,7 +136,7 @@ export function propositions(state, found = summary(state)) {
     [
       "Chain",
       lower > 0 ? "yes" : "no",
-      lower > 0 ? `${CHAIN} such units leave ${low} to ${high} times the length` : "‖J‖ is not below 1, so there is no lower bound",
+      lower > 0 ? `${CHAIN} such units leave ${low} to ${high} times the length` : "‖J‖₂ is not below 1, so there is no lower bound",
     ],
   ];
 }
@@ -142,6 +145,7 @@ export function propositions(state, found = summary(state)) {
 export function readout(state, found = summary(state)) {
   const { lowest, shortest, longest, lower, norm } = found;
   const shrunk = part(state);
+  const length = lengthAt(state, state.angle);
   const which =
     {
       none: "No direction shrinks",
@@ -157,8 +161,9 @@ export function readout(state, found = summary(state)) {
       ? `promises ${about(lower)}${shortest - lower < 1e-9 ? ", which is reached" : ""}.`
       : "promises nothing.";
   return [
+    `This g arrives ${about(length)} times as long: it ${moved(length)}.`,
     `${which}: a gradient of length 1 gets a length ${lengths}.`,
-    `‖J‖ is ${about(norm)}, so 1 − ‖J‖ ${promise}`,
+    `‖J‖₂ is ${about(norm)}, so 1 − ‖J‖₂ ${promise}`,
     `The smallest eigenvalue of J + Jᵀ + JJᵀ is ${about(lowest)}, ${lowest < 0 ? "negative" : "not negative"}.`,
   ].join(" ");
 }
@@ -178,6 +183,9 @@ function lengthAt(state, degrees) {
   return Math.sqrt(x * x + y * y);
 }
 
+/** What becomes of a length of 1; a length of 1 neither grows nor shrinks, to what the rounding leaves. */
+const moved = (length) => (Math.abs(length - 1) < 1e-9 ? "keeps its length" : length < 1 ? "shrinks" : "grows");
+
 const ANGLES = Array.from({ length: 12 }, (_, k) => 15 * k);
 
 /** Everything computed: the summary, the propositions, and lengths by direction. */
@@ -186,29 +194,30 @@ export function numbers(state) {
     summary: summary(state),
     propositions: propositions(state),
     lengths: ANGLES.map((degrees) => lengthAt(state, degrees)),
+    sent: image(state, state.angle)[1],
   };
 }
 
 // ------------------------------------------------------------------------------------- the view
 
 const CAPTION =
-  "The dashed circle is every gradient of length 1, the solid curve is where the unit sends each; the thick part gets " +
-  "shorter. Two surprises: at first every entry of J is positive, and some gradients shrink. The first button sets a " +
-  "much larger J, and none does.";
+  "The dashed circle is every gradient g of length 1, the solid curve is where the unit sends each; the thick part gets " +
+  "shorter. Take hold of g, and of the two rows of I + J that it combines. Two surprises: at first every entry of J is " +
+  "positive, and some gradients shrink. The strong turn is much larger, and none does.";
 const PRESETS = [
   ["a strong turn: nothing shrinks", { a: 0, b: -3, c: 3, d: 0 }],
   ["J = −uuᵀ: one direction is lost", { a: -0.36, b: -0.48, c: -0.48, d: -0.64 }],
   ["J = −0.2 I: all shrink, as far as promised", { a: -0.2, b: 0, c: 0, d: -0.2 }],
 ];
-const COLUMNS = [
-  ["a", "c"],
-  ["b", "d"],
+const ROWS = [
+  ["a", "b"],
+  ["c", "d"],
 ];
 const REACH = 3;
 const HANDLE = 25;
-const SIZE = 300,
-  MIDDLE = 150,
-  SIDE = 134;
+const SIZE = 380,
+  MIDDLE = 190,
+  SIDE = 172;
 
 /** The half width of a plane that shows this size: 1.5, 2, 3, 5, 7, 10, 15, … */
 function planeFor(size) {
@@ -262,8 +271,8 @@ export function arcs({ shrinking: part, worst }) {
   return edges.slice(0, -1).map((from, k) => ({ from, to: edges[k + 1], shrinks: k % 2 === 0 }));
 }
 
-function drawImage(root, state, found) {
-  const half = planeFor(1.05 * Math.max(1, found.longest));
+/** The circle, its image, the rows of I + J, and how g combines them. */
+function planeShapes(half, state, found) {
   const parts = cross(half);
   for (const { from, to: end, shrinks } of arcs(found)) {
     const points = Array.from({ length: 61 }, (_, k) => image(state, from + ((end - from) * k) / 60));
@@ -273,18 +282,31 @@ function drawImage(root, state, found) {
       shape("path", { class: `rx-image ${kind}`, d: path(points.map(([, sent]) => place(half, sent))) }),
     );
   }
-  if (found.shrinking > 0) {
-    const [g, sent] = image(state, found.worst ?? 0);
-    const [x, y] = place(half, g);
-    parts.push(
-      shape("path", { class: "rx-fall", d: `M${to(half, g)}L${to(half, sent)}` }),
-      shape("circle", { class: "rx-dot", cx: x, cy: y, r: 4 }),
-      shape("circle", { class: "rx-dot", cx: place(half, sent)[0], cy: place(half, sent)[1], r: 4 }),
-      label(x, y + (g[1] >= 0 ? -9 : 17), `1 → ${about(found.shortest)}`, { class: "rx-middle rx-halo" }),
-    );
-  }
-  show(root, parts);
+  const [g, sent] = image(state, state.angle);
+  const [first, second] = rowsOf(state);
+  const corner = first.map((x) => g[0] * x);
+  const [x, y] = place(half, sent);
+  // What is said of the length stands on the side away from g.
+  const [u, v] = place(half, g),
+    distance = Math.hypot(x - u, y - v);
+  const [right, down] = distance > 1 ? [(x - u) / distance, (y - v) / distance] : [0, 1];
+  parts.push(
+    ...[first, second].map((tip, k) =>
+      shape("path", { class: `rx-row rx-row-${k + 1}`, d: `M${MIDDLE} ${MIDDLE}L${to(half, tip)}` }),
+    ),
+    shape("path", { class: "rx-ray", d: `M${MIDDLE} ${MIDDLE}L${to(half, g)}` }),
+    shape("path", { class: "rx-steps", d: `M${MIDDLE} ${MIDDLE}L${to(half, corner)}L${to(half, sent)}` }),
+    shape("circle", { class: "rx-dot", cx: x, cy: y, r: 6 }),
+    label(x + 30 * right, y + 24 * down + 5, about(Math.hypot(...sent)), { class: "rx-middle rx-halo rx-arrives" }),
+  );
+  return parts;
 }
+
+/** The rows of I + J: where (1, 0) and (0, 1) are sent. */
+const rowsOf = ({ a, b, c, d }) => [
+  [1 + a, b],
+  [c, 1 + d],
+];
 
 function valuesTable(state) {
   return [
@@ -293,9 +315,7 @@ function valuesTable(state) {
     ANGLES.map((degrees) => {
       const [g, sent] = image(state, degrees).map(([x, y]) => `(${[x, y].map(quieted).join(", ")})`);
       const length = lengthAt(state, degrees);
-      // To what the rounding leaves: a length of 1 neither grows nor shrinks.
-      const moved = Math.abs(length - 1) < 1e-9 ? "keeps" : length < 1 ? "shrinks" : "grows";
-      return [`${degrees}°`, g, sent, number(length), moved];
+      return [`${degrees}°`, g, sent, number(length), moved(length)];
     }),
   ];
 }
@@ -308,7 +328,7 @@ function render({ model, el, share: sharing }) {
     model,
     el,
     share: sharing,
-    keys: KEYS,
+    keys: [...KEYS, "angle"],
     label: "when is it at least",
     caption: CAPTION,
     presets: PRESETS,
@@ -317,101 +337,113 @@ function render({ model, el, share: sharing }) {
   let reach = REACH,
     from = null;
 
+  const angle = ui.slider(
+    "angle",
+    "direction of g",
+    { min: 0, max: 360, step: 1 },
+    { words: (degrees) => `${about(degrees)}°`, spoken: (degrees) => `g points at ${about(degrees)} degrees` },
+  );
   const titles = { a: "J, row 1, column 1", b: "J, row 1, column 2", c: "J, row 2, column 1", d: "J, row 2, column 2" };
   const sliders = KEYS.map((key) =>
     ui.slider(key, titles[key], { min: -REACH, max: REACH, step: 0.01 }, { words: about }),
   );
 
-  const plane = svg("svg", { viewBox: `0 0 ${SIZE} ${SIZE}`, "aria-label": "The columns of J as arrows" });
-  const ground = svg("g", { "aria-hidden": "true" });
-  const arrows = svg("g", { "aria-hidden": "true" });
-  const handles = COLUMNS.map((keys, k) => {
+  const plane = svg("svg", {
+    viewBox: `0 0 ${SIZE} ${SIZE}`,
+    "aria-label": "The circle of all gradients of length 1, its image under I + J, and the rows of I + J as arrows",
+  });
+  const drawing = svg("g", { "aria-hidden": "true" });
+
+  /** A knob to take hold of: `at(x, y)` is told where it is dragged to, `step(across, up, event)` what the keys move. */
+  function knob(name, kind, at, step) {
     const handle = svg(
       "g",
       {
-        class: "rx-handle",
+        class: `rx-handle ${kind}`,
         tabindex: 0,
         role: "application",
         "aria-roledescription": "handle",
         "aria-describedby": `${ui.id}-said`,
-        onkeydown: (event) => moveByKey(event, keys),
+        onkeydown: (event) => byKey(event, step),
         // A finger on a handle drags it; "touch-action" does not reach into an SVG, and the page would scroll away.
         ontouchstart: (event) => event.preventDefault(),
-        onpointerdown: (event) => grasp(event, handle, keys),
-        onpointermove: (event) => handle.hasPointerCapture(event.pointerId) && drag(event, keys),
+        onpointerdown: (event) => grasp(event, handle),
+        onpointermove: (event) => handle.hasPointerCapture(event.pointerId) && at(...dragged(event)),
       },
       // As large as a finger, around what is seen.
       svg("circle", { class: "rx-reach", r: 24 }),
       svg("circle", { class: "rx-knob", r: 11 }),
-      text(0, 4, String(k + 1), { class: "rx-middle rx-knob-name" }),
+      text(0, 4, name, { class: "rx-middle rx-knob-name" }),
     );
     return handle;
-  });
-  plane.append(ground, arrows, ...handles);
+  }
 
   const within = (x) => Math.round(Math.min(reach, Math.max(-reach, x)) * 100) / 100;
+  const rows = ROWS.map((keys, k) => {
+    const set = (x, y) => update({ [keys[0]]: round(within(x) - (1 - k)), [keys[1]]: round(within(y) - k) });
+    return knob(String(k + 1), "", set, (across, up) => {
+      const [x, y] = rowsOf(ui.state())[k];
+      set(x + (across * reach) / 60, y + (up * reach) / 60);
+    });
+  });
+  const turn = (degrees) => update({ angle: ((Math.round(degrees) % 360) + 360) % 360 });
+  const held = knob(
+    "g",
+    "rx-held",
+    (x, y) => turn((Math.atan2(y, x) * 180) / Math.PI),
+    (across, up) => turn(model.get("angle") - across + up),
+  );
+  const handles = [...rows, held];
+  plane.append(drawing, ...handles);
 
-  function moveByKey(event, [x, y]) {
+  function byKey(event, step) {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
-    const step = (reach / 60) * (event.shiftKey ? 10 : 1);
+    const many = event.shiftKey ? 10 : 1;
     const [across, up] =
-      { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, step], ArrowDown: [0, -step] }[event.key] ?? [];
+      { ArrowLeft: [-many, 0], ArrowRight: [many, 0], ArrowUp: [0, many], ArrowDown: [0, -many] }[event.key] ?? [];
     if (across === undefined) return;
     event.preventDefault();
-    update({ [x]: within(model.get(x) + across), [y]: within(model.get(y) + up) });
+    step(across, up);
   }
 
   // A handle moves by as much as the pointer, wherever in it the pointer is.
-  function grasp(event, handle, [x, y]) {
+  function grasp(event, handle) {
     if (event.button !== 0) return;
     handle.setPointerCapture(event.pointerId);
-    from = { left: event.clientX, top: event.clientY, x: model.get(x), y: model.get(y) };
+    const k = handles.indexOf(handle);
+    const [x, y] = k < 2 ? rowsOf(ui.state())[k] : image(ui.state(), model.get("angle"))[0];
+    from = { left: event.clientX, top: event.clientY, x, y };
   }
 
-  function drag(event, [x, y]) {
+  function dragged(event) {
     const pixel = (SIZE / plane.getBoundingClientRect().width) * (reach / SIDE);
-    update({
-      [x]: within(from.x + (event.clientX - from.left) * pixel),
-      [y]: within(from.y - (event.clientY - from.top) * pixel),
-    });
+    return [from.x + (event.clientX - from.left) * pixel, from.y - (event.clientY - from.top) * pixel];
   }
 
-  const picture = svg("svg", {
-    viewBox: `0 0 ${SIZE} ${SIZE}`,
-    role: "img",
-    "aria-label": "The circle of all gradients of length 1, and its image, which parts of it shrink",
-  });
-  const held = make("div", { class: "rx-table rx-props" });
+  const table = make("div", { class: "rx-table rx-props" });
+  const fold = ui.fold("What the chapter’s propositions say of this J", table);
 
   function paint(now) {
+    const found = summary(now),
+      tips = rowsOf(now);
     // Grows with the matrix and never shrinks, so that it stands still under the hand.
-    const needed = planeFor(Math.max(reach, ...KEYS.map((key) => Math.abs(now[key]))));
-    if (needed !== reach || !ground.firstChild) {
-      reach = needed;
-      show(ground, cross(reach));
-      sliders.forEach(({ input }, k) => {
-        [input.min, input.max, input.value] = [-reach, reach, now[KEYS[k]]];
-      });
-    }
-    const tips = COLUMNS.map(([x, y]) => [now[x], now[y]]);
-    show(
-      arrows,
-      tips.map((tip, k) =>
-        shape("path", { class: `rx-column rx-column-${k + 1}`, d: `M${MIDDLE} ${MIDDLE}L${to(reach, tip)}` }),
-      ),
-    );
-    apart(tips.map((tip) => place(reach, tip))).forEach(([x, y], k) => {
-      const handle = handles[k];
-      handle.setAttribute("transform", `translate(${x} ${y})`);
-      handle.setAttribute(
-        "aria-label",
-        `Column ${k + 1} of J is (${tips[k].map(about).join(", ")}). Arrow keys move it.`,
-      );
+    reach = planeFor(Math.max(reach, found.longest));
+    sliders.forEach(({ input }, k) => {
+      [input.min, input.max, input.value] = [-reach - 1, reach, now[KEYS[k]]];
     });
-    const found = summary(now);
+    show(drawing, planeShapes(reach, now, found));
+    const [g] = image(now, now.angle);
+    const places = [...apart(tips.map((tip) => place(reach, tip))), place(reach, g)];
+    const names = [
+      ...tips.map((tip, k) => `Row ${k + 1} of I + J is (${tip.map(about).join(", ")}). Arrow keys move it.`),
+      `g points at ${about(now.angle)} degrees. Arrow keys turn it.`,
+    ];
+    handles.forEach((handle, k) => {
+      handle.setAttribute("transform", `translate(${places[k][0]} ${places[k][1]})`);
+      handle.setAttribute("aria-label", names[k]);
+    });
     ui.say(readout(now, found));
-    drawImage(picture, now, found);
-    tabulate(held, "What the chapter’s propositions say of this J", ["proposition", "applies", "here"], propositions(now, found));
+    if (fold.open) tabulate(table, "Propositions", ["proposition", "applies", "here"], propositions(now, found));
     ui.list(() => valuesTable(now));
   }
 
@@ -425,17 +457,6 @@ function render({ model, el, share: sharing }) {
   const first = make(
     "div",
     { class: "rx-panel rx-plane" },
-    make("p", { class: "rx-title" }, "The columns of J"),
-    make(
-      "p",
-      { class: "rx-note rx-only-live" },
-      "Drag 1 and 2, or move them by arrow keys; with Shift in larger steps.",
-    ),
-    plane,
-  );
-  const second = make(
-    "div",
-    { class: "rx-panel rx-plane" },
     make("p", { class: "rx-title" }, "Every g of length 1, and g(I + J)"),
     make(
       "ul",
@@ -443,15 +464,26 @@ function render({ model, el, share: sharing }) {
       legend("rx-circle rx-grows", "g"),
       legend("rx-image rx-grows", "g(I + J)"),
       legend("rx-image rx-shrinks", "this part shrinks"),
+      legend("rx-row", "rows of I + J"),
+      legend("rx-steps", "g₁ times row 1, then g₂ times row 2"),
     ),
-    picture,
+    make(
+      "p",
+      { class: "rx-note rx-only-live" },
+      "Drag g, 1 and 2, or move them by arrow keys; with Shift in larger steps.",
+    ),
+    plane,
   );
   return ui.start({
-    controls: sliders.map(({ element }) => element),
-    figures: [first, second],
-    below: [held],
+    controls: [angle.element],
+    more: sliders.map(({ element }) => element),
+    figures: [first],
+    below: [fold],
     paint,
   });
 }
+
+/** To a millionth: what the steps of a handle leave of rounding. */
+const round = (x) => Math.round(x * 1e6) / 1e6;
 
 export default { render };

@@ -70,13 +70,16 @@ _entry = number_between(-LARGEST, LARGEST)
 class AtLeast(Explorer):
     """Explorer: which gradients get shorter in a unit x + F(x) of width 2, and which proposition says so.
 
-    It shows the columns of J = ∂F/∂x, the circle of all gradients g of length 1, and its image under g ↦ g(I + J).
+    It shows the circle of all gradients g of length 1, its image under g ↦ g(I + J) with J = ∂F/∂x, and how one g combines
+    the rows of I + J.
     Every trait can be set, observed and linked.
 
     Parameters
     ----------
     a, b, c, d : float, from -100 to 100
         J = [[a, b], [c, d]]; by default [[0.5, 1], [1, 0.5]].
+    angle : float, from 0 to 360
+        The direction of the g that is followed, in degrees; 135 by default, where that J shrinks it most.
     J : array_like, shape (2, 2), optional
         The same as one matrix.
     network : Network, optional
@@ -94,11 +97,11 @@ class AtLeast(Explorer):
     --------
     >>> from resnotes.explorers import AtLeast
     >>> AtLeast(J=[[0, -3], [3, 0]])
-    AtLeast(a=0.0, b=-3.0, c=3.0, d=0.0)
+    AtLeast(a=0.0, b=-3.0, c=3.0, d=0.0, angle=135.0)
     """
 
     name = "at_least"
-    state_names = ("a", "b", "c", "d")
+    state_names = ("a", "b", "c", "d", "angle")
     _esm = bundle("at_least")
     _css = style("at_least")
 
@@ -106,6 +109,7 @@ class AtLeast(Explorer):
     b = Checked(_entry, 1.0)
     c = Checked(_entry, 1.0)
     d = Checked(_entry, 0.5)
+    angle = Checked(number_between(0, 360), 135.0)
 
     def __init__(self, *, J=None, network=None, x=None, unit=None, **state):
         if network is not None:

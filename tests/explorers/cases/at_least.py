@@ -44,18 +44,22 @@ def faults(state, found):
     angles = np.deg2rad(range(0, 180, 15))
     lengths = np.linalg.norm(np.stack([np.cos(angles), np.sin(angles)], axis=1) @ (np.eye(2) + J), axis=1)
     pairs = {name: (found["summary"][name] / size, value / size) for name, value in wanted.items()}
+    at = np.deg2rad(state["angle"])
+    pairs["sent"] = (np.array(found["sent"]) / size, np.array([np.cos(at), np.sin(at)]) @ (np.eye(2) + J) / size)
     return unequal(state, lengths=(np.array(found["lengths"]) / size, lengths / size), **pairs)
 
 
 CASE = Case(
     explorer=AtLeast,
     chapter="06_at_least",
-    grid=[dict(zip("abcd", entries, strict=True)) for entries in ENTRIES],
+    grid=[
+        {**dict(zip("abcd", entries, strict=True)), "angle": float(7 * k % 361)} for k, entries in enumerate(ENTRIES)
+    ],
     faults=faults,
     extremes=[
         (
             {"a": 0.0, "b": 0.0, "c": 0.0, "d": 0.0},
-            "No direction shrinks: a gradient of length 1 gets a length of 1,",
+            "This g arrives 1 times as long: it keeps its length. No direction shrinks: a gradient of length 1 gets a length of 1,",
         ),
         (
             {"a": -1.0, "b": 0.0, "c": 0.0, "d": -1.0},
@@ -70,11 +74,11 @@ CASE = Case(
             "Every direction but one shrinks: a gradient of length 1 gets a length from 0 to 1.",
         ),
         ({"a": -0.4, "b": -0.8, "c": 0.8, "d": -0.4}, "is 0, not negative"),
-        ({"a": 100.0, "b": 100.0, "c": 100.0, "d": 100.0}, "‖J‖ is 200, so 1 − ‖J‖ promises nothing"),
+        ({"a": 100.0, "b": 100.0, "c": 100.0, "d": 100.0}, "‖J‖₂ is 200, so 1 − ‖J‖₂ promises nothing"),
         ({"a": 100.0, "b": -100.0, "c": -100.0, "d": 98.0}, "≈ 0.318 % of all directions shrink"),
     ],
-    refused=[({"a": 101.0}, "a"), ({"d": -100.5}, "d"), ({"b": 1e300}, "b")],
-    largest={"a": 0.5, "b": 1.0, "c": 1.0, "d": 0.5},
+    refused=[({"a": 101.0}, "a"), ({"d": -100.5}, "d"), ({"b": 1e300}, "b"), ({"angle": -1.0}, "angle")],
+    largest={"a": 0.5, "b": 1.0, "c": 1.0, "d": 0.5, "angle": 20.0},
     wrong=("const middle = (first + second) / 2", "const middle = (1 + 1e-9) * (first + second) / 2"),
     own=own_network,
 )

@@ -117,6 +117,12 @@ def unrolled():
     return trace.states[-1][0], net.jacobian(trace)[0, 0], jacobian_by_length(net, trace)[2, 0, 0]
 
 
+def below(sign):
+    """The squared length of (3, 4) after a unit whose branch has the Jacobian [[-1, 1], [0, 0]], times a sign."""
+    net = Network([Unit([Affine(sign * np.array([[-1.0, 1.0], [0.0, 0.0]]))])])
+    return np.sum(net.backward(net.forward([0.0, 0.0]), [3.0, 4.0]).states[0] ** 2)
+
+
 # ---------------------------------------------------------------- shortcuts and what comes after the addition
 
 
@@ -209,6 +215,7 @@ TRUTHS = {
     "ex-scaling-bfloat": (lambda: round_to(0.999, "bfloat16"), lambda: round_to(0.99, "bfloat16")),
     "ex-unrolled-drill": (lambda: unrolled()[0], lambda: unrolled()[1] - 1, lambda: unrolled()[2]),
     "ex-unrolled-lambda": (lambda: 54 * Fraction(11, 43) / (Fraction(1, 2) + Fraction(11, 43)),),
+    "ex-at-least-drill": (lambda: math.sqrt(below(1)), lambda: below(-1), lambda: (below(1) + below(-1)) / 2),
     "ex-operators-bias": (lambda: gates(-4.0, 54),),
     "ex-operators-zero": (closed_for_gradients,),
     "ex-operators-mixing": (lambda: first(lambda n: second_left(n) < 0.01),),
