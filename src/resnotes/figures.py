@@ -385,9 +385,10 @@ def arrows_in_a_plane(panels):
             axes.annotate("", end, start, arrowprops=style)
             (x, y), (u, v) = start, end
             long = np.hypot(u - x, v - y)
-            # Beside the middle of the arrow, on its left as seen along it.
+            # Beside the arrow, on its left as seen along it.
             aside = (y - v) / long, (u - x) / long
-            place = (x + u) / 2 + 0.2 * aside[0], (y + v) / 2 + 0.2 * aside[1]
+            along = 0.7 if kind == "whole" else 0.5  # where two diagonals cross there is no room
+            place = x + along * (u - x) + 0.16 * aside[0], y + along * (v - y) + 0.16 * aside[1]
             anchor = "center" if abs(aside[0]) < 0.5 else "left" if aside[0] > 0 else "right"
             axes.text(*place, text, ha=anchor, va="center", fontsize=12, color=colours[kind])
         points = np.array([point for start, end, *_ in arrows for point in (start, end)])

@@ -16,6 +16,7 @@ def test_the_table_and_the_formats_are_the_modules(opened, http):
     assert len(SETTINGS) >= 20
     live = opened(http)
     live.root.get_by_text("Table of the values").click()
+    live.root.get_by_text("Number formats").click()
     lines, ends = (run("lambda_depth", code, SETTINGS) for code in (SERIES, FORMATS_OF))
     found = computed("lambda_depth", SETTINGS)
     for state, one, series, formats in zip(SETTINGS, found, lines, ends, strict=True):
@@ -27,12 +28,12 @@ def test_the_table_and_the_formats_are_the_modules(opened, http):
         )
         rows = [
             [cell.strip() for cell in row.split("\t")]
-            for row in live.root.locator("details table tbody").inner_text().split("\n")
+            for row in live.root.locator(".rx-scroll tbody").inner_text().split("\n")
         ]
         names = ("whole", "shortcut", "rest")
         expected = words("words", [series[name][int(row[0])] for row in rows for name in names])
         assert [cell for row in rows for cell in row[1:]] == expected, state
-        limits = live.root.locator(".rx-table").first.locator("tbody tr").all_inner_texts()
+        limits = live.root.locator(".rx-formats tbody tr").all_inner_texts()
         for row, end in zip(limits, formats, strict=True):
             depths = ["–" if end[kind] is None else f"at {end[kind]}" for kind in ("subnormal", "zero", "overflow")]
             assert [cell.strip() for cell in row.split("\t")][2:] == depths, state
@@ -55,6 +56,7 @@ def test_mouse(opened, either):
 
 def test_heat_map_by_mouse(opened, http):
     live = opened(http)
+    live.root.get_by_text("as a map").click()
     heat = live.root.get_by_role("application")
     heat.scroll_into_view_if_needed()
     box = heat.bounding_box()
@@ -87,6 +89,7 @@ def test_touch(opened, either):
     assert box["height"] >= 44
     live.page.touchscreen.tap(box["x"] + box["width"] * 0.9, box["y"] + box["height"] / 2)
     assert int(slider.get_attribute("aria-valuetext").split()[0]) > 300
+    live.root.get_by_text("as a map").tap()
     heat = live.root.get_by_role("application")
     heat.scroll_into_view_if_needed()
     box = heat.bounding_box()
@@ -99,6 +102,7 @@ def test_touch(opened, either):
 def test_targets_are_large_enough_on_a_phone(opened, http):
     live = opened(http, **PHONE)
     assert live.page.evaluate("document.documentElement.scrollWidth") <= 375
+    live.root.get_by_text("More controls").tap()
     live.root.get_by_role("combobox").select_option("own")
     for target in live.root.locator("button, input, select, summary").all():
         box = target.bounding_box()
@@ -127,6 +131,7 @@ def test_depth_moves_by_whole_units(opened, http):
 
 def test_own_list(opened, http):
     live = opened(http)
+    live.root.get_by_text("More controls").click()
     live.root.get_by_role("combobox").select_option("own")
     field = live.root.get_by_role("textbox")
     field.fill("0.5, 1/4; 8")
@@ -151,6 +156,8 @@ def test_alternating_never_divides_by_zero(opened, http):
     live = opened(http)
     live.slider("λ").press("Home")
     assert live.slider("λ").input_value() == "0"
+    live.root.get_by_text("More controls").click()
+    live.root.get_by_text("as a map").click()
     live.root.get_by_role("combobox").select_option("alternating")
     assert live.slider("λ").get_attribute("aria-valuetext") == "λ is 0.01"
     live.slider("λ").press("Home")
@@ -168,8 +175,17 @@ def test_axe_sees_what_is_broken(opened, http):
 
 def test_lines_differ_in_dashes_and_not_in_colour_alone(opened, http):
     live = opened(http)
-    lines = [live.root.locator(f".rx-panel > svg .rx-{name}").first for name in ("whole", "shortcut", "rest")]
-    assert len({line.evaluate("e => getComputedStyle(e).strokeDasharray") for line in lines}) == 3
+    names = ("whole", "shortcut", "rest", "plain")
+    lines = [live.root.locator(f".rx-panel > svg .rx-{name}").first for name in names]
+    assert (
+        len(
+            {
+                line.evaluate("e => getComputedStyle(e).strokeDasharray + getComputedStyle(e).strokeWidth")
+                for line in lines
+            }
+        )
+        == 4
+    )
 
 
 def test_other_pages_load_nothing_of_it(book):

@@ -11,6 +11,7 @@ import {
   path,
   picture,
   power,
+  probe,
   shape,
   share,
   show,
@@ -305,7 +306,7 @@ const listed = (names) =>
   names.length < 2 ? names[0] : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
 
 /** The state in words. */
-export function readout(state, lines = series(state), ends = formats(state)) {
+export function readout(state, lines = series(state)) {
   const after = `After ${units(state.depth)}`;
   const [g, shortcut, rest, plain] = ["whole", "shortcut", "rest", "plain"].map((name) => lines[name].at(0));
   const size = { ...g, sign: Math.abs(g.sign) };
@@ -327,11 +328,12 @@ export function readout(state, lines = series(state), ends = formats(state)) {
       `The shortcuts alone carry ${share(shortcut)}, the paths through branches ${share(rest)}.`,
       `Without skips ${share({ ...plain, sign: Math.abs(plain.sign) })} would arrive.`,
     );
-  if (g.sign !== 0) parts.push(held(ends));
   return parts.join(" ");
 }
 
-function held(results) {
+/** What the formats make of the gradient at the input, in words. */
+function held(results, { sign }) {
+  if (sign === 0) return "The gradient is exactly 0, which every format holds.";
   if (results.every(({ here, lost }) => here === "held" && lost === null)) {
     return "float16 would still hold it, and so would the wider formats.";
   }
@@ -475,9 +477,9 @@ function formatLines(low, high) {
     .sort((a, b) => b.log10 - a.log10);
 }
 
-function drawChart(root, width, state, lines) {
+function drawChart(root, width, state, lines, withFormats) {
   const height = 310,
-    area = { left: 44, right: width - 92, top: 12, bottom: height - 40 };
+    area = { left: 44, right: width - (withFormats ? 92 : 14), top: 12, bottom: height - 40 };
   const { left, right, top, bottom } = area;
   const drawn = SERIES.map(([name]) => [name, pointsOf(name, lines[name], state)]);
   // Without skips the line may fall a hundred decades; it does not get to set the axis, and leaves it below.
@@ -485,7 +487,7 @@ function drawChart(root, width, state, lines) {
   const x = linear([0, state.depth], [left, right]);
   const y = linear([low, high], [bottom, top]);
   const decades = ticks(zero ? low + 0.06 * (high - low) : low, high, 7);
-  const limits = formatLines(low, high);
+  const limits = withFormats ? formatLines(low, high) : [];
   const places = spread(
     limits.map(({ log10 }) => y(log10)),
     12.5,
@@ -515,6 +517,16 @@ function drawChart(root, width, state, lines) {
     marks(state.depth, width < 480 ? 4 : 6).map((l) => [x(l), String(l)]),
     "state l, from the input (0) to the loss",
   );
+  const states = thinned(state.depth + 1);
+  const shownLines = SERIES.filter(([name]) => lines[name].length > 0);
+  const tell = (k) => {
+    const sizes = shownLines.map(([name, title]) => [title, lines[name].at(states[k])]);
+    const heights = sizes.filter(([, { sign, log10 }]) => sign && log10 >= low && log10 <= high);
+    return {
+      said: [`state ${states[k]}`, ...sizes.map(([title, size]) => `${title}: ${words(size)}`)],
+      dots: heights.map(([, { log10 }]) => y(log10)),
+    };
+  };
   picture(root, width, height, [
     ...under,
     ...parts,
@@ -523,7 +535,7 @@ function drawChart(root, width, state, lines) {
     ...limits.map(({ kind, names }, k) =>
       label(right + 10, places[k] + 4, `${names.join(", ")} ${SAID[kind]}`),
     ),
-  ]);
+  ], probe(area, states.map(x), tell));
 }
 
 const HEAT = { width: 300, height: 310, left: 44, right: 290, top: 12, bottom: 270 };
@@ -731,7 +743,7 @@ function render({ model, el, share: sharing }) {
     svg("svg", { viewBox: `0 0 ${HEAT.width} ${HEAT.height}`, "aria-hidden": "true" }, around, edges, marker),
   );
   const limits = make("div", {
-    class: "rx-table",
+    class: "rx-table rx-formats",
     tabindex: 0,
     role: "group",
     "aria-label": "Table of the formats",
@@ -774,7 +786,6 @@ function render({ model, el, share: sharing }) {
   function paint(now) {
     const links = chain(now);
     const lines = { ...viewed(links, now.depth), measured: measuredLine(model.get("measured") ?? [], now.depth) };
-    const ends = formats(now, links);
     lam.input.min = now.schedule === "alternating" ? ALTERNATING_FROM : 0;
     ownRow.hidden = now.schedule !== "own";
     // Rewrite the text only where it does not already say the same, so that typing is not disturbed.
@@ -787,12 +798,22 @@ function render({ model, el, share: sharing }) {
       }
       if (same || document.activeElement !== own) agreed = { typed: own.value, factors: now.factors };
     }
-    ui.say(readout(now, lines, ends));
+    ui.say(readout(now, lines));
     SERIES.forEach(([name], k) => {
       entries[k].hidden = lines[name].length === 0;
       write(values[k], entries[k].hidden ? "" : share(lines[name].at(0)));
     });
-    drawChart(chart, width, now, lines);
+    drawChart(chart, width, now, lines, formatFold.open);
+    if (mapFold.open) paintMap(now);
+    if (formatFold.open) {
+      const ends = formats(now, links);
+      write(verdicts, held(ends, lines.whole.at(0)));
+      tabulate(limits, ...limitsTable(now, ends));
+    }
+    ui.list(() => valuesTable(now, lines));
+  }
+
+  function paintMap(now) {
     // The heat map shows every λ and depth, so these two do not change it.
     const keys = ["r", "schedule", ...(now.schedule === "own" ? ["factors"] : [])];
     const colours = keys.some((key) => now[key] !== heated[key]) ? heatColours() : [];
@@ -803,8 +824,6 @@ function render({ model, el, share: sharing }) {
       heated = now;
     }
     marker.setAttribute("transform", `translate(${heatX(now.lam)} ${heatY(Math.log10(now.depth))})`);
-    tabulate(limits, ...limitsTable(now, ends));
-    ui.list(() => valuesTable(now, lines));
   }
 
   const first = make(
@@ -814,10 +833,8 @@ function render({ model, el, share: sharing }) {
     legend,
     chart,
   );
-  const second = make(
-    "div",
-    { class: "rx-panel rx-only-live" },
-    make("p", { class: "rx-title" }, "|g₀| by λ and depth"),
+  const mapFold = ui.fold(
+    "|g₀| by λ and depth, as a map",
     map,
     make(
       "p",
@@ -826,10 +843,13 @@ function render({ model, el, share: sharing }) {
         "Lines: from here on a format gives 0 or overflows. Click, or use the arrow keys.",
     ),
   );
+  const verdicts = make("p");
+  const formatFold = ui.fold("Number formats: which of them would hold it", verdicts, limits);
   return ui.start({
-    controls: [lam.element, depth.element, r.element, schedule.element, ownRow],
-    figures: [first, second],
-    below: [limits],
+    controls: [lam.element, depth.element, r.element],
+    more: [schedule.element, ownRow],
+    figures: [first],
+    below: [mapFold, formatFold],
     paint,
     watch: first,
     resized: (inside) => {

@@ -14,6 +14,7 @@ import {
   picture,
   point,
   power,
+  probe,
   shape,
   share,
   svg,
@@ -28,6 +29,8 @@ const MOST = 0.95;
 // Veit et al. (2016): units, and the fewest and most modules on the paths that carry most of the gradient.
 const PUBLISHED = [54, 5, 17];
 const CENTRED = 11 / 43;
+// Up to so many units, each path is drawn.
+const DRAWN = 5;
 
 /** What is wrong with a state, in words; "" where nothing is. */
 export function check({ n, lam, r }) {
@@ -140,6 +143,18 @@ export function summary(state, entries = weights(state), number = counts(state.n
   };
 }
 
+/**
+ * Every path through at most DRAWN units, [ways, what it carries]: a letter a unit from the loss down, s for the shortcut
+ * and b for the branch, in the order in which the tree has them. None where there are more units.
+ */
+export function everyPath({ n, lam, r }) {
+  if (n > DRAWN) return [];
+  return Array.from({ length: 2 ** n }, (_, k) => {
+    const ways = Array.from({ length: n }, (_, unit) => ((k >> (n - 1 - unit)) & 1 ? "b" : "s"));
+    return [ways.join(""), ways.reduce((carries, way) => carries * (way === "b" ? r : lam), 1)];
+  });
+}
+
 /** Everything computed, by about 50 of the lengths. */
 export function numbers(state) {
   const step = Math.ceil(state.n / 50);
@@ -148,6 +163,7 @@ export function numbers(state) {
     counts: thin(counts(state.n)).map(Math.log10),
     weights: thin(weights(state)),
     carried: thin(carried(state)).map(({ sign, log10 }) => [sign, log10]),
+    paths: everyPath(state),
     summary: summary(state),
   };
 }
@@ -200,11 +216,12 @@ export function readout(state, found = summary(state)) {
 
 const CAPTION =
   "Notice how far the two hills stand apart: most paths are long, most of the gradient comes by short ones, and " +
-  "moving r moves the gradient’s hill alone.";
+  "moving r moves the gradient’s hill alone. Up to five units, every path is drawn.";
 const PRESETS = [
   ["centred on 5 to 17, as measured", { n: 54, lam: 1, r: CENTRED }],
   ["the same r at λ = ½", { n: 54, lam: 0.5, r: CENTRED }],
   ["r = −¼: lengths cancel", { n: 54, lam: 1, r: -0.25 }],
+  ["three units: every path", { n: 3, lam: 1, r: CENTRED }],
 ];
 const SERIES = [
   ["count", "paths"],
@@ -212,6 +229,10 @@ const SERIES = [
   ["measured", "your network"],
 ];
 const HEIGHT = 320;
+const LOGS = "Dashed: the number of paths. Solid: the size of the gradient they carry together, where 1 enters.";
+const TREE =
+  "1 enters at the loss, on the right, and parts at every unit. Solid: by the shortcut, times λ. Dashed: through the " +
+  "branch, times r. The numbers above are the units.";
 const FEW = 30;
 
 /** At most about 250 lengths, the last one always; the step is odd, so that alternating signs both show. */
@@ -287,7 +308,42 @@ function drawShares(root, width, { n }, entries, number, measured, found) {
     const said = `${low} to ${high}${part}, Veit et al.${width > 480 ? " 2016" : ""}`;
     parts.push(...bracket(32, x(low), x(high), said, width));
   }
-  picture(root, width, HEIGHT, [...parts, ...labels]);
+  const tell = (k) => ({
+    said: [
+      `${k} ${k === 1 ? "branch" : "branches"}`,
+      `paths: ${shareOf(Math.log10(many[k]))}`,
+      `gradient: ${(entries[k] < 0 ? "−" : "") + (entries[k] ? shareOf(Math.log10(Math.abs(entries[k]))) : "nothing")}`,
+    ],
+    dots: [y(many[k]), y(entries[k])],
+  });
+  picture(root, width, HEIGHT, [...parts, ...labels], probe(area, lengthsOf(n).map(x), tell));
+}
+
+/** Every path as a branch of a tree that begins at the loss, on the right, and parts at every unit. */
+function drawTree(root, { n }, every) {
+  const height = Math.max(200, 13 * every.length + 48),
+    [left, right, top, bottom] = [86, 286, 26, height - 20];
+  const x = linear([0, n], [right, left]),
+    y = linear([0, every.length], [top, bottom]);
+  // A stem lies in the middle of the paths that begin with it.
+  const at = (stem) => {
+    const under = every.map(([ways], k) => (ways.startsWith(stem) ? k : -1)).filter((k) => k >= 0);
+    return y((under[0] + under.at(-1) + 1) / 2);
+  };
+  const lines = { s: "", b: "" };
+  const stems = new Set(every.flatMap(([ways]) => Array.from({ length: n }, (_, k) => ways.slice(0, k + 1))));
+  for (const stem of stems) {
+    const before = stem.slice(0, -1);
+    lines[stem.at(-1)] += `M${point(x(before.length), at(before))}L${point(x(stem.length), at(stem))}`;
+  }
+  picture(root, 300, height, [
+    shape("path", { class: "rx-by-shortcut", d: lines.s }),
+    shape("path", { class: "rx-by-branch", d: lines.b }),
+    shape("circle", { class: "rx-dot-carried", cx: right, cy: at(""), r: 3.5 }),
+    label(right + 6, at("") + 4, "1"),
+    ...Array.from({ length: n }, (_, k) => label((x(k) + x(k + 1)) / 2, 14, String(n - 1 - k), { class: "rx-middle" })),
+    ...every.map(([ways, carries]) => label(left - 6, at(ways) + 4, number(carries), { class: "rx-end" })),
+  ]);
 }
 
 /** On a log axis: how many paths, and what they carry together. */
@@ -368,7 +424,9 @@ function render({ model, el, share: sharing }) {
   const r = ui.slider("r", "r, the branches’ derivative", { min: -2, max: 2, step: 0.01 }, { words: about });
 
   const shares = svg("svg", { role: "img", "aria-label": "Share of the paths, and of the gradient they carry, by length" });
-  const logs = svg("svg", { role: "img", "aria-label": "Number of paths, and gradient they carry, by length, on a log scale" });
+  const logs = svg("svg", { role: "img", "aria-label": "Number of paths, and gradient they carry: by length on a log scale, or path by path as a tree" });
+  const title = make("p", { class: "rx-title" }),
+    note = make("p", { class: "rx-note" });
   const names = SERIES.map(([, said]) => make("span", {}, said));
   const entriesOf = SERIES.map(([name], k) =>
     make(
@@ -390,7 +448,11 @@ function render({ model, el, share: sharing }) {
     entriesOf[2].hidden = measured.length === 0;
     ui.say(readout({ ...now, measured }, found));
     drawShares(shares, width, now, entries, paths, measured, found);
-    drawLogs(logs, now, paths, sizes);
+    const every = everyPath(now);
+    write(title, every.length ? "Every path, and what it carries" : "How many, and how much, on a log axis");
+    write(note, every.length ? TREE : LOGS);
+    if (every.length) drawTree(logs, now, every);
+    else drawLogs(logs, now, paths, sizes);
     ui.list(() => valuesTable(now, { entries, paths, sizes, measured, found }));
   }
 
@@ -401,18 +463,8 @@ function render({ model, el, share: sharing }) {
     make("ul", { class: "rx-legend" }, ...entriesOf),
     shares,
   );
-  const second = make(
-    "div",
-    { class: "rx-panel" },
-    make("p", { class: "rx-title" }, "How many, and how much, on a log axis"),
-    make(
-      "p",
-      { class: "rx-note" },
-      "Dashed: the number of paths. Solid: the size of the gradient they carry together, where 1 enters.",
-    ),
-    logs,
-  );
-  const note = make(
+  const second = make("div", { class: "rx-panel" }, title, note, logs);
+  const fewest = make(
     "p",
     { class: "rx-note" },
     "The fewest lengths that carry 95 %: the largest weights are taken first, of equal ones the shorter.",
@@ -420,7 +472,7 @@ function render({ model, el, share: sharing }) {
   return ui.start({
     controls: [n.element, lam.element, r.element],
     figures: [first, second],
-    below: [note],
+    below: [fewest],
     paint,
     watch: first,
     still: 320,

@@ -35,7 +35,16 @@ def faults(state, found):
     kept = [k for k in range(n + 1) if k % -(-n // 50) == 0 or k == n]
     counts = [math.log10(math.comb(n, k)) for k in kept]
     p = abs(state["r"]) / (state["lam"] + abs(state["r"])) if state["lam"] or state["r"] else 0
-    lines = unequal(state, counts=(found["counts"], counts), mean=(found["summary"]["mean"], n * p))
+    every = [] if n > 5 else ["".join(ways) for ways in itertools.product("sb", repeat=n)]
+    products = [state["lam"] ** ways.count("s") * state["r"] ** ways.count("b") for ways in every]
+    if [ways for ways, _ in found["paths"]] != every:
+        return [f"paths in {state}: got {found['paths']}, wanted {every}"]
+    lines = unequal(
+        state,
+        paths=([carries for _, carries in found["paths"]], products),
+        counts=(found["counts"], counts),
+        mean=(found["summary"]["mean"], n * p),
+    )
     if n <= 55:
         exact = exact_weights(**state)
         lines += unequal(state, weights=(found["weights"], [float(exact[k]) for k in kept]))
