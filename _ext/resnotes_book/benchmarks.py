@@ -8,6 +8,7 @@ from pathlib import Path
 PAGE = "chapters/benchmarks"
 MARKER = "<!-- the benchmarks: written by _ext/resnotes_book/benchmarks.py when the book is built -->"
 RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results.json"
+TORCH = RESULTS.with_name("torch.json")
 TITLES = {
     "chain": "Forward and backward through a residual chain",
     "jacobian": "The Jacobian over 100 units",
@@ -192,11 +193,38 @@ def page(results):
     return "\n".join(lines)
 
 
+def torch_section(found):
+    """What a report on a PyTorch model costs beside one forward and backward pass of it."""
+    ways = list(next(iter(found["models"].values()))["ratios"])
+    packages = ", ".join(f"{name} {version}" for name, version in found["packages"].items())
+    rows = [
+        [name, str(one["units"]), seconds(one["seconds"]), *(f"{one['ratios'][way]:.2f}" for way in ways)]
+        for name, one in found["models"].items()
+    ]
+    lines = [
+        "## The report on a PyTorch model",
+        "",
+        "`resnotes.torch.report` of a batch beside one forward and backward pass of it, as the ratio of their times. A "
+        "report without lengths sends one row back, each length one more.",
+        "",
+        *(
+            f"| {' | '.join(row)} |"
+            for row in [["Model", "Units", "One pass", *ways], ["---"] * (3 + len(ways)), *rows]
+        ),
+        "",
+        f"One thread; {packages}.",
+    ]
+    return "\n".join(lines)
+
+
 def write_page(app, docname, source):
     if docname == PAGE:
         if MARKER not in source[0]:
             raise ValueError(f"{docname}: want the line {MARKER!r} where the benchmarks belong")
-        source[0] = source[0].replace(MARKER, page(json.loads(RESULTS.read_text("utf-8"))))
+        parts = [page(json.loads(RESULTS.read_text("utf-8")))]
+        if TORCH.is_file():  # where it was measured
+            parts.append(torch_section(json.loads(TORCH.read_text("utf-8"))))
+        source[0] = source[0].replace(MARKER, "\n".join(parts))
 
 
 def setup(app):

@@ -18,10 +18,12 @@ from resnotes.magnitudes import FORMATS
 from resnotes.reports import Report, _limits, _power, _Sizes
 from resnotes.torch.forward import Seen, Watched, arguments
 from resnotes.torch.graph import CONCATENATIONS, Graph
-from resnotes.torch.rows import Rows, Sender, log10
+from resnotes.torch.rows import Rows, Sender, length_of, log10, top_of, wide
 
 #: A part of a unit stands out where it is this many powers of ten off the median unit's.
 STANDS_OUT = 1.0
+#: Of larger states, so many entries, evenly spaced, stand for all where losses in an addition are counted.
+MOST_ENTRIES = 2**15
 #: PyTorch's dtypes for the formats of `resnotes.magnitudes.FORMATS`.
 DTYPES = {
     "float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32, "float64": torch.float64,
@@ -68,7 +70,8 @@ class TorchReport(Report):
         log10 of the length of the loss's gradient by the parameters of unit l, those of the layer after its
         addition included, for their use in this unit alone; NaN where it has none.
     lost_by_unit : dict of str to ndarray, shape (L,)
-        By the name of the format, the share of entries in which the branch is lost in unit l's addition; NaN where
+        By the name of the format, the share of entries in which the branch is lost in unit l's addition, counted in
+        at most `MOST_ENTRIES` entries that are evenly spaced, as is `limits[...].lost`; NaN where
         the operands were not seen (overwritten in place, or added by compiled code).
     others : tuple of str
         The modules of additions and concatenations that join several ways through parameters and are not split,
@@ -463,7 +466,7 @@ class _Gradient:
         length, self.exponent = rows.length()
         self.log10_length = log10(length, self.exponent)
         self.count = rows.array.numel()
-        self.top = float(torch.linalg.vector_norm(rows.array, ord=math.inf))
+        self.top = top_of(rows.array)
         self.length = length
         self.log10_typical = self.log10_length - math.log10(self.count) / 2
         self.log10_largest = log10(self.top, self.exponent)
@@ -544,16 +547,18 @@ def _backward(graph, units, end, modules, value, with_lengths, most):
         by_branch, here = sender.whole(starts, unit.fork, own)
         sizes += [one for one in here if one is not None]
         whole = Rows(by_shortcut + by_branch, rows.exponent, place)
-        lengths = [_length(one) for one in (rows.array, through, by_shortcut, by_branch)]
+        tensors = (rows.array, through, by_shortcut, by_branch)
+        known = {id(one): length_of(one) for one in {id(one): one for one in tensors}.values()}  # often the same one
+        lengths = [known[id(one)] for one in tensors]
         for name, (new, old) in zip(names[1:4], ((1, 0), (2, 1), (3, 1))):
             numbers[name][l] = _log10_ratio(lengths[new], lengths[old])
         (new, high), (old, low) = whole.length(), (lengths[0], rows.exponent[0])
         numbers["log10_gain"][l] = log10(new, high) - log10(old, low) if old else math.nan
         if lengths[2] and lengths[3]:
-            inner = torch.sum(by_shortcut.double() / lengths[2] * (by_branch.double() / lengths[3]))
-            numbers["cosine"][l] = float(inner)
+            inner = torch.dot(wide(by_shortcut).flatten(), wide(by_branch).flatten())
+            numbers["cosine"][l] = float(inner) / lengths[2] / lengths[3]
         if sizes:
-            length = math.hypot(*(_length(one) for one in sizes))
+            length = math.hypot(*map(length_of, sizes))
             numbers["log10_parameters"][l] = log10(length, rows.exponent[0])
         elif leaves or above:
             numbers["log10_parameters"][l] = -math.inf
@@ -570,10 +575,6 @@ def _backward(graph, units, end, modules, value, with_lengths, most):
         "share": np.empty(0), "log10_part": np.empty(0), "log10_cancellation": math.nan}  # fmt: skip
 
 
-def _length(tensor):
-    return float(torch.linalg.vector_norm(tensor, dtype=torch.float64))
-
-
 def _log10_ratio(new, old):
     if old == 0:
         return math.nan
@@ -582,12 +583,12 @@ def _log10_ratio(new, old):
 
 def _shares(rows, parts):
     """The parts along the whole as shares of it, log10 of their lengths, and of the sum of these over the whole's."""
-    whole = rows.array[0].double().flatten()
-    square = float(whole @ whole)
+    whole = wide(rows.array[0]).flatten()
+    square = length_of(whole) ** 2
     logs = np.array([parts.log10_length(k) for k in range(len(parts.exponent))])
     if square == 0:
         return {"share": np.full(len(logs), np.nan), "log10_part": logs, "log10_cancellation": math.nan}
-    along = (parts.array.double().flatten(1) @ whole / square).numpy(force=True)
+    along = (wide(parts.array).flatten(1) @ whole).double().numpy(force=True) / square
     apart = np.clip(np.array(parts.exponent) - rows.exponent[0], -4000, 4000).astype(np.int32)
     longest = float(np.max(logs))
     together = longest + math.log10(float(np.sum(10.0 ** (logs - longest))))
@@ -612,10 +613,10 @@ def _sums(units, last, watched):
         for name in FORMATS:
             lost[name].append((0, 0) if pair is None else _lost_in(*pair, name))
     if last is not None:
-        top = _largest(last)
+        top = top_of(last)
     else:
         pair = _operands(units[0], watched)
-        top = 0.0 if pair is None else _largest(pair[0].double() + pair[1].double())
+        top = 0.0 if pair is None else top_of(pair[0] + pair[1])
     return lost, [*tops[::-1], top]
 
 
@@ -625,6 +626,7 @@ def _operands(unit, watched):
     pair = None if seen is None else seen.operands()
     if pair is None or not all(torch.is_tensor(one) for one in pair):
         return None
+    pair = tuple(torch.broadcast_tensors(*pair))
     # The shortcut is in the first operand, unless it is the second's edge, or below an inner sum there.
     second = unit.add.next_functions[1]
     edge = unit.shortcut.edges[0]
@@ -650,25 +652,27 @@ def _edges(node, inner):
 def _top(unit, pair, watched):
     """The largest entry of the state that a unit reads; 0 where it was not seen."""
     if pair is not None and unit.shortcut.operations == 0 and not unit.inner and unit.shortcut.factor == 1:
-        return _largest(pair[0])
+        return top_of(pair[0])
     for _, tensor, version in watched.results.get(unit.fork.node, ()):
         if tensor._version == version and unit.fork.output_nr == 0:
-            return _largest(tensor)
+            return top_of(tensor)
     return 0.0
 
 
-def _largest(tensor):
-    return float(torch.linalg.vector_norm(tensor.double(), ord=math.inf)) if tensor.numel() else 0.0
+def _some(tensor):
+    """At most `MOST_ENTRIES` of the entries, evenly spaced."""
+    flat = tensor.flatten()
+    return flat[:: -(-len(flat) // MOST_ENTRIES)] if len(flat) else flat
 
 
 def _lost_in(carried, branch, name):
     """Entries in which a format loses the branch in the addition, and entries that count."""
-    carried, branch = torch.broadcast_tensors(carried.detach(), branch.detach())
-    wide = torch.float64 if name in ("float32", "float64") or carried.dtype == torch.float64 else torch.float32
+    carried, branch = _some(carried), _some(branch)
+    much = torch.float64 if name in ("float32", "float64") or carried.dtype == torch.float64 else torch.float32
     dtype = DTYPES[name]
-    there, one, other = branch != 0, carried.to(dtype).to(wide), branch.to(dtype).to(wide)
+    there, one, other = branch != 0, carried.to(dtype).to(much), branch.to(dtype).to(much)
     counts = there & torch.isfinite(one)
-    gone = ((one + other).to(dtype).to(wide) == one) & counts
+    gone = ((one + other).to(dtype).to(much) == one) & counts
     return int(gone.sum()), int(counts.sum())
 
 

@@ -25,7 +25,7 @@ class Rows:
 
     def __init__(self, array, exponent, place="the loss"):
         band = _band(array.dtype)
-        largest = torch.linalg.vector_norm(array.flatten(1), ord=math.inf, dim=1).tolist()
+        largest = [top_of(row) for row in array]
         shift = []
         for k, top in enumerate(largest):
             if not math.isfinite(top):
@@ -43,7 +43,7 @@ class Rows:
 
     def length(self, k=0):
         """The Euclidean length of a row, as a number and a power of two."""
-        return float(torch.linalg.vector_norm(self.array[k], dtype=torch.float64)), self.exponent[k]
+        return length_of(self.array[k]), self.exponent[k]
 
     def log10_length(self, k=0):
         """log10 of the length; -inf for a row of zeros."""
@@ -85,9 +85,30 @@ def _band(dtype):
 
 
 def _times(array, powers):
-    """Rows times powers of two."""
-    powers = torch.tensor(powers, device=array.device).view(-1, *[1] * (array.dim() - 1))
-    return torch.ldexp(array, powers).to(array.dtype)
+    """Rows times powers of two, each in two halves, so that no factor leaves the dtype's range before the product does."""
+    halves = [power // 2 for power in powers], [power - power // 2 for power in powers]
+    for half in halves:
+        factors = torch.tensor([2.0**power for power in half], dtype=array.dtype, device=array.device)
+        array = array * factors.view(-1, *[1] * (array.dim() - 1))
+    return array
+
+
+def wide(tensor):
+    """A tensor in float32 at least: for sums."""
+    return tensor if tensor.dtype in (torch.float32, torch.float64) else tensor.float()
+
+
+def length_of(tensor):
+    """The Euclidean length."""
+    return float(torch.linalg.vector_norm(wide(tensor)))
+
+
+def top_of(tensor):
+    """The largest entry's size; NaN where one is NaN. Several times as fast as the norm of that name."""
+    if not tensor.numel():
+        return 0.0
+    low, high = torch.aminmax(tensor)
+    return max(-float(low), float(high)) if float(low) == float(low) else math.nan
 
 
 class Sender:
