@@ -96,9 +96,9 @@ def measured(pages, stems):
 
     from tools import chromium
 
-    found = {}
+    found, program = {}, chromium.find_or_fetch()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium.find_or_fetch(), args=chromium.arguments())
+        browser = playwright.chromium.launch(executable_path=program, args=chromium.arguments())
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         for stem in stems:
             page.goto((pages / "chapters" / f"{stem}.html").resolve().as_uri())
