@@ -13,6 +13,8 @@ export const UNITS = {
 export const WIDTHS = [4, 8, 16, 32, 64, 128];
 const MAX_DEPTH = 64;
 const LARGEST = 1.5;
+// Of λ and β together: the squares of 64 units with less would leave the range of floats.
+const LEAST = 0.1;
 const SEEDS = 100;
 // A batch-normalised network is drawn with all its weights for a batch of 64, and takes longer.
 const NETWORKS = 300,
@@ -27,7 +29,7 @@ export function check({ unit, lam, beta, depth, width, seed }) {
   if (!Object.hasOwn(UNITS, unit)) return `unit: got ${unit}, wanted one of ${Object.keys(UNITS).join(", ")}`;
   if (!(lam >= 0 && lam <= LARGEST)) return `lam: got ${lam}, wanted a number from 0 to ${LARGEST}`;
   if (!(beta >= 0 && beta <= LARGEST)) return `beta: got ${beta}, wanted a number from 0 to ${LARGEST}`;
-  if (lam === 0 && beta === 0) return "beta: got 0, wanted more than 0 where lam is 0, since nothing would pass";
+  if (lam < LEAST && beta < LEAST) return `beta: got ${beta}, wanted at least ${LEAST} where lam is less`;
   if (!(Number.isInteger(depth) && depth >= 1 && depth <= MAX_DEPTH))
     return `depth: got ${depth}, wanted a whole number from 1 to ${MAX_DEPTH}`;
   if (!WIDTHS.includes(width)) return `width: got ${width}, wanted one of ${WIDTHS.join(", ")}`;
@@ -378,8 +380,8 @@ function render({ model, el, share: sharing }) {
     caption: CAPTION,
     presets: PRESETS,
     settle: (next, patch) => {
-      if (next.lam || next.beta) return next;
-      return "lam" in patch ? { ...next, beta: 0.05 } : { ...next, lam: 0.05 };
+      if (next.lam >= LEAST || next.beta >= LEAST) return next;
+      return "lam" in patch ? { ...next, beta: LEAST } : { ...next, lam: LEAST };
     },
   });
   const factor = { min: 0, max: LARGEST, step: 0.01 };

@@ -13,6 +13,7 @@ WIDTHS = (4, 8, 16, 32, 64, 128)
 MAX_DEPTH = 64
 SEEDS = 100
 LARGEST = 1.5
+LEAST = 0.1
 
 
 def _whole_depth(value, name):
@@ -24,9 +25,9 @@ def _seed(value, name):
 
 
 def _agree(lam, beta):
-    """Refuse units that let nothing through."""
-    if lam == 0 and beta == 0:
-        _validate.refuse("beta", beta, "more than 0 where lam is 0, since nothing would pass")
+    """Refuse units that let so little through that 64 of them leave the range of floats."""
+    if lam < LEAST and beta < LEAST:
+        _validate.refuse("beta", beta, f"at least {LEAST} where lam is less")
 
 
 class Gains(Explorer):
@@ -42,7 +43,7 @@ class Gains(Explorer):
         normalisation in front of the branch or after the addition. "batch": F(x) = W ReLU(BN(x)) with entries of
         variance 2/n, for batches of 64.
     lam, beta : float, from 0 to 1.5
-        λ and β, not both 0.
+        λ and β, not both below 0.1.
     depth : int, from 1 to 64
         L, the number of units.
     width : int
