@@ -332,7 +332,7 @@ def test_the_gradient_is_sent_back(opened, site, motion):
             "said => document.querySelector('[data-ready] .rx-readout').textContent === said",
             arg=said(FourLayers(at=at)),
         )
-        assert [bool(text) for text in shown_gradients.all_inner_texts()] == [k >= at for k in range(1, 6)]
+        assert [bool(text) for text in shown_gradients.all_text_contents()] == [k >= at for k in range(1, 6)]
         if motion == "reduce" and at > 1:
             live.root.get_by_role("button", name="Send the gradient back").click()
 
