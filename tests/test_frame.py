@@ -397,8 +397,9 @@ def pinned():
 
 
 def asked_for():
-    """Every requirement of pyproject.toml: the package's, its extras', the groups'."""
-    lines = [line for lines in (*PROJECT["optional-dependencies"].values(), *GROUPS.values()) for line in lines]
+    """Every requirement of pyproject.toml: the package's, its extras', the groups'; PyTorch has an environment of its own."""
+    extras = {name: lines for name, lines in PROJECT["optional-dependencies"].items() if name != "torch"}
+    lines = [line for lines in (*extras.values(), *GROUPS.values()) for line in lines]
     return [Requirement(line) for line in (*PROJECT["dependencies"], *lines) if isinstance(line, str)]
 
 

@@ -4,6 +4,8 @@ They differ in where normalisation and ReLU stand: in the branch, or after the a
 initialisation (He et al. 2015, arXiv:1502.01852): weights of variance 2/n, no biases, γ = 1 and β = 0.
 """
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike
 

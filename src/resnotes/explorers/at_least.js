@@ -334,7 +334,9 @@ function render({ model, el, share: sharing }) {
     presets: PRESETS,
   });
   const { update } = ui;
+  // The half width of the plane, and how far a handle goes: what is drawn may be longer than the rows that it comes from.
   let reach = REACH,
+    most = REACH,
     from = null;
 
   const angle = ui.slider(
@@ -369,21 +371,25 @@ function render({ model, el, share: sharing }) {
         ontouchstart: (event) => event.preventDefault(),
         onpointerdown: (event) => grasp(event, handle),
         onpointermove: (event) => handle.hasPointerCapture(event.pointerId) && at(...dragged(event)),
+        onlostpointercapture: () => {
+          from = null;
+          update({});
+        },
       },
       // As large as a finger, around what is seen.
-      svg("circle", { class: "rx-reach", r: 24 }),
+      svg("circle", { class: "rx-reach", r: 28 }),
       svg("circle", { class: "rx-knob", r: 11 }),
       text(0, 4, name, { class: "rx-middle rx-knob-name" }),
     );
     return handle;
   }
 
-  const within = (x) => Math.round(Math.min(reach, Math.max(-reach, x)) * 100) / 100;
+  const within = (x) => Math.round(Math.min(most, Math.max(-most, x)) * 100) / 100;
   const rows = ROWS.map((keys, k) => {
     const set = (x, y) => update({ [keys[0]]: round(within(x) - (1 - k)), [keys[1]]: round(within(y) - k) });
     return knob(String(k + 1), "", set, (across, up) => {
       const [x, y] = rowsOf(ui.state())[k];
-      set(x + (across * reach) / 60, y + (up * reach) / 60);
+      set(x + (across * most) / 60, y + (up * most) / 60);
     });
   });
   const turn = (degrees) => update({ angle: ((Math.round(degrees) % 360) + 360) % 360 });
@@ -426,10 +432,11 @@ function render({ model, el, share: sharing }) {
   function paint(now) {
     const found = summary(now),
       tips = rowsOf(now);
-    // Grows with the matrix and never shrinks, so that it stands still under the hand.
-    reach = planeFor(Math.max(reach, found.longest));
+    // Grows with the matrix and never shrinks, and stands still under the hand.
+    if (!from) reach = planeFor(Math.max(reach, found.longest));
+    most = Math.max(most, ...tips.flat().map(Math.abs));
     sliders.forEach(({ input }, k) => {
-      [input.min, input.max, input.value] = [-reach - 1, reach, now[KEYS[k]]];
+      [input.min, input.max, input.value] = [-most - 1, most, now[KEYS[k]]];
     });
     show(drawing, planeShapes(reach, now, found));
     const [g] = image(now, now.angle);

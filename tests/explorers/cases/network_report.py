@@ -47,7 +47,7 @@ def own():
 CASE = Case(
     explorer=NetworkReport,
     chapter="14_your_own_network",
-    grid=[{"report": name, "unit": unit} for name in NAMES for unit in (0, 4, 5, 6, 12, 16, 17, 18, 29)],
+    grid=[{"report": name, "unit": unit} for name in NAMES for unit in range(network_report.DEPTH)],
     faults=faults,
     extremes=[
         ({}, "30 units: the gradient keeps its size"),
