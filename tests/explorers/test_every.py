@@ -186,12 +186,19 @@ FOCUSED = """() => {
 }"""
 
 
+CONTROLS = "button, input, select, summary, [tabindex='0']"
+
+
 @every
 def test_every_control_is_reached_and_moved_by_keyboard_alone(opened, site, case):
     live = opened(f"{site}/{case.page}", case.name)
     page, root = live.page, live.root
     root.evaluate(
         "e => { for (const more of e.querySelectorAll('.rx-more')) more.open = true; e.tabIndex = -1; e.focus(); }"
+    )
+    # What comes while controls are moved, such as a row for one more path, may lie where the focus has been.
+    root.evaluate(
+        f"e => [...e.querySelectorAll(`{CONTROLS}`)].forEach((c) => {{ c.dataset.first = c.checkVisibility(); }})"
     )
     state = "e => [...e.querySelectorAll('input, select')].map((i) => i.type === 'checkbox' ? i.checked : i.value).join('|') + e.querySelector('.rx-readout').textContent + e.querySelector('.rx-figures').innerHTML"
     unmoved = []
@@ -224,8 +231,9 @@ def test_every_control_is_reached_and_moved_by_keyboard_alone(opened, site, case
                 unmoved.append(found)
     # A preset may already be the state shown; nothing else may stand still.
     assert [found for found in unmoved if found[0] != "BUTTON"] == []
-    missed = root.evaluate("""e => [...e.querySelectorAll("button, input, select, summary, [tabindex='0']")]
-      .filter((c) => c.checkVisibility() && !c.disabled && !c.dataset.reached).map((c) => c.outerHTML.slice(0, 120))""")
+    missed = root.evaluate(f"""e => [...e.querySelectorAll(`{CONTROLS}`)]
+      .filter((c) => c.dataset.first === "true" && c.checkVisibility() && !c.disabled && !c.dataset.reached)
+      .map((c) => c.outerHTML.slice(0, 120))""")
     assert missed == []
 
 

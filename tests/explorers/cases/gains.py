@@ -81,7 +81,7 @@ CASE = Case(
         ),
         ({"lam": 1.0, "beta": 0.0}, "half have at most 1; eight of ten have this gain."),
         ({"width": 4, "depth": 64}, "half have at most 0; eight of ten have this gain."),
-        ({"lam": 1.0, "beta": 1.5, "depth": 64}, "the law has a mean gain of ≈ 5.62 × 10³²."),
+        ({"lam": 1.0, "beta": 1.5, "depth": 64}, "the law has a mean gain of ≈ 5.76 × 10³²."),
         ({"lam": 0.0, "beta": 0.1, "depth": 64, "width": 8}, "the law has a mean gain of 1 × 10⁻¹²⁸."),
         ({"unit": "pre", "lam": 1.0}, "the law for wide networks has a mean gain of 33."),
         ({"unit": "batch", "lam": 1.0, "depth": 2}, "Of the 24 networks drawn"),

@@ -37,9 +37,9 @@ def faults(state, found):
     for l, H in enumerate(mixings(state), start=1):
         P, left = H @ P, H @ left
         wanted = {"states": P.sum(axis=1).max(), "gradients": P.sum(axis=0).max()}
-        differences = np.linalg.norm(centre @ left, 2)
+        differences = np.linalg.norm(centre @ left / P.max(), 2) * P.max()
         # What rounding leaves of the mean is as large as this beside the product.
-        if differences > 1e-5 * np.linalg.norm(P):
+        if differences > 1e-5 * P.max():
             wanted["differences"] = differences
         for name, value in wanted.items():
             if not abs(found[name][l] - np.log10(value)) < 1e-9 * max(1, abs(np.log10(value))):

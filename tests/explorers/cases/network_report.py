@@ -52,7 +52,7 @@ CASE = Case(
     extremes=[
         ({}, "30 units: the gradient keeps its size"),
         ({"report": "all well", "unit": 29}, "No unit is to blame. Unit 29 multiplies it by"),
-        ({"report": "a weak shortcut"}, "Most to blame is unit 17: 100 % of the change, on a log scale."),
+        ({"report": "a weak shortcut"}, "Most to blame is unit 17: 101 % of the change, on a log scale."),
         ({"report": "a strong branch", "unit": 5}, "30 units: the gradient explodes"),
         ({"report": "a weak shortcut", "unit": 17}, "then the shortcut alone by 1 × 10⁻⁴"),
     ],

@@ -82,7 +82,7 @@ CASE = Case(
     ],
     faults=faults,
     extremes=[
-        ({}, "have the correlation ≈ 0."),
+        ({}, "have the correlation ≈ −0.01 along the input"),
         (
             {"lam": 1.0, "beta": 0.0},
             "have the correlation 1 along the input, and 1 across it; the law for masks that agree as these do says 1.",
