@@ -13,7 +13,6 @@ from _ext.resnotes_book import pages_cost
 from benchmarks.pages import access, audits, observe, server, stock
 from tools.book import ROOT, sources
 
-
 #: What has come since `make pages-cost` was run: pages, and chapters that had no explorer then.
 UNMEASURED = {"chapters/glossary.html"}
 UNMEASURED_EXPLORERS = {

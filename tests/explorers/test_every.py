@@ -278,7 +278,7 @@ MOVES = """([id, seed, count]) => {
   const fire = (element, type) => element.dispatchEvent(new Event(type, { bubbles: true }));
   const bad = [], said = new Set();
   for (let k = 0; k < count; k++) {
-    const element = pick([...root.querySelectorAll('button, input, select, summary, [role=application], [role=slider], svg [tabindex]')]
+    const element = pick([...root.querySelectorAll('button, input:not([type=file]), select, summary, [role=application], [role=slider], svg [tabindex]')]
       .filter((e) => !e.textContent.startsWith('Copy') && e.checkVisibility()));
     const key = () => element.dispatchEvent(new KeyboardEvent('keydown', {
       key: pick(['ArrowLeft', 'ArrowRight', 'ArrowUp', 'ArrowDown', 'PageUp', 'PageDown', 'Home', 'End', 'Enter', ' ', 'a']),
@@ -312,7 +312,7 @@ def test_a_thousand_random_moves(opened, site, case):
     live = opened(f"{site}/{case.page}", case.name)
     bad, different = live.page.evaluate(MOVES, [f"{case.name}-1", 20261121, 1000])
     assert bad == []
-    assert different > 100
+    assert different > 50
 
 
 def test_random_moves_would_see_nan(opened, site):
@@ -346,7 +346,7 @@ def test_without_javascript_the_static_picture_stands(browser, book, case):
     page.goto((book / case.page).as_uri())
     static = page.locator(f"figure[data-resnotes-explorer='{case.name}']").first
     assert static.locator("svg").first.is_visible()
-    assert static.locator("figcaption").inner_text().strip()
+    assert static.locator("figcaption").text_content().strip()
     assert page.locator("[data-ready], input[type=range]").count() == 0
     context.close()
 

@@ -40,7 +40,7 @@ LOOKS = [(width, scheme) for width in (1280, 375) for scheme in ("light", "dark"
 
 # Bytes over the wire, everything included; the second for the page with the most formulas, the third for the page that
 # brings the digits.
-LIMIT, HEAVIEST, WITH_DIGITS = 250_000, 400_000, 360_000
+LIMIT, HEAVIEST, WITH_DIGITS = 300_000, 400_000, 360_000
 
 
 def most_formulas(book):
