@@ -142,6 +142,7 @@ def test_slider_and_trait_follow_each_other(lab, browser):
         page.wait_for_function("document.querySelector('.resnotes-explorer.rx-live input').value === '0.93'")
         root.get_by_role("slider", name="depth").focus()
         page.keyboard.press("ArrowDown")
+        root.get_by_text("More controls").click()
         root.get_by_role("combobox").select_option("alternating")
         told = run_next(page, 1).locator(".jp-OutputArea-output").inner_text()
         assert told.strip() == (
