@@ -165,10 +165,10 @@ def test_a_link_to_a_claim_that_is_filtered_out_shows_it(page):
 
 def test_the_table_and_the_lists_count_the_claims(page):
     rows = page.locator("table").first.locator("tbody tr").all()
-    numbers = [[int(cell) for cell in row.locator("td").all_inner_texts()[1:]] for row in rows]
+    numbers = [[int(cell) for cell in row.locator("td").all_text_contents()[1:]] for row in rows]
     assert numbers[-1] == [COUNTS[verdict] for verdict in VERDICTS] + [len(CLAIMS)]
     assert [sum(column) for column in zip(*numbers[:-1], strict=True)] == numbers[-1]
-    lists = [part.locator("a").all_inner_texts() for part in page.locator(".claim-links").all()]
+    lists = [part.locator("a").all_text_contents() for part in page.locator(".claim-links").all()]
     assert lists == [[name for name, claim in CLAIMS.items() if claim.verdict == verdict] for verdict in VERDICTS]
 
 
