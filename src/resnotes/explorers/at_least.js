@@ -377,7 +377,7 @@ function render({ model, el, share: sharing }) {
         },
       },
       // As large as a finger, around what is seen.
-      svg("circle", { class: "rx-reach", r: 28 }),
+      svg("circle", { class: "rx-reach", r: 24 }),
       svg("circle", { class: "rx-knob", r: 11 }),
       text(0, 4, name, { class: "rx-middle rx-knob-name" }),
     );
