@@ -168,6 +168,11 @@ def number_between(low, high):
     return check
 
 
+def whole_between(low, high):
+    """A check for one whole number from `low` to `high`."""
+    return lambda value, name: _validate.whole_number(value, name, low, high)
+
+
 def one_of(choices):
     """A check for one of a few values of one type."""
 

@@ -1,7 +1,7 @@
 // Before or after the activation: what the shortcuts alone bring back of the gradient, at random initialisation.
 // The upper half are pure functions of the state {unit, depth, width, seed, layer, log} and of the carried {arrays, own},
 // the lower half draws them. Nothing is simulated here: `arrays` holds what Python measured, 800 times log10.
-import { aboutWords, ground, linear, make, marks, path, picture, power, shape, share, svg, ticks, words, write } from "./draw.js";
+import { aboutWords, ground, linear, make, marks, path, picture, power, shape, share, svg, ticks, units, words, write } from "./draw.js";
 import { frame } from "./frame.js";
 
 export const UNITS = {
@@ -248,7 +248,6 @@ function render({ model, el, share: sharing }) {
     presets: PRESETS,
     settle: (next) => ({ ...next, layer: Math.min(next.layer, next.depth) }),
   });
-  const units = (n) => (n === 1 ? "1 unit" : `${n} units`);
   const unit = ui.choice("unit", "where the activation stands", UNITS);
   const depth = ui.slider(
     "depth",

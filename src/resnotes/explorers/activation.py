@@ -12,7 +12,7 @@ import numpy as np
 import traitlets
 
 from resnotes import _validate, blocks
-from resnotes.explorers._base import FILES, Checked, Explorer, bundle, one_of, refusing, style, switch
+from resnotes.explorers._base import FILES, Checked, Explorer, bundle, one_of, refusing, style, switch, whole_between
 from resnotes.magnitudes import log10_norm
 from resnotes.network import Network
 from resnotes.paths import gradient_by_shortcut
@@ -136,14 +136,6 @@ def of_network(network, x, g=None):
 MOST = 1000
 
 
-def _seed(value, name):
-    return _validate.whole_number(value, name, 0, SEEDS - 1)
-
-
-def _layer(value, name):
-    return _validate.whole_number(value, name, 0, max(DEPTHS))
-
-
 def _arrays(value, name):
     if value != STORED:
         _validate.refuse(name, _validate.describe(value), "what activation.bin holds")
@@ -214,8 +206,8 @@ class BeforeOrAfter(Explorer):
     unit = Checked(one_of(tuple(UNITS)), "relu")
     depth = Checked(one_of(DEPTHS), 54)
     width = Checked(one_of(WIDTHS), 64)
-    seed = Checked(_seed, 5)
-    layer = Checked(_layer, 0)
+    seed = Checked(whole_between(0, SEEDS - 1), 5)
+    layer = Checked(whole_between(0, max(DEPTHS)), 0)
     log = Checked(switch, False)
     arrays = Checked(_arrays, STORED)
     own = Checked(_own, [])

@@ -1,7 +1,7 @@
 // When is it at least? What a unit with the identity as shortcut and a 2 × 2 Jacobian J = [[a, b], [c, d]] does to a
 // gradient's length, and to the one at `angle` degrees. The upper half are pure functions of the state {a, b, c, d, angle};
 // the lower half draws them.
-import { about, label, make, number, path, point, shape, share, show, svg, tabulate, text } from "./draw.js";
+import { about, label, make, number, path, point, shape, share, show, svg, swatch, tabulate, text } from "./draw.js";
 import { frame } from "./frame.js";
 
 const KEYS = ["a", "b", "c", "d"];
@@ -458,7 +458,7 @@ function render({ model, el, share: sharing }) {
     make(
       "li",
       {},
-      svg("svg", { width: 30, height: 10, "aria-hidden": "true" }, svg("path", { class: kind, d: "M1 5H29" })),
+      swatch(kind),
       said,
     );
   const first = make(

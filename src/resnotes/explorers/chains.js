@@ -1,6 +1,6 @@
 // Two chains: how large is the gradient in units x' = r x, and how large in units x' = x + r x?
 // The upper half are pure functions of the state {r, depth}; the lower half draws them.
-import { about, aboutWords, ground, label, linear, make, marks, path, picture, power, shape, svg, words } from "./draw.js";
+import { about, aboutWords, ground, label, linear, make, marks, path, picture, power, shape, svg, swatch, units, words } from "./draw.js";
 import { frame } from "./frame.js";
 
 const LOWEST = -2;
@@ -58,7 +58,6 @@ function outcome(plain, residual) {
   return `Without the +x the gradient ${without}, with it the gradient ${withIt}.`;
 }
 
-const units = (n) => (n === 1 ? "1 unit" : `${n} units`);
 
 /** The state in words. */
 export function readout(state, { plain, residual } = chains(state)) {
@@ -203,7 +202,7 @@ function render({ model, el, share }) {
   const entry = make(
     "li",
     {},
-    svg("svg", { width: 30, height: 10, "aria-hidden": "true" }, svg("path", { class: "rx-line rx-shortcut", d: "M1 5H29" })),
+    swatch("rx-line rx-shortcut"),
     "what the shortcuts alone bring",
   );
 

@@ -3,14 +3,9 @@
 What is computed, said and drawn of it stands in chains.js; here are the traits and their checks.
 """
 
-from resnotes import _validate
-from resnotes.explorers._base import Checked, Explorer, bundle, number_between, style
+from resnotes.explorers._base import Checked, Explorer, bundle, number_between, style, whole_between
 
 MAX_DEPTH = 100
-
-
-def _whole_depth(value, name):
-    return _validate.whole_number(value, name, 1, MAX_DEPTH)
 
 
 class Chains(Explorer):
@@ -44,4 +39,4 @@ class Chains(Explorer):
     _css = style("chains")
 
     r = Checked(number_between(-2, 1), -0.5)
-    depth = Checked(_whole_depth, 50)
+    depth = Checked(whole_between(1, MAX_DEPTH), 50)

@@ -90,6 +90,8 @@ export const evaluated = (printed, products, total) =>
 export const sumOf = (terms) =>
   terms.map((t, k) => (k ? `${t < 0 ? "−" : "+"} ${number(Math.abs(t))}` : number(t))).join(" ");
 
+export const units = (n) => (n === 1 ? "1 unit" : `${n} units`);
+
 /** A share of what entered: in per cent where that reads well, with ≈ where it was rounded. */
 export function share({ sign, log10 }) {
   if (sign === 0) return "nothing";
@@ -263,6 +265,10 @@ export function probe({ left, right, top, bottom }, places, tell) {
     ];
   };
 }
+
+/** A short line, drawn as a curve of this class is: for its legend. */
+export const swatch = (kind) =>
+  svg("svg", { width: 30, height: 10, "aria-hidden": "true" }, svg("path", { class: kind, d: "M1 5H29" }));
 
 /** As many children as wanted: those that are missing are made, those beyond removed. */
 function provide(parent, count, make) {

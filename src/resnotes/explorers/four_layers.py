@@ -11,16 +11,12 @@ reader's own network.
 """
 
 from resnotes import _validate
-from resnotes.explorers._base import Checked, Explorer, bundle, number_between, one_of, style, switch
+from resnotes.explorers._base import Checked, Explorer, bundle, number_between, one_of, style, switch, whole_between
 from resnotes.network import Affine, Network, identity, relu
 from resnotes.shortcuts import Absent, Identity, StopGradient
 
 LARGEST = 10
 SKIPS = ("on", "constant", "off")
-
-
-def _index(value, name):
-    return _validate.whole_number(value, name, 1, 5)
 
 
 def _four(value, name):
@@ -141,7 +137,7 @@ class FourLayers(Explorer):
     skip_13 = Checked(one_of(SKIPS), "on")
     skip_35 = Checked(one_of(SKIPS), "on")
     after = Checked(switch, True)
-    at = Checked(_index, 1)
+    at = Checked(whole_between(1, 5), 1)
 
     def __init__(self, *, weights=None, biases=None, network=None, **state):
         if network is not None:

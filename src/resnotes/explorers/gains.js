@@ -1,6 +1,6 @@
 // Gradients at initialisation: how much of a gradient arrives at the input, in a few hundred networks drawn at random?
 // The upper half are pure functions of the state {unit, lam, beta, depth, width, seed}; the lower half draws them.
-import { aboutWords, ground, label, linear, make, marks, path, picture, power, probe, share, shape, svg, ticks, words, write } from "./draw.js";
+import { aboutWords, ground, label, linear, make, marks, path, picture, power, probe, shape, share, svg, ticks, units, words, write } from "./draw.js";
 import { frame } from "./frame.js";
 import { generator } from "./random.js";
 
@@ -228,7 +228,6 @@ export function numbers(state, rows = drawing(state)(0, networks(state))) {
 
 const size = (log10) => ({ sign: log10 === -Infinity ? 0 : 1, log10 });
 const said = (log10) => aboutWords(size(log10));
-const units = (n) => (n === 1 ? "1 unit" : `${n} units`);
 
 /** The state in words. */
 export function readout(state, found = numbers(state)) {

@@ -6,7 +6,7 @@ What is computed, said and drawn of it stands in gains.js; here are the traits a
 import traitlets
 
 from resnotes import _validate
-from resnotes.explorers._base import Checked, Explorer, bundle, number_between, one_of, refusing, style
+from resnotes.explorers._base import Checked, Explorer, bundle, number_between, one_of, refusing, style, whole_between
 
 UNITS = ("none", "pre", "post", "batch")
 WIDTHS = (4, 8, 16, 32, 64, 128)
@@ -14,14 +14,6 @@ MAX_DEPTH = 64
 SEEDS = 100
 LARGEST = 1.5
 LEAST = 0.1
-
-
-def _whole_depth(value, name):
-    return _validate.whole_number(value, name, 1, MAX_DEPTH)
-
-
-def _seed(value, name):
-    return _validate.whole_number(value, name, 1, SEEDS)
 
 
 def _agree(lam, beta):
@@ -71,9 +63,9 @@ class Gains(Explorer):
     unit = Checked(one_of(UNITS), "none")
     lam = Checked(number_between(0, LARGEST), 0.0)
     beta = Checked(number_between(0, LARGEST), 1.0)
-    depth = Checked(_whole_depth, 32)
+    depth = Checked(whole_between(1, MAX_DEPTH), 32)
     width = Checked(one_of(WIDTHS), 16)
-    seed = Checked(_seed, 1)
+    seed = Checked(whole_between(1, SEEDS), 1)
 
     @traitlets.validate("lam", "beta")
     def _together(self, proposal):

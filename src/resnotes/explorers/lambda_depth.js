@@ -1,28 +1,6 @@
 // λ and depth: how large is the gradient after many units x' = λ x + F(x) with F' = r?
 // The upper half are pure functions of the state {lam, depth, r, schedule, factors}; the lower half draws them.
-import {
-  about,
-  evaluated,
-  ground,
-  label,
-  linear,
-  make,
-  marks,
-  path,
-  picture,
-  power,
-  probe,
-  shape,
-  share,
-  show,
-  spread,
-  sumOf,
-  svg,
-  tabulate,
-  ticks,
-  words,
-  write,
-} from "./draw.js";
+import { about, evaluated, ground, label, linear, make, marks, path, picture, power, probe, shape, share, show, spread, sumOf, svg, tabulate, ticks, units, words, write } from "./draw.js";
 import { frame } from "./frame.js";
 
 export const MAX_DEPTH = 1000;
@@ -301,7 +279,6 @@ export function numbers(state) {
   return { ...lines, formats: formats(state, links) };
 }
 
-const units = (n) => (n === 1 ? "1 unit" : `${n} units`);
 const listed = (names) =>
   names.length < 2 ? names[0] : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
 

@@ -10,7 +10,7 @@ import numpy as np
 import traitlets
 
 from resnotes import _validate
-from resnotes.explorers._base import Checked, Explorer, bundle, number_between, one_of, refusing, style
+from resnotes.explorers._base import Checked, Explorer, bundle, number_between, one_of, refusing, style, whole_between
 from resnotes.magnitudes import log10_norm
 from resnotes.network import Network
 from resnotes.shortcuts import Identity, Scale
@@ -70,10 +70,6 @@ def of_network(network, x, g=None):
     if all(isinstance(shortcut, (Identity, Scale)) for shortcut in shortcuts_):
         found["factors"] = [float(getattr(shortcut, "weight", 1.0)) for shortcut in shortcuts_]
     return found
-
-
-def _whole_depth(value, name):
-    return _validate.whole_number(value, name, 1, MAX_DEPTH)
 
 
 def _factors(value, name):
@@ -142,7 +138,7 @@ class LambdaDepth(Explorer):
     _css = style("lambda_depth")
 
     lam = Checked(number_between(0, 2), 0.9)
-    depth = Checked(_whole_depth, 50)
+    depth = Checked(whole_between(1, MAX_DEPTH), 50)
     r = Checked(number_between(-2, 2), 0.1)
     schedule = Checked(one_of(SCHEDULES), "constant")
     factors = Checked(_factors, [])

@@ -19,16 +19,13 @@ from resnotes.explorers._base import (
     refusing,
     style,
     switch,
+    whole_between,
 )
 from resnotes.shortcuts import Identity, Projection, StopGradient, ZeroPad
 
 WIDEST = 5
 LARGEST = 100
 SHORTCUTS = ("identity", "zeros", "projection")
-
-
-def _width(value, name):
-    return _validate.whole_number(value, name, 1, WIDEST)
 
 
 def _own(axes):
@@ -125,7 +122,7 @@ def _fitting(state):
 
     Where no shortcut is given, widths that differ ask for zero-padding.
     """
-    n_in, n_out = (_width(state[name], name) if name in state else None for name in ("n_in", "n_out"))
+    n_in, n_out = (whole_between(1, WIDEST)(state[name], name) if name in state else None for name in ("n_in", "n_out"))
     given = {"shortcut": "zeros"} if "shortcut" not in state and None not in (n_in, n_out) and n_in != n_out else {}
     shortcut = {"shortcut": "identity", **given, **state}["shortcut"]
     if shortcut == "identity":
@@ -184,8 +181,8 @@ class MergePoint(Explorer):
     _esm = bundle("merge_point")
     _css = style("merge_point")
 
-    n_in = Checked(_width, 2)
-    n_out = Checked(_width, 2)
+    n_in = Checked(whole_between(1, WIDEST), 2)
+    n_out = Checked(whole_between(1, WIDEST), 2)
     shortcut = Checked(one_of(SHORTCUTS), "identity")
     stop = Checked(switch, False)
     o1 = Checked(_number, 3.0)

@@ -1,6 +1,6 @@
 // Mixing of streams: four streams, and in each unit a matrix that mixes them. What does the product of many keep?
 // The upper half are pure functions of the state {kind, rounds, near, depth}; the lower half draws them.
-import { aboutWords, ground, label, linear, make, marks, path, picture, power, shape, svg, words } from "./draw.js";
+import { aboutWords, ground, label, linear, make, marks, path, picture, power, shape, svg, swatch, units, words } from "./draw.js";
 import { frame } from "./frame.js";
 import { generator } from "./random.js";
 
@@ -112,7 +112,6 @@ export const numbers = (state) => along(state);
 
 const near1 = (log) => Math.abs(log) < 1e-9;
 const size = (log10) => ({ sign: log10 === -Infinity ? 0 : 1, log10: near1(log10) ? 0 : log10 });
-const units = (n) => (n === 1 ? "1 unit" : `${n} units`);
 const sums = (log, exactly) => {
   if (exactly) return "exactly 1";
   return near1(log) ? "1 to nine digits" : aboutWords(size(log));
@@ -226,8 +225,8 @@ function valuesTable({ depth }, found) {
   ];
 }
 
-const swatch = ([, colour, said]) =>
-  make("li", {}, svg("svg", { width: 30, height: 10, "aria-hidden": "true" }, svg("path", { class: `rx-line rx-${colour}`, d: "M1 5H29" })), said);
+const entry = ([, colour, said]) =>
+  make("li", {}, swatch(`rx-line rx-${colour}`), said);
 
 function render({ model, el, share }) {
   const keys = ["kind", "rounds", "near", "depth"];
@@ -252,7 +251,7 @@ function render({ model, el, share }) {
     "aria-label": "Largest row sum, largest column sum and what is left of differences, over the units, on a log scale",
   });
   const heat = svg("svg", { role: "img", "aria-label": "The product of all mixings, entry by entry, with the sums of rows and columns" });
-  const panel = make("div", { class: "rx-panel" }, chart, make("ul", { class: "rx-legend" }, ...[...LINES].reverse().map(swatch)));
+  const panel = make("div", { class: "rx-panel" }, chart, make("ul", { class: "rx-legend" }, ...[...LINES].reverse().map(entry)));
   const side = make("div", { class: "rx-panel rx-side" }, heat);
 
   function paint(now) {

@@ -3,20 +3,11 @@
 What is computed, said and drawn of it stands in mixing.js; here are the traits and their checks.
 """
 
-from resnotes import _validate
-from resnotes.explorers._base import Checked, Explorer, bundle, number_between, one_of, style
+from resnotes.explorers._base import Checked, Explorer, bundle, number_between, one_of, style, whole_between
 
 MAX_ROUNDS, MAX_DEPTH = 20, 200
 #: What the identity is mixed with: matrices of random positive numbers, or random permutations.
 KINDS = ("positive", "permutation")
-
-
-def _rounds(value, name):
-    return _validate.whole_number(value, name, 0, MAX_ROUNDS)
-
-
-def _depth(value, name):
-    return _validate.whole_number(value, name, 1, MAX_DEPTH)
 
 
 class Mixing(Explorer):
@@ -55,6 +46,6 @@ class Mixing(Explorer):
     _css = style("mixing")
 
     kind = Checked(one_of(KINDS), "positive")
-    rounds = Checked(_rounds, 1)
+    rounds = Checked(whole_between(0, MAX_ROUNDS), 1)
     near = Checked(number_between(0, 1), 0.0)
-    depth = Checked(_depth, 50)
+    depth = Checked(whole_between(1, MAX_DEPTH), 50)

@@ -1,7 +1,7 @@
 // A report on a network, unit by unit. The reports come from the package with the page, {name: fields of Report.as_dict}, or
 // from a file of `python -m resnotes report … --json` that a reader drops. The upper half are pure functions of the state
 // {report, unit, reports}; the lower half draws them.
-import { aboutWords, ground, label, linear, make, marks, path, picture, power, probe, shape, svg, tabulate, ticks, words } from "./draw.js";
+import { aboutWords, ground, label, linear, make, marks, path, picture, power, probe, shape, superscript, svg, tabulate, ticks, units, words } from "./draw.js";
 import { frame } from "./frame.js";
 
 const MAX_DEPTH = 2000;
@@ -92,7 +92,6 @@ const factor = (log10) => {
   // Carried with four decimals: ≈ stands where that is seen.
   return aboutWords(size(log10));
 };
-const units = (n) => (n === 1 ? "1 unit" : `${n} units`);
 /** A unit's name: its number, and where it is in a model that names its modules. */
 const named = (found, unit) => {
   const place = found.names?.[unit];
@@ -267,8 +266,7 @@ function drawShares(root, width, report) {
 }
 
 const stateOf = (value) => (value === null || value === undefined ? "never" : `state ${value}`);
-const scaleOf = (value) => (Array.isArray(value) ? `2${raised(value[0])} to 2${raised(value[1])}` : "no power of 2");
-const raised = (n) => String(n).replace("-", "⁻").replace(/\d/g, (digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]);
+const scaleOf = (value) => (Array.isArray(value) ? `2${superscript(value[0])} to 2${superscript(value[1])}` : "no power of 2");
 
 function formats(report) {
   const rows = Object.entries(report.limits).map(([name, limit]) => [

@@ -1,6 +1,6 @@
 // A number line: powers of a factor in a float format, rounded once and rounded at every step, from a loss scale on.
 // The upper half are pure functions of the state {format, factor, depth, scale}; the lower half draws them.
-import { about, aboutWords, ground, is, label, linear, make, marks, number, path, picture, shape, superscript, svg, words } from "./draw.js";
+import { about, aboutWords, ground, is, label, linear, make, marks, number, path, picture, shape, superscript, svg, swatch, words } from "./draw.js";
 import { frame } from "./frame.js";
 
 /** [bits of the significand, exponents of the smallest normal number and of the largest, whether there is an infinity]. */
@@ -298,7 +298,7 @@ function render({ model, el, share }) {
   const line = chart("The numbers of the format about the result, and where the exact product, the product rounded once and the product rounded at every step fall");
   const legend = make("ul", { class: "rx-legend" },
     ...Object.entries(KINDS).map(([name, called]) =>
-      make("li", {}, svg("svg", { width: 30, height: 10, "aria-hidden": "true" }, svg("path", { class: `rx-line rx-${name}`, d: "M1 5H29" })), called)));
+      make("li", {}, swatch(`rx-line rx-${name}`), called)));
 
   function paint(now) {
     const found = numbers(now);

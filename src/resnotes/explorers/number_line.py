@@ -3,18 +3,9 @@
 What is computed, said and drawn of it stands in number_line.js; here are the traits and their checks.
 """
 
-from resnotes import _validate
-from resnotes.explorers._base import Checked, Explorer, bundle, number_between, one_of, style
+from resnotes.explorers._base import Checked, Explorer, bundle, number_between, one_of, style, whole_between
 
 FORMATS = ("float16", "bfloat16", "float32", "float8_e4m3fn", "float8_e5m2")
-
-
-def _depth(value, name):
-    return _validate.whole_number(value, name, 1, 1000)
-
-
-def _scale(value, name):
-    return _validate.whole_number(value, name, 0, 24)
 
 
 class NumberLine(Explorer):
@@ -54,5 +45,5 @@ class NumberLine(Explorer):
 
     format = Checked(one_of(FORMATS), "float16")
     factor = Checked(number_between(0.3, 1.2), 0.9)
-    depth = Checked(_depth, 300)
-    scale = Checked(_scale, 0)
+    depth = Checked(whole_between(1, 1000), 300)
+    scale = Checked(whole_between(0, 24), 0)

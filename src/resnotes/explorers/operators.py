@@ -10,7 +10,7 @@ import numpy as np
 import traitlets
 
 from resnotes import _validate
-from resnotes.explorers._base import Checked, Explorer, bundle, one_of, refusing, style
+from resnotes.explorers._base import Checked, Explorer, bundle, one_of, refusing, style, whole_between
 from resnotes.network import Network
 from resnotes.shortcuts import Dropout, Gate, Subsample, sinkhorn
 from resnotes.spectrum import singular_values_by_depth
@@ -136,10 +136,6 @@ def of_network(network, x):
     return [unit.jacobians(seen)[1] for unit, seen in zip(network.units, trace.units, strict=True)]
 
 
-def _depth(value, name):
-    return _validate.whole_number(value, name, 1, MOST_UNITS)
-
-
 def _spectra(value, name):
     wanted = "a dict of lists, one for each depth, of numbers or None"
     if not isinstance(value, dict):
@@ -214,7 +210,7 @@ class Operators(Explorer):
     _css = style("operators")
 
     operator = Checked(one_of((*OPERATORS, "own")), "convolution")
-    depth = Checked(_depth, 54)
+    depth = Checked(whole_between(1, MOST_UNITS), 54)
     spectra = Checked(_spectra, {})
 
     def __init__(self, *, matrices=None, network=None, x=None, **state):

@@ -1,27 +1,7 @@
 // Paths: how many there are by length in a chain x' = λ x + r x, and how much of the gradient they carry.
 // The upper half are pure functions of the state {n, lam, r}; the lower half draws them. What decides which lengths are
 // the heaviest is made of sums, products and quotients alone, so it is the same to the last bit on every machine.
-import {
-  about,
-  aboutWords,
-  ground,
-  label,
-  linear,
-  make,
-  marks,
-  number,
-  path,
-  picture,
-  point,
-  power,
-  probe,
-  shape,
-  share,
-  svg,
-  ticks,
-  words,
-  write,
-} from "./draw.js";
+import { about, aboutWords, ground, label, linear, make, marks, number, path, picture, point, power, probe, shape, share, svg, swatch, ticks, units, words, write } from "./draw.js";
 import { frame } from "./frame.js";
 
 const MAX_UNITS = 1000;
@@ -168,7 +148,6 @@ export function numbers(state) {
   };
 }
 
-const units = (n) => (n === 1 ? "1 unit" : `${n} units`);
 const shareOf = (log10) => share({ sign: 1, log10 });
 
 /** Which lengths carry how much, by how many paths: a clause. */
@@ -432,7 +411,7 @@ function render({ model, el, share: sharing }) {
     make(
       "li",
       {},
-      svg("svg", { width: 30, height: 10, "aria-hidden": "true" }, svg("path", { class: `rx-line rx-${name}`, d: "M1 5H29" })),
+      swatch(`rx-line rx-${name}`),
       names[k],
     ),
   );

@@ -7,7 +7,7 @@ network.
 import numpy as np
 
 from resnotes import _validate
-from resnotes.explorers._base import Checked, Explorer, bundle, number_between, style
+from resnotes.explorers._base import Checked, Explorer, bundle, number_between, style, whole_between
 from resnotes.network import Network
 from resnotes.paths import jacobian_by_length
 
@@ -70,10 +70,6 @@ def of_network(network, x, g=None):
     return found
 
 
-def _units(value, name):
-    return _validate.whole_number(value, name, 1, MAX_UNITS)
-
-
 def _measured(value, name):
     wanted = f"a list of at most {MAX_UNITS + 1} finite numbers, not all 0"
     shares = _validate.finite_array(value, name, wanted, (1,), allow_empty=True).astype(np.float64)
@@ -124,7 +120,7 @@ class Paths(Explorer):
     _esm = bundle("paths")
     _css = style("paths")
 
-    n = Checked(_units, 54)
+    n = Checked(whole_between(1, MAX_UNITS), 54)
     lam = Checked(number_between(0, 2), 1.0)
     r = Checked(number_between(-2, 2), CENTRED)
     measured = Checked(_measured, [])

@@ -1,7 +1,7 @@
 // Recipes: what arrives through 1 to 10,000 units that have just been drawn, and how much of it the shortcuts bring.
 // The factors come from the package with the page: {key: {name, norm, shortcut, branch}}, λ and β at each of DEPTHS, or a
 // number that holds at all. The upper half are pure functions of the state {recipe, depth, table}; the lower half draws.
-import { about, aboutWords, ground, label, linear, make, path, picture, power, shape, share, svg, words } from "./draw.js";
+import { about, aboutWords, ground, is, label, linear, make, path, picture, power, shape, share, svg, units, words } from "./draw.js";
 import { frame } from "./frame.js";
 
 export const DEPTHS = [1, 10, 100, 1000].flatMap((ten) => [1, 2, 3, 4, 5, 6, 7, 8, 9].map((digit) => digit * ten));
@@ -43,7 +43,6 @@ export function numbers({ depth, table }) {
 }
 
 const size = (log10) => ({ sign: log10 === -Infinity ? 0 : 1, log10 });
-const units = (n) => (n === 1 ? "1 unit" : `${n} units`);
 const NORMS = { pre: "a normalisation in front of each branch", post: "a normalisation after each addition" };
 
 /** What the shortcuts bring of the whole. */
@@ -59,8 +58,8 @@ export function readout({ recipe, depth, table }) {
   const { lam, beta, gain, share: part } = law(table[recipe], depth);
   return (
     `${name}, ${units(depth)}: the squared length of the gradient is multiplied by ${aboutWords(size(gain))} on average, and ` +
-    `${brought(part)}. Here λ = ${about(lam)}, β = ${about(beta)}, with ${NORMS[norm] ?? "no normalisation"}.`
-  ).replaceAll("= ≈", "≈");
+    `${brought(part)}. Here λ ${is(lam)}, β ${is(beta)}, with ${NORMS[norm] ?? "no normalisation"}.`
+  );
 }
 
 // ------------------------------------------------------------------------------------- the view

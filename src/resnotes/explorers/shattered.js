@@ -1,6 +1,6 @@
 // Shattered gradients: a random network of one input, its output and its gradient over the input, by depth.
 // The upper half are pure functions of the state {lam, beta, depth, normalised, seed}; the lower half draws them.
-import { about, ground, label, linear, make, marks, number, path, picture, probe, shape, svg } from "./draw.js";
+import { about, ground, label, linear, make, marks, number, path, picture, probe, shape, svg, swatch, units } from "./draw.js";
 import { frame } from "./frame.js";
 import { generator } from "./random.js";
 
@@ -158,7 +158,6 @@ export function numbers(state) {
   return { output: output[state.depth], slope: slope[state.depth], along, across, law, agree };
 }
 
-const units = (n) => (n === 1 ? "1 unit" : `${n} units`);
 /** A correlation, to two decimals. */
 const two = (x) => {
   const digits = Math.round(x * 100) / 100 + 0;
@@ -293,7 +292,7 @@ function render({ model, el, share }) {
     make(
       "li",
       {},
-      svg("svg", { width: 30, height: 10, "aria-hidden": "true" }, svg("path", { class: `rx-line rx-${name}`, d: "M1 5H29" })),
+      swatch(`rx-line rx-${name}`),
       title,
     ),
   );

@@ -6,19 +6,11 @@ What is computed, said and drawn of it stands in shattered.js; here are the trai
 import traitlets
 
 from resnotes import _validate
-from resnotes.explorers._base import Checked, Explorer, bundle, number_between, refusing, style, switch
+from resnotes.explorers._base import Checked, Explorer, bundle, number_between, refusing, style, switch, whole_between
 
 MAX_DEPTH = 50
 SEEDS = 100
 LARGEST = 1.5
-
-
-def _whole_depth(value, name):
-    return _validate.whole_number(value, name, 1, MAX_DEPTH)
-
-
-def _seed(value, name):
-    return _validate.whole_number(value, name, 1, SEEDS)
 
 
 def _agree(lam, beta):
@@ -64,9 +56,9 @@ class Shattered(Explorer):
 
     lam = Checked(number_between(0, LARGEST), 0.0)
     beta = Checked(number_between(0, LARGEST), 1.0)
-    depth = Checked(_whole_depth, 50)
+    depth = Checked(whole_between(1, MAX_DEPTH), 50)
     normalised = Checked(switch, True)
-    seed = Checked(_seed, 1)
+    seed = Checked(whole_between(1, SEEDS), 1)
 
     @traitlets.validate("lam", "beta")
     def _together(self, proposal):

@@ -1,7 +1,7 @@
 // It trains, or it does not: a residual network learns the digits on the page, and beside it one that differs in one thing.
 // The upper half are pure functions of the state {shortcut, depth, scale, beside, place, rate, seed}; the runs themselves
 // are made by trainer.js, in a worker; the lower half draws both. `opening` holds the runs of the state that the page opens on.
-import { ground, label, linear, make, marks, number, path, picture, power, shape, share, svg, words, write } from "./draw.js";
+import { ground, label, linear, make, marks, number, path, picture, power, shape, share, svg, swatch, units, words, write } from "./draw.js";
 import { frame } from "./frame.js";
 import { trainer } from "./trainer.js";
 
@@ -66,7 +66,6 @@ function before({ shortcut, depth, scale, place }) {
 /** Everything computed from the state alone. */
 export const numbers = (state) => networks(state).map(before);
 
-const units = (n) => (n === 1 ? "1 unit" : `${n} units`);
 const subscript = (n) => [...String(n)].map((digit) => "₀₁₂₃₄₅₆₇₈₉"[digit]).join("");
 const size = ([sign, log10]) => ({ sign, log10 });
 
@@ -142,9 +141,6 @@ const GUESSING = Math.log(10);
 // The axis of sizes holds what is drawn, within these powers of ten.
 const LOWEST = -12,
   HIGHEST_POWER = 20;
-
-const swatch = (name) =>
-  svg("svg", { width: 30, height: 10, "aria-hidden": "true" }, svg("path", { class: `rx-line rx-${name}`, d: "M1 5H29" }));
 
 /** Loss above, accuracy below, over the steps. */
 function drawCurves(root, width, records, settings) {
@@ -326,7 +322,7 @@ function render({ model, el, share: link }) {
   const sizes = chart("Size of the gradient at every state, relative to the one at the last, on a log scale");
   const lines = CLASSES.map((name) => {
     const said = make("span");
-    return { said, element: make("li", {}, swatch(name), said) };
+    return { said, element: make("li", {}, swatch(`rx-line rx-${name}`), said) };
   });
 
   function paint(now) {
@@ -350,9 +346,9 @@ function render({ model, el, share: link }) {
   const head = make("div", { class: "rx-panel rx-training-wide" },
     make("ul", { class: "rx-legend rx-outcomes", "aria-label": "What has become of each network" }, ...lines.map(({ element }) => element)), row);
   const legend = make("ul", { class: "rx-legend rx-by-line" },
-    make("li", {}, swatch("alone"), "what the shortcuts alone bring, before the first step"),
-    make("li", {}, swatch("own rx-first"), "before the first step"),
-    make("li", {}, swatch("own"), "at the last step made"));
+    make("li", {}, swatch("rx-line rx-alone"), "what the shortcuts alone bring, before the first step"),
+    make("li", {}, swatch("rx-line rx-own rx-first"), "before the first step"),
+    make("li", {}, swatch("rx-line rx-own"), "at the last step made"));
   const left = make("div", { class: "rx-panel" }, curves);
   const right = make("div", { class: "rx-panel" }, sizes, legend);
   const note = make("p", { class: "rx-note" },

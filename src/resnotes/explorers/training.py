@@ -8,7 +8,7 @@ import json
 from base64 import b64encode
 
 from resnotes import _validate
-from resnotes.explorers._base import FILES, Checked, Explorer, bundle, number_between, one_of, style
+from resnotes.explorers._base import FILES, Checked, Explorer, bundle, number_between, one_of, style, whole_between
 
 SCALES = ("one", "root", "skipinit")
 OTHERS = ("none", "identity", "absent", "root", "one", "place")
@@ -20,14 +20,6 @@ SEEDS = 10
 DIGITS = b64encode(FILES.joinpath("digits.bin").read_bytes()).decode("ascii")
 #: The runs of the state that the page opens on, as trainer.js makes them: {"state", "runs"}.
 OPENING = json.loads(FILES.joinpath("training.json").read_text(encoding="utf-8"))
-
-
-def _depth(value, name):
-    return _validate.whole_number(value, name, 4, 100)
-
-
-def _seed(value, name):
-    return _validate.whole_number(value, name, 0, SEEDS - 1)
 
 
 def _stored(held, file):
@@ -82,11 +74,11 @@ class Training(Explorer):
     _css = style("training")
 
     shortcut = Checked(number_between(0, 1.2), 0.9)
-    depth = Checked(_depth, 50)
+    depth = Checked(whole_between(4, 100), 50)
     scale = Checked(one_of(SCALES), "root")
     beside = Checked(one_of(OTHERS), "identity")
     place = Checked(one_of(PLACES), "before")
     rate = Checked(one_of(RATES), 0.05)
-    seed = Checked(_seed, 0)
+    seed = Checked(whole_between(0, SEEDS - 1), 0)
     digits = Checked(_stored(DIGITS, "digits.bin"), DIGITS)
     opening = Checked(_stored(OPENING, "training.json"), OPENING)

@@ -1,6 +1,6 @@
 // One component behind a ReLU after every addition: a walk with a floor, and how far back a gradient comes.
 // The upper half are pure functions of the state {depth, layer, walk, steps}; the lower half draws them.
-import { about, ground, linear, make, marks, path, picture, probe, shape, svg } from "./draw.js";
+import { about, ground, linear, make, marks, path, picture, probe, shape, svg, swatch, units } from "./draw.js";
 import { frame } from "./frame.js";
 import { generator } from "./random.js";
 
@@ -80,7 +80,6 @@ export function numbers({ depth, walk, steps: kind }) {
   return { free, minimum, clipped, cuts, survivors, law: law(depth) };
 }
 
-const units = (n) => (n === 1 ? "1 unit" : `${n} units`);
 const subscript = (n) => [...String(n)].map((digit) => "₀₁₂₃₄₅₆₇₈₉"[digit]).join("");
 /** The state as far back as which a gradient comes: behind the last cut. */
 const reached = ({ cuts }) => Math.max(0, (cuts.at(-1) ?? 1) - 1);
@@ -210,7 +209,7 @@ function render({ model, el, share }) {
     make(
       "li",
       {},
-      svg("svg", { width: 30, height: 10, "aria-hidden": "true" }, svg("path", { class: `rx-line rx-${name}`, d: "M1 5H29" })),
+      swatch(`rx-line rx-${name}`),
       title,
     ),
   );

@@ -6,23 +6,11 @@ What is computed, said and drawn of it stands in walk.js; here are the traits an
 import traitlets
 
 from resnotes import _validate
-from resnotes.explorers._base import Checked, Explorer, bundle, one_of, refusing, style
+from resnotes.explorers._base import Checked, Explorer, bundle, one_of, refusing, style, whole_between
 
 MAX_DEPTH = 100
 WALKS = 1000
 STEPS = ("equal", "growing", "down", "up")
-
-
-def _whole_depth(value, name):
-    return _validate.whole_number(value, name, 1, MAX_DEPTH)
-
-
-def _layer(value, name):
-    return _validate.whole_number(value, name, 0, MAX_DEPTH)
-
-
-def _walk(value, name):
-    return _validate.whole_number(value, name, 1, WALKS)
 
 
 def _inside(depth, layer):
@@ -66,9 +54,9 @@ class Walk(Explorer):
     _esm = bundle("walk")
     _css = style("walk")
 
-    depth = Checked(_whole_depth, 54)
-    layer = Checked(_layer, 0)
-    walk = Checked(_walk, 11)
+    depth = Checked(whole_between(1, MAX_DEPTH), 54)
+    layer = Checked(whole_between(0, MAX_DEPTH), 0)
+    walk = Checked(whole_between(1, WALKS), 11)
     steps = Checked(one_of(STEPS), "equal")
 
     @traitlets.validate("depth", "layer")

@@ -1,42 +1,7 @@
-"""The explorers that the shared tests run on: one module each, which holds a `CASE`."""
+"""The explorers that the shared tests run on: each module here but `case` holds a `CASE`."""
 
-from . import (
-    activation,
-    at_least,
-    chains,
-    four_layers,
-    gains,
-    lambda_depth,
-    merge_point,
-    mixing,
-    network_report,
-    number_line,
-    one_unit,
-    operators,
-    paths,
-    recipes,
-    shattered,
-    training,
-    walk,
-)
+import pkgutil
+from importlib import import_module
 
-ALL = (
-    activation,
-    at_least,
-    chains,
-    four_layers,
-    gains,
-    lambda_depth,
-    merge_point,
-    mixing,
-    network_report,
-    number_line,
-    one_unit,
-    operators,
-    paths,
-    recipes,
-    shattered,
-    training,
-    walk,
-)
-CASES = {module.CASE.name: module.CASE for module in ALL}
+NAMES = sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name != "case")
+CASES = {name: import_module(f"{__name__}.{name}").CASE for name in NAMES}
