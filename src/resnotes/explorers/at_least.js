@@ -434,7 +434,7 @@ function render({ model, el, share: sharing }) {
       tips = rowsOf(now);
     // Grows with the matrix and never shrinks, and stands still under the hand.
     if (!from) reach = planeFor(Math.max(reach, found.longest));
-    most = Math.max(most, ...tips.flat().map(Math.abs));
+    most = planeFor(Math.max(most, ...tips.flat().map(Math.abs)));
     sliders.forEach(({ input }, k) => {
       [input.min, input.max, input.value] = [-most - 1, most, now[KEYS[k]]];
     });
