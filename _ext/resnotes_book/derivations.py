@@ -11,6 +11,8 @@ from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 from resnotes.book import EQUATIONS
+from resnotes.symbolic.by_path import ByPath
+from resnotes.symbolic.derivation import Derivation
 
 INLINE = re.compile(r"\$([^$]+)\$")
 
@@ -29,9 +31,10 @@ class derivation_cell(nodes.General, nodes.Element):
 
 @cache
 def known():
-    """LaTeX -> the lines it is made of, for every derivation that proves a registered equation."""
-    proofs = (proof for entry in EQUATIONS.values() for proof in entry.proofs)
-    return {proof.latex(): proof.lines() for proof in proofs if hasattr(proof, "lines")}
+    """LaTeX -> the lines it is made of, for every derivation that proves a registered equation, plain and coloured by path."""
+    proofs = [proof for entry in EQUATIONS.values() for proof in entry.proofs if hasattr(proof, "lines")]
+    coloured = [ByPath(proof) for proof in proofs if isinstance(proof, Derivation)]
+    return {proof.latex(): proof.lines() for proof in (*proofs, *coloured)}
 
 
 def formula(latex):

@@ -84,7 +84,7 @@ def test_line_by_line_by_keyboard(page):
 
 def test_an_equation_is_shown_beside_its_link(page):
     box = page.locator("#equation-preview")
-    link = page.locator(".bd-article a[href='#equation-at-least-growth']").first
+    link = page.locator(".bd-article a:not(.headerlink)[href='#equation-at-least-growth']").first
     assert not box.is_visible()
     link.focus()
     box.wait_for()

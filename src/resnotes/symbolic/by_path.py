@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from resnotes.symbolic.printing import SETTINGS, BookPrinter, aligned
+from resnotes.symbolic.printing import BookPrinter
 
 #: The shortcut's colour is the palette's; the branch's is darker than there, so that letters of a formula can be read.
 SHORTCUT, BRANCH = "#0072b2", "#b85000"
@@ -33,11 +33,13 @@ class ByPath:
     def __repr__(self):
         return f"ByPath({self.derivation!r})"
 
+    def lines(self):
+        """As of a `Derivation`."""
+        return self.derivation.lines(PathPrinter)
+
+    def latex(self):
+        """As of a `Derivation`."""
+        return self.derivation.latex(PathPrinter)
+
     def _repr_latex_(self):
-        printed = PathPrinter(SETTINGS).doprint
-        left = printed(self.derivation.quantity)
-        lines = [
-            f"{'' if k else left} &= {printed(step.expression)} && \\text{{{step.rule}}}"
-            for k, step in enumerate(self.derivation.steps)
-        ]
-        return f"$$\n{aligned(lines)}\n$$"
+        return f"$$\n{self.latex()}\n$$"

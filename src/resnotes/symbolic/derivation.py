@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from sympy import Add, Expr, Mul, S, Symbol, simplify
 
 from resnotes.symbolic.algebra import L, Rule, expanded, l, normal, peel, rewrite, unroll
-from resnotes.symbolic.printing import aligned, in_order, latex, side
+from resnotes.symbolic.printing import BookPrinter, aligned, in_order, latex, side
 
 #: Statements with a symbolic depth are expanded for all 0 <= l < L <= this.
 DEEPEST = 6
@@ -116,11 +116,11 @@ class Derivation:
     def __repr__(self) -> str:
         return f"Derivation {self.name}: {self.quantity} = {self.result}, {len(self.steps)} lines"
 
-    def lines(self) -> list[tuple[str, str, str]]:
+    def lines(self, printer: type[BookPrinter] = BookPrinter) -> list[tuple[str, str, str]]:
         """What stands on the left, what on the right, and the rule, of each line: LaTeX; the rule is words with $formulas$."""
         orders = self.orders()
         return [
-            (latex(self.quantity) if k == 0 else "", latex(step.expression, orders), step.rule)
+            (latex(self.quantity, None, printer) if k == 0 else "", latex(step.expression, orders, printer), step.rule)
             for k, step in enumerate(self.steps)
         ]
 
@@ -149,9 +149,9 @@ class Derivation:
                 orders[terms] = tuple(sorted(places, key=places.get))
         return orders
 
-    def latex(self) -> str:
+    def latex(self, printer: type[BookPrinter] = BookPrinter) -> str:
         """Aligned lines, the rule beside each, without delimiters."""
-        return _beside_rules(self.lines())
+        return _beside_rules(self.lines(printer))
 
     def _repr_latex_(self) -> str:
         return f"$$\n{self.latex()}\n$$"

@@ -241,11 +241,11 @@ def _joined_transposes(factors):
     return joined
 
 
-def latex(expression: Expr, orders: dict | None = None) -> str:
+def latex(expression: Expr, orders: dict | None = None, printer: type[BookPrinter] = BookPrinter) -> str:
     """LaTeX of an expression of the book, without delimiters; `orders` as `in_order` takes them."""
-    printer = BookPrinter(SETTINGS)
-    printer.orders = orders
-    return printer.doprint(expression)
+    prints = printer(SETTINGS)
+    prints.orders = orders
+    return prints.doprint(expression)
 
 
 #: A right-hand side longer than this (in LaTeX characters) is broken before its plus signs.
