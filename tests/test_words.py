@@ -21,6 +21,10 @@ RETIRED = {
 }
 
 
+#: What a page cannot do. It may be asked for where the same paragraph says that it takes a notebook.
+ASKED = r"\b(?:re-?run|run|execute|edit)\b[^.!?\n]{0,60}\b(?:cells?|again|code)\b|\bchange (?:the|this|these)\b[^.!?]{0,40}\b(?:and|then) run\b"
+
+
 def written(text):
     """Every string of what a TOML file holds."""
     if isinstance(text, str):
@@ -57,6 +61,32 @@ def found(pattern, places):
         for name, text in places
         for match in re.finditer(pattern, text, re.IGNORECASE)
     ]
+
+
+def asked_in_vain(places):
+    """Paragraphs that ask for what a page cannot do; what a list, a heading or a fence separates is a paragraph too."""
+    parts = ((name, part) for name, text in places for part in re.split(r"\n\s*\n|\n(?=[#:-])", text))
+    return found(ASKED, [(name, part) for name, part in parts if "notebook" not in part.lower()])
+
+
+def test_no_sentence_asks_for_what_the_page_cannot_do():
+    assert asked_in_vain(texts()) == []
+
+
+def test_such_a_sentence_would_be_found():
+    said = "Change the two numbers\nand run it again."
+    assert (
+        len(
+            asked_in_vain(
+                [("a page", said), ("a page", "# A title\nRun this cell with 3."), ("a page", "Edit the code.")]
+            )
+        )
+        == 3
+    )
+    assert (
+        asked_in_vain([("a page", "In a notebook, run the cell again."), ("a page", "We run it. Again it fails.")])
+        == []
+    )
 
 
 @pytest.mark.parametrize("pattern", RETIRED)

@@ -15,7 +15,7 @@ from resnotes.explorers._base import IMPORT, bundle
 
 from .cases import CASES
 from .cases.case import plain
-from .modules import COMPUTE, MODULES, PLAIN, computed, decoded, figures, said
+from .modules import COMPUTE, MODULES, PLAIN, computed, decoded, figures, run, said
 
 PHONE = {"viewport": {"width": 375, "height": 800}, "has_touch": True, "is_mobile": True}
 every = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
@@ -77,6 +77,23 @@ def test_every_state_has_a_static_picture_without_gaps(case):
         assert not re.search(
             r"tabindex|<(button|input|select|summary)\b|\bid=|[Cc]lick|arrow keys|Drag|role=\"(?!img)", drawn
         )
+
+
+SIGHT = """async (_, [url, name, states, carried]) => {
+  const { drawn } = await import(url);
+  const seen = (node) => node.hidden || node.localName === "details" ? 0
+    : Number(["input", "select"].includes(node.localName)) + (node.childNodes ?? []).reduce((sum, child) => sum + seen(child), 0);
+  return Promise.all(states.map(async (state) => seen(await drawn(name, { ...carried, ...state }))));
+}"""
+
+
+@every
+def test_at_most_four_controls_at_first_sight(case):
+    """In no state are more of them outside the folds."""
+    static = (MODULES / "static.mjs").as_uri()
+    counts = run("draw", SIGHT, [static, case.name, [case.state(), *case.sample], case.carried])
+    assert 1 <= min(counts)
+    assert max(counts) <= 4
 
 
 @every

@@ -343,7 +343,8 @@ function render({ model, el, share: sharing }) {
     depths,
   );
   return ui.start({
-    controls: [unit.element, depth.element, width.element, seed.element, layer.element, log.element],
+    controls: [unit.element, depth.element, layer.element, log.element],
+    more: [width.element, seed.element],
     figures: [first, second],
     paint,
     watch: first,

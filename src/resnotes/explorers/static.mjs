@@ -84,7 +84,7 @@ const found = (node, name) => {
 };
 
 /** A module's render in a state, as the element that it fills; the folded table open or not. */
-async function drawn(name, values, open = false) {
+export async function drawn(name, values, open = false) {
   Element.prototype.open = open;
   const module = await import(`./${name}.js`);
   const el = new Element("div");
