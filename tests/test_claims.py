@@ -517,7 +517,7 @@ def test_every_reason_on_record_is_needed():
         for name in WITH_FORM
         for mutant in mutants(CLAIMS[name].corrected_expression)
         for number, (place, pattern, _) in enumerate(EQUIVALENT)
-        if claim_matches(name, place) and re.match(pattern, mutant.damage)
+        if claim_matches(name, place) and re.match(pattern, mutant.change)
     }
     assert used == set(range(len(EQUIVALENT)))
     assert why_equivalent("S0-B3", mutants(CLAIMS["S0-B3"].corrected_expression)[0], EQUIVALENT) is None

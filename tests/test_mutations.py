@@ -7,7 +7,7 @@ from resnotes.book import EQUATIONS, mutations
 from resnotes.symbolic.algebra import L, OrderedProduct, OrderedSum, Scalar, Transpose, i, l
 from resnotes.symbolic.symbols import D, J, g, lam
 
-DAMAGED = [label for label, entry in EQUATIONS.items() if entry.method not in mutations.NOT_DAMAGED]
+DAMAGED = [label for label, entry in EQUATIONS.items() if entry.method not in mutations.NOT_MUTATED]
 
 
 def surveyed(label):
@@ -28,7 +28,7 @@ def test_the_survey_of_the_build_is_the_one_made_here(label, surveys):
 
 
 def damages(expression):
-    return {mutant.damage for mutant in mutations.mutants(expression)}
+    return {mutant.change for mutant in mutations.mutants(expression)}
 
 
 def test_damage_is_done_in_the_ways_people_do_it():
@@ -66,6 +66,6 @@ def test_every_reason_on_record_is_needed():
     for label in DAMAGED:
         for mutant in mutations.mutants(EQUATIONS[label].expression):
             for number, (place, pattern, _) in enumerate(mutations.EQUIVALENT):
-                if mutations.fnmatch(label, place) and mutations.re.match(pattern, mutant.damage):
+                if mutations.fnmatch(label, place) and mutations.re.match(pattern, mutant.change):
                     used.add(number)
     assert used == set(range(len(mutations.EQUIVALENT)))

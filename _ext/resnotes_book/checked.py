@@ -31,7 +31,7 @@ def run_check(label):
     """Check one equation and its damaged forms. Runs in a process of its own, so it returns plain values."""
     entry = EQUATIONS[label]
     result = entry.check()
-    if entry.method in mutations.NOT_DAMAGED:
+    if entry.method in mutations.NOT_MUTATED:
         return result, None
     return result, mutations.survey(label, entry.expression, entry.check)
 
@@ -47,7 +47,7 @@ def refuse_survivors(app):
     What became of all of them is left beside the pages; the tests read it there.
     """
     surveys = {label: survey for label, (_, survey) in app.resnotes_checked.items() if survey is not None}
-    surveys |= app.resnotes_damaged
+    surveys |= app.resnotes_surveys
     for label, survey in surveys.items():
         if survey.survivors:
             raise ValueError(f"{label}: damaged forms that the check does not catch: {'; '.join(survey.survivors)}")
@@ -167,7 +167,7 @@ def write_ledger(app, docname, source):
         source[0] = source[0].replace(
             MARKER,
             ledger(
-                app.resnotes_checked, list(app.resnotes_damaged.values()), chapter_titles(Path(app.srcdir) / "chapters")
+                app.resnotes_checked, list(app.resnotes_surveys.values()), chapter_titles(Path(app.srcdir) / "chapters")
             ),
         )
 

@@ -28,7 +28,7 @@ def execute(path, timeout):
 
 def prepare(app):
     """Execute and check everything; what raises, fails or is not noticed ends the build."""
-    app.resnotes_checked, app.resnotes_damaged, app.resnotes_examined = {}, {}, {}
+    app.resnotes_checked, app.resnotes_surveys, app.resnotes_examined = {}, {}, {}
     if app.builder.format != "html":
         return
     config = app.env.mystnb_config

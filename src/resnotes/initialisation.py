@@ -103,7 +103,7 @@ def branch_strength(variances, start="affine", positive=0.5):
     """κ, by which a branch multiplies the mean square of a gradient (``init-branch``, ``init-relu-first``).
 
     Every layer brings its v_k, and every ReLU the share of its inputs that are positive. That is one half
-    behind a weight whose entries are as often negative; at the state itself it is `positive`.
+    after a weight whose entries are as often negative; at the state itself it is `positive`.
 
     Parameters
     ----------
@@ -149,7 +149,7 @@ def expected_gain(depth, lam=1.0, beta=1.0, strength=1.0):
 
 
 def batch_strength(variances):
-    """κ and τ of a branch whose every layer stands behind a batch normalisation and a ReLU, in wide networks.
+    """κ and τ of a branch whose every layer follows a batch normalisation and a ReLU, in wide networks.
 
     Equations ``init-batch-one`` and ``init-batch-two``: the strength κ of the branch where the state's variance in
     its batch is 1, and τ, what the branch adds to that variance.

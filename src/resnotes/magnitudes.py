@@ -114,7 +114,7 @@ def shortcut_product(factors: ArrayLike) -> Product:
 
 @dataclass(frozen=True)
 class Format:
-    """A binary float format.
+    """A binary floating-point format.
 
     Attributes
     ----------

@@ -21,7 +21,7 @@ from resnotes.magnitudes import format_named
 
 
 def round_to(x: ArrayLike, dtype: str) -> np.ndarray:
-    """The nearest number of a float format, ties to the even one (IEEE 754-2019, 4.3.1).
+    """The nearest number of a floating-point format, ties to the even one (IEEE 754-2019, 4.3.1).
 
     A number of the format is a whole multiple of a power of two, the step, with at most ``precision``
     bits. The step at x follows from x's exponent, and below the smallest normal number it stays what it
@@ -67,7 +67,7 @@ def round_to(x: ArrayLike, dtype: str) -> np.ndarray:
 
 
 def step_by_step(factors: ArrayLike, dtype: str, start: float = 1.0) -> np.ndarray:
-    """A product in a float format, rounded after every multiplication.
+    """A product in a floating-point format, rounded after every multiplication.
 
     Parameters
     ----------

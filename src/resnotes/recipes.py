@@ -34,7 +34,7 @@ class Recipe:
     shortcut, branch : callable
         Depth -> λ, and depth -> β.
     norm : str, optional
-        "pre": layer normalisation in front of every branch. "post": behind every addition. None: neither.
+        "pre": layer normalisation before every branch. "post": after every addition. None: neither.
     reference : str
         Citation key.
     """

@@ -50,7 +50,7 @@ CLOSE = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class FormatLimits:
-    """What a float format does to a network's gradients and sums.
+    """What a floating-point format does to a network's gradients and sums.
 
     Attributes
     ----------

@@ -80,7 +80,7 @@ def next_angle(angle, lam=1.0, beta=1.0, strength=1.0):
 
 
 def next_centred_angle(angle):
-    """The same behind a wide plain layer, where the mean over all inputs is subtracted: ``shattered-centred``.
+    """The same after a wide plain layer, where the mean over all inputs is subtracted: ``shattered-centred``.
 
     So it is with a batch normalisation in front of every ReLU.
 

@@ -20,7 +20,7 @@ A custom layer is handed read-only arrays, must return floating-point ones (floa
 where x is complex), and keeps its own: what it returns is copied. So it can neither change the states of
 the other layers nor the gradient that goes to another layer too.
 
-The package's own layers state their formulas apart from the checks, and the two gradients apart from each
+The package's layers state their formulas apart from the checks, and the two gradients apart from each
 other: a network checks what comes in once and then calls the formulas (see `Layer`).
 
 Parameters are kept as they come, not copied, so that they can be updated in place. The gradient of

@@ -1,4 +1,4 @@
-"""For tests of your own layers."""
+"""For tests of custom layers."""
 
 from collections.abc import Callable, Sequence
 

@@ -148,7 +148,7 @@ class ReluFirst(Ensemble):
         self.values = {chapter.n: Integer(n)}
         variance = float(rng.uniform(0.5, 3))
         x, weights = rng.normal(size=n), signs(n, n) * math.sqrt(variance / n)
-        x[0] = abs(x[0])  # all masked would be 0 = 0, which no damage can disturb
+        x[0] = abs(x[0])  # all masked would be 0 = 0, which no mutation can disturb
         self.known = {
             "W": lambda k: weights,
             "Phi": np.diag(np.imag(relu.forward(x + 1j * STEP)) / STEP),
@@ -377,7 +377,7 @@ class RmsNormalised(Normalised):
 
 
 class SymmetricBatch(Ensemble):
-    """One component over a batch that lies symmetrically about its mean, and every row of numbers +-rho behind it.
+    """One component over a batch that lies symmetrically about its mean, and every row of numbers +-rho after it.
 
     Parameters
     ----------
@@ -424,7 +424,7 @@ class StandardNormal(Case):
 
 
 class BatchStrength(Case):
-    """kappa and tau of a branch of one or two layers, each behind a batch normalisation and a ReLU, by quadrature.
+    """kappa and tau of a branch of one or two layers, each after a batch normalisation and a ReLU, by quadrature.
 
     Wide layers and a large batch: every component of a normalised state is a standard normal number over the batch.
     """
@@ -470,7 +470,7 @@ class PlainNetworks(Ensemble):
         self.values = {chapter.n: Integer(n), L: Integer(depth)}
         self.n, self.depth, self.g_out = n, depth, rng.normal(size=(1, n))
         self.x = rng.normal(size=(n, 1))
-        self.x[0] = abs(self.x[0])  # all masked would be 0 = 0, which no damage can disturb
+        self.x[0] = abs(self.x[0])  # all masked would be 0 = 0, which no mutation can disturb
         nodes, weights = np.polynomial.hermite_e.hermegauss(4)
         choices = np.stack(np.meshgrid(*[range(4)] * (depth * n * n), indexing="ij"), axis=-1).reshape(-1, depth, n, n)
         self.W = nodes[choices] * math.sqrt(2 / n)

@@ -101,7 +101,7 @@ class LongWalk(Case):
 
 
 class ReluWalk(Walks):
-    """One component behind a stem and L units with a ReLU after the addition.
+    """One component after a stem and L units with a ReLU after the addition.
 
     x_0 = max(first step, 0), y_i = x_i + next step, x_{i+1} = max(y_i, 0). Means run over all orders and signs.
     """

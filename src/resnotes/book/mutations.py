@@ -1,6 +1,6 @@
-"""Damage to formulas, of the kinds that people do, to see whether the checks notice.
+"""Mutations of formulas, such as slips make, to see whether the checks notice.
 
-:func:`mutants` damages one expression in every way and place it can; :func:`survey` feeds the results to a
+:func:`mutants` alters one expression in every way and place it can; :func:`survey` feeds the results to a
 check. A mutant that passes must be equivalent, and then :data:`EQUIVALENT` says why.
 """
 
@@ -16,43 +16,43 @@ from sympy import Add, Eq, Expr, Ge, Integer, Le, Mul, S, Tuple
 from resnotes.symbolic.algebra import Factor, Map, Norm, OrderedProduct, Partial, Scalar, Transpose, _OverIndex
 
 #: Methods whose equations have nothing to prove.
-NOT_DAMAGED = ("definition", "citation")
+NOT_MUTATED = ("definition", "citation")
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """A damaged expression and what was done to it."""
+    """An altered expression and what was done to it."""
 
-    damage: str
+    change: str
     expression: Expr
 
 
 def mutants(expression: Expr) -> list[Mutant]:
-    """Every damaged form of an equation, system or bound, without repetition.
+    """Every altered form of an equation, system or bound, without repetition.
 
-    Only right sides are damaged; the left side names what is stated.
+    Only right sides are altered; the left side names what is stated.
     """
     members = list(expression.args) if isinstance(expression, Tuple) else [expression]
     found, seen = [], {expression}
     for place, member in enumerate(members):
-        for damage, right in _damaged(member.rhs):
+        for change, right in _altered(member.rhs):
             new = member.func(member.lhs, right, evaluate=False)
             whole = Tuple(*members[:place], new, *members[place + 1 :]) if isinstance(expression, Tuple) else new
             if isinstance(new, (Eq, Ge, Le)) and whole not in seen:
                 seen.add(whole)
                 where = f" in line {place + 1}" if len(members) > 1 else ""
-                found.append(Mutant(damage + where, whole))
+                found.append(Mutant(change + where, whole))
     return found
 
 
-def _damaged(side: Expr) -> Iterator[tuple[str, Expr]]:
+def _altered(side: Expr) -> Iterator[tuple[str, Expr]]:
     yield "sign flipped", -side
     yield "doubled", 2 * side if side != 0 else S.One
     yield from _everywhere(side)
 
 
 def _everywhere(node: Expr) -> Iterator[tuple[str, Expr]]:
-    """Damage at the node itself, then at each of its arguments."""
+    """Changes at the node itself, then at each of its arguments."""
     yield from _here(node)
     if isinstance(node, (Factor, Map, Partial)) or not node.args:
         return
@@ -60,9 +60,9 @@ def _everywhere(node: Expr) -> Iterator[tuple[str, Expr]]:
         if not isinstance(argument, Expr) or isinstance(argument, Map):
             continue
         if isinstance(node, _OverIndex) and place > 0:
-            continue  # limits are damaged by _here
-        for damage, new in _everywhere(argument):
-            yield damage, node.func(*node.args[:place], new, *node.args[place + 1 :])
+            continue  # limits are altered by _here
+        for change, new in _everywhere(argument):
+            yield change, node.func(*node.args[:place], new, *node.args[place + 1 :])
 
 
 def _here(node: Expr) -> Iterator[tuple[str, Expr]]:
@@ -113,7 +113,7 @@ def _limits(node) -> Iterator[tuple[str, Expr]]:
 def _outside(node) -> Iterator[tuple[str, Expr]]:
     """Each term of every factor gathered outside the product: lambda outside instead of inside."""
     for place, term in enumerate(node.term.args):
-        if term == 1:  # a product of ones is 1: no damage
+        if term == 1:  # a product of ones is 1: no change
             continue
         rest = Add(*node.term.args[:place], *node.term.args[place + 1 :])
         limits = node.args[1:]
@@ -132,7 +132,7 @@ def _factors(node) -> Iterator[tuple[str, Expr]]:
         yield f"{factors[place]} and {factors[place + 1]} swapped", Mul(*scalars, *swapped)
 
 
-#: (label or "*", pattern that the damage matches from its start, why the mutant says the same as the original).
+#: (label or "*", pattern that the change matches from its start, why the mutant says the same as the original).
 EQUIVALENT = (
     (
         "*",
@@ -176,7 +176,7 @@ EQUIVALENT = (
 def why_equivalent(label: str, mutant: Mutant, reasons=EQUIVALENT) -> str | None:
     """The reason on record for a mutant that no check can tell from the original."""
     for place, pattern, reason in reasons:
-        if fnmatch(label, place) and re.match(pattern, mutant.damage):
+        if fnmatch(label, place) and re.match(pattern, mutant.change):
             return reason
     return None
 
@@ -199,10 +199,10 @@ def survey(label: str, expression: Expr, check, reasons=EQUIVALENT) -> Survey:
     label : str
         Of the equation or claim.
     expression : Expr
-        What is damaged.
+        What is altered.
     check : callable
         Takes an expression; raises ``ValueError`` where it does not hold.
-    reasons : tuple of (label pattern, damage pattern, reason)
+    reasons : tuple of (label pattern, change pattern, reason)
         Which mutants are known to be equivalent, and why.
     """
     made, caught, equivalent, survivors = 0, 0, [], []
@@ -215,7 +215,7 @@ def survey(label: str, expression: Expr, check, reasons=EQUIVALENT) -> Survey:
             continue
         reason = why_equivalent(label, mutant, reasons)
         if reason is None:
-            survivors.append(f"{mutant.damage}: {mutant.expression}")
+            survivors.append(f"{mutant.change}: {mutant.expression}")
         else:
-            equivalent.append((mutant.damage, reason))
+            equivalent.append((mutant.change, reason))
     return Survey(made, caught, tuple(equivalent), tuple(survivors))

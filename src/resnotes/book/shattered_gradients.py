@@ -175,9 +175,9 @@ class TwoStates(Case):
 
 
 class CentredStates(TwoStates):
-    """The angle behind a plain layer after the mean over all inputs is subtracted; w's part as in `TwoStates`.
+    """The angle after a plain layer after the mean over all inputs is subtracted; w's part as in `TwoStates`.
 
-    Over all inputs w·x is a normal number; its mean behind a ReLU is what is subtracted.
+    Over all inputs w·x is a normal number; its mean after a ReLU is what is subtracted.
     """
 
     def _package(self):

@@ -233,7 +233,7 @@ class Gaussian(Case):
 
 
 class Strided(Case):
-    """Option A: Q picks every second pixel, Z puts zero channels behind. Both are the package's layers."""
+    """Option A: Q picks every second pixel, Z appends zero channels. Both are the package's layers."""
 
     def __init__(self, rng):
         channels, height, width = (int(k) for k in rng.integers(1, 4, size=3))

@@ -36,7 +36,7 @@ class FixupBranch(Case):
         self.scale = depth ** (-1 / (2 * layers - 2))
         while True:
             self.x = rng.normal(size=n)
-            if np.any(self._branch(self.x, 1.0)):  # 0 = 0 could not be damaged
+            if np.any(self._branch(self.x, 1.0)):  # mutants of 0 = 0 could hold
                 break
             self.weights = rng.normal(size=(layers, n, n))
 

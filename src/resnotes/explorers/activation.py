@@ -155,7 +155,7 @@ def _own(value, name):
 
 
 def _inside(depth, layer):
-    """Refuse a state behind the last one."""
+    """Refuse a state beyond the last one."""
     if layer > depth:
         _validate.refuse("layer", layer, f"a whole number from 0 to the depth, {depth}")
 

@@ -1,4 +1,4 @@
-// What every explorer has around its figures: a caption, telling states, controls, the state in words, tables,
+// What every explorer has around its figures: a caption, presets, controls, the state in words, tables,
 // a link to the state, reset. A module NAME.js gives
 //
 //   check(state)    what is wrong with a state, in words; "" where nothing is (links bring any state)
@@ -116,7 +116,7 @@ export function frame({ model, el, share, keys, carried = [], label, caption, pr
 
   const button = (said, onclick) => make("button", { type: "button", onclick }, said);
 
-  /** A button for a telling state, which shows when that state is the one on the page. */
+  /** A button for a preset, which shows when that state is the one on the page. */
   function preset([name, patch]) {
     const pressed = button(name, () => update(patch));
     shown.push((now) => {

@@ -56,7 +56,7 @@ export function law({ unit, lam, beta, depth }) {
 }
 
 /**
- * Draws networks: a function (from, behind) -> for each of them log10 |g_l|² / |g_L|² at l = 0 … depth.
+ * Draws networks: a function (from, until) -> for each of them log10 |g_l|² / |g_L|² at l = 0 … depth.
  *
  * Of a Gaussian weight W a pass for one input x needs W x and, on the way back, g W. Both are drawn in place of W: W x is
  * normal, and given W x = y the row g W is (g y) xᵀ / |x|² and normal numbers at a right angle to x. Their law is that of
@@ -194,9 +194,9 @@ export function drawing({ unit, lam, beta, depth, width: n, seed }, note = () =>
     return squares;
   }
 
-  return (from, behind) => {
+  return (from, until) => {
     const rows = [];
-    for (let k = from; k < behind; k++) {
+    for (let k = from; k < until; k++) {
       normals = generator(seed, k);
       const squares = unit === "batch" ? batch() : single();
       rows.push(squares.map((square) => Math.log10(square / squares[0])).reverse());
@@ -364,8 +364,8 @@ function* drawAll([state, count]) {
   const draw = drawing(state);
   const each = Math.max(1, Math.round(count / 25));
   for (let k = 0; k < count; k += each) {
-    const behind = Math.min(count, k + each);
-    yield { first: k, rows: draw(k, behind), part: behind / count };
+    const until = Math.min(count, k + each);
+    yield { first: k, rows: draw(k, until), part: until / count };
   }
 }
 

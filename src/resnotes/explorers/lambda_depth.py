@@ -93,7 +93,7 @@ class LambdaDepth(Explorer):
     """Explorer: the gradient at every state of x_{l+1} = λ_l x_l + F(x_l), with F' = r.
 
     It shows the shortcut term, the paths through branches and the whole on a log axis, the limits of four
-    float formats, and a heat map of |g_0| by λ and depth. Every trait can be set, observed and linked.
+    floating-point formats, and a heat map of |g_0| by λ and depth. Every trait can be set, observed and linked.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-// A number line: powers of a factor in a float format, rounded once and rounded at every step, from a loss scale on.
+// A number line: powers of a factor in a floating-point format, rounded once and rounded at every step, from a loss scale on.
 // The upper half are pure functions of the state {format, factor, depth, scale}; the lower half draws them.
 import { about, aboutWords, ground, is, label, linear, make, marks, number, path, picture, shape, superscript, svg, swatch, words } from "./draw.js";
 import { frame } from "./frame.js";

@@ -1,4 +1,4 @@
-"""A number line: powers of a factor in a float format, rounded once and rounded at every step.
+"""A number line: powers of a factor in a floating-point format, rounded once and rounded at every step.
 
 What is computed, said and drawn of it stands in number_line.js; here are the traits and their checks.
 """

@@ -58,7 +58,7 @@ export function trainer() {
 
   const layer = (weight, rows, columns) => ({ weight, bias: new Float64Array(rows), rows, columns });
 
-  /** A fresh network's layers: first, two for each unit, last. Variance 2/n behind a ReLU, 1/n where none is. */
+  /** A fresh network's layers: first, two for each unit, last. Variance 2/n after a ReLU, 1/n elsewhere. */
   function drawn(depth, seed) {
     const random = uniform(2 * seed + 1);
     const draw = (rows, columns, variance) => layer(normal(random, rows * columns, variance), rows, columns);

@@ -1,4 +1,4 @@
-// One component behind a ReLU after every addition: a walk with a floor, and how far back a gradient comes.
+// One component after a ReLU after every addition: a walk with a floor, and how far back a gradient comes.
 // The upper half are pure functions of the state {depth, layer, walk, steps}; the lower half draws them.
 import { about, ground, linear, make, marks, path, picture, probe, shape, svg, swatch, units } from "./draw.js";
 import { frame } from "./frame.js";
@@ -81,7 +81,7 @@ export function numbers({ depth, walk, steps: kind }) {
 }
 
 const subscript = (n) => [...String(n)].map((digit) => "₀₁₂₃₄₅₆₇₈₉"[digit]).join("");
-/** The state as far back as which a gradient comes: behind the last cut. */
+/** The state as far back as which a gradient comes: right after the last cut. */
 const reached = ({ cuts }) => Math.max(0, (cuts.at(-1) ?? 1) - 1);
 
 /** The state in words. */

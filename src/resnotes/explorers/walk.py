@@ -1,4 +1,4 @@
-"""A walk with a floor: one component of the state behind a ReLU after every addition.
+"""A walk with a floor: one component of the state after a ReLU after every addition.
 
 What is computed, said and drawn of it stands in walk.js; here are the traits and their checks.
 """
@@ -14,7 +14,7 @@ STEPS = ("equal", "growing", "down", "up")
 
 
 def _inside(depth, layer):
-    """Refuse a state behind the last one."""
+    """Refuse a state beyond the last one."""
     if layer > depth:
         _validate.refuse("layer", layer, f"a whole number from 0 to the depth, {depth}")
 

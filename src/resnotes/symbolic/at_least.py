@@ -75,7 +75,7 @@ def growth_derivation() -> Derivation:
         (
             Step(g * (1 + J) * (1 + Transpose(J)) * gT - g * gT, "a row times its transpose", (norm_squared,)),
             Step(g * J * gT + g * Transpose(J) * gT + g * J * Transpose(J) * gT, "multiply out, $g g^{\\top}$ cancels"),
-            Step(growth[1], "$g$ in front, $g^{\\top}$ behind"),
+            Step(growth[1], "multiplied by $g$ from the left and $g^{\\top}$ from the right"),
         ),
         name="at-least-growth",
         cases=({},),

@@ -204,7 +204,7 @@ def batch_derivation() -> Derivation:
                 r"$d$ of $\sigma^2$, with $Ct = \sigma\hat t$",
                 (spread,),
             ),
-            Step((C - t_hat * Transpose(t_hat) / B) / sigma * dt, "$dt$ behind"),
+            Step((C - t_hat * Transpose(t_hat) / B) / sigma * dt, "$dt$ taken out on the right"),
         ),
         name="after-batch-jacobian",
         rests_on=("after-batch",),

@@ -224,7 +224,7 @@ after = (a, Map("f", D)(y))
 
 @lru_cache
 def after_gradient() -> tuple[tuple[Expr, Expr], ...]:
-    """What arrives at the sum and at its two inputs, from the gradient behind f."""
+    """What arrives at the sum and at its two inputs, from the gradient at the output of f."""
     graph = Graph({**asked_graph().equations, a: after[1]})
     return tuple((loss_gradient(state), graph.gradient(state, a, loss_gradient(a))) for state in (y, o, x))
 

@@ -198,7 +198,7 @@ class BookPrinter(LatexPrinter):
 
     @staticmethod
     def _opens_to_the_right(scalar):
-        """A trace or a mean: it stands behind the other factors."""
+        """A trace or a mean: it stands after the other factors."""
         return isinstance(scalar, Mean) or (isinstance(scalar, Scalar) and scalar.name in traces())
 
     def _print_in_order(self, scalars):

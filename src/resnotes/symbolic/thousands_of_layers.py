@@ -38,7 +38,7 @@ def check_gate_bias(pairs=(gate_bias,)) -> int:
 fixup_branch = Map("Fscaled", Factor("Jscaled"))
 fixup = (fixup_branch(state), L ** Rational(-1, 2) * whole_branch(state))
 
-# Normalisation behind the addition, with a factor on the shortcut.
+# Normalisation after the addition, with a factor on the shortcut.
 
 post_sum = (Mean(Norm(lam0 * state + whole_branch(state)) ** 2), (lam0**2 + kappa) * Norm(state) ** 2)
 

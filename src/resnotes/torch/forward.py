@@ -92,10 +92,10 @@ class Watched(TorchFunctionMode):
         for name, module in model.named_modules():
             self.hooks += [
                 module.register_forward_pre_hook(lambda _, __, name=name: self.stack.append(name)),
-                module.register_forward_hook(self._behind(name), always_call=True),
+                module.register_forward_hook(self._after(name), always_call=True),
             ]
 
-    def _behind(self, name):
+    def _after(self, name):
         def hook(module, _, result):
             self.stack.pop()
             tensor = first_tensor(result)

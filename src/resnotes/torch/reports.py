@@ -37,7 +37,7 @@ class TorchReport(Report):
 
     As there, unit l leads from state l to state l + 1, and logarithms are to base 10. States are the tensors
     between the units, of which the first is what the first unit reads and the last what the last one gives: the
-    layers before and behind do not count. ``log10_shortcut_product`` is not formed; ``log10_part[0]`` has the
+    layers before and after do not count. ``log10_shortcut_product`` is not formed; ``log10_part[0]`` has the
     length of what comes by the shortcuts alone.
 
     Attributes

@@ -1,11 +1,11 @@
-"""Corrected forms, damaged in the ways of :mod:`resnotes.book.mutations`: do the claims' checks notice?"""
+"""Corrected forms, altered in the ways of :mod:`resnotes.book.mutations`: do the claims' checks notice?"""
 
 from __future__ import annotations
 
 from resnotes.book import mutations
 from resnotes.book.claims.claim import Claim
 
-#: (id, pattern that the damage matches from its start, why the mutant says the same as the original).
+#: (id, pattern that the change matches from its start, why the mutant says the same as the original).
 EQUIVALENT = (
     ("*", r"(D(_\w+( \+ \d)?)? transposed|transpose of D_\w+ lost)", "D is diagonal: ReLU acts entrywise"),
     ("S0-B5", r"D_\w+ and D_\w+ swapped", "diagonal matrices commute"),

@@ -63,7 +63,7 @@ class Number:
     exact : bool
         Whether nothing but the number itself is right.
     unit : str
-        May stand behind the number.
+        May follow the number.
     also : tuple of float
         Other right answers.
     mistakes : tuple of (float, str)
