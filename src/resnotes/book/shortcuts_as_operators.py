@@ -434,6 +434,15 @@ def build() -> list[Equation]:
             rests_on=("operators-stochastic-mean", "operators-centre"),
         ),
         entry(
+            "operators-transpose",
+            expression=eq(*shortcuts_as_operators.transposed),
+            method="exhaustive",
+            assumptions=("every H_i square",),
+            case=_with("stochastic"),
+            rules=(),
+            index_values=DEPTHS,
+        ),
+        entry(
             "operators-rewrite",
             expression=eq(*shortcuts_as_operators.rewrite),
             method="symbolic",

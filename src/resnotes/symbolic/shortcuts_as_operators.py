@@ -388,6 +388,12 @@ stochastic_mean = (g(L) * product() * ones, g(L) * ones)
 C = Factor("C")
 centre = (C, 1 - ones * Transpose(ones) / n)
 
+#: Every shortcut transposed: the transpose of the product in the opposite order.
+transposed = (
+    OrderedProduct(Transpose(H(i)), (i, l, L - 1)),
+    Transpose(OrderedProduct(H(L - 1 + l - i), (i, l, L - 1))),
+)
+
 second = number("sigmasecond")
 
 
