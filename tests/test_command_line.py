@@ -3,10 +3,11 @@
 import contextlib
 import os
 import pickle
-import pty
 import subprocess
 import sys
+import tomllib
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -39,6 +40,19 @@ def test_the_version(capsys):
     with pytest.raises(SystemExit) as end:
         main(["--version"])
     assert end.value.code == 0 and capsys.readouterr().out.strip() == f"resnotes {__version__}"
+
+
+def test_the_script_is_the_command_line(tmp_path):
+    """Under its own name, interrupted without a traceback."""
+    project = tomllib.loads((Path(__file__).resolve().parents[1] / "pyproject.toml").read_text("utf-8"))["project"]
+    module, _, function = project["scripts"]["resnotes"].partition(":")
+    for extra, status, said in (("", 0, "usage: resnotes "), ("m.main = stop", 130, "")):
+        code = (
+            f"import sys, {module} as m\ndef stop(): raise KeyboardInterrupt\n{extra}\n"
+            f"sys.argv = ['bin/resnotes', '--help']; sys.exit(m.{function}())"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (status, "") and done.stdout.startswith(said)
 
 
 def test_an_unknown_label_is_answered_with_close_ones(capsys):
@@ -133,6 +147,7 @@ def test_nobody_reading_to_the_end_is_no_error(command, file):
 
 
 def test_a_bar_on_a_terminal_alone(monkeypatch):
+    pty = pytest.importorskip("pty")
     master, slave = pty.openpty()
     with os.fdopen(slave, "w") as terminal:
         monkeypatch.setattr(sys, "stderr", terminal)

@@ -81,8 +81,9 @@ def build(root=ROOT):
     # Taken before the build: a file edited meanwhile leaves the stamp stale, as it must.
     before = fingerprint(root)
     shutil.rmtree(root / "_build", ignore_errors=True)
-    command = [Path(sys.executable).with_name("jupyter-book"), "build", ".", "-q", "-W", "-n", "--keep-going"]
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    programs = str(Path(sys.executable).parent)
+    command = [shutil.which("jupyter-book", path=programs), "build", ".", "-q", "-W", "-n", "--keep-going"]
+    path = os.pathsep.join([programs, os.environ.get("PATH", "")])
     run(command, root, {**os.environ, "PATH": path})
     stamp(root).write_text(before, "utf-8")
 

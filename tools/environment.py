@@ -11,6 +11,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 INPUTS = ("requirements.txt", "pyproject.toml")
+WINDOWS = os.name == "nt"
+
+
+def program(environment, name="python"):
+    """Where an environment has a program; Windows has another folder for them."""
+    return environment / "Scripts" / f"{name}.exe" if WINDOWS else environment / "bin" / name
 
 
 def wanted(root):
@@ -33,7 +39,7 @@ def usable(root):
     """Whether `.venv` stands where it was made, with a Python that runs and is of the version asked for."""
     script = "import sys, pip; print(*sys.version_info[:2], sep='.')"
     try:
-        done = subprocess.run([root / ".venv/bin/python", "-c", script], capture_output=True, text=True)
+        done = subprocess.run([program(root / ".venv"), "-c", script], capture_output=True, text=True)
     except OSError:
         return False
     here = "{}.{}".format(*sys.version_info[:2])
@@ -58,9 +64,9 @@ def install_with(installer, root):
 
 def install(root):
     """Install everything: by uv, which takes seconds, or where that does not work by pip, which takes minutes."""
-    python = root / ".venv/bin/python"
+    python = program(root / ".venv")
     pip = [python, "-m", "pip", "--disable-pip-version-check", "install", "-qq"]
-    uv = [root / ".venv/bin/uv", "pip", "install", "--quiet", "--python", python]
+    uv = [program(root / ".venv", "uv"), "pip", "install", "--quiet", "--python", python]
     fetched = subprocess.run([*pip, "--no-deps", pinned(root, "uv")], cwd=root).returncode == 0
     # uv does not read pip's settings, such as an index of one's own.
     if not (fetched and install_with(uv, root)):
@@ -83,7 +89,7 @@ def main():
             environment.unlink()
         elif environment.exists():
             shutil.rmtree(environment)
-        venv.create(environment, with_pip=True, symlinks=os.name != "nt")
+        venv.create(environment, with_pip=True, symlinks=not WINDOWS)
     if read_stamp(ROOT) != wanted(ROOT):
         print("Installing the pinned requirements", flush=True)
         install(ROOT)

@@ -14,10 +14,12 @@ import sys
 import venv
 from pathlib import Path
 
+from environment import WINDOWS, program
+
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "tests" / "torch"
 ENVIRONMENT = FOLDER / ".venv"
-PYTHON = ENVIRONMENT / "bin" / "python"
+PYTHON = program(ENVIRONMENT)
 #: What an environment is made from; its stamp says of which state of them.
 INPUTS = (FOLDER / "requirements.txt", ROOT / "pyproject.toml")
 #: Models as code. Its requirements ask for more of PyTorch than the models do.
@@ -40,7 +42,7 @@ def install():
     """Make the environment; whether that went well."""
     print("Installing PyTorch and the models, once", flush=True)
     shutil.rmtree(ENVIRONMENT, ignore_errors=True)
-    venv.create(ENVIRONMENT, with_pip=True, symlinks=os.name != "nt")
+    venv.create(ENVIRONMENT, with_pip=True, symlinks=not WINDOWS)
     # Not compiled: of thousands of modules, the tests import a few.
     pip = [PYTHON, "-m", "pip", "--disable-pip-version-check", "install", "-qq", "--no-compile"]
     ways = (

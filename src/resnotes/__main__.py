@@ -9,6 +9,7 @@ import json
 import sys
 import time
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from resnotes import __version__
 from resnotes._terminal import Bar, missing, run
@@ -52,7 +53,8 @@ class Outcome:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line. Returns the exit status: 0, or 1 where a check fails, 2 for wrong usage."""
-    parser = argparse.ArgumentParser(prog="python -m resnotes", description=__doc__)
+    name = "resnotes" if Path(sys.argv[0]).stem == "resnotes" else "python -m resnotes"
+    parser = argparse.ArgumentParser(prog=name, description=__doc__)
     parser.add_argument("--version", action="version", version=f"resnotes {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     verify = commands.add_parser("verify", help="check every equation and claim, or those named")
@@ -68,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
     report.add_argument("--lengths", default="10", help="with --torch: path lengths, a number, all, or none (10)")
     report.add_argument("--json", action="store_true", help="print everything as one JSON object")
     report.add_argument("--figure", metavar="PATH", help="also write a figure (.png, .svg, .pdf)")
-    commands.add_parser("training", help="train many networks; the same as python -m resnotes.training")
+    commands.add_parser("training", help="train many networks (resnotes training --help)")
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] == ["training"]:  # has its own options
         from resnotes.training.__main__ import main as train
@@ -219,5 +221,10 @@ def _outcome(name: str, kind: str, how: str, entry) -> Outcome:
     return Outcome(name, kind, how, True, result.cases, float(result.worst_error), None, time.process_time() - start)
 
 
+def command() -> int:
+    """The command line as the script ``resnotes`` runs it."""
+    return run(main)
+
+
 if __name__ == "__main__":
-    sys.exit(run(main))
+    sys.exit(command())

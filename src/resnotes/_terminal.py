@@ -12,7 +12,8 @@ def missing(error: ImportError, extra: str, what: str) -> ImportError:
 
 
 def run(main: Callable[[], int]) -> int:
-    """Run a command line. Where nobody reads its output to the end, as with ``| head``, it ends without a word."""
+    """Run a command line. Where nobody reads its output to the end, as with ``| head``, it ends without a word; and
+    where it is interrupted from the keyboard."""
     try:
         status = main()
         sys.stdout.flush()
@@ -20,6 +21,8 @@ def run(main: Callable[[], int]) -> int:
         # Python flushes once more at its end; let that go nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141  # as a program that the signal ended
+    except KeyboardInterrupt:
+        return 130
     return status
 
 

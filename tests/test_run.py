@@ -1,0 +1,139 @@
+"""tools/run.py, which does every task on every system; the Makefile and the workflows call it."""
+
+import ast
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tools import book, run
+
+ROOT = book.ROOT
+WORKFLOWS = sorted((ROOT / ".github/workflows").glob("book.yml"))
+#: Stands for any program: writes down how it was called, and answers as a Python that may be used.
+RECORDER = """#!{python} -IS
+import json, os, sys
+if sys.argv[1:2] == ["-c"]:
+    print(sys.argv[0])
+else:
+    with open({log!r}, "a") as log:
+        log.write(json.dumps([sys.argv[0], *sys.argv[1:], os.environ["OMP_NUM_THREADS"]]) + "\\n")
+"""
+#: Runs tasks as if on Windows, as far as the folders of an environment go.
+DRIVER = """
+import sys
+from tools import environment
+environment.WINDOWS = sys.argv[1] == "windows"
+from tools import run
+for task in sys.argv[2:]:
+    run.main(task.split())
+"""
+
+
+@pytest.fixture
+def tried(tmp_path):
+    """A function that runs tasks in a tree with made-up environments and nothing on PATH, and returns what was called."""
+    if os.name == "nt":
+        pytest.skip("the programs of this test are scripts with a first line that names their interpreter")
+    (tmp_path / "tools").mkdir()
+    for name in ("__init__.py", "run.py", "environment.py"):
+        shutil.copy(ROOT / "tools" / name, tmp_path / "tools")
+    log = tmp_path / "log"
+
+    def programs(folder, suffix):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        for name in ("python", "uv", "lint-imports", "oxlint"):
+            path = tmp_path / folder / f"{name}{suffix}"
+            path.write_text(RECORDER.format(python=sys.executable, log=str(log)), "utf-8")
+            path.chmod(0o755)
+
+    def call(system, *tasks):
+        folder, suffix = ("Scripts", ".exe") if system == "windows" else ("bin", "")
+        for environment in (".venv", "benchmarks/.venv"):
+            programs(f"{environment}/{folder}", suffix)
+        log.write_text("", "utf-8")
+        done = subprocess.run(
+            [sys.executable, "-c", DRIVER, system, *tasks],
+            cwd=tmp_path, env={"PATH": str(tmp_path / "nothing")}, capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line) for line in log.read_text("utf-8").splitlines()]
+
+    return call
+
+
+def test_every_task_runs_without_sh_and_make(tried):
+    """Each calls the programs of an environment, where Windows has them, and no other."""
+    tasks = sorted(set(run.TASKS) - {"help", "clean"})
+    called = tried("windows", *tasks)
+    assert len(called) >= len(tasks)
+    for program, *_, threads in called:
+        assert ".venv/Scripts/" in program and program.endswith(".exe") and threads == "1", program
+
+
+def test_what_the_tasks_call(tried):
+    """In order, with their arguments."""
+    called = [" ".join(call[1:-1]) for call in tried("other", "test -k x", "verify report-gain", "lab")]
+    root = "--allow-root " if os.geteuid() == 0 else ""
+    assert called == [
+        *("tools/environment.py", "tools/book.py", "tools/run_tests.py -k x"),
+        *("tools/environment.py", "-m resnotes verify report-gain"),
+        *("tools/environment.py", f"-m jupyter lab --notebook-dir=. {root}chapters"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"), [(["bok"], "no such task; one of"), (["clean", "all"], "takes no arguments")]
+)
+def test_a_wrong_call_is_answered(arguments, said):
+    with pytest.raises(SystemExit, match=said):
+        run.main(arguments)
+
+
+def test_a_python_that_does_not_run_is_passed_over(monkeypatch):
+    """Nor one that ends with an error; a named one is the only candidate."""
+    good, broken = [sys.executable], [sys.executable, "-c", "raise SystemExit(1)"]
+    monkeypatch.setattr(run, "candidates", lambda: [["no-such-python"], broken, good])
+    assert Path(run.find_python()).samefile(sys.executable)
+    monkeypatch.undo()
+    monkeypatch.setenv("PYTHON", "no-such-python")
+    with pytest.raises(SystemExit, match="No Python 3.11, 3.12, 3.13 or 3.14 .* Tried: no-such-python"):
+        run.find_python()
+
+
+@pytest.mark.parametrize("oldest", [(2, 0), (4, 0)])
+def test_only_a_python_of_the_versions_asked_for(monkeypatch, oldest):
+    monkeypatch.setattr(run, "OLDEST", oldest)
+    assert bool(run.path_of([sys.executable])) == (oldest == (2, 0))
+
+
+def test_an_old_python_can_read_what_runs_before_the_right_one_is_found():
+    for name in ("run.py", "environment.py"):
+        ast.parse((ROOT / "tools" / name).read_text("utf-8"), feature_version=(3, 6))
+
+
+def test_no_tool_assumes_a_shell_or_where_an_environment_has_its_programs():
+    for path in (ROOT / "tools").glob("*.py"):
+        if path.name != "environment.py":
+            assert not re.search(r"""[/"']bin\b|shell=True|["'](?:ba)?sh["']""", path.read_text("utf-8")), path.name
+
+
+def test_the_makefile_has_every_task():
+    (line,) = re.findall(r"^TASKS := (.*)$", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    assert sorted(line.split()) == sorted(run.TASKS)
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_every_step_of_a_workflow_is_a_command_of_the_project(path):
+    """So that each can be run by hand."""
+    jobs = yaml.safe_load(path.read_text("utf-8"))["jobs"]
+    lines = [line for job in jobs.values() for step in job["steps"] for line in step.get("run", "").splitlines()]
+    for line in filter(None, lines):
+        word = re.fullmatch(r"python tools/run\.py (\S+)( .*)?|\.ci/run|gh release create .*", line)
+        assert word and (word[1] is None or word[1] in run.TASKS), line
