@@ -215,7 +215,7 @@ def test_verify_as_json(monkeypatch, capsys):
 def test_verify_passes_and_refuses_unknown_labels(capsys):
     assert main(["verify", "scaling-scalar"]) == 0
     printed = capsys.readouterr()
-    assert "equations: 1, claims: 0" in printed.out
+    assert "equations: 1, statements: 0, claims: 0" in printed.out
     assert "\r" not in printed.out + printed.err  # no bar where nobody watches
     assert main(["verify", "nonsense"]) == 2
     assert "nonsense" in capsys.readouterr().err

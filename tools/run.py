@@ -180,6 +180,12 @@ def equations():
     python("tools/equations.py")
 
 
+@task("write the registered sentences into the chapters")
+def statements():
+    environment()
+    python("tools/statements.py")
+
+
 @task("check every equation and claim, or those named, against the numbers")
 def verify(*names):
     environment()

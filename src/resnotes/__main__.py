@@ -1,4 +1,4 @@
-"""Check every equation of the book and every claim of the notes, or report on a network of your own."""
+"""Check every equation and sentence of the book and every claim of the notes, or report on a network of your own."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import importlib
 import json
 import sys
 import time
+from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -22,11 +23,11 @@ class Outcome:
     Attributes
     ----------
     name : str
-        Equation label or claim id.
+        Equation label, or id of a statement or claim.
     kind : str
-        "equation" or "claim".
+        "equation", "statement" or "claim".
     how : str
-        The equation's method, or the claim's verdict.
+        The equation's method, the statement's kind, or the claim's verdict.
     ok : bool
     cases : int or None
     worst_error : float or None
@@ -57,8 +58,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog=name, description=__doc__)
     parser.add_argument("--version", action="version", version=f"resnotes {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
-    verify = commands.add_parser("verify", help="check every equation and claim, or those named")
-    verify.add_argument("names", nargs="*", metavar="LABEL", help="equation labels or claim ids; all by default")
+    verify = commands.add_parser("verify", help="check every equation, statement and claim, or those named")
+    verify.add_argument(
+        "names", nargs="*", metavar="LABEL", help="labels of equations, ids of statements or claims; all by default"
+    )
     verify.add_argument("--json", action="store_true", help="print one JSON object a check, as a list")
     report = commands.add_parser("report", help="report on weights in an .npz file, or on a PyTorch model")
     report.add_argument("file", metavar="FILE.npz", nargs="?", help="arrays as resnotes.npz.from_arrays names them")
@@ -149,11 +152,12 @@ def _report_of_model(name: str, lengths: str):
 def checks() -> dict[str, tuple[str, str, object]]:
     """Name -> (kind, method or verdict, what has a ``check()``)."""
     # Building the registries takes a moment; --help should not wait for it.
-    from resnotes.book import EQUATIONS
+    from resnotes.book import EQUATIONS, STATEMENTS
     from resnotes.book.claims import CLAIMS
 
     return {
         **{label: ("equation", entry.method, entry) for label, entry in EQUATIONS.items()},
+        **{name: ("statement", entry.kind, entry) for name, entry in STATEMENTS.items()},
         **{name: ("claim", claim.verdict, claim) for name, claim in CLAIMS.items()},
     }
 
@@ -182,7 +186,7 @@ def run_verify(names: list[str], as_json: bool = False) -> int:
     unknown = [name for name in names if name not in known]
     for name in unknown:
         close = difflib.get_close_matches(name, known, n=4, cutoff=0.4)
-        wanted = f"perhaps {' or '.join(close)}" if close else "an equation's label or a claim's id"
+        wanted = f"perhaps {' or '.join(close)}" if close else "an equation's label, or a statement's or claim's id"
         print(f"LABEL: got {name!r}, wanted {wanted}", file=sys.stderr)
     if unknown:
         return 2
@@ -201,10 +205,10 @@ def run_verify(names: list[str], as_json: bool = False) -> int:
     if as_json:
         print(json.dumps([asdict(outcome) for outcome in outcomes], indent=1))
     else:
-        equations = sum(outcome.kind == "equation" for outcome in outcomes)
+        counts = Counter(outcome.kind for outcome in outcomes)
         verdict = f"failed: {', '.join(failed)}" if failed else "all hold"
         print(
-            f"equations: {equations}, claims: {len(outcomes) - equations}, "
+            f"equations: {counts['equation']}, statements: {counts['statement']}, claims: {counts['claim']}, "
             f"{time.perf_counter() - started:.0f} s, {verdict}"
         )
     return 1 if failed else 0

@@ -1,4 +1,4 @@
-"""What the book says and how it is checked: the one door to its equations, claims and exercises.
+"""What the book says and how it is checked: the one door to its equations, statements, claims and exercises.
 
 The symbolic and the numeric half meet in here alone. What is asked for is imported when it is asked for.
 """
@@ -9,6 +9,7 @@ from importlib import import_module
 _PLACES = {
     "EQUATIONS": "resnotes.book.equations",
     "CLAIMS": "resnotes.book.claims",
+    "STATEMENTS": "resnotes.book.statements",
     "EXERCISES": "resnotes.book.exercises",
     "check": "resnotes.book.exercises",
 }

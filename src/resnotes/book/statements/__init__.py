@@ -1,0 +1,58 @@
+"""Every sentence of the book that claims: its conditions as data, and what shows that it needs them.
+
+The texts are data, a TOML file for each chapter, in the order in which the chapter has them; ``tools/statements.py``
+writes them into the chapters. The grounds are code, a module for each chapter, found by the sentence's id.
+:meth:`~Statement.check` sees that the sentence holds, that it fails without each of its hypotheses, and that its false
+neighbours fail; with another sentence it checks that one.
+"""
+
+import tomllib
+from importlib import import_module
+from importlib.resources import files
+
+from resnotes.book.statements.statement import KINDS, Findings, Grounds, Statement
+
+__all__ = ["KINDS", "STATEMENTS", "Findings", "Grounds", "Statement"]
+
+#: Files of texts -> the chapter they belong to; each has a module of the same name with its ``GROUNDS``.
+CHAPTERS = {
+    "forward_pass": "01_forward_pass",
+    "backward_pass": "02_backward_pass",
+    "merge_point": "03_merge_point",
+}
+
+
+def joined(chapter: str, texts: dict[str, dict], grounds: dict[str, tuple]) -> dict[str, Statement]:
+    """Statements from their texts and their grounds, in the order of the texts.
+
+    Raises
+    ------
+    ValueError
+        If one has no text, or none has grounds, or its words and its sentence do not agree.
+    """
+    if unmatched := texts.keys() ^ grounds.keys():
+        raise ValueError(f"statements: got text or grounds alone for {sorted(unmatched)}, want both for every id")
+    return {
+        name: Statement(
+            id=name,
+            chapter=chapter,
+            grounds=grounds[name] if isinstance(grounds[name], tuple) else (grounds[name],),
+            **{key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()},
+        )
+        for name, fields in texts.items()
+    }
+
+
+def read(name: str) -> dict[str, dict]:
+    """Id -> fields, from one of the files."""
+    return tomllib.loads((files(__name__) / f"{name}.toml").read_text("utf-8"))
+
+
+#: id -> statement, in the order of the book.
+STATEMENTS: dict[str, Statement] = {
+    name: statement
+    for module, chapter in CHAPTERS.items()
+    for name, statement in joined(
+        chapter, read(module), import_module(f"resnotes.book.statements.{module}").GROUNDS
+    ).items()
+}
