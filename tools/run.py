@@ -186,7 +186,7 @@ def statements():
     python("tools/statements.py")
 
 
-@task("check every equation and claim, or those named, against the numbers")
+@task("check every equation, statement and claim, or those named")
 def verify(*names):
     environment()
     python("-m", "resnotes", "verify", *names)
