@@ -1,4 +1,5 @@
-"""Write what the explorer "train one here" carries: the digits, and the runs of the state that it opens on.
+"""Write what the explorers of the chapter on training carry: the digits, the runs of the state that "train one here"
+opens on, and, from the chapter's stored output, the runs that its cell has made.
 
 Usage: python tools/training_data.py [--check]
 """
@@ -6,16 +7,19 @@ Usage: python tools/training_data.py [--check]
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import zlib
+from html import unescape
 from pathlib import Path
 
 import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "src" / "resnotes" / "explorers"
-DIGITS, OPENING = FOLDER / "digits.bin", FOLDER / "training.json"
+DIGITS, OPENING, RUNS = FOLDER / "digits.bin", FOLDER / "training.json", FOLDER / "trained_runs.json"
+CHAPTER = ROOT / "chapters" / "12_training.ipynb"
 #: What the explorer opens on.
 STATE = {
     "shortcut": 0.9,
@@ -59,21 +63,34 @@ def opening() -> str:
     return subprocess.run(command, input=given, capture_output=True, encoding="utf-8", check=True).stdout
 
 
+def trained_runs() -> str:
+    """What the explorer of the chapter's runs carries, as its cell has computed it."""
+    for cell in json.loads(CHAPTER.read_text(encoding="utf-8"))["cells"]:
+        for output in cell.get("outputs", []):
+            html = "".join(output.get("data", {}).get("text/html", []))
+            if 'data-resnotes-explorer="trained_runs"' in html:
+                carried = unescape(re.search(r'data-carried="([^"]*)"', html)[1])
+                return json.dumps(json.loads(carried)["runs"], separators=(",", ":"), sort_keys=True) + "\n"
+    raise ValueError(f"{CHAPTER.name}: no explorer of trained runs in its outputs")
+
+
 def main(arguments: list[str]) -> int:
-    """Write both files, or with --check say whether they are what is made here."""
+    """Write the files, or with --check say whether they are what is made here."""
     if "--check" in arguments:
         same = [
             zlib.decompress(DIGITS.read_bytes()) == zlib.decompress(digits()),
             OPENING.read_text(encoding="utf-8") == opening(),
         ]
-        print(f"{DIGITS.name}: {same[0]}, {OPENING.name}: {same[1]}")
+        same.append(RUNS.read_text(encoding="utf-8") == trained_runs())
+        print(f"{DIGITS.name}: {same[0]}, {OPENING.name}: {same[1]}, {RUNS.name}: {same[2]}")
         return int(not all(same))
     DIGITS.write_bytes(digits())
     OPENING.touch()  # the explorers' package reads it when it is imported
     if not OPENING.read_text(encoding="utf-8"):
         OPENING.write_text("{}", encoding="utf-8")
     OPENING.write_text(opening(), encoding="utf-8")
-    for path in (DIGITS, OPENING):
+    RUNS.write_text(trained_runs(), encoding="utf-8")
+    for path in (DIGITS, OPENING, RUNS):
         print(f"{path.name}: {path.stat().st_size} bytes")
     return 0
 

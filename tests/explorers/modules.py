@@ -39,11 +39,12 @@ def run(module, function, data):
     code = f"""
     let text = "";
     for await (const part of process.stdin) text += part;
-    const found = await ({function})(await import("{url}"), JSON.parse(text));
+    const [url, data] = JSON.parse(text);
+    const found = await ({function})(await import(url), data);
     console.log(JSON.stringify(found, {PLAIN}));
     """
     command = [node(), "--no-warnings", "--input-type=module", "--eval", code]
-    done = subprocess.run(command, input=json.dumps(data), capture_output=True, encoding="utf-8", check=False)
+    done = subprocess.run(command, input=json.dumps([url, data]), capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stderr
     return decoded(json.loads(done.stdout))
 

@@ -19,6 +19,7 @@ from resnotes.explorers.operators import Operators
 from resnotes.explorers.paths import Paths
 from resnotes.explorers.recipes import Recipes
 from resnotes.explorers.shattered import Shattered
+from resnotes.explorers.trained_runs import TrainedRuns
 from resnotes.explorers.training import Training
 from resnotes.explorers.walk import Walk
 
@@ -38,6 +39,7 @@ __all__ = [
     "Paths",
     "Recipes",
     "Shattered",
+    "TrainedRuns",
     "Training",
     "Walk",
 ]

@@ -1,7 +1,8 @@
 // It trains, or it does not: a residual network learns the digits on the page, and beside it one that differs in one thing.
 // The upper half are pure functions of the state {shortcut, depth, scale, beside, place, rate, seed}; the runs themselves
 // are made by trainer.js, in a worker; the lower half draws both. `opening` holds the runs of the state that the page opens on.
-import { ground, label, linear, make, marks, number, path, picture, power, shape, share, svg, swatch, units, words, write } from "./draw.js";
+import { drawCurves, drawSizes, percent } from "./curves.js";
+import { make, number, share, svg, swatch, units, words, write } from "./draw.js";
 import { frame } from "./frame.js";
 import { trainer } from "./trainer.js";
 
@@ -111,7 +112,6 @@ export function told(record, { number: step, loss, accuracy, sizes, diverged }) 
   return record;
 }
 
-const percent = (part) => `${Math.round(100 * part)} %`;
 /** What has become of a run, in words. */
 export function outcome({ loss, accuracy, lost }) {
   if (lost) return `diverged at step ${lost[0]}: ${lost[1]} is no longer a finite number`;
@@ -136,99 +136,19 @@ const PRESETS = [
   ["a gradient arrives, and yet", { ...BASE, shortcut: 0, depth: 20, scale: "one", beside: "none" }],
 ];
 const CLASSES = ["own", "beside"];
-const LOSS = 4;
-const GUESSING = Math.log(10);
-// The axis of sizes holds what is drawn, within these powers of ten.
-const LOWEST = -12,
-  HIGHEST_POWER = 20;
 
-/** Loss above, accuracy below, over the steps. */
-function drawCurves(root, width, records, settings) {
-  const names = namesOf(settings);
-  const { left, right } = { left: 40, right: width - 12 };
-  const x = linear([0, STEPS], [left, right]);
-  const parts = [];
-  const charts = [
-    [linear([0, LOSS], [176, 30]), [0, 1, 2, 3, 4], String, "loss of each batch", GUESSING],
-    [linear([0, 1], [324, 228]), [0, 0.5, 1], percent, "test digits recognised", 0.1],
-  ];
-  charts.forEach(([y, levels, said, title, guess], which) => {
-    const [top, bottom] = [y(levels.at(-1)), y(0)];
-    const places = which ? marks(STEPS, 6).map((step) => [x(step), String(step)]) : [];
-    const { lines, labels } = ground({ left, right, top, bottom }, levels.map((v) => [y(v), said(v)]), places, which ? "step" : "");
-    parts.push(...lines, ...labels.filter(({ said: words }) => words !== ""));
-    parts.push(
-      shape("path", { class: "rx-guess", d: `M${left} ${y(guess).toFixed(1)}H${right}` }),
-      label(right, y(guess) - 4, "guessing", { class: "rx-end rx-soft rx-halo" }),
-      label(left, top - 10, title, { class: "rx-heading" }),
-    );
-    records.forEach((record, k) => {
-      const curve = which ? record.accuracy : record.loss.map((loss, step) => [step, loss]);
-      if (!curve.length) return;
-      const points = curve.map(([step, value]) => [x(step), y(Math.min(value, levels.at(-1)))]);
-      if (points.length > 1) parts.push(shape("path", { class: `rx-line rx-${CLASSES[k]}`, d: path(points) }));
-      const [ex, ey] = points.at(-1);
-      parts.push(shape("circle", { class: `rx-dot rx-dot-${CLASSES[k]}`, cx: ex.toFixed(1), cy: ey.toFixed(1), r: 4.5 }));
-      const beyond = which ? [] : curve.filter(([, value]) => value > LOSS);
-      for (const [step] of beyond) {
-        parts.push(shape("path", { class: `rx-tip rx-tip-${CLASSES[k]}`, d: `M${x(step).toFixed(1)} ${top - 8}l-4 7h8z` }));
-      }
-      if (!which && record.lost) {
-        const said = `${names[k]}: diverged`;
-        parts.push(label(ex + 8, 92 + 16 * k, said, { class: `rx-halo rx-said-${CLASSES[k]}` }));
-      }
-    });
-  });
-  picture(root, width, 366, parts);
-}
-
-/** A line over the states, cut where it leaves the axis. */
-function cut(sizes, x, y, [low, high]) {
-  const points = [];
-  for (let l = sizes.length - 1; l >= 0; l--) {
-    const value = sizes[l];
-    if (value >= low && value <= high) {
-      points.push([x(l), y(value)]);
-      continue;
-    }
-    const edge = value < low ? low : high;
-    const before = points.length ? sizes[l + 1] : edge;
-    const part = Number.isFinite(value) && value !== before ? (edge - before) / (value - before) : 0;
-    points.push([x(l + 1 - part), y(edge)]);
-    break;
-  }
-  return points;
-}
-
-const relative = (sizes) => sizes.map((each) => Math.log10(each / sizes.at(-1)));
-
-/** The gradient at every state, relative to the one at the last, on a log axis. */
-function drawSizes(root, width, records, found, depth) {
-  const [left, right, top, bottom] = [44, width - 12, 30, 324];
-  const runs = records.map(({ first, last }) => (first ? [relative(first), relative(last)] : []));
-  const shown = [...runs.flat(), ...found.map(({ shortcuts }) => shortcuts.map(([, log10]) => log10))].flat();
-  const held = shown.filter((value) => Number.isFinite(value) && value >= LOWEST && value <= HIGHEST_POWER);
-  const reach = [Math.min(-1, Math.floor(Math.min(...held) - 0.05)), Math.max(1, Math.ceil(Math.max(...held) + 0.05))];
-  const x = linear([0, depth], [left + 6, right - 6]);
-  const y = linear(reach, [bottom, top]);
-  const step = Math.ceil((reach[1] - reach[0]) / 8);
-  const levels = [];
-  for (let k = Math.ceil(reach[0] / step) * step; k <= reach[1]; k += step) levels.push([y(k), power(k)]);
-  const places = marks(depth, width < 280 ? 3 : 5).map((l) => [x(l), String(l)]);
-  const { lines, labels } = ground({ left, right, top, bottom }, levels, places, "state l: 0 is the input, the last the loss");
-  const parts = [...lines];
-  found.forEach(({ shortcuts }, k) => {
-    const points = cut(shortcuts.map(([, log10]) => log10), x, y, reach);
-    parts.push(shape("path", { class: `rx-line rx-alone rx-alone-${CLASSES[k]}`, d: path([points[0], ...points]) }));
-  });
-  runs.forEach((pair, k) => {
-    pair.forEach((sizes, late) => {
-      const points = cut(sizes, x, y, reach);
-      parts.push(shape("path", { class: `rx-line rx-${CLASSES[k]}${late ? "" : " rx-first"}`, d: path(points) }));
-    });
-  });
-  parts.push(...labels, label(left, top - 10, "gradient (1 at the last state)", { class: "rx-heading" }));
-  picture(root, width, 366, parts);
+/** The lines of all that is known of the gradient: by the shortcuts alone, at the first step, at the last one made. */
+function linesOf(records, found) {
+  const down = (list) => list.map((value, l) => [l, value]).reverse();
+  const relative = (sizes) => down(sizes.map((each) => Math.log10(each / sizes.at(-1))));
+  const alone = found.map(({ shortcuts }, k) => ({
+    kind: `rx-alone rx-alone-${CLASSES[k]}`,
+    sizes: down(shortcuts.map(([, log10]) => log10)),
+  }));
+  const measured = records.flatMap(({ first, last }, k) =>
+    first ? [{ kind: `rx-${CLASSES[k]} rx-first`, sizes: relative(first) }, { kind: `rx-${CLASSES[k]}`, sizes: relative(last) }] : [],
+  );
+  return [...alone, ...measured];
 }
 
 function valuesTable(settings, records) {
@@ -338,8 +258,8 @@ function render({ model, el, share: link }) {
       element.hidden = k >= settings.length;
       if (k < settings.length) write(said, `${names[k]}: ${outcome(records[k])}.`);
     });
-    drawCurves(curves, widths.curves, records, settings);
-    drawSizes(sizes, widths.sizes, records, found, now.depth);
+    drawCurves(curves, widths.curves, records.map((record, k) => ({ ...record, kind: CLASSES[k], name: names[k] })), STEPS);
+    drawSizes(sizes, widths.sizes, linesOf(records, found), now.depth);
     ui.list(() => valuesTable(settings, records));
   }
 
