@@ -1,7 +1,7 @@
-"""What a report on a PyTorch model costs beside one forward and backward pass, into benchmarks/torch.json.
+"""What a report on a PyTorch model costs beside one pass, and `Watch` in training, into benchmarks/torch.json.
 
-Usage: python benchmarks/torch_report.py, in the environment of tests/torch. The ways take turns in one process on one
-thread; times are seconds of the processor.
+Usage: python benchmarks/torch_report.py [report | watch] [parts of models' names], in the environment of tests/torch.
+The ways take turns in one process on one thread; times are seconds of the processor.
 """
 
 import json
@@ -9,6 +9,7 @@ import statistics
 import sys
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 import torch.nn.functional as F
@@ -16,11 +17,15 @@ import transformers
 from pytorchcv.models.preresnet_cifar import preresnet20_cifar10, preresnet110_cifar10
 from torch import nn
 
-from resnotes.torch import report
+from resnotes.torch import Watch, report
 
 PLACE = Path(__file__).with_name("torch.json")
 WAYS = {"without lengths": None, "lengths up to 10": 10, "all lengths": "all"}
 ROUNDS = 2
+#: Steps of a block of training: one report in each that is watched.
+STEPS = 10
+#: How often `Watch` is said to report.
+EVERY = 100
 
 
 class Block(nn.Module):
@@ -54,6 +59,8 @@ MODELS = {
     "preresnet110, a batch of 8 images": (lambda: image(preresnet110_cifar10, 8), 1),
     "MLP of 200 units of width 32, a batch of 64": (mlp, 1),
 }
+#: In whose training `Watch` is measured, and in how many blocks of each kind.
+WATCHED = {"GPT-2 small, 2 sequences of 64 tokens": 5, "preresnet20, a batch of 32 images": 9}
 
 
 def seconds(call):
@@ -89,14 +96,52 @@ def measured(make, rounds):
     return {"units": depth, "seconds": statistics.median(times["one pass"]), "ratios": ratios, "rounds": rounds}
 
 
+def watched(make, rounds):
+    """What `Watch` adds to a training, as a share of it: the median of blocks with one report against blocks without.
+
+    Blocks of `STEPS` steps of one training take turns; a report in so many steps is `EVERY` / `STEPS` times as much
+    as one in `EVERY`.
+    """
+    torch.manual_seed(0)
+    model, inputs, loss = make()
+    optimiser = torch.optim.AdamW(model.parameters(), 1e-4)
+    with TemporaryDirectory() as folder:
+        watch = Watch(every=STEPS, path=Path(folder, "gradients.jsonl"))
+
+        def block(is_watched):
+            for _ in range(STEPS):
+                if is_watched:
+                    watch(model, inputs, loss)
+                optimiser.zero_grad(set_to_none=True)
+                loss(model(inputs)).backward()
+                optimiser.step()
+
+        watch(model, inputs, loss)  # what is loaded at first use
+        watch.calls = 0
+        block(False)
+        pairs = []
+        for k in range(rounds):
+            order = (False, True) if k % 2 else (True, False)
+            times = {is_watched: seconds(lambda is_watched=is_watched: block(is_watched)) for is_watched in order}
+            pairs.append((times[True] - times[False]) / times[False] * STEPS / EVERY)
+    return {"added": statistics.median(pairs), "blocks": sorted(pairs), "every": EVERY}
+
+
 def main(names):
     torch.set_num_threads(1)
     found = json.loads(PLACE.read_text("utf-8")) if PLACE.exists() else {"models": {}}
     found["packages"] = {"torch": torch.__version__, "transformers": transformers.__version__}
+    kinds = {"report", "watch"}
+    wanted = kinds.intersection(names) or kinds
+    names = [name for name in names if name not in kinds]
     for name, (make, rounds) in MODELS.items():
         if not names or any(part in name for part in names):
-            found["models"][name] = measured(make, rounds)
-            print(name, found["models"][name], flush=True)
+            known = found["models"].setdefault(name, {})
+            if "report" in wanted:
+                known |= measured(make, rounds)
+            if "watch" in wanted and name in WATCHED:
+                known["watch"] = watched(make, WATCHED[name])
+            print(name, known, flush=True)
             PLACE.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
 
 

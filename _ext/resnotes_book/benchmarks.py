@@ -212,6 +212,12 @@ def torch_section(found):
             for row in [["Model", "Units", "One pass", *ways], ["---"] * (3 + len(ways)), *rows]
         ),
         "",
+        *(
+            f"In a training of {name}, `Watch(every={one['watch']['every']})` adds {100 * one['watch']['added']:.1f} % to "
+            f"the time (median of {len(one['watch']['blocks'])} pairs of blocks of training, with it and without)."
+            for name, one in found["models"].items()
+            if "watch" in one
+        ),
         f"One thread; {packages}.",
     ]
     return "\n".join(lines)

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from models import MODELS, Block, Checkpointed, Dense, Nested, blocks, gpt2, make, plain, square, tokens
+from models import MODELS, Block, Checkpointed, Dense, Nested, Normed, blocks, gpt2, make, plain, square, tokens
 from torch import nn
 
 from resnotes.torch import report
@@ -128,6 +128,19 @@ def test_depth_takes_no_gradient_out_of_its_range():
 # What cannot be split is said.
 
 
+def compiled_in_place(module):
+    module.compile(backend="eager")
+    return module
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_torchscript_is_refused():
+    for script in (torch.jit.script(Normed(6)), torch.jit.trace(Normed(6), torch.zeros(2, 6))):
+        for module, said in ((script, "a TorchScript model"), (nn.Sequential(script), "the TorchScript module '0'")):
+            with pytest.raises(ValueError, match=f"{said}, wanted the model before torch.jit"):
+                report(module, torch.randn(2, 6), square)
+
+
 @pytest.mark.parametrize(
     ("module", "said"),
     [
@@ -140,6 +153,7 @@ def test_depth_takes_no_gradient_out_of_its_range():
             "a compiled model, wanted the model before torch.compile",
         ),
         (nn.Sequential(torch.compile(Block(6), backend="eager")), "the compiled module '0'"),
+        (compiled_in_place(Block(6)), "a compiled model"),
         (nn.Sequential(Block(6), Block(6).to("meta")), "several devices, cpu, meta"),
         ("a model", "wanted a torch.nn.Module"),
     ],
@@ -188,10 +202,14 @@ def test_the_shortcut_can_be_named():
     found = report(known.module, known.inputs, square)
     assert set(found.shortcuts) == {"fewest operations"} and "called the shortcut (0 (" in str(found)
     other = report(known.module, known.inputs, square, shortcut=".a")
-    assert set(other.shortcuts) <= {"named", "fewest operations"}
+    assert set(other.shortcuts) == {"named"}
+    np.testing.assert_allclose(other.log10_shortcut, found.log10_branch, atol=1e-12)
     resnet = make("resnet20")
     named = report(resnet.module, resnet.inputs, resnet.loss, shortcut="identity_conv", lengths=None)
-    assert named.shortcuts.count("named") == 2
+    assert named.shortcuts.count("named") == 2 and named.shortcuts.count("identity") == 7
+    for wrong in ("nowhere", "features"):  # on no addend, and on both of each unit
+        with pytest.raises(ValueError, match=f"shortcut: got '{wrong}', wanted a part of the path"):
+            report(resnet.module, resnet.inputs, resnet.loss, shortcut=wrong, lengths=None)
 
 
 def test_a_branch_that_is_frozen_counts():

@@ -215,11 +215,12 @@ class Graph:
                 self.trace(part, fork)
             edge = self._fork_edge(fork, set().union(*(part.numbers for part in parts)))
             parts.sort(key=Addend.operations.fget)
-            named = [part for part in parts if is_shortcut is not None and is_shortcut(part)]
+            is_guess = parts[0].operations > 0  # none is the identity
+            named = [part for part in parts if is_guess and is_shortcut is not None and is_shortcut(part)]
             if edge is None or not any(part.leaves for part in parts):
                 continue
             shortcut = named[0] if len(named) == 1 else parts[0]
-            how = "named" if named else "identity" if shortcut.operations == 0 else "fewest operations"
+            how = "named" if len(named) == 1 else "fewest operations" if is_guess else "identity"
             found.append(Unit(add, edge, shortcut, [part for part in parts if part is not shortcut], how, inner))
         return found
 

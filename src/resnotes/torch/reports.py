@@ -22,6 +22,8 @@ from resnotes.torch.rows import Rows, Sender, length_of, log10, top_of, wide
 
 #: A part of a unit stands out where it is this many powers of ten off the median unit's.
 STANDS_OUT = 1.0
+#: Branches are weak where the median one's factor is below this power of ten.
+WEAK = -2.0
 #: Of larger states, so many entries, evenly spaced, stand for all where losses in an addition are counted.
 MOST_ENTRIES = 2**15
 #: PyTorch's dtypes for the formats of `resnotes.magnitudes.FORMATS`.
@@ -153,8 +155,11 @@ class TorchReport(Report):
         yield facts[0]
         yield facts[1]
         if self.shares_hold:
-            yield f"by the shortcuts alone comes {100 * self.share[0]:.2g} % of the gradient; {self._peak()}"
+            yield f"by the shortcuts alone comes {_percent(self.share[0])} of the gradient; {self._peak()}"
         yield from facts[2:]
+        branch = float(np.nanmedian(self.log10_branch))
+        if branch < WEAK:
+            yield f"the branches are weak: in the median unit the branch sends back {_power(branch)} of what it is sent"
         for unit, part, value, middle in self.outliers[:3]:
             where = f"unit {unit}, {self.names[unit]}"
             yield f"stands out: {where}: {part} {_power(value)}, in the median unit {_power(middle)}"
@@ -178,8 +183,8 @@ class TorchReport(Report):
         """Which length has the largest share, in words."""
         known = self.share[:-1] if self.has_rest else self.share
         k = int(np.argmax(known))
-        rest = f", {100 * self.share[-1]:.2g} % by more than {self.lengths}" if self.has_rest else ""
-        return f"most by paths through {k} of {self.depth} branches ({100 * self.share[k]:.3g} %){rest}"
+        rest = f", {_percent(self.share[-1])} by more than {self.lengths}" if self.has_rest else ""
+        return f"most by paths through {k} of {self.depth} branches ({_percent(self.share[k])}){rest}"
 
     def _blame_in_words(self):
         said, unit = super()._blame_in_words(), self.worst_unit
@@ -334,7 +339,8 @@ def _refuse_model(model):
             what = f"the compiled module {name!r}" if name else "a compiled model"
             _validate.refuse("model", what, "the model before torch.compile: its _orig_mod, or one made anew")
         if isinstance(module, torch.jit.ScriptModule):
-            _validate.refuse("model", f"a TorchScript module {name!r}", "the model before torch.jit")
+            what = f"the TorchScript module {name!r}" if name else "a TorchScript model"
+            _validate.refuse("model", what, "the model before torch.jit.script or torch.jit.trace")
     places = sorted({str(tensor.device) for tensor in (*model.parameters(), *model.buffers())})
     if len(places) > 1:
         wanted = 'all on one: model.to("cpu"), or a smaller configuration of the model'
@@ -395,6 +401,9 @@ def _found(passed, shortcut):
             best = graph, units, "the input" if name == 0 else f"input {name}" if isinstance(name, int) else str(name)
     graph, units, name = best
     if units:
+        if shortcut is not None and not any(unit.how == "named" for unit in units):
+            wanted = "a part of the path of modules that lie on one addend alone, in a unit where none is the identity"
+            _validate.refuse("shortcut", repr(shortcut), wanted)
         return best
     names = {node.name() for node in graph.order}
     if graph.loss not in graph.live:
@@ -416,6 +425,11 @@ def _found(passed, shortcut):
         "model", f"no residual addition on every way from the loss to the start ({name}){said}",
         "one with residual units, or another start=",
     )  # fmt: skip
+
+
+def _percent(share):
+    """A share of a gradient in percent, with two digits or more."""
+    return f"{100 * share:.0f} %" if abs(share) >= 0.0995 else f"{100 * share:.2g} %"
 
 
 def _lies_on(part, shortcut, watched):

@@ -1,0 +1,122 @@
+"""The code of docs/torch.md runs as it is printed: Lightning's and the Trainer's where those packages are installed."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+import transformers
+from models import gpt2
+from torch import nn
+
+import resnotes.torch
+
+PAGE = Path(__file__).parents[2] / "docs" / "torch.md"
+BLOCKS = re.findall(r"^```python\n(.*?)^```", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def run(part, **names):
+    """Run the one block of the page that has `part` in it; what it defines."""
+    (block,) = [block for block in BLOCKS if part in block]
+    exec(compile(block, str(PAGE), "exec"), names)
+    return names
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def steps(folder):
+    """The steps that are in the file that `Watch` writes by default, and the keys of the last line."""
+    lines = [json.loads(line) for line in (folder / "gradients.jsonl").read_text("utf-8").splitlines()]
+    return [line["step"] for line in lines], lines[-1].keys()
+
+
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.LayerNorm(8), nn.Linear(8, 8), nn.GELU())
+
+    def forward(self, x):
+        return x + self.body(x)
+
+
+def classifier():
+    torch.manual_seed(0)
+    return nn.Sequential(*[Block() for _ in range(3)], nn.Linear(8, 4))
+
+
+def batches(count):
+    return [(torch.randn(5, 8), torch.randint(0, 4, (5,))) for _ in range(count)]
+
+
+def test_the_first_lines(here):
+    images, labels = batches(1)[0]
+    names = run("print(found)", model=classifier(), images=images, labels=labels)
+    assert names["found"].depth == 3 and (here / "report.png").stat().st_size > 10_000
+
+
+def test_a_plain_loop(here):
+    run("for images, labels in loader", model=classifier(), loader=batches(101), F=F)
+    assert steps(here)[0] == [0, 100]
+
+
+def test_lightning(here):
+    lightning = pytest.importorskip("lightning")
+    from lightning.pytorch.loggers import CSVLogger
+
+    class Classifier(lightning.LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.layers = classifier()
+
+        def forward(self, x):
+            return self.layers(x)
+
+        def training_step(self, batch, index):
+            return F.cross_entropy(self(batch[0]), batch[1])
+
+        def configure_optimizers(self):
+            return torch.optim.SGD(self.parameters(), 0.1)
+
+    def trained(*callbacks):
+        torch.manual_seed(1)
+        loader, module = torch.utils.data.DataLoader(batches(101), batch_size=None), Classifier()
+        lightning.Trainer(
+            max_epochs=1, accelerator="cpu", logger=CSVLogger("."), callbacks=[*callbacks], log_every_n_steps=1000,
+            enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
+        ).fit(module, loader)  # fmt: skip
+        return module.state_dict()
+
+    names = run("lightning.Callback", lightning=lightning, Watch=resnotes.torch.Watch, F=F)
+    alone, watched = trained(), trained(names["Gradients"]())
+    assert steps(here)[0] == [0, 100] and "gradients/000 layers.0 (body)/log10_gain" in steps(here)[1]
+    assert all(torch.equal(value, watched[name]) for name, value in alone.items())
+    logged = "".join(path.read_text("utf-8") for path in here.rglob("metrics.csv"))
+    assert "gradients/000 layers.0 (body)/log10_gain" in logged
+
+
+def test_the_trainer_of_transformers(here):
+    pytest.importorskip("accelerate")
+
+    def trained(*callbacks):
+        torch.manual_seed(1)
+        rows = [{"input_ids": row, "labels": row} for row in torch.randint(0, 50, (202, 9))]
+        arguments = transformers.TrainingArguments(
+            "out", max_steps=101, per_device_train_batch_size=2, report_to=[], save_strategy="no", use_cpu=True,
+            disable_tqdm=True, logging_strategy="no",
+        )  # fmt: skip
+        model = gpt2()
+        batch = {key: torch.stack([row[key] for row in rows[:4]]) for key in rows[0]}
+        made = [callback(batch) for callback in callbacks]
+        transformers.Trainer(model, arguments, train_dataset=rows, callbacks=made).train()
+        return model.state_dict()
+
+    names = run("TrainerCallback", transformers=transformers, Watch=resnotes.torch.Watch)
+    alone, watched = trained(), trained(names["Gradients"])
+    assert steps(here)[0] == [0, 100] and "gradients/005 transformer.h.2 (mlp)/log10_branch" in steps(here)[1]
+    assert all(torch.equal(value, watched[name]) for name, value in alone.items())
