@@ -17,6 +17,8 @@ import statements as book
 
 #: Id -> the sentence as it stood in the first edition, wrong by a condition that was lost or a limit that was moved.
 FIRST_EDITION = {
+    "scaling-remember-average": r"Even for the shortcut term, $\lambda_i < 1$ is not enough to vanish exponentially. "
+    r"The average of $\log|\lambda_i|$ has to stay below zero.",
     "backward-remember-own-block": "A skip helps what lies upstream of its block. It cannot change the gradients of the "
     "parameters inside.",
 }

@@ -19,6 +19,9 @@ CHAPTERS = {
     "forward_pass": "01_forward_pass",
     "backward_pass": "02_backward_pass",
     "merge_point": "03_merge_point",
+    "lambda_scaling": "04_lambda_scaling",
+    "unrolled_sum": "05_unrolled_sum",
+    "at_least": "06_at_least",
 }
 
 
