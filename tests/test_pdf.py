@@ -82,6 +82,9 @@ def test_a_book_becomes_a_pdf(made, tmp_path):
     words = [" ".join(page.extract_text().split()) for page in reader.pages]
     assert "A book" in words[0]
     assert "By nobody" in words[0]
+    assert words[0].startswith("A book Why?")
+    assert "A part & more" in words[3] and "A part & more" not in words[2]
+    assert words[3].count("1. One step") == 2, "the title and the running head"
     assert "Why? 3" in words[1]
     assert "1. One step 4" in words[1]
     assert "folded" in words[3]

@@ -27,14 +27,13 @@ HTML = ROOT / "_build/html"
 PDF = ROOT / "_build/pdf/resnotes.pdf"
 STYLE = Path(__file__).with_name("pdf.css")
 FRONT = "00_introduction"
-#: What only a screen has a use for.
-LEFT_OUT = "script, template, form, .headerlink, .derivation-bar, .checked-summary"
+#: What only a screen has a use for, and the code of what stands there as a picture.
+LEFT_OUT = "script, template, form, .headerlink, .derivation-bar, .checked-summary, .cell-fold"
 #: A page must have as many of each on paper as on the screen.
 KINDS = (".katex", "div.math > .eqno", "figure", "table", "img", "svg", "pre", "h1", "h2", "h3", "details")
 EQUATION, NUMBER = "div.math > .eqno", re.compile(r"\(\w+\.\d+\)")
 #: Millimetres between the margins that pdf.css gives to A4, and how much smaller than on a screen everything is.
 WIDTH, SCALE = 210 - 2 * 17, 0.8
-FOOTER = '<div style="width: 100%; font: 8pt sans-serif; color: #444; text-align: center"><span class="pageNumber"></span></div>'
 #: Makes what is too wide for the paper smaller.
 FIT = """() => {
   const shrink = (box, inner) => {
@@ -160,6 +159,40 @@ def contents(parts):
     return "\n".join([*lines, "</nav>"])
 
 
+def running_heads(parts):
+    """A named page for each chapter, with the part and the chapter's title in its head."""
+    rules = []
+    for caption, entries in parts:
+        for name, title in entries:
+            rules.append(
+                f"#{css_name(name)} {{ page: {css_name(name)} }}\n@page {css_name(name)} "
+                f"{{ @top-left {{ content: {css_text(caption or '')} }} @top-right {{ content: {css_text(title)} }} }}"
+            )
+    return "\n".join(rules)
+
+
+def css_name(name):
+    """An id as css writes it; no digit may come first."""
+    return re.sub(r"^(\d)", r"\\3\1 ", name)
+
+
+def css_text(text):
+    return '"' + re.sub(r'(["\\\\])', r"\\\1", text) + '"'
+
+
+def cover(front):
+    """The title page: the book's name, its question, the picture of the front page, who made it and the licence."""
+    title = front.select_one(".logo__title").get_text(strip=True)
+    question = front.select_one("article.bd-article h1").find(string=True).strip()
+    picture = front.select_one("article.bd-article .resnotes-explorer .rx-figures")
+    said = [" ".join(item.get_text().split()) for item in front.select("footer.bd-footer-content .footer-item")]
+    return (
+        f'<header class="title-page"><h1>{escape(title)}</h1><p class="question">{escape(question)}</p>'
+        f'<div class="resnotes-explorer">{picture or ""}</div>'
+        f"<div>{''.join(f'<p>{escape(one)}</p>' for one in said if one)}</div></header>"
+    )
+
+
 def with_numbers(text, numbers):
     """The one page with page numbers in its table of contents."""
     return re.sub(r'(data-of="([^"]*)">)', lambda match: f"{match[1]}{numbers[match[2]]}", text)
@@ -176,15 +209,15 @@ def assemble(html):
         raise ValueError(f"contents: got the pages {sorted(names)}, wanted the built ones, {sorted(pages)}")
     sections = {name: pages[name].select_one("article.bd-article > section") for name in names}
     holds = {name: wanted(section) for name, section in sections.items()}
+    opening = cover(front)
     chapters = "\n".join(str(chapter(name, section, names)) for name, section in sections.items())
     title = front.select_one(".logo__title").get_text(strip=True)
-    said = [" ".join(item.get_text().split()) for item in front.select("footer.bd-footer-content .footer-item")]
     sheets = "\n".join(f'<link rel="stylesheet" href="{href}">' for href in styles(pages.values()))
     text = (
         '<!DOCTYPE html>\n<html lang="en" data-theme="light" data-mode="light"><head><meta charset="utf-8">'
-        f"<title>{escape(title)}</title>\n{sheets}\n<style>{STYLE.read_text('utf-8')}</style></head>\n"
+        f"<title>{escape(title)}</title>\n{sheets}\n<style>{STYLE.read_text('utf-8')}\n{running_heads(parts)}</style></head>\n"
         '<body><main class="bd-main"><div class="bd-content"><div class="bd-article-container"><article class="bd-article">\n'
-        f'<header class="title-page"><h1>{escape(title)}</h1>{"".join(f"<p>{escape(one)}</p>" for one in said if one)}</header>\n'
+        f"{opening}\n"
         f"{contents(parts)}\n{chapters}\n</article></div></div></main></body></html>\n"
     )
     return text, holds
@@ -201,8 +234,7 @@ def look_and_print(browser, page, pdf):
     tab.evaluate(FIT)
     seen = tab.evaluate(LOOK, list(KINDS))
     tab.pdf(
-        path=pdf, scale=SCALE, prefer_css_page_size=True, print_background=True, outline=True, tagged=True,
-        display_header_footer=True, header_template="<span></span>", footer_template=FOOTER,
+        path=pdf, scale=SCALE, prefer_css_page_size=True, print_background=True, outline=True, tagged=True
     )  # fmt: skip
     tab.close()
     return seen
