@@ -168,7 +168,7 @@ function drawBoth(root, width, { r, depth }, found) {
       ...labels.filter(({ said }) => said !== ""),
       label(middle, 20, narrow ? title : `${title}: ${unit}`, { class: "rx-middle rx-heading" }),
       ...drawUnits(middle, Math.min(wide, 210), k === 1),
-      label(middle, 80, `× ${about(factor)} a unit${narrow ? "" : "; at the input arrives"}`, { class: "rx-middle rx-soft" }),
+      label(middle, 80, `× ${about(factor)} per unit${narrow ? "" : "; arriving at the input:"}`, { class: "rx-middle rx-soft" }),
       label(middle, 100, aboutWords(sizes[0]), { class: `rx-middle rx-arrives${narrow ? " rx-narrow" : ""}` }),
     );
   });
