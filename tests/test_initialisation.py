@@ -222,6 +222,7 @@ def test_every_public_function_is_tested():
         "branch_strength",
         "draw_weights",
         "expected_gain",
+        "expected_weight_gradients",
         "gains",
         "growing_gain",
         "mean_and_error",
@@ -275,3 +276,20 @@ def test_gains_of_a_network_that_couples_its_samples():
     sent = net.backward(net.forward(x), g).states[0]
     np.testing.assert_allclose(gains(net, x, g), np.sum(sent**2, -1) / np.sum(g**2, -1), rtol=1e-12)
     np.testing.assert_allclose(gains(net, x, 1e-200 * g), gains(net, x, g), rtol=1e-9)
+
+
+@pytest.mark.parametrize("width", [24, 48])
+@pytest.mark.parametrize("depth", [2, 5, 9])
+def test_weights_have_the_gradients_predicted(width, depth):
+    rng, sample = np.random.default_rng(depth), []
+    lam, beta = rng.uniform(0.5, 1, depth), rng.uniform(0.2, 0.8, depth)
+    for _ in range(200):
+        net = residual_network(draw_weights(rng, depth, width), lam, beta)
+        x, g = rng.standard_normal((2, width))
+        units = net.backward(net.forward(x), g).units
+        sample.append([[np.sum(unit.branch[k].weight ** 2) for k in (0, 2)] for unit in units])
+        sample[-1] = np.array(sample[-1]) / ((x @ x) * (g @ g))
+    law = initialisation.expected_weight_gradients(depth, lam, beta)
+    error = np.std(sample, axis=0, ddof=1) / len(sample) ** 0.5
+    assert np.all(np.abs(np.mean(sample, axis=0) - law) < 4.5 * error)
+    assert np.any(np.abs(np.mean(sample, axis=0) - law[:, ::-1]) > 4.5 * error), "and not the other weight's"

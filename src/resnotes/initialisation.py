@@ -148,6 +148,38 @@ def expected_gain(depth, lam=1.0, beta=1.0, strength=1.0):
         return float(np.prod(lam**2 + strength * beta**2))
 
 
+def expected_weight_gradients(depth, lam=1.0, beta=1.0, variances=(2.0, 1.0)):
+    """Mean of ‖∂E/∂W_{l,k}‖² over ‖x_0‖² ‖g_L‖², equations ``init-weights`` and ``init-state-law``.
+
+    Of units x_{l+1} = λ_l x_l + β_l W_{l,2} ReLU(W_{l,1} x_l) with square weights.
+
+    Parameters
+    ----------
+    depth : int
+        L.
+    lam, beta : float or sequence of L floats
+    variances : sequence of two floats
+        v_1 and v_2, as in `draw_weights`.
+
+    Returns
+    -------
+    ndarray, shape (L, 2)
+        One row for each unit: its first weight, its second.
+    """
+    depth = _validate.whole_number(depth, "depth", 1)
+    lam, beta = (_per_unit(value, name, depth) for value, name in ((lam, "lam"), (beta, "beta")))
+    wanted = "two numbers, one for each layer of a branch"
+    variances = _validate.finite_array(variances, "variances", wanted, (1,))
+    if len(variances) != 2:
+        _validate.refuse("variances", _validate.describe(variances), wanted)
+    factors = lam**2 + branch_strength(variances) * beta**2
+    with np.errstate(over="ignore", under="ignore"):
+        below = np.cumprod([1.0, *factors[:-1]])
+        above = np.cumprod([1.0, *factors[:0:-1]])[::-1]
+        others = beta**2 * below * above
+    return others[:, np.newaxis] * variances[::-1] / 2
+
+
 def batch_strength(variances):
     """κ and τ of a branch whose every layer follows a batch normalisation and a ReLU, in wide networks.
 

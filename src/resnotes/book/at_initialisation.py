@@ -45,7 +45,7 @@ class Ensemble(Case):
         if number != 1:
             return float(number) * self.value_mean(Mean(rest))
         norm, power = rest.as_base_exp()
-        if isinstance(norm, Norm) and norm.kind == "":
+        if isinstance(norm, Norm) and norm.kind in ("", "F"):
             lengths = np.linalg.norm(self.stack(norm.args[0]), axis=(-2, -1))
             return float(self.average(lengths ** float(power)))
         return self.average(self.stack(rest))
@@ -175,7 +175,12 @@ class AllNetworks(Ensemble):
     def __init__(self, rng, ties=False):
         n, h, depth = (2, 1, 2) if ties else SIZES[int(rng.integers(len(SIZES)))]
         self.n, self.depth, self.ties = n, depth, ties
-        self.values = {chapter.n: Integer(n), L: Integer(depth), l: Integer(int(rng.integers(depth)))}
+        self.values = {
+            chapter.n: Integer(n),
+            chapter.h: Integer(h),
+            L: Integer(depth),
+            l: Integer(int(rng.integers(depth))),
+        }
         self.lam, self.beta = rng.uniform(-1.5, 1.5, size=(2, depth))
         self.variances = rng.uniform(0.5, 2, size=2)
         self.g_out = rng.normal(size=(1, n))
@@ -194,6 +199,7 @@ class AllNetworks(Ensemble):
         self._rows = {}
         self.known = {
             "x": numbered(self.states),
+            "v": numbered(self.variances, 1),
             "trS": lambda k: np.trace(self.value_S(k)),
             "lambda": numbered(self.lam),
             "beta": numbered(self.beta),
@@ -202,9 +208,9 @@ class AllNetworks(Ensemble):
         gain = initialisation.expected_gain(depth, self.lam, self.beta, self.value_kappa())
         same([gain], [self.value_mean(Mean(Norm(chapter.g(0)) ** 2)) / np.sum(self.g_out**2)], "expected_gain")
 
-    def _step(self, k, x):
-        hidden = self.W1[:, k] @ x
-        return self.lam[k] * x + self.beta[k] * (self.W2[:, k] @ rectified(hidden))
+    def _step(self, k, x, W1=None, W2=None):
+        W1, W2 = (self.W1 if W1 is None else W1), (self.W2 if W2 is None else W2)
+        return self.lam[k] * x + self.beta[k] * (W2[:, k] @ rectified(W1[:, k] @ x))
 
     def value_g(self, k):
         """g_k of every network, (N, 1, n), by complex steps from x_k to the end."""
@@ -238,9 +244,25 @@ class AllNetworks(Ensemble):
         )
         return alone.value_kappa()
 
+    def value_partial(self, node):
+        """dE/dW_{l,k} of every network, by a complex step in each entry."""
+        unit, place = (int(index) for index in node.by.indices)
+        weights = (self.W1, self.W2)[place - 1]
+        found = np.empty_like(weights[:, unit])
+        for entry in np.ndindex(*found.shape[1:]):
+            moved = weights.astype(complex)
+            moved[(slice(None), unit, *entry)] += 1j * STEP
+            x = self.states[unit]
+            for k in range(unit, self.depth):
+                x = self._step(k, x, **{f"W{place}": moved})
+            found[(slice(None), *entry)] = np.imag(self.g_out @ x)[:, 0, 0] / STEP
+        return found
+
     def value_norm(self, norm):
         if norm.args[0] == chapter.g(L).subs(self.values):  # the one gradient that is given
             return float(np.linalg.norm(self.g_out))
+        if norm.args[0] == chapter.x(0):
+            return float(np.linalg.norm(self.states[0][0]))
         raise KeyError(f"{norm} is random: only its means have values")
 
     def apply(self, function, argument):
@@ -285,6 +307,75 @@ class Squares(Case):
     def compare(self, left, right):
         want, got = self.evaluate(left), self.evaluate(right)
         return abs(want - got) / max(abs(want), abs(got), 1e-300), want, got
+
+
+class DroppedBranch(OneBranch):
+    """One branch that is there in some of the outcomes, p of them."""
+
+    def __init__(self, rng):
+        super().__init__(rng)
+        self.kept, outcomes = int(rng.integers(1, 4)), 4
+        self.known |= {"keep": self.kept / outcomes, "kappa": super().value_kappa()}
+        self.W1, self.W2 = (np.tile(weights, (outcomes, 1, 1)) for weights in (self.W1, self.W2))
+        per = len(self.W1) // outcomes
+        self.known["chi"] = (np.arange(len(self.W1)) < self.kept * per).astype(float)[:, np.newaxis, np.newaxis] * (
+            np.eye(self.n)
+        )
+
+
+class OneNetwork(Case):
+    """A chain of 1 to 3 units x + beta W_2 ReLU(W_1 x) with shortcut factors, random weights, and steps of all of them."""
+
+    def __init__(self, rng):
+        self.depth, n = int(rng.integers(1, 4)), int(rng.integers(2, 5))
+        self.values = {L: Integer(self.depth), l: Integer(int(rng.integers(self.depth)))}
+        self.lam, self.beta = rng.uniform(-1, 1, self.depth), rng.uniform(0.3, 1, self.depth)
+        while True:
+            self.weights = rng.normal(size=(self.depth, 2, n, n))
+            self.x, self.g = rng.normal(size=n), rng.normal(size=n)
+            states, inputs = self._run(self.weights)
+            if min(np.abs(v).min() for v in inputs) > 0.02 and min(v.max() for v in inputs) > 0:
+                break
+        self.known = {
+            "x": numbered([column(v) for v in states]),
+            "W": lambda unit, k: self.weights[unit, k - 1],
+            "beta": numbered(self.beta),
+            "g": lambda k: row(self._sent(k)),
+        }
+        net = initialisation.residual_network(self.weights, self.lam, self.beta)
+        grads = net.backward(net.forward(self.x), self.g)
+        for unit in range(self.depth):
+            for k, place in ((1, 0), (2, 2)):
+                want = self._gradient(unit, k)
+                same(grads.units[unit].branch[place].weight, want, f"residual_network, unit {unit}, weight {k}")
+
+    def _run(self, weights, start=0, x=None):
+        states, inputs = [self.x if x is None else x], []
+        for (W1, W2), lam, beta in zip(weights[start:], self.lam[start:], self.beta[start:], strict=True):
+            inputs.append(W1 @ states[-1])
+            states.append(lam * states[-1] + beta * (W2 @ rectified(inputs[-1])))
+        return states, inputs
+
+    def _sent(self, k):
+        return self.g @ complex_step_jacobian(
+            lambda x: self._run(self.weights, k, x)[0][-1], self._run(self.weights)[0][k]
+        )
+
+    def _gradient(self, unit, k):
+        def output(flat):
+            moved = self.weights.astype(complex)
+            moved[unit, k - 1] = flat.reshape(moved.shape[2:])
+            return self._run(moved)[0][-1]
+
+        return (self.g @ complex_step_jacobian(output, self.weights[unit, k - 1].ravel())).reshape(self.x.size, -1)
+
+    def value_partial(self, node):
+        if node.by.indices:
+            return self._gradient(*(int(index) for index in node.by.indices))
+        gradients = np.array([[self._gradient(unit, k) for k in (1, 2)] for unit in range(self.depth)])
+        step = np.sign(gradients) if node.by == chapter.etasign else gradients
+        moved = complex_step_jacobian(lambda eta: self._run(self.weights - eta[0] * step)[0][-1], np.zeros(1))
+        return float((self.g @ moved)[0])
 
 
 class ZeroLast(Case):
@@ -613,6 +704,53 @@ def build() -> list[Equation]:
             rests_on=("backward-own-block",),
             assumptions=("y = x + alpha F(x)",),
         ),
+        ensemble(
+            "init-state-law",
+            expression=eq(*chapter.state_law),
+            assumptions=(*BRANCH, "x_0 given", "no biases, so that F(x) = J x"),
+            rests_on=("init-branch", "init-unit"),
+        ),
+        ensemble(
+            "init-weights",
+            expression=together(chapter.weight_means),
+            assumptions=(*BRANCH, "x_0 given", "the branch W_{l,2} ReLU(W_{l,1} x) of init-branch in every unit"),
+            rests_on=("init-zero-last", "init-law"),
+        ),
+        here(
+            "init-weight-sizes",
+            expression=together(chapter.weight_sizes),
+            method="numeric",
+            case=OneNetwork,
+            cases=12,
+            assumptions=("beta_l >= 0",),
+            rests_on=("init-zero-last",),
+        ),
+        here(
+            "init-step",
+            expression=together(chapter.steps),
+            method="numeric",
+            case=OneNetwork,
+            cases=12,
+            assumptions=(
+                "at eta = 0",
+                "all weights move by -eta times their gradient, or by -eta times the signs of its entries",
+            ),
+        ),
+        here(
+            "init-step-limits",
+            expression=together(chapter.step_limits),
+            method="symbolic",
+            exact=chapter.check_limits,
+            assumptions=("kappa > 0", "identity shortcuts"),
+            rests_on=("init-weights", "init-step"),
+        ),
+        one_branch(
+            "init-stochastic",
+            expression=eq(*chapter.stochastic),
+            case=DroppedBranch,
+            assumptions=("chi independent of the branch, 1 with probability p and else 0",),
+            rests_on=("init-branch",),
+        ),
         here(
             "init-norm",
             expression=eq(*chapter.norm),
@@ -643,6 +781,14 @@ def build() -> list[Equation]:
             proofs=(chapter.check_pre_law,),
             exact=chapter.check_pre_values,
             rests_on=("init-pre-unit", "init-pre-state"),
+            assumptions=("kappa > 0",),
+        ),
+        here(
+            "init-pre-above",
+            expression=eq(*chapter.pre_above),
+            method="symbolic",
+            exact=chapter.check_pre_above,
+            rests_on=("init-pre-law",),
             assumptions=("kappa > 0",),
         ),
         one_branch("init-post-state", expression=eq(*chapter.post_state), rests_on=("init-branch",)),

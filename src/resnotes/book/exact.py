@@ -220,6 +220,8 @@ def _entrywise(function, slope):
 def norm(value, kind: str):
     """The Euclidean or Frobenius norm, and of two rows the spectral norm."""
     value = np.atleast_2d(np.asarray(value, dtype=object))
+    if kind == "1":
+        return sum(abs(entry) for entry in value.ravel())
     if kind == "2" and min(value.shape) > 1:
         return sqrt(_largest_eigenvalue(value @ value.T))
     return sqrt(sympify(sum(entry * entry for entry in value.ravel())))

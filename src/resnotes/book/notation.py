@@ -161,6 +161,7 @@ _WAYS = {
     ("norm", ""): Norm(Factor("g")),
     ("norm", "2"): Norm(Factor("J"), "2"),
     ("norm", "F"): Norm(Factor("J"), "F"),
+    ("norm", "1"): Norm(Factor("g"), "1"),
     ("mean", ""): Mean(Norm(Factor("g"))),
     ("rounding", "fl"): finite_precision.fl(Scalar("t")),
 }

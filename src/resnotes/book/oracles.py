@@ -145,6 +145,8 @@ class Numbers:
 
 
 def _norm(value, kind: str) -> float:
+    if kind == "1":
+        return float(np.sum(np.abs(value)))
     return float(np.linalg.norm(value, {"": None, "2": 2, "F": "fro"}[kind]))
 
 

@@ -130,7 +130,10 @@ class Transpose(Expr):
 
 
 class Norm(Expr):
-    """A norm, a number: Euclidean for a row or column, spectral (``"2"``) or Frobenius (``"F"``) for a matrix."""
+    """A norm, a number: Euclidean for a row or column, spectral (``"2"``) or Frobenius (``"F"``) for a matrix.
+
+    ``"1"`` is the sum of all sizes of entries.
+    """
 
     is_commutative = True
     is_nonnegative = True

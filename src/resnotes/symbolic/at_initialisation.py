@@ -196,6 +196,50 @@ weight_gradients = (
 )
 scale_gradient = (Partial(E, alpha), row * whole_branch(state))
 
+# The weights of every unit: W_{l,1} and W_{l,2} of x_{l+1} = lambda_l x_l + beta_l W_{l,2} ReLU(W_{l,1} x_l).
+
+weight = matrix("W")
+
+
+def _weight_mean(coefficient, k) -> tuple[Expr, Expr]:
+    return (
+        Mean(Norm(Partial(E, weight(l, k)), "F") ** 2),
+        coefficient * beta(l) ** 2 * Mean(Norm(x(l)) ** 2) * mean_square(l + 1),
+    )
+
+
+state_law = (Mean(Norm(x(l)) ** 2), OrderedProduct(factor(i), (i, 0, l - 1)) * Norm(x(0)) ** 2)
+
+
+weight_means = (_weight_mean(variance(2) / 2, 1), _weight_mean(h * variance(1) / (2 * n), 2))
+_inside = hidden(weight(l, 1) * x(l))
+weight_sizes = tuple(
+    (Norm(Partial(E, weight(l, 2)), kind), beta(l) * Norm(g(l + 1), short) * Norm(_inside, short))
+    for kind, short in (("F", ""), ("1", "1"))
+)
+
+#: The learning rate of a step of gradient descent, and that of a step along the signs of the gradient.
+eta, etasign = Scalar("rate"), Scalar("etasign")
+
+
+def _over_weights(size) -> Expr:
+    return OrderedSum(size(Partial(E, weight(l, 1))) + size(Partial(E, weight(l, 2))), (l, 0, L - 1))
+
+
+steps = (
+    (Partial(E, eta), -_over_weights(lambda gradient: Norm(gradient, "F") ** 2)),
+    (Partial(E, etasign), -_over_weights(lambda gradient: Norm(gradient, "1"))),
+)
+#: The sum over L units with identity shortcuts and equal beta, at beta = 1/sqrt(L) and at 1/L.
+step_limits = tuple(
+    (Limit(L * square * (1 + kappa * square) ** (L - 1), L, oo), value)
+    for square, value in ((1 / L, exp(kappa)), (1 / L**2, S.Zero))
+)
+
+#: A branch that is there with probability p: chi is 1 then, else 0.
+chi, keep = Scalar("chi"), Scalar("keep")
+stochastic = (Mean(Norm(row * (1 + chi * J0)) ** 2), (1 + kappa * keep) * Norm(row) ** 2)
+
 # Layer normalisation.
 
 z, one, std, rms, N = Factor("z"), Factor("one"), Scalar("std"), Scalar("rms"), Factor("N")
@@ -301,6 +345,23 @@ def check_pre_values(pairs, largest: int = 12) -> int:
             if simplify(sides[0] - sides[1]) != 0:
                 raise ValueError(f"L = {depth}: got {sides[1]}, want {sides[0]}")
     return (largest + 1) * len(pairs)
+
+
+#: The units above unit l alone.
+pre_above = (OrderedProduct(1 + kappa / (1 + kappa * i), (i, l + 1, L - 1)), (1 + kappa * L) / (1 + kappa * (l + 1)))
+
+
+def check_pre_above(pairs=(pre_above,), largest: int = 7) -> int:
+    """Both sides, as rational functions of kappa, for 0 <= l < L up to ``largest``."""
+    comparisons = 0
+    for depth in range(1, largest + 1):
+        for unit in range(depth):
+            for left, right in pairs:
+                sides = [unroll(side, {L: Integer(depth), l: Integer(unit)}) for side in (left, right)]
+                comparisons += 1
+                if simplify(sides[0] - sides[1]) != 0:
+                    raise ValueError(f"L = {depth}, l = {unit}: got {sides[1]}, want {sides[0]}")
+    return comparisons
 
 
 # Behind the addition: LN(x + F(x)).
