@@ -17,6 +17,8 @@ import statements as book
 
 #: Id -> the sentence as it stood in the first edition, wrong by a condition that was lost or a limit that was moved.
 FIRST_EDITION = {
+    "after-remember-coins": r"ReLUs after the addition are no coins. At initialisation about $1.5/\sqrt{\pi L}$ of the "
+    r"squared length gets all the way, and half gets halfway.",
     "scaling-remember-average": r"Even for the shortcut term, $\lambda_i < 1$ is not enough to vanish exponentially. "
     r"The average of $\log|\lambda_i|$ has to stay below zero.",
     "backward-remember-own-block": "A skip helps what lies upstream of its block. It cannot change the gradients of the "

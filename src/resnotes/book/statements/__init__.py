@@ -22,6 +22,8 @@ CHAPTERS = {
     "lambda_scaling": "04_lambda_scaling",
     "unrolled_sum": "05_unrolled_sum",
     "at_least": "06_at_least",
+    "shortcuts_as_operators": "07_shortcuts_as_operators",
+    "before_or_after": "08_before_or_after",
 }
 
 
