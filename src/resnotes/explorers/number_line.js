@@ -179,10 +179,13 @@ function drawWindow(root, width, { format, depth }, { exact, once, steps }) {
   const room = 24;
   const y = linear(reach, [bottom - room, top + room]);
   const x = linear([0, depth], [left + 4, right - 4]);
+  // What is said of the smallest normal number goes up where the smallest of all is near.
+  const low = Math.min(y(Math.log2(normal)), y(reach[0]) - 16);
+  const near = low < y(Math.log2(normal));
   const levels = [
     [bottom - room / 3, "0"],
     [y(reach[0]), two(reach[0])],
-    [y(Math.log2(normal)), two(Math.log2(normal))],
+    [y(Math.log2(normal)), near ? "" : two(Math.log2(normal))],
     [y(0), "1"],
     [top + room, two(Math.ceil(reach[1]))],
   ];
@@ -213,10 +216,11 @@ function drawWindow(root, width, { format, depth }, { exact, once, steps }) {
     shape("path", { class: "rx-line rx-steps", d: curve(steps) }),
     shape("path", { class: "rx-line rx-once", d: curve(once) }),
     shape("path", { class: "rx-line rx-exact", d: path(within) }),
-    ...labels,
+    ...labels.filter(({ said }) => said !== ""),
     label(left, 16, "the window of the format", { class: "rx-heading" }),
     label(right - 6, top + 15, form[3] ? "overflow: infinity" : "overflow: not a number", { class: "rx-end rx-halo rx-soft" }),
-    label(left + 6, y(Math.log2(normal)) - 5, "smallest normal number", { class: "rx-halo rx-soft" }),
+    ...(near ? [label(left - 6, low + 4, two(Math.log2(normal)), { class: "rx-end" })] : []),
+    label(left + 6, low - 5, "smallest normal number", { class: "rx-halo rx-soft" }),
     label(left + 6, y(reach[0]) - 4, "η, the smallest", { class: "rx-halo rx-soft" }),
   ];
   picture(root, width, HEIGHT, parts);
