@@ -54,7 +54,11 @@ def test_results_name_no_machine_and_no_path():
 def test_the_page_says_first_what_is_slower(writer, results):
     text = writer.page(results)
     titles = re.findall(r"^## (.*)", text, re.MULTILINE)
-    assert titles[0] == "Where ours is slower" and titles[1:] == [writer.TITLES[name] for name in results["workloads"]]
+    folds = re.findall(r"^::::\{admonition\} (.*)", text, re.MULTILINE)
+    assert titles == ["Where ours is slower", "In short", "In full"]
+    assert folds == [writer.TITLES[name] for name in results["workloads"]]
+    short = re.search(r"## In short\n(.*?)\n## ", text, re.DOTALL)[1]
+    assert all(f"| {title} | " in short for title in folds)
     lost = re.search(r"## Where ours is slower\n(.*?)\n## ", text, re.DOTALL)[1]
     worst = {}
     for name, entry in results["workloads"].items():

@@ -137,7 +137,7 @@ def test_what_is_not_reached_is_said_first(results):
         one.update(median=100, runs=[100])
     for scores in good["qualities"]["book"].values():
         scores.update(dict.fromkeys(pages_cost.QUALITIES, 100))
-    assert "Not reached" not in pages_cost.section(good)
+    assert "not reached" not in pages_cost.section(good)
     page = pages_cost.FRONT
     damages = {
         "every page below 250 kB": lambda r: r["pages"]["pages"][page]["bytes"].update(html=249_000),

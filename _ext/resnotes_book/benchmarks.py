@@ -14,7 +14,7 @@ TITLES = {
     "jacobian": "The Jacobian over 100 units",
     "paths": "The Jacobian by path length",
     "training": "Training",
-    "verify": "Checking every equation",
+    "verify": "Checking what the book says",
 }
 TEXTS = {
     "chain": "Units x + W₂ relu(W₁ x + b₁) + b₂, a batch of 64, the gradients of all states and all parameters. "
@@ -162,15 +162,35 @@ def verify_section(entry):
     return lines + [f"| {row['name']} | {row['kind']} | {seconds(row['seconds'])} |" for row in checks[:20]]
 
 
+def fold(title, lines):
+    """Lines behind a heading that opens them."""
+    return [f"::::{{admonition}} {title}", ":class: dropdown", "", *lines, "::::", ""]
+
+
 def section(name, entry):
-    lines = [f"## {TITLES[name]}", ""]
     if name == "verify":
-        return [*lines, *verify_section(entry), ""]
-    lines += [TEXTS[name], ""]
+        return fold(TITLES[name], verify_section(entry))
+    lines = [TEXTS[name], ""]
     if name in ("chain", "paths"):
         lines += (relative if name == "chain" else growth)(entry["cases"])
     place = f"{' and '.join(entry['kernel'])}, measured {entry['when']} UTC at a load of {entry['load']}"
-    return [*lines, *table(entry["cases"]), "", f"One thread, {place}.", ""]
+    return fold(TITLES[name], [*lines, *table(entry["cases"]), "", f"One thread, {place}."])
+
+
+def glance(workloads):
+    """A row for each workload: a case of middling cost, and how many times as long the others take."""
+    lines = ["| What | Of what size | Takes | Others, in units of it |", "| --- | --- | ---: | --- |"]
+    for name, entry in workloads.items():
+        if name == "verify":
+            lines.append(f"| {TITLES[name]} | {len(entry['checks'])} checks | {seconds(entry['whole'])} | |")
+            continue
+        ours, *_ = max((case["ways"] for case in entry["cases"]), key=len)
+        ordered = sorted(entry["cases"], key=lambda case: case["ways"][ours]["seconds"]["median"])
+        case = ordered[len(ordered) // 2]
+        others = [f"{way} {found['ratio']['median']:.2g}" for way, found in case["ways"].items() if way != ours]
+        took = seconds(case["ways"][ours]["seconds"]["median"])
+        lines.append(f"| {TITLES[name]} | {size_text(case['size'])} | {took} | {', '.join(others)} |")
+    return lines
 
 
 def page(results):
@@ -187,6 +207,12 @@ def page(results):
         *(f"- {text}" for text in losing),
         *([] if losing else ["Nowhere in these measurements."]),
         "",
+        "## In short",
+        "",
+        *glance(workloads),
+        "",
+        "## In full",
+        "",
     ]
     for name, entry in workloads.items():
         lines += section(name, entry)
@@ -202,8 +228,6 @@ def torch_section(found):
         for name, one in found["models"].items()
     ]
     lines = [
-        "## The report on a PyTorch model",
-        "",
         "`resnotes.torch.report` of a batch beside one forward and backward pass of it, as the ratio of their times. A "
         "report without lengths sends one row back, each length one more.",
         "",
@@ -220,7 +244,7 @@ def torch_section(found):
         ),
         f"One thread; {packages}.",
     ]
-    return "\n".join(lines)
+    return "\n".join(fold("The report on a PyTorch model", lines))
 
 
 def write_page(app, docname, source):

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from .benchmarks import PAGE, picture, quietness, seconds
+from .benchmarks import PAGE, fold, picture, quietness, seconds
 
 MARKER = "<!-- the pages: written by _ext/resnotes_book/pages_cost.py when the book is built -->"
 RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "pages.json"
@@ -145,7 +145,7 @@ def compared(results):
 def build_section(build):
     slowest = sorted(build["notebooks"].items(), key=lambda item: -item[1])
     return [
-        "### Building the book",
+        "**Building the book**",
         "",
         f"`make book` takes {seconds(build['cold'])} where nothing is built yet and {seconds(build['warm'])} where nothing has "
         f"changed; measured {build['when']} UTC, {quietness(build)}. Of this the notebooks take "
@@ -161,11 +161,10 @@ def section(results):
     pages, stock = found["pages"], found["stock"]
     rows = aims(results)
     losing = missed(rows)
-    return "\n".join(
+    said = ["For the pages, not reached:", "", *losing, ""] if losing else []
+    detail = fold(
+        "For developers: the pages and the build",
         [
-            "## The pages",
-            "",
-            *(["Not reached:", "", *losing, ""] if losing else ["Everything aimed at is reached.", ""]),
             f"Measured {found['when']} UTC on {machine['processor']}, {machine['cores']} cores, {quietness(found)}, in Chromium "
             f"{machine['chromium']}, 1280 × 800, by a local server that compresses, nothing cached; medians of {found['runs']} visits. "
             f"Lighthouse {machine['lighthouse']} in its mobile profile, {lighthouse['when']} UTC, {quietness(lighthouse)}. "
@@ -173,7 +172,7 @@ def section(results):
             "",
             *table(["Aim", "Measured", "Reached"], [[a, m, "yes" if r else "**no**"] for a, m, r in rows]),
             *weights_plot(pages, stock),
-            "### One chapter, as it is and with stock settings",
+            "**One chapter, as it is and with stock settings**",
             "",
             f"Chapter {short(stock['chapter'])} with {pages[stock['chapter']]['formulas']} formulas and an explorer; with stock settings "
             f"{stock['formulas']}, since the extension of this book adds some. Those pages load MathJax, require.js, the manager of the "
@@ -181,7 +180,7 @@ def section(results):
             "local server, their addresses rewritten: over a network the stock page is slower than this.",
             "",
             *compared(results),
-            "### Every page",
+            "**Every page**",
             "",
             "Over the wire, compressed, fonts and pictures included:",
             "",
@@ -207,8 +206,9 @@ def section(results):
                 )
             ],
             *build_section(results["build"]),
-        ]
+        ],
     )
+    return "\n".join([*said, *detail])
 
 
 def write_section(app, docname, source):
