@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from resnotes.book.mutations import Survey
+from resnotes.book.oracles import CheckResult
 from tools import book as build
 from tools import chromium as chromium_tools
 
@@ -15,10 +16,20 @@ collect_ignore = ["torch"]
 
 
 def pytest_collection_modifyitems(items):
-    """Mark what needs the built book or a browser; `make check` goes without."""
+    """Mark what needs the built book or a browser; `make check` goes without.
+
+    Tests of one explorer follow each other: they share pages and what Node has computed.
+    """
     for item in items:
         if {"chromium", "book"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("page")
+    files = {path: number for number, path in enumerate(dict.fromkeys(item.path for item in items))}
+
+    def place(item):
+        case = getattr(item, "callspec", None) and item.callspec.params.get("case")
+        return files[item.path], getattr(case, "name", "")
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")
@@ -47,13 +58,21 @@ def book() -> Path:
     return build.ROOT / "_build" / "html"
 
 
+def recorded(name):
+    """What the build has left beside the pages; nothing where the book is not of these sources."""
+    return json.loads((build.ROOT / "_build" / f"{name}.json").read_text("utf-8")) if build.is_fresh() else {}
+
+
+@pytest.fixture(scope="session")
+def checked():
+    """What the build found of equations and claims: label or id -> CheckResult, or nothing."""
+    return {name: CheckResult(*found) for name, found in recorded("checked").items()}
+
+
 @pytest.fixture(scope="session")
 def surveys():
-    """What the build found of the damaged forms: label or id -> Survey; nothing where the book is not of these sources."""
-    if not build.is_fresh():
-        return {}
-    found = json.loads((build.ROOT / "_build" / "surveys.json").read_text("utf-8"))
+    """What the build found of the damaged forms: label or id -> Survey, or nothing."""
     return {
-        label: Survey(made, caught, tuple(map(tuple, equivalent)), tuple(survivors))
-        for label, (made, caught, equivalent, survivors) in found.items()
+        name: Survey(made, caught, tuple(map(tuple, equivalent)), tuple(survivors))
+        for name, (made, caught, equivalent, survivors) in recorded("surveys").items()
     }

@@ -103,27 +103,22 @@ NEVER_ARRAYS = {
 }
 
 
-@pytest.mark.parametrize("value", NEVER_ARRAYS.values(), ids=NEVER_ARRAYS)
 @pytest.mark.parametrize("argument", ARRAYS)
-def test_what_is_no_array_of_numbers(argument, value):
+def test_what_is_no_array_of_numbers(argument):
     name, call = ARRAYS[argument]
-    if argument in (*ANY_BATCH, *LOGITS) and getattr(value, "ndim", 0) == 3:
-        return  # a batch of batches
-    refused(lambda: call(value), name)
+    batches = argument in (*ANY_BATCH, *LOGITS)
+    empty = (
+        {}
+        if argument == "shortcut_product factors"
+        else {"empty": [], "an empty row": [[]], "no rows": np.zeros((0, 2))}
+    )
+    for kind, value in (NEVER_ARRAYS | empty | {"complex numbers": np.array([1j, 1.0])}).items():
+        if not (batches and kind in ("three axes", "no rows") or argument == "forward x" and kind == "complex numbers"):
+            refused(lambda value=value: call(value), name)
 
 
-@pytest.mark.parametrize("argument", [a for a in ARRAYS if a not in ("forward x",)])
-def test_complex_numbers_are_admitted_in_forward_alone(argument):
-    name, call = ARRAYS[argument]
-    refused(lambda: call(np.array([1j, 1.0])), name)
+def test_complex_numbers_are_admitted_in_forward():
     assert NET.forward([1j, 1.0]).states[0].dtype == np.complex128
-
-
-@pytest.mark.parametrize("argument", [a for a in ARRAYS if "factors" not in a])
-def test_empty_arrays(argument):
-    name, call = ARRAYS[argument]
-    for value in ([], [[]]) if argument in (*ANY_BATCH, *LOGITS) else ([], [[]], np.zeros((0, 2))):
-        refused(lambda value=value: call(value), name)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +194,7 @@ arrays = st.one_of(
 
 @pytest.mark.parametrize("argument", ARRAYS)
 @given(arrays)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_any_array_is_either_good_or_refused(argument, value):
     name, call = ARRAYS[argument]
     if accepts(argument, value):
@@ -236,7 +231,7 @@ def is_good(argument, value):
 
 @pytest.mark.parametrize("argument", [*ARRAYS, *LAYERS])
 @given(junk)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_thousands_of_wrong_things(argument, value):
     if argument in LAYERS:
         if not is_good(argument, value):

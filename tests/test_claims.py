@@ -92,8 +92,8 @@ def test_every_row_of_the_audit_has_its_claim():
 
 
 @pytest.mark.parametrize("name", CLAIMS)
-def test_check_passes(name):
-    result = CLAIMS[name].check()
+def test_check_passes(name, checked):
+    result = checked[name] if checked else CLAIMS[name].check()  # the build has made the same check
     assert result.cases > 0
     assert result.worst_error <= 1e-7
 
@@ -505,7 +505,7 @@ def test_formulas_of_relations_and_systems():
 
 @pytest.mark.parametrize("name", WITH_FORM)
 def test_every_damaged_correction_is_caught_or_equivalent(name, surveys):
-    outcome = surveys.get(name) or survey(CLAIMS[name])  # the build has made the same survey
+    outcome = surveys[name] if surveys else survey(CLAIMS[name])  # the build has made the same survey
     assert outcome.survivors == ()
     assert outcome.made == outcome.caught + len(outcome.equivalent)
     assert outcome.caught >= 2

@@ -23,10 +23,17 @@ spec.loader.exec_module(book)
 
 
 @pytest.mark.parametrize("label", EQUATIONS)
-def test_equation_holds(label):
-    result = EQUATIONS[label].check()
+def test_equation_holds_and_a_right_side_off_by_a_factor_of_two_does_not(label, checked):
+    result = checked[label] if checked else EQUATIONS[label].check()  # the build has made the same check
     assert result.cases > 0
     assert result.worst_error <= EQUATIONS[label].tolerance
+    with pytest.raises(ValueError, match=label):
+        EQUATIONS[label].check(damaged(EQUATIONS[label].expression))
+
+
+@pytest.mark.parametrize("label", list(EQUATIONS)[:: len(EQUATIONS) // 5])
+def test_what_the_build_found_is_what_is_found_here(label, checked):
+    assert EQUATIONS[label].check() == (checked or {label: EQUATIONS[label].check()})[label]
 
 
 def members(expression):
@@ -38,12 +45,6 @@ def damaged(expression):
     *others, last = members(expression)
     new = last.func(last.lhs, 2 * last.rhs if last.rhs != 0 else 1, evaluate=False)
     return Tuple(*others, new) if isinstance(expression, Tuple) else new
-
-
-@pytest.mark.parametrize("label", EQUATIONS)
-def test_a_right_side_that_is_off_by_a_factor_of_two_is_caught(label):
-    with pytest.raises(ValueError, match=label):
-        EQUATIONS[label].check(damaged(EQUATIONS[label].expression))
 
 
 @pytest.mark.parametrize("label", ["forward-literal-gradient", "scaling-scalar"])

@@ -42,17 +42,24 @@ def run_damage(name):
 
 
 def refuse_survivors(app):
-    """A damaged form that no check catches ends the build.
-
-    What became of all of them is left beside the pages; the tests read it there.
-    """
-    surveys = {label: survey for label, (_, survey) in app.resnotes_checked.items() if survey is not None}
-    surveys |= app.resnotes_surveys
-    for label, survey in surveys.items():
+    """A damaged form that no check catches ends the build."""
+    for label, survey in surveys_of(app).items():
         if survey.survivors:
             raise ValueError(f"{label}: damaged forms that the check does not catch: {'; '.join(survey.survivors)}")
-    text = json.dumps({label: astuple(survey) for label, survey in surveys.items()}, indent=1)
-    Path(app.outdir).with_name("surveys.json").write_text(text, "utf-8")
+
+
+def surveys_of(app):
+    """Label of an equation or id of a claim -> what became of its damaged forms."""
+    equations = {label: survey for label, (_, survey) in app.resnotes_checked.items() if survey is not None}
+    return equations | app.resnotes_surveys
+
+
+def record(app):
+    """Leave beside the pages what the checks and the surveys found; the tests read it there."""
+    results = {name: result for name, (result, _) in (app.resnotes_checked | app.resnotes_examined).items()}
+    for file, found in (("checked", results), ("surveys", surveys_of(app))):
+        text = json.dumps({name: astuple(one) for name, one in found.items()}, indent=1)
+        Path(app.outdir).with_name(f"{file}.json").write_text(text, "utf-8")
 
 
 def error_text(error):

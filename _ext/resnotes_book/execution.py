@@ -44,12 +44,13 @@ def prepare(app):
         damage = submit(checked.run_damage, formal)
         try:
             store(notebooks, config.execution_cache_path)
-            for found, jobs in (("checked", checks), ("examined", claims), ("damaged", damage)):
+            for found, jobs in (("checked", checks), ("examined", claims), ("surveys", damage)):
                 setattr(app, f"resnotes_{found}", {name: job.result() for name, job in jobs.items()})
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
     checked.refuse_survivors(app)
+    checked.record(app)
     say(f"Checked {len(EQUATIONS)} equations and {len(CLAIMS)} claims, and their damaged forms")
 
 
