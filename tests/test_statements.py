@@ -17,6 +17,8 @@ import statements as book
 
 #: Id -> the sentence as it stood in the first edition, wrong by a condition that was lost or a limit that was moved.
 FIRST_EDITION = {
+    "prop-init-branch": r"All entries have mean 0, are independent, and are as often negative as positive. "
+    r"For every state $x \ne 0$ and every matrix $A$, $\mathbb E\,J = 0$ and {eq}`init-branch` holds.",
     "after-remember-coins": r"ReLUs after the addition are no coins. At initialisation about $1.5/\sqrt{\pi L}$ of the "
     r"squared length gets all the way, and half gets halfway.",
     "scaling-remember-average": r"Even for the shortcut term, $\lambda_i < 1$ is not enough to vanish exponentially. "

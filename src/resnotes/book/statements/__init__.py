@@ -24,6 +24,7 @@ CHAPTERS = {
     "at_least": "06_at_least",
     "shortcuts_as_operators": "07_shortcuts_as_operators",
     "before_or_after": "08_before_or_after",
+    "at_initialisation": "09_at_initialisation",
 }
 
 

@@ -1,0 +1,631 @@
+"""What shows the sentences of chapter 9."""
+
+from functools import cache
+from itertools import product
+from math import log, pi, sqrt
+
+import numpy as np
+
+from resnotes import Affine, BatchNormTraining, Network, Unit, relu
+from resnotes.book.statements.places import Place, close, settings
+from resnotes.book.statements.statement import Grounds
+from resnotes.initialisation import batch_strength, draw_weights, expected_gain, growing_gain, residual_network
+from resnotes.paths import gradient_by_shortcut
+from resnotes.shortcuts import Identity, Scale
+
+# One branch, all of its weights written out.
+
+#: Values an entry takes, equally likely.
+ENTRIES = {
+    "1, -1": (1, -1),
+    "3, 1, -1, -3": (3, 1, -1, -3),
+    "3, 1, -2, -2": (3, 1, -2, -2),  # as often negative as positive, mean 0, and not symmetric
+    "2, 1": (2, 1),
+}
+
+
+@cache
+def branch_means(first, last, x, shared=False, front=False):
+    """The means of J and of J^T A J over all weights, for A = diag(1, 3, ...), and what the law makes of the latter."""
+    n = h = len(x)
+    A = np.diag(2.0 * np.arange(n) + 1)
+    state, J_mean, square, count = np.array(x, float), 0, 0, 0
+    for entries in product(ENTRIES[first], repeat=n * h):
+        W1 = np.reshape(entries, (h, n)).astype(float)
+        for others in (entries,) if shared else product(ENTRIES[last], repeat=n * h):
+            W2 = np.reshape(others, (n, h)).astype(float)
+            J = W1 @ np.diag(state > 0) if front else W2 @ np.diag(W1 @ state > 0) @ W1
+            J_mean, square, count = J_mean + J, square + J.T @ A @ J, count + 1
+    squares = [np.mean(np.square(ENTRIES[name])) for name in (first, last)]
+    return J_mean / count, square / count, h * squares[0] * squares[1] * np.trace(A) / 2 * np.eye(n)
+
+
+BRANCHES = settings(
+    *(
+        {"first": first, "last": last, "x": x, "shared": shared}
+        for x in ((1,), (-2,), (1, 2), (1, 1), (0,))
+        for first in ENTRIES
+        for last in ("1, -1", "2, 1")
+        for shared in (False, True)
+        if len(x) < 2 or (first == "1, -1" and last == first)
+    )
+)
+
+
+def means(s):
+    return branch_means(s.first, s.last, s.x, s.shared)
+
+
+def mean_zero(s):
+    return close(means(s)[0], 0)
+
+
+def branch_law(s):
+    return close(means(s)[1], means(s)[2])
+
+
+def no_tie(s):
+    return all(np.dot(row, s.x) != 0 for row in product(ENTRIES[s.first], repeat=len(s.x)))
+
+
+def usual(s, often=False):
+    """Means 0, independent; rows as likely as their negatives, or only as often negative as positive."""
+    values = ENTRIES[s.first]
+    symmetric = sorted(values) == sorted(-v for v in values)
+    half = sum(v > 0 for v in values) == len(values) / 2 and sum(values) == 0
+    return not s.shared and sum(ENTRIES[s.last]) == 0 and (half if often else symmetric)
+
+
+# Two units of one number, all of their weights written out: F = w_2 ReLU(w_1 x + b).
+
+
+@cache
+def two_units(lam, beta, x, kind, shared, looking, last):
+    """Means of g_0^2, x_2^2 and of the squared gradients of all weights; in place of them their laws."""
+    signs = (1.0, -1.0)
+    ends = {"zero": signs, "one and a half": (1.5, 1.5)}[last]
+    rows = []
+    for w in product(signs, signs, signs, signs):
+        first, second = (w[0], w[1]), (w[0], w[1]) if shared else (w[2], w[3])
+        states, slopes, weights, g = [x], [], [], []
+        for u in (first, second):
+            here, w1, w2 = states[-1], u[0], ends[0 if u[1] > 0 else 1]
+            b = 1.0 if kind == "with a bias" else 0.0
+            open_ = float(here > 0) if kind == "ReLU first" else float(w1 * here + b > 0)
+            hidden = w1 * max(here, 0) if kind == "ReLU first" else max(w1 * here + b, 0)
+            states.append(lam * here + beta * w2 * hidden)
+            slopes.append(lam + beta * w2 * open_ * w1)
+            weights.append((beta * w2 * open_ * here, beta * hidden))
+        top = float(states[2] > x) * sqrt(2) if looking else 1.0
+        g = [top * slopes[1] * slopes[0], top * slopes[1], top]
+        rows.append(
+            [g[0] ** 2, states[2] ** 2, top**2, *(((g[k + 1] * weights[k][j]) ** 2) for k in (0, 1) for j in (0, 1))]
+        )
+    return np.mean(rows, axis=0)
+
+
+LAWS = settings(
+    lam=(1.0, 0.0, 0.5), beta=(1.0, 0.5), x=(1.0, -2.0, 0.0), kind=("usual", "ReLU first", "with a bias"),
+    shared=(False, True), looking=(False, True), last=("zero", "one and a half"),
+)  # fmt: skip
+
+
+def no_ties(s):
+    """No state is 0."""
+    return s.x != 0 and s.lam not in (0, s.beta)
+
+
+#: With a density: the signs of w_1 x, and |w_1|, are independent; at x = 0 all hidden components are 0.
+CONDITIONS = {
+    "mean": lambda s: s.last == "zero",
+    "strength": lambda s: s.kind == "usual",
+    "independent": lambda s: not s.shared,
+    "given": lambda s: not s.looking,
+    "tie": lambda s: no_ties(s),
+}
+
+
+def two(s):
+    return two_units(s.lam, s.beta, s.x, s.kind, s.shared, s.looking, s.last)
+
+
+def kappa(s):
+    return 0.5 * (1.0 if s.last == "zero" else 2.25)
+
+
+def factor(s):
+    return s.lam**2 + kappa(s) * s.beta**2
+
+
+def law(s, strength=None):
+    step = factor(s) if strength is None else s.lam**2 + strength * s.beta**2
+    return close(two(s)[0], step**2 * two(s)[2])
+
+
+def weight_laws(s):
+    """The states' law and those of the four weights, with v_1 = v_2 = 1."""
+    r, v2 = two(s), 2 * kappa(s)
+    states, rows = [s.x**2 * factor(s) ** k for k in (0, 1, 2)], [r[2] * factor(s) ** k for k in (1, 0)]
+    want = [c * s.beta**2 * rows[k] * states[k] / 2 for k in (0, 1) for c in (v2, 1.0)]
+    return close(r[1], states[2]) and close(r[3:], want)
+
+
+def with_all_factors(s):
+    r = two(s)
+    return close(r[3], s.beta**2 * s.x**2 * factor(s) ** 2 / 2)
+
+
+# A column of a batch.
+
+
+def batch_column(s):
+    """E |g Phi N|^2 over E |g|^2 for one component of a batch, and the law."""
+    t = np.array(s.batch, float)
+    B, spread = t.size, t.std()
+    hat = (t - t.mean()) / spread
+    N = (np.eye(B) - 1 / B - np.outer(hat, hat) / B) / spread
+    A = np.diag(hat > 0) @ N
+    rng_cov = {
+        "uncorrelated": np.eye(B),
+        "all the same": np.ones((B, B)),
+        "one larger": np.diag([4.0] + [1.0] * (B - 1)),
+    }
+    cov = rng_cov[s.gradient]
+    return np.trace(A.T @ cov @ A) / np.trace(cov), (1 - 2 / B) / (2 * spread**2)
+
+
+COLUMNS = settings(
+    batch=((-1, 1), (-2, -1, 1, 2), (0, 1, 3, 4), (-1, 0, 1), (-3, 1, 1, 1), (-5, -1, 2, 4), (-3, -1, 1, 2, 3, 9)),
+    gradient=("uncorrelated", "all the same", "one larger"),
+)
+
+
+def centred(s):
+    return np.array(s.batch) - np.mean(s.batch)
+
+
+# Sums of squared factors.
+
+FACTORS = {
+    "1/l": lambda L: 1 / np.arange(1, L + 1), "1/sqrt(l)": lambda L: np.arange(1, L + 1) ** -0.5, "1": lambda L: np.ones(L),
+    "2^-l": lambda L: 0.5 ** np.arange(L), "1/sqrt(L)": lambda L: np.full(L, L**-0.5), "1/L^(1/3)": lambda L: np.full(L, L ** (-1 / 3)),
+    "1/L": lambda L: np.full(L, 1 / L),
+}  # fmt: skip
+DEPTHS = (500, 2000, 8000)
+SUMS = settings(lam=(1.0, 0.25), norm=("none", "after each addition"), beta=tuple(FACTORS))
+
+
+def stays(values):
+    """Bounded: from one depth to four times it, it gains nothing to speak of."""
+    return bool(values[-1] < values[-2] + 0.05)
+
+
+def log_gains(s):
+    if s.norm != "none":
+        return [0.0] * 3
+    return [float(np.sum(np.log(s.lam**2 + FACTORS[s.beta](L) ** 2))) for L in DEPTHS]
+
+
+def bounded_gain(s):
+    return stays(log_gains(s))
+
+
+def sums(s, power):
+    return stays([float((FACTORS[s.beta](L) ** power).sum()) for L in DEPTHS])
+
+
+# Networks that are drawn.
+
+
+@cache
+def gains(n, L, lam, count=200):
+    """Gains of networks x + W ReLU(..) or plain ones, in the chapter's fast way: from normal numbers."""
+    rng, found = np.random.default_rng(n + L), []
+    for _ in range(count):
+        g, length2 = rng.normal(size=n), 1.0
+        g /= np.linalg.norm(g)
+        for _ in range(L):
+            W1, W2 = rng.normal(size=(2, n, n)) * np.sqrt([[[2 / n]], [[1 / n]]])
+            g = lam * g + ((g @ W2) * (rng.random(n) < 0.5)) @ W1
+            length2 *= g @ g
+            g /= np.linalg.norm(g)
+        found.append(log(length2))
+    return np.array(found)
+
+
+def apart(s):
+    """How far the typical network lies below the mean, whose law is known, in logarithms, per depth over width."""
+    mean = s.L * log(s.lam**2 + 1)
+    return mean - gains(s.n, s.L, s.lam).mean()
+
+
+TYPICAL = settings(*({"n": n, "L": L, "lam": lam} for lam in (0.0, 1.0) for n, L in ((16, 16), (32, 32), (16, 32))))
+
+
+@cache
+def gradients(L, n, beta, norm=None, lam=1.0, count=150, x="drawn"):
+    """Per network: the gain of states, squared gradients of all units' weights (L,), and the sums of their sizes."""
+    rng, rows, sizes, whole, share = np.random.default_rng(5), [], [], [], []
+    for _ in range(count):
+        weights = draw_weights(rng, L, n, (2.0, 1.0))
+        betas = beta if np.ndim(beta) else [beta] * L
+        net = residual_network(weights, lam, betas, norm=norm)
+        state = rng.normal(size=n) if x == "drawn" else 3 * rng.normal(size=n)
+        state = state / np.std(state) if x == "drawn" else state
+        g = rng.normal(size=n) / sqrt(n)
+        trace = net.forward(state)
+        back = net.backward(trace, g)
+        whole.append(np.sum(back.states[0] ** 2) / np.sum(g**2))
+        share.append(np.sum(gradient_by_shortcut(net, trace, g)[0] ** 2) / np.sum(g**2))
+        parts = [
+            [layer.weight for layer in unit.branch if layer.weight is not None and layer.weight.ndim == 2]
+            for unit in back.units
+        ]
+        rows.append([sum(np.sum(w**2) for w in unit) for unit in parts])
+        sizes.append(sum(np.abs(w).sum() for unit in parts for w in unit))
+    rows = np.array(rows)
+    return Place(
+        whole=np.mean(whole),
+        share=np.mean(share),
+        rows=rows.mean(0),
+        error=rows.std(0) / sqrt(count),
+        size=np.mean(sizes),
+    )
+
+
+def rises(rows):
+    return np.polyfit(np.arange(len(rows)), np.log(rows), 1)[0]
+
+
+LAYERS = settings(L=(5,), beta=("equal", "growing"), norm=("none", "pre"))
+
+
+def layer_rows(s):
+    beta = 0.5 if s.beta == "equal" else tuple(0.3 + 0.2 * np.arange(s.L))
+    return gradients(s.L, 48, beta, None if s.norm == "none" else s.norm).rows
+
+
+def pre_rows(first):
+    """With kappa = 1, whether the squared gradients stand to each other as 1/(first + l)."""
+    rows = gradients(5, 48, 1.0, "pre").rows * (first + np.arange(5))
+    return rows.max() < 1.15 * rows.min()
+
+
+STEP = settings(L=(2, 4, 8), beta=("1/sqrt(L)", "1/L", "0.3", "1"), lam=(1.0, 0.5))
+
+
+def beta_of(s):
+    return {"1/sqrt(L)": s.L**-0.5, "1/L": 1 / s.L, "0.3": 0.3, "1": 1.0}[s.beta]
+
+
+def step(s, kind):
+    """What one step changes, beside a network of two units at beta = 1/2."""
+    here, there = (gradients(L, 24, b, lam=lam) for L, b, lam in ((s.L, beta_of(s), s.lam), (2, 0.5, 1.0)))
+    return here.rows.sum() / there.rows.sum() if kind == "descent" else here.size / there.size
+
+
+def descends(s, power=2):
+    law = [L * b**power * (1 + b**2) ** (L - 1) for L, b in ((s.L, beta_of(s)), (2, 0.5))]
+    return 0.75 < step(s, "descent") / (law[0] / law[1]) < 1.33
+
+
+def adapts(s, power=1):
+    law = [L * b**power for L, b in ((s.L, beta_of(s)), (2, 0.5))]
+    return 0.5 < step(s, "adam") / (law[0] / law[1]) < 2
+
+
+def kept(kind, beta):
+    """From two units to eight, what a step changes stays within a factor of 2."""
+    changes = [step(Place(L=L, beta=beta, lam=1.0), kind) for L in (2, 8)]
+    return 0.5 < changes[1] / changes[0] < 2
+
+
+ZERO = settings(last=("zero", "drawn"), shortcut=("identity", "half"), n=(1, 3))
+
+
+def zero_last(s):
+    rng = np.random.default_rng(2)
+    units = [Unit([Affine(rng.normal(size=(s.n, s.n)), np.ones(s.n)), relu, Affine(np.zeros((s.n, s.n)) if s.last == "zero" else np.eye(s.n))],
+                  Identity() if s.shortcut == "identity" else Scale(0.5)) for _ in range(3)]  # fmt: skip
+    net, g = Network(units), np.arange(1.0, s.n + 1)
+    back = net.backward(net.forward(np.ones(s.n)), g)
+    weights = [[bool(np.any(unit.branch[k].weight)) for unit in back.units] for k in (0, 2)]
+    return close(back.states[0], g), weights
+
+
+NORMED = settings(n=(64, 4), L=(6,), x=("drawn", "three times as large"))
+
+
+def normed(s, norm):
+    return gradients(s.L, s.n, 1.0, norm, count=60, x=s.x)
+
+
+def ratio(got, want, error=0.25):
+    return 1 / (1 + error) < got / want < 1 + error
+
+
+@cache
+def batch_gain(L, layers, width, batch, gradient="uncorrelated", beta=1.0, v=2.0):
+    ends, logs = [] if beta == 1.0 else [Scale(beta)], []
+    for seed in range(2):
+        rng = np.random.default_rng(seed)
+        net = Network([Unit([*(layer for W in weights for layer in (BatchNormTraining(width), relu, Affine(W))), *ends])
+                       for weights in draw_weights(rng, L, width, (v,) * layers)])  # fmt: skip
+        x, g = rng.standard_normal((2, batch, width))
+        g = g if gradient == "uncorrelated" else np.repeat(g[:1], batch, 0)
+        logs.append(np.log(np.sum(net.backward(net.forward(x), g).states[0] ** 2) / np.sum(g**2)))
+    return float(np.exp(np.mean(logs)))
+
+
+TAU = 1 - 1 / pi
+BATCHES = settings(
+    *(
+        {"layers": layers, "v": v, "width": width, "gradient": gradient}
+        for layers, v, width, gradient in (
+            (1, 2.0, 64, "uncorrelated"), (2, 2.0, 64, "uncorrelated"), (1, 1.0, 64, "uncorrelated"),
+            (2, 2.0, 4, "uncorrelated"), (1, 2.0, 64, "all the same"), (2, 2.0, 64, "all the same"),
+        )
+    )
+)  # fmt: skip
+
+
+def number(s, exponents=(1.47, 2.15)):
+    """The power is kappa/tau, and networks of 8 and of 24 units have the gain that belongs to it."""
+    kappa, tau = batch_strength((s.v,) * s.layers)
+    power = exponents[s.layers - 1]
+    laws = [log(growing_gain(L, power * tau, tau)) for L in (8, 24)]
+    got = [log(batch_gain(L, s.layers, s.width, s.width, s.gradient, v=s.v)) for L in (8, 24)]
+    return abs(kappa / tau - power) < 0.01 and np.allclose(laws, got, atol=0.5, rtol=0)
+
+
+def density(x, draws=4000):
+    """One unit with normal weights: whether the law holds at x, within four standard errors."""
+    rng = np.random.default_rng(6)
+    w1, w2 = rng.normal(size=(2, draws))
+    J = 1 + w2 * (w1 * x > 0) * w1
+    return abs(np.mean(J**2) - 1.5) < 4 * np.std(J**2) / sqrt(draws)
+
+
+def share(x):
+    return float(np.mean(np.array(x) > 0))
+
+
+def strength(s, relu_share):
+    """tr E[J J^T] / n of [Affine, ReLU, Affine] or [ReLU, Affine] with entries 1 and -1, so v = n in each."""
+    mean = branch_means("1, -1", "1, -1", s.x, front=s.front)[1]
+    A = 1 + 3
+    layers = 2 if not s.front else 1
+    return close(np.trace(mean) / A, relu_share * 2.0**layers)
+
+
+def grown(s, front, factor):
+    """With v = 2 (entries 1 and -1, two of them): the mean of g (skip I + J) squared over that of g, for g = (1, 1)."""
+    J_mean, square, _ = branch_means("1, -1", "1, -1", s.x, front=front)
+    return close((s.skip**2 * 4 + np.trace(square)) / 4, factor)
+
+
+@cache
+def rms_gain(n, L, x):
+    """Pre-RMS: the same networks with the root of the mean square in place of the normalisation."""
+    rng, found = np.random.default_rng(5), []
+    for _ in range(60):
+        weights = draw_weights(rng, L, n, (2.0, 1.0))
+        state = rng.normal(size=n) if x == "drawn" else 3 * rng.normal(size=n)
+        state = state / np.std(state) if x == "drawn" else state
+        g = start = rng.normal(size=n) / sqrt(n)
+        states = [state]
+        for W1, W2 in weights:
+            z = states[-1] / np.sqrt(np.mean(states[-1] ** 2))
+            states.append(states[-1] + W2 @ np.maximum(W1 @ z, 0))
+        for (W1, W2), below in zip(weights[::-1], states[-2::-1], strict=True):
+            r = np.sqrt(np.mean(below**2))
+            row = ((g @ W2) * (W1 @ below > 0)) @ W1
+            g = g + (row - (row @ below) * below / (n * r**2)) / r
+        found.append(g @ g / (start @ start))
+    return np.mean(found)
+
+
+def rms(s):
+    return rms_gain(s.n, s.L, s.x)
+
+
+def doubled(L):
+    return batch_gain(2 * L, 1, 64, 64) / batch_gain(L, 1, 64, 64)
+
+
+def growth(L):
+    """By which the gain grows in one unit at the depth L, less 1: beta_L squared times the strength."""
+    return (batch_gain(L + 4, 1, 64, 64) / batch_gain(L - 4, 1, 64, 64)) ** (1 / 8) - 1
+
+
+ONE_BATCH = settings(L=(32,))
+
+GROUNDS = {
+    "prop-init-branch": Grounds(
+        BRANCHES,
+        {"mean": mean_zero, "every": branch_law},
+        {"above": usual, "tie": no_tie},
+        {
+            "above": lambda s: usual(s, often=True),
+            "tie": lambda s: any(s.x),
+            "every": lambda s: close(means(s)[1], means(s)[0].T @ means(s)[0]),
+        },
+    ),
+    "prop-init-law": (
+        Grounds(LAWS, {"law": law}, CONDITIONS, {"law": lambda s: close(two(s)[0], 1.0)}),
+        Grounds(
+            settings(x=(1.0, -1.0, 0.0)),
+            {"density": lambda s: s.x == 0 or density(s.x)},
+            false={"density": lambda s: density(s.x)},
+        ),
+    ),
+    "prop-init-batch": Grounds(
+        COLUMNS,
+        {"law": lambda s: close(*batch_column(s))},
+        {
+            "uncorrelated": lambda s: s.gradient != "all the same",
+            "mean": lambda s: True,
+            "equal": lambda s: s.gradient != "one larger",
+            "symmetric": lambda s: close(np.sort(centred(s)), np.sort(-centred(s))),
+            "none": lambda s: (centred(s) != 0).all(),
+        },
+        {"symmetric": lambda s: (centred(s) > 0).mean() == 0.5},
+    ),
+    "prop-init-weights": Grounds(
+        LAWS,
+        {"laws": weight_laws},
+        {
+            "branch": lambda s: s.kind != "ReLU first" and s.last == "zero",
+            "independent": CONDITIONS["independent"],
+            "ties": no_ties,
+            "given": CONDITIONS["given"],
+            "biases": lambda s: s.kind != "with a bias",
+        },
+        {"branch": lambda s: s.last == "zero"},
+    ),
+    "init-remember-law": (
+        Grounds(
+            settings(*(vars(s) for s in LAWS.candidates() if s.x)),
+            {"law": law},
+            {key: CONDITIONS[key] for key in ("mean", "strength", "independent", "given")},
+            {"law": lambda s: law(s, 1.0)},
+        ),
+        Grounds(
+            settings(*(vars(s) for s in BRANCHES.candidates() if not s.shared and sum(ENTRIES[s.first]) == sum(ENTRIES[s.last]) == 0)),
+            {"kind": lambda s: mean_zero(s) and branch_law(s)},
+            {"rows": usual, "ties": no_tie},
+            {"rows": lambda s: usual(s, often=True), "kind": lambda s: close(means(s)[1], means(s)[2] / 2)},
+        ),
+    ),
+    "init-remember-strength": (
+        Grounds(
+            settings(x=((1, 2), (1, -2), (-1, -2)), front=(False, True)),
+            {"form": lambda s: strength(s, share(s.x) if s.front else 0.5)},
+            false={"form": lambda s: strength(s, 0.5)},
+        ),
+        Grounds(
+            settings(x=((1, 3), (1, -3)), skip=(1, 0)),
+            {"triples": lambda s: grown(s, False, 3)},
+            {"identity": lambda s: s.skip == 1},
+            {"triples": lambda s: grown(s, False, 2)},
+        ),
+        Grounds(
+            settings(x=((1, 3), (1, -3)), skip=(1, 0)),
+            {"doubles": lambda s: grown(s, True, 2)},
+            {"identity": lambda s: s.skip == 1, "half": lambda s: share(s.x) == 0.5},
+            {"doubles": lambda s: grown(s, True, 3)},
+        ),
+    ),
+    "init-remember-bounded": (
+        Grounds(
+            SUMS,
+            {"exactly": lambda s: bounded_gain(s) == sums(s, 2)},
+            {"identity": lambda s: s.lam == 1, "norm": lambda s: s.norm == "none"},
+            {"exactly": lambda s: bounded_gain(s) == sums(s, 1)},
+        ),
+        Grounds(
+            settings(factors=("equal",)),
+            {"root": lambda s: max(expected_gain(L, 1.0, L**-0.5) for L in DEPTHS) <= np.e},
+            false={"root": lambda s: max(expected_gain(L, 1.0, L ** (-1 / 3)) for L in DEPTHS) <= np.e},
+        ),
+    ),
+    "init-remember-typical": (
+        Grounds(TYPICAL, {"mean": lambda s: apart(s) > 0.3}, false={"mean": lambda s: apart(s) < 0.3}),
+        Grounds(
+            TYPICAL,
+            {"ratio": lambda s: abs(apart(s) / (s.L / s.n) - 3.9) < 0.6},
+            {"plain": lambda s: s.lam == 0},
+            {"ratio": lambda s: abs(apart(s) / (s.L / 16) - 3.9) < 0.6},
+        ),
+    ),
+    "init-remember-weights": (
+        Grounds(
+            settings(*(vars(s) for s in LAWS.candidates() if no_ties(s) and s.kind == "usual" and s.last == "zero" and not (s.shared or s.looking))),
+            {"own": lambda s: close(two(s)[3], s.beta**2 * s.x**2 * factor(s) / 2)},
+            false={"own": with_all_factors},
+        ),
+        Grounds(
+            LAYERS,
+            {"same": lambda s: abs(rises(layer_rows(s))) < 0.08},
+            {"equal": lambda s: s.beta == "equal", "none": lambda s: s.norm == "none"},
+            {"same": lambda s: rises(layer_rows(s)) > 0.08},
+        ),
+        Grounds(
+            ONE_BATCH,
+            {"falls": lambda s: pre_rows(2)},
+            {"wide": lambda s: True},
+            {"falls": lambda s: pre_rows(1)},
+        ),
+    ),
+    "init-remember-step": (
+        Grounds(
+            STEP,
+            {"descent": descends},
+            {"equal": lambda s: True, "identity": lambda s: s.lam == 1},
+            {"descent": lambda s: descends(s, 1)},
+        ),
+        Grounds(
+            STEP,
+            {"adam": adapts},
+            {"identity": lambda s: s.lam == 1, "bounded": lambda s: s.L * beta_of(s) ** 2 <= 1},
+            {"adam": lambda s: adapts(s, 2)},
+        ),
+        Grounds(
+            ONE_BATCH,
+            {"rates": lambda s: kept("descent", "1/sqrt(L)") and kept("adam", "1/L")},
+            false={"rates": lambda s: kept("descent", "1/L") and kept("adam", "1/sqrt(L)")},
+        ),
+    ),
+    "init-remember-zero": (
+        Grounds(
+            ZERO,
+            {"passes": lambda s: zero_last(s)[0]},
+            {"zero": lambda s: s.last == "zero", "identity": lambda s: s.shortcut == "identity"},
+            {"passes": lambda s: not zero_last(s)[0]},
+        ),
+        Grounds(
+            ZERO,
+            {"last": lambda s: zero_last(s)[1] == [[False] * 3, [True] * 3]},
+            {"zero": lambda s: s.last == "zero"},
+            {"last": lambda s: zero_last(s)[1] == [[True] * 3, [False] * 3]},
+        ),
+    ),
+    "init-remember-norms": Grounds(
+        NORMED,
+        {
+            "pre": lambda s: ratio(normed(s, "pre").whole, 1 + s.L),
+            "post": lambda s: ratio(normed(s, "post").whole, 1),
+            "share": lambda s: ratio(normed(s, "post").share, 2.0**-s.L),
+            "rms": lambda s: ratio(normed(s, "pre").whole, rms(s), 0.1),
+        },
+        {"input": lambda s: s.x == "drawn", "wide": lambda s: s.n > 8 * s.L},
+        {
+            "pre": lambda s: ratio(normed(s, "pre").whole, 2**s.L),
+            "post": lambda s: ratio(normed(s, "post").whole, 1 + s.L),
+            "share": lambda s: ratio(normed(s, "post").share, 1 / (1 + s.L)),
+            "rms": lambda s: ratio(rms(s), 1),
+        },
+    ),
+    "init-remember-batch": (
+        Grounds(
+            BATCHES,
+            {"number": number},
+            {"wide": lambda s: s.width > 32, "uncorrelated": lambda s: s.gradient == "uncorrelated"},
+            {"number": lambda s: number(s, (1, 2))},
+        ),
+        Grounds(
+            ONE_BATCH,
+            {
+                "order": lambda s: ratio(growth(8) * 8, growth(24) * 24, 0.5),
+                "power": lambda s: ratio(doubled(12), doubled(6), 0.6),
+                "neither": lambda s: 2 < doubled(12) < 4,
+                "bounded": lambda s: max(batch_gain(L, 1, 64, 64, beta=L**-0.5) for L in (8, 24)) < 4,
+            },
+            false={
+                "order": lambda s: ratio(growth(8), growth(24), 0.5),
+                "power": lambda s: doubled(12) < 1.2,
+                "neither": lambda s: doubled(12) > 0.5 * batch_gain(12, 1, 64, 64),
+            },
+        ),
+    ),
+}  # fmt: skip
