@@ -1,4 +1,4 @@
-"""The code of docs/torch.md runs as it is printed: Lightning's and the Trainer's where those packages are installed."""
+"""The code of docs/torch.md and chapter 14 runs as printed: Lightning's and the Trainer's where these are installed."""
 
 import json
 import re
@@ -13,14 +13,18 @@ from torch import nn
 
 import resnotes.torch
 
-PAGE = Path(__file__).parents[2] / "docs" / "torch.md"
-BLOCKS = re.findall(r"^```python\n(.*?)^```", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+ROOT = Path(__file__).parents[2]
+CHAPTER = json.loads((ROOT / "chapters" / "14_your_own_network.ipynb").read_text("utf-8"))
+TEXT = "\n".join(
+    [(ROOT / "docs" / "torch.md").read_text("utf-8"), *("".join(cell["source"]) for cell in CHAPTER["cells"])]
+)
+BLOCKS = re.findall(r"^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
 
 
 def run(part, **names):
-    """Run the one block of the page that has `part` in it; what it defines."""
+    """Run the one block that has `part` in it; what it defines."""
     (block,) = [block for block in BLOCKS if part in block]
-    exec(compile(block, str(PAGE), "exec"), names)
+    exec(block, names)
     return names
 
 
@@ -56,8 +60,19 @@ def batches(count):
 
 def test_the_first_lines(here):
     images, labels = batches(1)[0]
-    names = run("print(found)", model=classifier(), images=images, labels=labels)
+    names = run("savefig", model=classifier(), images=images, labels=labels)
     assert names["found"].depth == 3 and (here / "report.png").stat().st_size > 10_000
+    short = run("lambda out:", model=classifier(), inputs=images, labels=labels, loss=F.cross_entropy)
+    assert str(short["found"]) == str(names["found"])
+
+
+def test_the_layer_of_the_chapter_is_that_of_the_package():
+    block, x, g = Block().double().body, torch.randn(3, 8).double().numpy(), torch.randn(3, 8).double().numpy()
+    layers = run("class TorchLayer")["TorchLayer"](block), resnotes.torch.TorchLayer(block)
+    one, other = (resnotes.report([resnotes.Unit([layer])], x, g) for layer in layers)
+    assert str(one) == str(other) and one.log10_branch[0] < 0
+    (sent, nothing), (want, _) = (layer.backward(x, g) for layer in layers)
+    assert nothing is None and (sent == want).all()
 
 
 def test_a_plain_loop(here):
