@@ -9,11 +9,19 @@ import pytest
 from resnotes import Affine, Network, Unit
 from resnotes.initialisation import draw_weights, expected_gain, gains, mean_and_error, residual_network
 from resnotes.paths import gradient_by_shortcut
-from resnotes.recipes import RECIPES, first_checks, highway, streams_network
+from resnotes.recipes import (
+    BOUNDED,
+    RECIPES,
+    Recipe,
+    bounded_gain,
+    bounded_network,
+    first_checks,
+    highway,
+    streams_network,
+)
 from resnotes.shortcuts import Scale, sinkhorn
 
 FREE = [recipe for recipe in RECIPES.values() if recipe.norm is None]
-NORMED = [recipe for recipe in RECIPES.values() if recipe.norm]
 
 
 def name(recipe):
@@ -32,18 +40,49 @@ def test_the_logarithm_is_that_of_the_law(recipe, strength):
     assert RECIPES["no shortcuts"].log10_share(3) == -math.inf
 
 
-@pytest.mark.parametrize("recipe", RECIPES.values(), ids=name)
-def test_random_networks_have_the_gain_predicted(recipe):
-    rng, depth = np.random.default_rng(1), 16
-    sample = []
-    for _ in range(40):
-        net = recipe.network(draw_weights(rng, depth, 128))
-        sample.append(gains(net, *rng.standard_normal((2, 8, 128))).mean())
+@pytest.mark.parametrize("width", [48, 96])
+@pytest.mark.parametrize("depth", [2, 6, 12])
+def test_random_networks_have_the_gain_predicted(depth, width):
+    rng, samples = np.random.default_rng(depth), {label: [] for label in RECIPES}
+    for _ in range(30):
+        weights, (x, g) = draw_weights(rng, depth, width), rng.standard_normal((2, 4, width))
+        for label, recipe in RECIPES.items():
+            samples[label].append(gains(recipe.network(weights), x, g).mean())
+    for label, recipe in RECIPES.items():
+        mean, error = mean_and_error(samples[label])
+        law = 10 ** recipe.log10_gain(depth)
+        room = 4.5 * error + ((0.05 + depth / width) * law if recipe.norm else 1e-9 * law)
+        assert abs(mean - law) < room, f"{label}: {mean} ± {error}, law {law}"
+        assert error > 0.08 * law or 8 * depth > width or abs(mean - 2 * law) > room, (
+            f"{label}: twice the law would be seen"
+        )
+
+
+@pytest.mark.parametrize("width", [48, 96])
+@pytest.mark.parametrize("depth", [2, 6, 12])
+@pytest.mark.parametrize("function", BOUNDED)
+def test_bounded_functions_have_the_gain_predicted(function, depth, width):
+    rng, sample, spread = np.random.default_rng(7), [], []
+    for _ in range(30):
+        net = bounded_network(draw_weights(rng, depth, width), 0.5, function)
+        x, g = rng.standard_normal((2, 4, width))
+        sample.append(gains(net, x, g).mean())
+        spread.append(np.mean(net.forward(x).states[-1] ** 2))
+    log10_gain, variance = bounded_gain(depth, 0.5, function)
+    for values, law in ((sample, 10**log10_gain), (spread, variance)):
+        mean, error = mean_and_error(values)
+        assert abs(mean - law) < 4.5 * error + (0.02 + depth / width / 4) * law
+
+
+def test_a_normalisation_at_the_end_makes_the_strength_one():
+    recipe = RECIPES["Peri-LN"]
+    assert recipe.log10_gain(9, 5.0) == recipe.log10_gain(9) == 1.0
+    rng, sample = np.random.default_rng(8), []
+    for _ in range(30):
+        net = recipe.network(draw_weights(rng, 9, 96, (2.0, 5.0)))
+        sample.append(gains(net, *rng.standard_normal((2, 96))))
     mean, error = mean_and_error(sample)
-    law = 10 ** recipe.log10_gain(depth)
-    room = 4 * error + (0.15 * law if recipe.norm else 1e-9 * law)
-    assert abs(mean - law) < room
-    assert abs(mean - 2 * law) > room, "twice the law would be seen"
+    assert abs(mean - 10) < 4 * error + 1 and abs(mean - 46) > 4 * error
 
 
 @pytest.mark.parametrize("label", ["pre-LN", "post-LN", "DeepNorm"])
@@ -124,6 +163,9 @@ def test_one_unit_and_the_format_are_noticed():
         (lambda w: first_checks(residual_network(w), precision="float8"), "precision: got"),
         (lambda w: RECIPES["pre-LN"].log10_gain(0), "depth: got"),
         (lambda w: RECIPES["pre-LN"].log10_share(1, -1.0), "strength: got"),
+        (lambda w: Recipe("own", lambda depth: 0.5, lambda depth: 1.0, "pre").log10_gain(2), "shortcut: got"),
+        (lambda w: Recipe("own", lambda depth: 1.0, lambda depth: 1.0, "front").log10_gain(2), "norm: got"),
+        (lambda w: bounded_gain(3, function="sin"), "function: got"),
         (lambda w: highway(math.nan), "bias: got"),
         (lambda w: highway(lambda depth: -1.0), "name: got"),
     ],

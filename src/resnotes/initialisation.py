@@ -13,7 +13,8 @@ from resnotes.normalisation import LayerNorm
 from resnotes.shortcuts import Absent, Identity, Scale
 
 _START = ("affine", "relu")
-_NORM = (None, "pre", "post")
+#: Where a unit may have layer normalisations: before its branch, at the end of its branch, after the addition.
+PLACES = ("pre", "out", "post")
 
 
 def draw_weights(rng, depth, width, variances=(2.0, 1.0)):
@@ -56,6 +57,20 @@ def _per_unit(value, name, depth):
     return np.broadcast_to(values, depth)
 
 
+def norm_places(norm):
+    """The places of layer normalisations that a name such as "pre+out" joins; none for None.
+
+    Raises
+    ------
+    ValueError
+        If it names something else than `PLACES`, or one of them twice.
+    """
+    places = () if norm is None else tuple(norm.split("+")) if isinstance(norm, str) else (norm,)
+    if len(set(places)) < len(places) or not set(places) <= set(PLACES):
+        _validate.refuse("norm", _validate.describe(norm), f"None, or some of {PLACES} joined by '+'")
+    return places
+
+
 def _shortcut(factor):
     return Identity() if factor == 1 else Absent() if factor == 0 else Scale(float(factor))
 
@@ -72,7 +87,8 @@ def residual_network(weights, lam=1.0, beta=1.0, start="affine", norm=None):
     start : str
         "affine": the branch is W_k ReLU(... ReLU(W_1 x)). "relu": W_k ReLU(... W_1 ReLU(x)).
     norm : str, optional
-        "pre": a `LayerNorm` in front of every branch. "post": one after every addition. None: neither.
+        Where a `LayerNorm` stands. "pre": in front of every branch. "out": at the end of every branch. "post": after
+        every addition. Several are joined by "+", as "pre+out". None: nowhere.
 
     Returns
     -------
@@ -84,17 +100,18 @@ def residual_network(weights, lam=1.0, beta=1.0, start="affine", norm=None):
         If the weights have another shape or are not finite, or another argument is none of those named.
     """
     weights = _validate.finite_array(weights, "weights", "a real array of shape (L, k, n, n)", (4,))
-    for value, name, allowed in ((start, "start", _START), (norm, "norm", _NORM)):
-        if value not in allowed:
-            _validate.refuse(name, _validate.describe(value), f"one of {allowed}")
+    if start not in _START:
+        _validate.refuse("start", _validate.describe(start), f"one of {_START}")
+    places = norm_places(norm)
     lam, beta = (_per_unit(value, name, len(weights)) for value, name in ((lam, "lam"), (beta, "beta")))
     units = []
     for matrices, shortcut, scale in zip(weights, lam, beta, strict=True):
         branch = [layer for W in matrices for layer in (Affine(W), relu)]
         branch = [relu, *branch[:-1]] if start == "relu" else branch[:-1]
-        front = [LayerNorm()] if norm == "pre" else []
-        end = [] if scale == 1 else [Scale(float(scale))]
-        after = {"after": LayerNorm()} if norm == "post" else {}
+        front = [LayerNorm()] if "pre" in places else []
+        end = [LayerNorm()] if "out" in places else []
+        end += [] if scale == 1 else [Scale(float(scale))]
+        after = {"after": LayerNorm()} if "post" in places else {}
         units.append(Unit([*front, *branch, *end], _shortcut(shortcut), **after))
     return Network(units)
 

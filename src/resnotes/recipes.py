@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from resnotes import _validate
-from resnotes.initialisation import residual_network
+from resnotes.initialisation import norm_places, residual_network
 from resnotes.magnitudes import FORMATS
-from resnotes.network import Affine, Network, Unit, relu
+from resnotes.network import Affine, Elementwise, Network, Unit, relu, tanh
 from resnotes.normalisation import LayerNorm
 from resnotes.reports import DECADES, report
-from resnotes.shortcuts import Projection
+from resnotes.shortcuts import Projection, Scale
 
 #: One unit or more to blame for this share of the change, on a log scale, counts as one unit alone.
 ALONE = 0.5
@@ -32,9 +32,9 @@ class Recipe:
     ----------
     name : str
     shortcut, branch : callable
-        Depth -> λ, and depth -> β.
+        Depth -> λ, and depth -> β: a number, or one for each unit from the input on.
     norm : str, optional
-        "pre": layer normalisation before every branch. "post": after every addition. None: neither.
+        Where layer normalisations stand, as in `initialisation.residual_network`: "pre", "out", "post", joined by "+".
     reference : str
         Citation key.
     """
@@ -59,22 +59,31 @@ class Recipe:
         -------
         float
             Exact where nothing is normalised; for wide networks with layer normalisation.
+
+        Raises
+        ------
+        ValueError
+            If depth or strength is bad, or λ is not 1 where normalisations stand in the branch alone.
         """
-        depth, lam, beta, kappa = self._numbers(depth, strength)
-        if self.norm == "pre":
-            return math.log10(1 + kappa * beta**2 * depth)
-        if self.norm == "post":
+        depth, lam, squares, places = self._numbers(depth, strength)
+        if "post" in places:
             return 0.0
-        return depth * math.log10(lam**2 + kappa * beta**2)
+        if places:
+            return math.log10(1 + np.sum(np.broadcast_to(squares, depth)))  # ``depths-pre-law``
+        if np.ndim(squares) == 0:
+            return depth * math.log10(lam**2 + squares)
+        return float(np.sum(np.log10(lam**2 + squares)))
 
     def log10_share(self, depth, strength=1.0):
         """log10 of the share of that mean which comes by the path through no branch; -inf without shortcuts."""
-        depth, lam, beta, kappa = self._numbers(depth, strength)
+        depth, lam, squares, places = self._numbers(depth, strength)
         if lam == 0:
             return -math.inf
-        if self.norm == "pre":
+        if places and "post" not in places:
             return -self.log10_gain(depth, strength)
-        return 0.0 - depth * math.log10(1 + kappa * (beta / lam) ** 2)
+        if np.ndim(squares) == 0:
+            return 0.0 - depth * math.log10(1 + squares / lam**2)
+        return 0.0 - float(np.sum(np.log10(1 + squares / lam**2)))
 
     def keeps_size(self, depth, strength=1.0):
         """Whether the root of the gain stays within the two powers of ten that `report` allows."""
@@ -90,7 +99,12 @@ class Recipe:
         strength = _validate.finite_number(strength, "strength")
         if strength < 0:
             _validate.refuse("strength", strength, "a number of at least 0")
-        return depth, float(self.shortcut(depth)), float(self.branch(depth)), strength
+        places = norm_places(self.norm)
+        lam, beta = float(self.shortcut(depth)), np.asarray(self.branch(depth), dtype=float)
+        if places and "post" not in places and lam != 1:
+            _validate.refuse("shortcut", lam, "1 where normalisations stand in the branch alone")
+        # What is normalised at the end of a branch has strength 1, whatever its weights are.
+        return depth, lam, (1.0 if "out" in places else strength) * beta**2, places
 
 
 def _one(depth):
@@ -151,12 +165,107 @@ _ALL = (
     Recipe("post-LN", _one, _one, "post", "xiong2020"),
     # Of a transformer with N layers, L = 2N sublayers: alpha = (2N)^(1/4); two weights a branch, each times (8N)^(-1/4).
     Recipe("DeepNorm", lambda depth: depth**0.25, lambda depth: (4 * depth) ** -0.5, "post", "wang2022"),
+    Recipe("LayerNorm Scaling", _one, lambda depth: np.arange(1, depth + 1) ** -0.5, "pre", "sun2025"),
+    Recipe("depth-μP", _one, lambda depth: depth**-0.5, "pre", "dey2025"),
+    Recipe("CompleteP", _one, lambda depth: 1 / depth, "pre", "dey2025"),
+    Recipe("Peri-LN", _one, _one, "pre+out", "kim2025"),
+    Recipe("Keel", float, _one, "pre+post", "chen2026"),
+    # x' = norm((1 - a) x + a norm(F(x))), with a = 0.05.
+    Recipe("nGPT", lambda depth: 0.95, lambda depth: 0.05, "out+post", "loshchilov2025"),
     # All streams are equal at the start, and the sum over them is a pre-LN network.
     Recipe("Hyper-Connections", _one, _one, "pre", "zhu2024"),
     Recipe("mHC", _one, _one, "pre", "xie2025"),
+    Recipe("mHC-lite", _one, _one, "pre", "mhclite2026"),
 )
 #: name -> recipe.
 RECIPES = {recipe.name: recipe for recipe in _ALL}
+
+
+class _Erf(Elementwise):
+    """f(x) = erf(x) entry by entry."""
+
+    def __repr__(self):
+        return "erf"
+
+    def output(self, x):
+        return np.vectorize(math.erf, otypes=[float])(x).astype(x.dtype)
+
+    def slope(self, x):
+        return 2 / math.sqrt(math.pi) * np.exp(-(x**2))
+
+
+#: What may stand in the place of a normalisation: a function that is applied to a x, entry by entry.
+BOUNDED = {"tanh": tanh, "erf": _Erf()}
+
+
+def bounded_network(weights, slope=0.5, function="tanh"):
+    """Units x' = x + F(f(a x)): a bounded function f in front of each branch, in the place of a normalisation.
+
+    Parameters
+    ----------
+    weights : array_like, shape (L, k, n, n)
+        As from `initialisation.draw_weights`.
+    slope : float
+        a, the same for all components.
+    function : str
+        One of `BOUNDED`: "tanh" (DyT) or "erf" (Derf, without a shift).
+
+    Returns
+    -------
+    Network
+    """
+    front = [Scale(_validate.finite_number(slope, "slope")), _bounded(function)]
+    units = residual_network(weights).units
+    return Network([Unit([*front, *unit.branch], unit.shortcut) for unit in units])
+
+
+def bounded_gain(depth, slope=0.5, function="tanh", strength=1.0):
+    """log10 of the mean of ‖g_0‖² / ‖g_L‖² of `bounded_network`, and the variance of its last state.
+
+    For wide networks and an input of variance 1, whose components are then normal numbers in every state. Units are
+    followed one by one: equations ``depths-derf`` for "erf", the same means by quadrature for "tanh".
+
+    Parameters
+    ----------
+    depth : int
+        L.
+    slope, function
+        As in `bounded_network`.
+    strength : float
+        κ of the branch behind the function.
+
+    Returns
+    -------
+    log10_gain, variance : float
+    """
+    depth = _validate.whole_number(depth, "depth", 1)
+    slope, strength = (_validate.finite_number(v, name) for v, name in ((slope, "slope"), (strength, "strength")))
+    layer, variance, log10_gain = _bounded(function), 1.0, 0.0
+    for _ in range(depth):
+        if function == "erf":
+            both, root = 2 * slope**2 * variance, math.sqrt(1 + 4 * slope**2 * variance)
+            square = 2 / math.pi * math.atan(both / root)
+            passed = 4 * slope**2 / (math.pi * root)
+        else:
+            x = slope * math.sqrt(variance) * _NODES
+            square = float(_DENSITY @ layer.output(x) ** 2)
+            passed = slope**2 * float(_DENSITY @ layer.slope(x) ** 2)
+        log10_gain += math.log10(1 + strength * passed)
+        variance += strength * square
+    return log10_gain, variance
+
+
+# A standard normal number, for means of smooth even functions.
+_NODES = np.linspace(0, 9, 1801)
+_DENSITY = np.exp(-(_NODES**2) / 2)
+_DENSITY[0] /= 2
+_DENSITY /= _DENSITY.sum()
+
+
+def _bounded(function):
+    if function not in BOUNDED:
+        _validate.refuse("function", _validate.describe(function), f"one of {tuple(BOUNDED)}")
+    return BOUNDED[function]
 
 
 def streams_network(weights, mixing, read=None, write=None, norm="pre"):

@@ -505,11 +505,11 @@ class StandardNormal(Case):
     """Means over a standard normal number."""
 
     def __init__(self, rng):
-        self.values = {}
+        self.values, self.known = {}, {}
 
     def value_mean(self, mean):
         def at_point(point):
-            return float(np.squeeze(self._with(known={"xi": point})._evaluate(mean.args[0])))
+            return float(np.squeeze(self._with(known={**self.known, "xi": point})._evaluate(mean.args[0])))
 
         return float(normal_mean(at_point))
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 
 import numpy as np
 from sympy import Integer
 
-from resnotes.book.at_initialisation import BRANCH, OneBranch
-from resnotes.book.cases import Case
-from resnotes.book.oracles import STEP, column, same
+from resnotes.book.at_initialisation import BRANCH, OneBranch, StandardNormal
+from resnotes.book.cases import Case, numbered
+from resnotes.book.oracles import STEP, column, complex_step_jacobian, row, same
 from resnotes.book.registry import Equation, chain, eq, together
 from resnotes.network import relu
-from resnotes.recipes import streams_network
+from resnotes.normalisation import RMSNorm
+from resnotes.recipes import Recipe, bounded_gain, streams_network
 from resnotes.shortcuts import sinkhorn
 from resnotes.symbolic import thousands_of_layers as chapter
 from resnotes.symbolic.algebra import L, l
@@ -53,6 +55,107 @@ class FixupBranch(Case):
 
     def apply_Fscaled(self, function, x):
         return self._branch(x, self.scale)
+
+
+class UnequalBranches(Case):
+    """Numbers beta_i and kappa."""
+
+    def __init__(self, rng):
+        self.depth = int(rng.integers(1, 7))
+        self.values = {L: Integer(self.depth)}
+        betas, kappa = rng.uniform(0.2, 2, self.depth), rng.uniform(0.3, 2)
+        self.known = {"beta": numbered(betas), "kappa": kappa}
+        variance, gain = 1.0, 1.0
+        for each in betas:
+            gain *= 1 + kappa * each**2 / variance
+            variance += kappa * each**2
+        law = Recipe("own", lambda depth: 1.0, lambda depth: betas, "pre").log10_gain(self.depth, kappa)
+        same([10**law], [gain], "Recipe.log10_gain")
+
+
+class BoundedState(StandardNormal):
+    """A slope a and a standard deviation s."""
+
+    def __init__(self, rng):
+        super().__init__(rng)
+        slope, std = rng.uniform(0.15, 0.4), rng.uniform(0.8, 1.2)  # altered forms, too, stay real
+        self.known = {"slope": slope, "std": std}
+        mean = self.value_mean(chapter.bounded[1][0])
+        kappa = rng.uniform(0.5, 2)
+        if std > 1:  # the package starts from s = 1
+            self.known["std"] = 1.0
+            mean = self.value_mean(chapter.bounded[1][0])
+            same([10 ** bounded_gain(1, slope, "erf", kappa)[0]], [1 + kappa * mean], "bounded_gain")
+
+    def compare(self, left, right):
+        try:
+            return super().compare(left, right)
+        except TypeError:  # an altered form may have the root of a negative number
+            return math.inf, left, right
+
+
+class DeltaShortcut(Case):
+    """A row, a direction of length 1 and a number b from 0 to 2."""
+
+    def __init__(self, rng):
+        n = int(rng.integers(2, 6))
+        direction = rng.normal(size=n)
+        self.values = {}
+        self.known = {
+            "g": row(rng.normal(size=n)),
+            "erase": rng.uniform(0, 2),
+            "direction": column(direction / np.linalg.norm(direction)),
+        }
+
+
+class AttentionOverDepth(Case):
+    """Two to five outputs, a query, and the mean of the outputs weighted by a softmax of query times normalised output."""
+
+    def __init__(self, rng):
+        n, count = int(rng.integers(2, 5)), int(rng.integers(2, 6))
+        self.place, self.norm = int(rng.integers(count)), RMSNorm(epsilon=0)
+        self.values = {l: Integer(self.place)}
+        self.outputs, self.query = rng.normal(size=(count, n)), rng.normal(size=n)
+        self.known = {
+            "att": numbered(self._weights(self.outputs)),
+            "val": numbered([column(v) for v in self.outputs]),
+            "mixed": column(self._mixed(self.outputs)),
+            "query": column(self.query),
+            "N": {self.place: complex_step_jacobian(self.norm.forward, self.outputs[self.place])},
+        }
+
+    def _weights(self, outputs):
+        sizes = np.exp(np.stack([self.norm.forward(v) for v in outputs]) @ self.query)
+        return sizes / sizes.sum()
+
+    def _mixed(self, outputs):
+        return self._weights(outputs) @ outputs
+
+    def value_partial(self, node):
+        def moved(v):
+            outputs = self.outputs.astype(complex)
+            outputs[self.place] = v
+            return self._mixed(outputs)
+
+        return complex_step_jacobian(moved, self.outputs[self.place])
+
+
+class Concatenation(Case):
+    """A weight that reads a state and a branch at it, one above the other."""
+
+    def __init__(self, rng):
+        n, m = (int(k) for k in rng.integers(1, 5, size=2))
+        self.values = {}
+        self.branch = lambda x: np.tanh(W @ x)
+        W, self.weight, self.x = rng.normal(size=(m, n)), rng.normal(size=(n, n + m)), rng.normal(size=n)
+        self.known = {
+            "Wx": self.weight[:, :n],
+            "WF": self.weight[:, n:],
+            "J": complex_step_jacobian(self.branch, self.x),
+        }
+
+    def value_partial(self, node):
+        return complex_step_jacobian(lambda x: self.weight @ np.concatenate([x, self.branch(x)]), self.x)
 
 
 class Streams(OneBranch):
@@ -145,11 +248,65 @@ def build() -> list[Equation]:
         ),
         every_network("depths-post-sum", expression=eq(*chapter.post_sum), case=ScaledSum, rests_on=("init-branch",)),
         here(
+            "depths-pre-law",
+            expression=eq(chapter.pre_product, chapter.pre_law),
+            method="numeric",
+            exact=chapter.check_pre_law,
+            case=UnequalBranches,
+            cases=12,
+            assumptions=("kappa > 0",),
+            rests_on=("init-pre-unit", "init-pre-state"),
+        ),
+        here(
+            "depths-derf",
+            expression=together(chapter.bounded),
+            method="numeric",
+            case=BoundedState,
+            cases=6,
+            assumptions=(
+                "xi a standard normal number",
+                "the second line: the square of the derivative of erf(a x) at x = s xi",
+            ),
+        ),
+        here(
+            "depths-delta",
+            expression=eq(*chapter.delta),
+            method="numeric",
+            case=DeltaShortcut,
+            cases=12,
+            assumptions=("u of length 1", "b and u do not depend on the state"),
+        ),
+        here(
+            "depths-attention",
+            expression=eq(*chapter.attended),
+            method="numeric",
+            case=AttentionOverDepth,
+            cases=12,
+            assumptions=(
+                "h the mean of v_0, v_1, ... with the weights a, a softmax of w^T norm(v)",
+                "RMS normalisation, epsilon = 0",
+                "the other outputs held fixed",
+            ),
+            rests_on=("init-rms-jacobian",),
+        ),
+        here(
+            "depths-concatenation",
+            expression=eq(*chapter.concatenated),
+            method="numeric",
+            case=Concatenation,
+            cases=12,
+            assumptions=("y = W_x x + W_F F(x)",),
+        ),
+        here(
             "depths-post-limits",
             expression=together(chapter.post_limits),
             method="symbolic",
             exact=chapter.check_post_limits,
-            assumptions=("kappa > 0", "DeepNorm: an encoder or a decoder alone, lambda = L^(1/4), beta = (4 L)^(-1/2)"),
+            assumptions=(
+                "kappa > 0",
+                "second line, DeepNorm: an encoder or a decoder alone, lambda = L^(1/4), beta = (4 L)^(-1/2)",
+                "third line: lambda = L",
+            ),
             rests_on=("depths-post-sum",),
         ),
         every_network("depths-streams", expression=eq(*chapter.stream_unit), method="definition", case=Streams),

@@ -1,6 +1,6 @@
 // Recipes: what arrives through 1 to 10,000 units that have just been drawn, and how much of it the shortcuts bring.
 // The factors come from the package with the page: {key: {name, norm, shortcut, branch}}, λ and β at each of DEPTHS, or a
-// number that holds at all. The upper half are pure functions of the state {recipe, depth, table}; the lower half draws.
+// number that holds at all; with varies, β is the root mean square of the units'. norm joins its places by "+". The upper half are pure functions of the state {recipe, depth, table}; the lower half draws.
 import { about, aboutWords, ground, is, label, linear, make, path, picture, power, shape, share, svg, units, words } from "./draw.js";
 import { frame } from "./frame.js";
 
@@ -24,11 +24,11 @@ export function law({ norm, shortcut, branch }, depth) {
   const place = DEPTHS.indexOf(depth);
   const [lam, beta] = [at(shortcut, place), at(branch, place)];
   const log10OnePlus = (x) => Math.log1p(x) / Math.LN10;
-  if (norm === "pre") {
+  if (norm && !norm.includes("post")) {
     const gain = log10OnePlus(beta ** 2 * depth);
     return { lam, beta, gain, share: -gain, shortcuts: 0 };
   }
-  const gain = norm === "post" ? 0 : depth * Math.log10(lam ** 2 + beta ** 2);
+  const gain = norm ? 0 : depth * Math.log10(lam ** 2 + beta ** 2);
   const rest = lam === 0 ? -Infinity : 0 - depth * log10OnePlus((beta / lam) ** 2);
   return { lam, beta, gain, share: rest, shortcuts: gain + rest };
 }
@@ -43,7 +43,13 @@ export function numbers({ depth, table }) {
 }
 
 const size = (log10) => ({ sign: log10 === -Infinity ? 0 : 1, log10 });
-const NORMS = { pre: "a normalisation in front of each branch", post: "a normalisation after each addition" };
+const PLACES = { pre: "in front of each branch", out: "at the end of each branch", post: "after each addition" };
+
+/** Where the normalisations stand. */
+function norms(norm) {
+  if (!norm) return "no normalisation";
+  return `a normalisation ${norm.split("+").map((place) => PLACES[place]).join(" and one ")}`;
+}
 
 /** What the shortcuts bring of the whole. */
 function brought(part) {
@@ -54,11 +60,11 @@ function brought(part) {
 
 /** The state in words. */
 export function readout({ recipe, depth, table }) {
-  const { name, norm } = table[recipe];
+  const { name, norm, varies } = table[recipe];
   const { lam, beta, gain, share: part } = law(table[recipe], depth);
   return (
     `${name}, ${units(depth)}: the squared length of the gradient is multiplied by ${aboutWords(size(gain))} on average, and ` +
-    `${brought(part)}. Here λ ${is(lam)}, β ${is(beta)}, with ${NORMS[norm] ?? "no normalisation"}.`
+    `${brought(part)}. Here λ ${is(lam)}, β ${is(beta)}${varies ? " in the root mean square of the units" : ""}, with ${norms(norm)}.`
   );
 }
 

@@ -6,10 +6,12 @@ recipes.js.
 
 import re
 
+import numpy as np
 import traitlets
 
 from resnotes import _validate
 from resnotes.explorers._base import Checked, Explorer, bundle, one_of, refusing, style
+from resnotes.initialisation import norm_places
 from resnotes.recipes import RECIPES, Recipe
 
 #: The numbers of units that can be chosen.
@@ -31,21 +33,33 @@ def factors_of(recipe):
     Returns
     -------
     dict
-        "name", "norm", "shortcut", "branch". A factor that does not depend on the depth stands once, as a number.
+        "name", "norm", "shortcut", "branch". A factor that does not depend on the depth stands once, as a number. Of
+        factors that differ from unit to unit it is the root of their mean square, and "varies" is there and true.
 
     Raises
     ------
     ValueError
-        If it is no recipe, or a factor is not finite or below 0.
+        If it is no recipe, a factor is not finite or below 0, or no law of its normalisations is known: with one in the
+        branch alone λ is 1, and only there β may differ from unit to unit.
     """
     if not isinstance(recipe, Recipe):
         _validate.refuse("own", _validate.describe(recipe), "a resnotes.recipes.Recipe")
     found = {"name": recipe.name, "norm": recipe.norm}
+    growing = recipe.norm is not None and "post" not in norm_places(recipe.norm)
     for part in ("shortcut", "branch"):
-        values = [_validate.finite_number(getattr(recipe, part)(depth), f"own.{part}") for depth in DEPTHS]
+        values = []
+        for depth in DEPTHS:
+            value = getattr(recipe, part)(depth)
+            if part == "branch" and growing and np.ndim(value):
+                value = _validate.finite_array(value, "own.branch", f"{depth} numbers", (1,))
+                found["varies"] = True
+                value = float(np.sqrt(np.mean(value**2)))
+            values.append(_validate.finite_number(value, f"own.{part}"))
         if min(values) < 0:
             _validate.refuse(f"own.{part}", min(values), "a number of at least 0")
         found[part] = values[0] if len(set(values)) == 1 else values
+    if growing and found["shortcut"] != 1:
+        _validate.refuse("own.shortcut", found["shortcut"], "1 where normalisations stand in the branch alone")
     return found
 
 

@@ -4,10 +4,27 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from sympy import Limit, Rational, S, exp, expand, log, oo, simplify, symbols
+from sympy import Integer, Limit, Rational, S, Symbol, atan, erf, exp, expand, log, oo, pi, simplify, sqrt, symbols
 
-from resnotes.symbolic.algebra import Factor, L, Map, Mean, Norm, Rule, Transpose, l
-from resnotes.symbolic.at_initialisation import kappa, state, whole_branch
+from resnotes.symbolic.algebra import (
+    Factor,
+    L,
+    Map,
+    Mean,
+    Norm,
+    OrderedProduct,
+    OrderedSum,
+    Partial,
+    Rule,
+    Scalar,
+    Transpose,
+    i,
+    j,
+    l,
+    unroll,
+)
+from resnotes.symbolic.at_initialisation import J0, beta, kappa, state, std, whole_branch, xi
+from resnotes.symbolic.at_least import g as row
 from resnotes.symbolic.derivation import Derivation, Step
 from resnotes.symbolic.lambda_scaling import lam0
 from resnotes.symbolic.shortcuts_as_operators import Cancels
@@ -42,11 +59,64 @@ fixup = (fixup_branch(state), L ** Rational(-1, 2) * whole_branch(state))
 
 post_sum = (Mean(Norm(lam0 * state + whole_branch(state)) ** 2), (lam0**2 + kappa) * Norm(state) ** 2)
 
-#: What the shortcuts alone bring, plain post-LN and DeepNorm (lambda = L^(1/4), strength kappa / (4 L)).
+#: What the shortcuts alone bring, plain post-LN, DeepNorm (lambda = L^(1/4), strength kappa / (4 L)), lambda = L.
 post_limits = (
     (Limit((1 + kappa) ** (-L), L, oo), S.Zero),
     (Limit((1 + kappa / (4 * L) / (L ** Rational(1, 4)) ** 2) ** (-L), L, oo), S.One),
+    (Limit((1 + kappa / L**2) ** (-L), L, oo), S.One),
 )
+
+# Normalisation in front of the branch, with a factor of its own on each branch.
+
+pre_product = OrderedProduct(
+    1 + kappa * beta(i) ** 2 / (1 + OrderedSum(kappa * beta(j) ** 2, (j, 0, i - 1))), (i, 0, L - 1)
+)
+pre_law = 1 + OrderedSum(kappa * beta(i) ** 2, (i, 0, L - 1))
+
+
+def check_pre_law(pairs=((pre_product, pre_law),), largest: int = 5) -> int:
+    """Both sides, as rational functions of kappa and all beta, for L = 0 to ``largest``."""
+    named = {beta(k): Symbol(f"b{k}") for k in range(largest)} | {kappa: Symbol("k")}
+    for depth in range(largest + 1):
+        for left, right in pairs:
+            sides = [unroll(side, {L: Integer(depth)}).subs(named) for side in (left, right)]
+            if simplify(sides[0] - sides[1]) != 0:
+                raise ValueError(f"L = {depth}: got {sides[1]}, want {sides[0]}")
+    return (largest + 1) * len(pairs)
+
+
+# A bounded function in the place of a normalisation: means over a state whose components are s xi.
+
+slope = Scalar("slope")
+bounded = (
+    (Mean(erf(slope * std * xi) ** 2), 2 / pi * atan(2 * slope**2 * std**2 / sqrt(1 + 4 * slope**2 * std**2))),
+    (
+        Mean(4 * slope**2 / pi * exp(-2 * slope**2 * std**2 * xi**2)),
+        4 * slope**2 / (pi * sqrt(1 + 4 * slope**2 * std**2)),
+    ),
+)
+
+# A shortcut that erases the part along one direction: H = I - b u u^T.
+
+erase, direction = Scalar("erase"), Factor("direction")
+delta = (
+    Norm(row * (1 - erase * direction * Transpose(direction))) ** 2,
+    Norm(row) ** 2 - erase * (2 - erase) * Norm(row * direction) ** 2,
+)
+
+# Attention over depth: what enters a branch is a mean of all that came before, weighted by a softmax.
+
+attention, query = Scalar("att", l), Factor("query")
+value, mixed = Factor("val", l), Factor("mixed")
+attended = (
+    Partial(mixed, value),
+    attention * (1 + (value - mixed) * Transpose(query) * Factor("N", l)),
+)
+
+# Concatenation, and the layer that reads it: y = W_x x + W_F F(x).
+
+beside_x, beside_F = Factor("Wx"), Factor("WF")
+concatenated = (Partial(Factor("y"), state), beside_x + beside_F * J0)
 
 
 def check_post_limits(pairs=post_limits) -> int:

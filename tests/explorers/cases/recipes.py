@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from resnotes.explorers import Recipes
 from resnotes.explorers.recipes import DEPTHS, key_of
 from resnotes.recipes import RECIPES, Recipe
@@ -15,7 +17,8 @@ def faults(state, found):
     for name, recipe in RECIPES.items():
         depth = state["depth"]
         gain, share = recipe.log10_gain(depth), recipe.log10_share(depth)
-        wanted = [recipe.shortcut(depth), recipe.branch(depth), gain, share, gain + share]
+        beta = float(np.sqrt(np.mean(np.square(recipe.branch(depth)))))
+        wanted = [recipe.shortcut(depth), beta, gain, share, gain + share]
         got = found[key_of(name)]
         # The package adds 1 before it takes the logarithm: a relative error of 1e-16 in it, `depth` times.
         if not all(
@@ -42,6 +45,8 @@ CASE = Case(
         ({"recipe": "pre_ln", "depth": 1000}, "multiplied by ≈ 1000 on average, and ≈ 9.99 × 10⁻⁴ of it"),
         ({"recipe": "stable_resnet", "depth": 100}, "Here λ = 1, β = 0.1, with no normalisation."),
         ({"recipe": "deepnorm", "depth": 1}, "Here λ = 1, β = 0.5, with a normalisation after each addition."),
+        ({"recipe": "layernorm_scaling", "depth": 1}, "β = 1 in the root mean square of the units, with a"),
+        ({"recipe": "keel"}, "with a normalisation in front of each branch and one after each addition."),
     ],
     refused=[
         ({"recipe": "postln"}, "recipe"),
