@@ -15,7 +15,7 @@ import yaml
 from tools import book, run
 
 ROOT = book.ROOT
-WORKFLOWS = sorted((ROOT / ".github/workflows").glob("book.yml"))
+WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 #: Stands for any program: writes down how it was called, and answers as a Python that may be used.
 RECORDER = """#!{python} -IS
 import json, os, sys

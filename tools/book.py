@@ -16,6 +16,9 @@ INPUTS = (
     "benchmarks/results.json", "benchmarks/pages.json",
 )  # fmt: skip
 
+#: Environment variables that name where the book, and the repository it is built from, will be found.
+ADDRESSES = ("BOOK_URL", "BOOK_REPOSITORY")
+
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 RULER = re.compile(r"=+")
 
@@ -36,8 +39,8 @@ def sources(root=ROOT):
 
 
 def fingerprint(root=ROOT):
-    """SHA-256 over the names and contents of `sources(root)`, and the address the book is built for, if any."""
-    digest = hashlib.sha256(os.environ.get("BOOK_URL", "").encode())
+    """SHA-256 over the names and contents of `sources(root)`, and the addresses the book is built for, if any."""
+    digest = hashlib.sha256("\0".join(os.environ.get(name, "") for name in ADDRESSES).encode())
     for file in sources(root):
         content = (root / file).read_bytes()
         digest.update(f"{file.as_posix()}\0{len(content)}\0".encode())

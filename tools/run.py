@@ -146,7 +146,7 @@ def test_torch(*arguments):
     call(find_python(), "tools/torch_tests.py", *arguments)
 
 
-@task("make the reports on PyTorch models that the book shows, chapters/reports")
+@task("make the reports on PyTorch models that the book shows")
 def torch_reports(*names):
     call(find_python(), "tools/torch_tests.py", "--reports", *names)
 
@@ -172,6 +172,12 @@ def lab(*arguments):
 def notebooks(*files):
     environment()
     python("tools/notebooks.py", *files)
+
+
+@task("write the chapters in plain Markdown, ready to run, to _build/downloads (--push BRANCH: to that branch too)")
+def downloads(*arguments):
+    environment()
+    python("-m", "tools.downloads", *arguments)
 
 
 @task("write the derived equations into the chapters")
@@ -203,6 +209,18 @@ def wheels():
             call(
                 program(ROOT / ".venv", "uv"), "pip", "compile", "--quiet", *ways, "-o", os.devnull, "requirements.txt"
             )
+
+
+@task("build the package into dist/ and check it: twine, an empty environment, README's code")
+def package(*arguments):
+    environment()
+    python("-m", "tools.release", *arguments)
+
+
+@task("what a release has, in dist/: the package, checked, the book as archive and PDF, sums (--tag TAG)")
+def release(*arguments):
+    pdf()
+    python("-m", "tools.release", "--book", *arguments)
 
 
 @task("measure what things cost, beside the alternatives (names of workloads: those alone)")

@@ -1,4 +1,4 @@
-"""Make the reports on PyTorch models that the book shows, `chapters/reports/*.json`, in the environment of tests/torch.
+"""Make the reports on PyTorch models that the book shows, `src/resnotes/book/reports/*.json`, in the environment of tests/torch.
 
 Usage: make torch-reports, or python tools/torch_reports.py [names] where PyTorch, transformers and pytorchcv are
 
@@ -20,7 +20,7 @@ import torch.nn.functional as F
 
 from resnotes.torch import report
 
-FOLDER = Path(__file__).resolve().parent.parent / "chapters" / "reports"
+FOLDER = Path(__file__).resolve().parent.parent / "src/resnotes/book/reports"
 #: Digits that are kept of every number.
 DIGITS = 10
 #: The unit at whose addition or in whose branch a fault is planted: in the third of six blocks.

@@ -16,6 +16,7 @@ from pathlib import Path
 from sphinxcontrib import katex
 
 from . import (
+    api,
     audit,
     benchmarks,
     bundle,
@@ -30,6 +31,7 @@ from . import (
     glossary,
     images,
     kicker,
+    launch,
     notation,
     page,
     pages_cost,
@@ -100,6 +102,8 @@ def setup(app):
     glossary.setup(app)
     images.setup(app)
     kicker.setup(app)
+    launch.setup(app)
+    api.setup(app)
     sitemap.setup(app)
     fonts.setup(app)
     bundle.setup(app)

@@ -15,6 +15,8 @@ from resnotes.book import EQUATIONS, mutations
 from resnotes.book.claims import CLAIMS
 from resnotes.book.claims.mutants import survey as survey_claim
 
+from . import launch
+
 LEDGER = "chapters/ledger"
 MARKER = "<!-- the ledger: written by _ext/resnotes_book/checked.py when the book is built -->"
 METHODS = {
@@ -110,6 +112,12 @@ def row(entry, result, survey, users):
         facts += [
             f"Equivalent: {damage.replace('_', chr(92) + '_')}. {reason}." for damage, reason in survey.equivalent
         ]
+    if source := launch.repository():
+        # As HTML: MyST writes an ampersand of an address twice over.
+        facts.append(
+            f'<a class="reference external" href="{escape(launch.report(source, entry.label))}">'
+            "Report an error in this equation</a>."
+        )
     items = "\n".join(f"- {fact}" for fact in facts)
     return f"(ledger-{entry.label})=\n### {entry.label}\n\n$$\n{entry.latex}\n$$\n\n{items}\n"
 

@@ -6,7 +6,11 @@ import shutil
 from pathlib import Path
 
 import jupytext
+import nbformat
 from docutils import nodes
+
+from .launch import repository
+from .plain import Plain
 
 # A setting of the theme's version switcher, which this book has not. It would run before the script, deferred
 # like all others, that declares DOCUMENTATION_OPTIONS.
@@ -62,7 +66,7 @@ def prepare(app, pagename, templatename, context, doctree):
     if doctree is not None:
         formulas = sum(1 for node in doctree.findall() if isinstance(node, (nodes.math, nodes.math_block)))
         app.resnotes_formulas[pagename] = formulas
-    # The notebook itself, as it was stored: with its outputs, ready to run. And its code as a script.
+    # The notebook with its outputs, in plain Markdown, ready to run. And its code as a script.
     source = context.get("sourcename") or ""
     context["notebook"] = f"_sources/{source}" if source.endswith(".ipynb") else None
     context["program"] = f"_sources/{source[:-6]}.py" if source.endswith(".ipynb") else None
@@ -86,10 +90,13 @@ def write_times(app, exception):
 
 
 def write_downloads(app, exception):
-    """Each notebook as a script beside it; and both once more for pages opened from a file, which can read nothing else."""
+    """Each notebook in plain Markdown, and as a script; and both once more for pages opened from a file, which can read
+    nothing else."""
     if exception is None and app.builder.name == "html":
+        plain = Plain(Path(app.srcdir), address=app.config.html_baseurl, repository=repository())
         for notebook in sorted((Path(app.outdir) / "_sources").rglob("*.ipynb")):
-            content = jupytext.read(notebook)
+            content = plain.chapter(notebook.stem)
+            notebook.write_text(nbformat.writes(content), "utf-8")
             content.metadata = {"kernelspec": content.metadata.get("kernelspec", {})}
             script = notebook.with_suffix(".py")
             script.write_text(jupytext.writes(content, fmt="py:percent"), "utf-8")

@@ -12,8 +12,8 @@ from xml.sax.saxutils import escape
 VARIABLE = "BOOK_URL"
 
 
-def base_address(text):
-    """The address with one slash at its end; an empty text stays empty.
+def base_address(text, name=VARIABLE):
+    """The address with one slash at its end; an empty text stays empty. `name` is the variable that has it.
 
     Raises
     ------
@@ -24,7 +24,7 @@ def base_address(text):
         return ""
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
-        raise ValueError(f"{VARIABLE}: got {text!r}, wanted an address such as https://example.org/book/")
+        raise ValueError(f"{name}: got {text!r}, wanted an address such as https://example.org/book/")
     return text.rstrip("/") + "/"
 
 

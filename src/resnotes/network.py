@@ -187,10 +187,15 @@ class _IdentityActivation(Identity):
         return "identity"
 
 
+#: ReLU: max(x, 0) entry by entry, with slope 0 at 0.
 relu = ReLU()
+#: tanh entry by entry.
 tanh = Tanh()
+#: SiLU, x sigmoid(x), entry by entry.
 silu = SiLU()
+#: GELU, x times the normal distribution function at x, entry by entry.
 gelu = GELU()
+#: The identity, which leaves everything as it is.
 identity = _IdentityActivation()
 
 #: By name, as a file of weights names them.

@@ -98,6 +98,7 @@ def from_arrays(arrays: Mapping[str, ArrayLike]) -> tuple[Network, dict]:
         ``unit<l>.weight<k>``, (m, n)
             The k-th affine layer of unit l's branch; l and k count from 0 without gaps.
         ``unit<l>.bias<k>``, (m,), optional
+            Its bias; without it the layer has none.
         ``unit<l>.shortcut``, optional
             One number λ for λ x, with 0 for no shortcut at all, a vector for its product entry by entry,
             or a matrix. Without it the shortcut is the identity.

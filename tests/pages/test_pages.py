@@ -12,6 +12,9 @@ import nbformat
 import pytest
 from bs4 import BeautifulSoup
 
+from _ext.resnotes_book.launch import repository
+from _ext.resnotes_book.plain import Plain
+from _ext.resnotes_book.sitemap import base_address
 from tools.book import ROOT
 
 from . import checks
@@ -128,27 +131,32 @@ def test_search_finds_the_words_of_a_title(book, book_url, watched, origin):
     watched.page.wait_for_url(f"{home}{page}*")
 
 
+@pytest.fixture(scope="session")
+def plain():
+    """The chapters in plain Markdown, for the addresses that the book was built for."""
+    return Plain(ROOT, address=base_address(os.environ.get("BOOK_URL", "")), repository=repository())
+
+
 @pytest.mark.parametrize("notebook", NOTEBOOKS)
-def test_a_page_offers_its_notebook(book, notebook):
-    """The notebook as it was stored, beside the pages and within the script that a page opened as a file asks for."""
+def test_a_page_offers_its_notebook(book, plain, notebook):
+    """In plain Markdown, beside the pages and within the script that a page opened as a file asks for."""
     address = (book / notebook).with_suffix(".html")
     link = BeautifulSoup(address.read_text("utf-8"), "html.parser").select_one("a[download][href$='.ipynb']")
-    offered, stored = (address.parent / link["href"]).resolve(), (ROOT / notebook).read_text("utf-8")
+    offered, wanted = (address.parent / link["href"]).resolve(), nbformat.writes(plain.chapter(Path(notebook).stem))
     call = offered.with_name(f"{offered.name}.js").read_text("utf-8").removeprefix("resnotesDownload(")
-    assert offered.read_text("utf-8") == stored
-    assert json.loads(f"[{call.rstrip().removesuffix(');')}]") == [Path(notebook).name, stored]
-    nbformat.validate(nbformat.reads(stored, as_version=4))
+    assert offered.read_text("utf-8") == wanted
+    assert json.loads(f"[{call.rstrip().removesuffix(');')}]") == [Path(notebook).name, wanted]
 
 
 @pytest.mark.parametrize("origin", ["http", "file"])
 @pytest.mark.parametrize("notebook", NOTEBOOKS[:2])
-def test_notebook_download(book, book_url, watched, notebook, origin):
+def test_notebook_download(book, book_url, watched, plain, notebook, origin):
     home = book_url if origin == "http" else book.as_uri() + "/"
     watched.page.goto(home + notebook.replace(".ipynb", ".html"))
     with watched.page.expect_download() as download:
         watched.page.click("a[download][href$='.ipynb']")
     assert download.value.suggested_filename == Path(notebook).name
-    assert Path(download.value.path()).read_bytes() == (ROOT / notebook).read_bytes()
+    assert Path(download.value.path()).read_text("utf-8") == nbformat.writes(plain.chapter(Path(notebook).stem))
 
 
 @pytest.mark.parametrize("origin", ["http", "file"])

@@ -1,0 +1,61 @@
+"""Write the chapters in plain Markdown, ready to run, to _build/downloads.
+
+Usage: python -m tools.downloads [--push BRANCH]
+
+With --push they become a branch of the repository's origin, from which Colab opens them. The environment variables BOOK_URL
+and BOOK_REPOSITORY say where links lead, and where the first cell installs the package from.
+"""
+
+import argparse
+import os
+import subprocess
+from pathlib import Path
+
+import nbformat
+
+from _ext.resnotes_book.launch import repository
+from _ext.resnotes_book.plain import Plain
+from _ext.resnotes_book.sitemap import base_address
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "_build" / "downloads"
+
+
+def write(folder, **settings):
+    """Write every chapter to `folder`; the paths."""
+    plain = Plain(ROOT, address=base_address(os.environ.get("BOOK_URL", "")), repository=repository(), **settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for stem in plain.sources:
+        paths.append(folder / f"{stem}.ipynb")
+        paths[-1].write_text(nbformat.writes(plain.chapter(stem)) + "\n", "utf-8")
+    return paths
+
+
+def push(folder, branch, root=ROOT):
+    """Make the files of `folder`, and no others, a branch of origin, with one commit. Nothing else in `root` changes."""
+    environment = {**os.environ, "GIT_INDEX_FILE": str(folder.parent / "downloads.index")}
+
+    def git(*arguments):
+        command = ["git", f"--work-tree={folder}", *arguments]
+        done = subprocess.run(command, cwd=root, env=environment, check=True, stdout=subprocess.PIPE, text=True)
+        return done.stdout.strip()
+
+    git("read-tree", "--empty")
+    git("add", "--all", "--force", str(folder))
+    commit = git("commit-tree", git("write-tree"), "-m", "The chapters in plain Markdown")
+    git("push", "--quiet", "--force", "origin", f"{commit}:refs/heads/{branch}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--push", metavar="BRANCH", help="also make them this branch of origin")
+    options = parser.parse_args()
+    for path in write(FOLDER):
+        print(path.relative_to(ROOT).as_posix())
+    if options.push:
+        push(FOLDER, options.push)
+
+
+if __name__ == "__main__":
+    main()
