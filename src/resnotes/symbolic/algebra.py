@@ -189,6 +189,7 @@ class _OverIndex(Expr):
         return self.term.subs(self.index, value)
 
     def with_limits(self, low, high) -> Expr:
+        """The same term over other limits."""
         return self.func(self.term, self.index, low, high)
 
     def is_empty(self) -> bool:
@@ -212,12 +213,15 @@ class OrderedProduct(_OverIndex):
     """
 
     def unrolled(self) -> Expr:
+        """All factors written out, for limits that are numbers."""
         return Mul(*(self.at(value) for value in reversed(self.values())))
 
     def without_lowest(self) -> Expr:
+        """The same with the factor of the lowest index split off."""
         return self.with_limits(self.low + 1, self.high) * self.at(self.low)
 
     def without_highest(self) -> Expr:
+        """The same with the factor of the highest index split off."""
         return self.at(self.high) * self.with_limits(self.low, self.high - 1)
 
     empty = S.One
@@ -230,12 +234,15 @@ class OrderedSum(_OverIndex):
     """A finite sum of ordered terms; an empty range gives 0."""
 
     def unrolled(self) -> Expr:
+        """All terms written out, for limits that are numbers."""
         return Add(*(self.at(value) for value in self.values()))
 
     def without_lowest(self) -> Expr:
+        """The same with the term of the lowest index split off."""
         return self.at(self.low) + self.with_limits(self.low + 1, self.high)
 
     def without_highest(self) -> Expr:
+        """The same with the term of the highest index split off."""
         return self.with_limits(self.low, self.high - 1) + self.at(self.high)
 
     empty = S.Zero
