@@ -47,7 +47,7 @@ r, n = Scalar("r"), Symbol("n", integer=True)
         (lambdas(i + 1, L - 1) * F(i)(x(i)), r"\left(\prod_{j=i + 1}^{L - 1} \lambda_{j}\right) F_{i}(x_{i})"),
         (OrderedSum(J(j), (j, 0, n)), r"\sum_{j=0}^{n} J_{j}"),
         (Partial(E, x(3)), r"\frac{\partial \mathcal{E}}{\partial x_{3}}"),
-        (Transpose(x(4) * g(5) * D(5)), r"\left(x_{4} g_{5} D_{5}\right)^{\top}"),
+        (Transpose(x(4) * g(5) * D(5)), r"\left(g_{5} D_{5}\right)^{\top} x_{4}^{\top}"),
         (Transpose(Factor("W", 1)), r"W_{1}^{\top}"),
         (Scalar("Lambda", l, L), r"\Lambda_{l:L}"),
         (-Scalar("p", 1) * exp(r), r"-p_{1} e^{r}"),

@@ -219,7 +219,7 @@ function render({ model, el, share }) {
   const sliders = [
     slider("x1", "state x, first entry", { min: -4, max: 4, step: 0.5 }),
     slider("x2", "state x, second entry", { min: -4, max: 4, step: 0.5 }),
-    slider("r", "branch, times", { min: -2, max: 2, step: 0.25 }),
+    slider("r", "multiply the branch by", { min: -2, max: 2, step: 0.25 }),
   ];
   const chart = svg("svg", {
     role: "img",

@@ -14,6 +14,7 @@ from resnotes.symbolic.algebra import (
     OrderedSum,
     Partial,
     Rule,
+    Transpose,
     expanded,
     i,
     j,
@@ -66,9 +67,9 @@ def by_differentials() -> Derivation:
         Differential(E),
         (
             Step(d_loss, "what $g_5$ means", (Rule(Differential(E), d_loss),)),
-            Step(with_x5, "substitute $dx_5$", (put_in[5],)),
-            Step(with_x4, "substitute $dx_4$", (put_in[4],)),
-            Step(factored(coefficient(with_x4, x(3))) * Differential(x(3)), "$dx_3$ at the end"),
+            Step(with_x5, "$dx_5$ from above", (put_in[5],)),
+            Step(with_x4, "$dx_4$ from above", (put_in[4],)),
+            Step(factored(coefficient(with_x4, x(3))) * Differential(x(3)), "$dx_3$ taken out on the right"),
         ),
         name="backward-by-differentials",
         assumptions=(POSITIVE_PART,),
@@ -321,14 +322,32 @@ def forward_by_hand() -> list[list[Expr | tuple[Expr, Expr]]]:
     return rows
 
 
+def at_sum(number: int) -> Expr:
+    """The gradient at y_number, the sum that goes into the ReLU of x_number."""
+    return Factor("ubar", number)
+
+
 def backward_by_hand() -> list[list[tuple[Expr, Expr]]]:
-    """g_4 to g_1, each from the gradients that are known by then, as a backward pass computes them."""
-    return [[(g(number), four_layer_gradient(number).steps[1].expression)] for number in (4, 3, 2, 1)]
+    """From g_5 down: each gradient through its ReLU, then the next one from those that are known by then."""
+    lines = []
+    for number in (5, 4, 3, 2):
+        before = four_layer_gradient(number - 1).steps[1].expression
+        products = {g(k) * D(k): at_sum(k) for k in range(2, 6)}
+        lines.append([(at_sum(number), g(number) * D(number))])
+        lines.append([(g(number - 1), Add(*(_at_sums(term, products) for term in Add.make_args(before))))])
+    return lines
 
 
-def weight_by_hand(number: int) -> list[list[tuple[Expr, Expr]]]:
-    """The gradient of one weight matrix."""
-    return [[pair] for pair in parameter_gradients() if pair[0] == loss_gradient(W(number))]
+def _at_sums(term: Expr, products: dict[Expr, Expr]) -> Expr:
+    """A term g_k D_k ... with the gradient at y_k in the place of its first two factors."""
+    first, second, *rest = term.args_cnc()[1]
+    return _product([products[first * second], *rest])
+
+
+def parameters_by_hand(number: int) -> list[list[tuple[Expr, Expr]]]:
+    """The gradients of one weight matrix and of its bias."""
+    arrived = Transpose(at_sum(number + 1))
+    return [[(loss_gradient(W(number)), arrived * Transpose(x(number)))], [(loss_gradient(b(number)), arrived)]]
 
 
 # A block of K layers: a_0 = x_l, a_k = ReLU(F_k(a_{k-1})), y = a_0 + F_K(a_{K-1}).

@@ -105,6 +105,8 @@ class ExactFourLayers:
         k = int(node.indices[0])
         if node.name == "g":
             return self._differentiate(f"x{k}")
+        if node.name == "ubar":  # y_k moves as the bias that is added to it
+            return self._differentiate(f"b{k - 1}").T
         if node.name == "D":
             return Matrix.diag(*self.masks[k])
         if node.name == "J":

@@ -240,11 +240,16 @@ def softmax_derivation() -> Derivation:
         (
             Step(differentiated, "quotient rule", (Differentiation(E, cross_entropy[1]),)),
             Step(
-                softmax(m) * (KroneckerDelta(m, k) - exp(output(k)) / _EXPONENTIALS),
-                "definition of softmax, in front",
+                KroneckerDelta(m, k) * exp(output(m)) / _EXPONENTIALS
+                - exp(output(m)) * exp(output(k)) / _EXPONENTIALS**2,
+                "each term divided",
+            ),
+            Step(
+                KroneckerDelta(m, k) * softmax(m) - softmax(m) * softmax(k),
+                "definition of softmax",
                 (_put_in_softmax,),
             ),
-            Step(softmax_by_output[1], "definition of softmax", (_put_in_softmax,)),
+            Step(softmax_by_output[1], "the common factor in front"),
         ),
         name="forward-softmax-jacobian",
         rests_on=("forward-softmax",),
@@ -269,7 +274,14 @@ def loss_gradient() -> Derivation:
                 "both derivatives substituted; the $m$-th entry of the softmax cancels",
                 (derivative, _put_in_softmax),
             ),
-            Step(cross_entropy_gradient, r"only the term $m = k$ has $\delta_{km} = 1$"),
+            Step(
+                OrderedSum(target(m) * softmax(k), (m, 1, n)) - OrderedSum(target(m) * KroneckerDelta(m, k), (m, 1, n)),
+                "two sums",
+            ),
+            Step(
+                cross_entropy_gradient,
+                r"$\operatorname{softmax}(x_5)_k$ does not depend on $m$; only the term $m = k$ has $\delta_{km} = 1$",
+            ),
         ),
         name="forward-loss-gradient",
         rests_on=("forward-loss", "forward-softmax", "forward-softmax-jacobian"),

@@ -10,7 +10,7 @@ from sympy import Abs, Add, Eq, Expr, Ge, Le, Mul, S, binomial, fraction
 from sympy.printing.latex import LatexPrinter
 
 from resnotes.symbolic.algebra import Application, Factor, Mean, OrderedSum, Partial, Scalar, Transpose, _OverIndex
-from resnotes.symbolic.symbols import branch_names, heads, traces
+from resnotes.symbolic.symbols import branch_names, heads, state_names, traces
 
 
 def branches(term: Expr) -> int:
@@ -224,17 +224,26 @@ class _TransposedProduct(Expr):
     is_commutative = False
 
 
+def _is_state(factor):
+    return isinstance(factor, Factor) and factor.name in state_names()
+
+
 def _joined_transposes(factors):
-    """Neighbouring transposes as the transpose of one product, the way one reads it."""
+    """Neighbouring transposes as the transpose of one product, the way one reads it.
+
+    An outer product, a state times a row, stays the column of the row times the row of the state.
+    """
     joined, run = [], []
     for factor in [*factors, None]:
         if isinstance(factor, Transpose):
             run.append(factor)
             continue
+        outer = [run.pop()] if len(run) > 1 and _is_state(run[-1].args[0]) else []
         if len(run) > 1:
             joined.append(_TransposedProduct(*(transposed.args[0] for transposed in reversed(run))))
         else:
             joined += run
+        joined += outer
         run = []
         if factor is not None:
             joined.append(factor)

@@ -65,6 +65,12 @@ def weight_by_hand(number, row, column):
     return found[f"W{number}"][row - 1, column - 1]
 
 
+def whole_pass(name, place):
+    """An entry of a gradient of four layers with two numbers a state, in which three ReLUs are closed."""
+    weights = np.array([[[1, 0], [1, -1]], [[1, 1], [2, 0]], [[1, -1], [1, 1]], [[1, -1], [1, 1]]])
+    return four_layer.gradients(weights, np.zeros((4, 2)), np.array([1, 2]), np.array([1, 2]))[name][place]
+
+
 def first_gradient(w3, w4):
     """g_1 of the four layers with every ReLU open and one number per state."""
     weights = [np.array([[w]], dtype=float) for w in (1.0, 1.0, w3, w4)]
@@ -208,6 +214,12 @@ TRUTHS = {
     "ex-backward-hand": (lambda: backward_by_hand("x1"), lambda: backward_by_hand("W3")),
     "ex-backward-matrix": (lambda: weight_by_hand(4, 2, 1), lambda: weight_by_hand(2, 1, 2)),
     "ex-merge-hand": (lambda: merge_by_hand(0), lambda: merge_by_hand(1), lambda: merge_by_hand("W")),
+    "ex-backward-whole": (
+        lambda: whole_pass("x1", 0),
+        lambda: whole_pass("x1", 1),
+        lambda: whole_pass("W1", (0, 1)),
+        lambda: whole_pass("b1", 0),
+    ),
     "ex-backward-three": (lambda: sum(map(paths, range(4))), lambda: paths(2)),
     "ex-backward-mask": (lambda: first_gradient(1.0, -1.0),),
     "ex-scaling-share": (lambda: first(lambda n: 0.9**n < 0.01),),
