@@ -41,7 +41,7 @@ from resnotes.symbolic.algebra import (
     unroll,
 )
 from resnotes.symbolic.calculus import Graph, differential
-from resnotes.symbolic.symbols import D, F, H, J, W, g, lam, loss_gradient, x
+from resnotes.symbolic.symbols import D, F, H, J, W, g, lam, x
 
 DERIVATIONS = [
     *forward_pass.as_units(),
