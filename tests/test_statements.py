@@ -32,6 +32,7 @@ FIRST_EDITION = {
 def test_a_sentence_holds_needs_its_conditions_and_is_told_from_its_neighbours(name):
     entry = STATEMENTS[name]
     assert entry.uncovered() == [], "what a sentence cannot change without saying something else belongs to a part"
+    assert not any(which for read in entry.read(entry.sentence) for which in read.values())
     found = entry.findings()
     assert found.cases > 0 and found.rejected
     assert all(example or why for _, example, why in found.without)

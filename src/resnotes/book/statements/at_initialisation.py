@@ -616,7 +616,7 @@ GROUNDS = {
         Grounds(
             ONE_BATCH,
             {
-                "order": lambda s: ratio(growth(8) * 8, growth(24) * 24, 0.5),
+                "order": lambda s: all(ratio(growth(L) * (1 + TAU * L), 1, 0.5) for L in (8, 24)),
                 "power": lambda s: ratio(doubled(12), doubled(6), 0.6),
                 "neither": lambda s: 2 < doubled(12) < 4,
                 "bounded": lambda s: max(batch_gain(L, 1, 64, 64, beta=L**-0.5) for L in (8, 24)) < 4,

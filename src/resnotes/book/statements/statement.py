@@ -197,11 +197,10 @@ class Statement:
         text = flat(sentence)
 
         def reading(key, own):
-            neighbours = self.false.get(key, ())  # first, for one may contain the entry's own words
-            found = [k for k, words in enumerate(neighbours, 1) if contains(text, words)] + [0] * any(
-                contains(text, words) for words in (own, *self.also.get(key, ()))
-            )
-            return found[0] if found else None
+            readings = [(own, 0), *((words, 0) for words in self.also.get(key, ()))]
+            readings += [(words, k) for k, words in enumerate(self.false.get(key, ()), 1)]
+            found = [(len(flat(words)), k) for words, k in readings if contains(text, words)]
+            return max(found)[1] if found else None  # the longest, for one may contain another
 
         given = {key: reading(key, words) for key, words in self.hypotheses.items()}
         says = {key: reading(key, words) for key, words in self.says.items()}
