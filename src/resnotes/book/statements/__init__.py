@@ -25,6 +25,8 @@ CHAPTERS = {
     "shortcuts_as_operators": "07_shortcuts_as_operators",
     "before_or_after": "08_before_or_after",
     "at_initialisation": "09_at_initialisation",
+    "shattered_gradients": "10_shattered_gradients",
+    "finite_precision": "11_finite_precision",
 }
 
 

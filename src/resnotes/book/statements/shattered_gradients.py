@@ -1,0 +1,210 @@
+"""What shows the sentences of chapter 10."""
+
+from functools import cache
+from itertools import product
+from math import cos, log, pi
+
+import numpy as np
+
+from resnotes.book.statements.places import close, settings
+from resnotes.book.statements.statement import Grounds
+from resnotes.initialisation import expected_gain
+from resnotes.shattered import coactive_correlation, next_angle, next_centred_angle
+
+TAU = 1 - 1 / pi
+
+
+@cache
+def correlations(lam, beta, start, masks, depth):
+    """Angles and correlations after each unit of a wide network; beta is a number, or "1/(l + 1)", or "1/sqrt(L)"."""
+    angle, correlation, found = start, 1.0, [(start, 1.0)]
+    for l in range(depth):
+        b = {"1/(l + 1)": 1 / (l + 1), "1/sqrt(L)": depth**-0.5}.get(beta, beta)
+        p = (pi - angle) / (2 * pi) if masks == "by the angle" else 0.25
+        correlation *= (lam**2 + 2 * p * b**2) / (lam**2 + b**2)
+        angle = next_angle(angle, lam, b)
+        found.append((angle, correlation))
+    return found
+
+
+def power(s, short=1000, deep=4000):
+    found = correlations(s.lam, s.beta, s.start, s.masks, deep)
+    return log(max(found[deep][1], 1e-300) / max(found[short][1], 1e-300)) / log(deep / short)
+
+
+CUBIC = settings(
+    *(
+        {"lam": lam, "beta": beta, "start": start, "masks": masks}
+        for masks in ("by the angle", "independent")
+        for lam, beta, start in ((0.0, 1.0, 1.5), (1.0, 1.0, 1.5), (2.0, 1.0, 3.0), (1.0, 1.0, 0.0), (0.0, 1.0, pi), (1.0, "1/(l + 1)", 1.5))
+    )
+)  # fmt: skip
+
+
+@cache
+def by_masks(p, each, dependent, lam, beta):
+    """Correlation of one unit lam + beta w m, with masks m and m' for two inputs and w of 1 or -1, all written out."""
+    joint = {(1, 1): p, (1, 0): each - p, (0, 1): each - p, (0, 0): 1 - 2 * each + p}
+    products, squares = 0.0, 0.0
+    for w, (masks, weight) in product((1.0, -1.0), joint.items()):
+        m, other = masks if not dependent else ((w > 0) * masks[0] * 2, masks[1])
+        products += weight / 2 * (lam + beta * w * m) * (lam + beta * w * other)
+        squares += weight / 2 * (lam + beta * w * m) ** 2
+    return products / squares
+
+
+MASKS = settings(p=(0.25, 0.5, 0.1), each=(0.5, 0.6), dependent=(False, True), lam=(1.0, 0.0), beta=(1.0, 0.5))
+
+
+def mask_law(s, factor=2):
+    return close(by_masks(s.p, s.each, s.dependent, s.lam, s.beta), (s.lam**2 + factor * s.p * 0.5 * s.beta**2) / (s.lam**2 + 0.5 * s.beta**2))  # fmt: skip
+
+
+QUARTER = settings(L=(1, 2, 10), p=(0.25, 0.4), beta=(1.0, 0.5))
+
+
+def quarter(s, lam, base):
+    return close(coactive_correlation(s.L, lam, s.beta, 1.0, s.p), base**s.L)
+
+
+SPREAD = settings(lam=(1.0, 0.0), p=(0.25, 0.4))
+
+
+def spread_power(s, growth):
+    deep, short = (coactive_correlation(L, s.lam, (1 + growth * np.arange(L)) ** -0.5, 1.0, s.p) for L in (8000, 2000))
+    return log(deep / short) / log(4) if deep > 0 else -np.inf
+
+
+NEAR = settings(start=(0.001, 0.01, 1.0), kind=("centred", "not centred"), skip=(0, 1))
+
+
+def grown(s, layers=1):
+    """By which 1 - cos grows; with identity skips the branch's share of the state is that behind a normalisation."""
+    cosine = cos(s.start)
+    for l in range(layers):
+        angle = float(np.arccos(np.clip(cosine, -1, 1)))
+        inside = next_centred_angle(angle) if s.kind == "centred" else next_angle(angle, 0.0)
+        share = TAU / (1 + TAU * (l + 1)) if s.skip else 1.0
+        cosine = (1 - share) * cosine + share * cos(inside)
+    return (1 - cosine) / (1 - cos(s.start))
+
+
+def alike(s):
+    """Whether two states at a right angle end up closer than at the start."""
+    angle = pi / 2
+    for _ in range(200):
+        angle = next_angle(angle, s.lam) if s.norm == "none" else next_centred_angle(angle)
+    return angle < 0.2
+
+
+STATES = settings(norm=("none", "centred"), lam=(0.0, 1.0), masks=("by the angle", "independent"))
+
+
+def plain_power(s):
+    if s.norm != "none":
+        return -np.inf
+    found = correlations(s.lam, 1.0, pi / 2, s.masks, 4000)
+    return log(max(found[4000][1], 1e-300) / max(found[1000][1], 1e-300)) / log(4)
+
+
+ROOT = settings(depth=(200, 1000), lam=(1.0, 0.0), beta=("1/sqrt(L)", 1.0), masks=("by the angle", "independent"))
+
+
+def kept(s, least=0.63):
+    got = correlations(s.lam, s.beta, pi / 2, s.masks, s.depth)[-1][1]
+    return abs(got - least) < 0.01
+
+
+EQUAL = {
+    "equal": lambda s: not isinstance(s.beta, str),
+    "angle": lambda s: 0 < s.start < pi,
+    "laws": lambda s: s.masks == "by the angle",
+}
+
+GROUNDS = {
+    "prop-shattered-cubic": Grounds(
+        CUBIC,
+        {"falls": lambda s: abs(power(s) + 3) < 0.15, "every": lambda s: abs(power(s) + 3) < 0.15},
+        EQUAL,
+        {"falls": lambda s: abs(power(s) + 2) < 0.15, "every": lambda s: (abs(power(s) + 3) < 0.15) == (s.lam == 0)},
+    ),
+    "shattered-remember-word": Grounds(
+        settings(L=(5, 20)),
+        {
+            "lose": lambda s: coactive_correlation(s.L, 0.0) < 0.05,
+            "small": lambda s: coactive_correlation(s.L, 0.0) < 0.05 and expected_gain(s.L, 0.0, 1.0, 1.0) == 1,
+        },
+        false={
+            "lose": lambda s: coactive_correlation(s.L, 0.0) > 0.95,
+            "small": lambda s: expected_gain(s.L, 0.0, 1.0, 1.0) < 0.05,
+        },
+    ),
+    "shattered-remember-law": Grounds(
+        MASKS,
+        {"law": mask_law},
+        {"each": lambda s: s.each == 0.5, "both": lambda s: True, "independent": lambda s: not s.dependent},
+        {"law": lambda s: mask_law(s, 1)},
+    ),
+    "shattered-remember-quarter": Grounds(
+        QUARTER,
+        {"plain": lambda s: quarter(s, 0.0, 1 / 2), "identity": lambda s: quarter(s, 1.0, 3 / 4)},
+        {"masks": lambda s: s.p == 0.25, "strength": lambda s: s.beta == 1},
+        {"plain": lambda s: quarter(s, 0.0, 3 / 4), "identity": lambda s: quarter(s, 1.0, 2 / 3)},
+    ),
+    "shattered-remember-spread": Grounds(
+        SPREAD,
+        {
+            "inputs": lambda s: abs(spread_power(s, 1.0) + 0.5) < 0.02,
+            "batch": lambda s: abs(spread_power(s, TAU) + 0.73) < 0.02,
+        },
+        {"identity": lambda s: s.lam == 1, "masks": lambda s: s.p == 0.25},
+        {
+            "inputs": lambda s: abs(spread_power(s, 1.0) + 1) < 0.02,
+            "batch": lambda s: abs(spread_power(s, TAU) + 0.5) < 0.02,
+        },
+    ),
+    "shattered-remember-neighbours": (
+        Grounds(
+            NEAR,
+            {"factor": lambda s: abs(grown(s) / (pi / (pi - 1)) - 1) < 0.02},
+            {"centred": lambda s: s.kind == "centred", "plain": lambda s: not s.skip, "small": lambda s: s.start < 0.1},
+            {"factor": lambda s: abs(grown(s) / pi - 1) < 0.02},
+        ),
+        Grounds(
+            NEAR,
+            {"strangers": lambda s: s.skip or s.start > 0.1 or grown(s, 60) * (1 - cos(s.start)) > 0.5},
+            {"centred": lambda s: s.kind == "centred"},
+            {"strangers": lambda s: grown(s, 60) * (1 - cos(s.start)) < 0.5},
+        ),
+        Grounds(
+            NEAR,
+            {"power": lambda s: not s.skip or s.start > 0.1 or 1.2 < grown(s, 400) / grown(s, 100) < 8},
+            {"centred": lambda s: s.kind == "centred"},
+            {"power": lambda s: not s.skip or grown(s, 400) / grown(s, 100) < 1.2},
+        ),
+    ),
+    "shattered-remember-alike": (
+        Grounds(
+            STATES,
+            {"alike": alike},
+            {"none": lambda s: s.norm == "none"},
+            {"alike": lambda s: not alike(s)},
+        ),
+        Grounds(
+            STATES,
+            {"cubic": lambda s: abs(plain_power(s) + 3) < 0.15},
+            {"none": lambda s: s.norm == "none", "wide": lambda s: s.masks == "by the angle"},
+            {"cubic": lambda s: abs(plain_power(s) + 1) < 0.15},
+        ),
+    ),
+    "shattered-remember-root": Grounds(
+        ROOT,
+        {"keep": kept},
+        {
+            "wide": lambda s: s.masks == "by the angle",
+            "identity": lambda s: s.lam == 1,
+            "root": lambda s: s.beta == "1/sqrt(L)",
+        },
+        {"keep": lambda s: kept(s, 0.73)},
+    ),
+}
