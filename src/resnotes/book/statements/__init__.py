@@ -27,6 +27,9 @@ CHAPTERS = {
     "at_initialisation": "09_at_initialisation",
     "shattered_gradients": "10_shattered_gradients",
     "finite_precision": "11_finite_precision",
+    "training": "12_training",
+    "thousands_of_layers": "13_thousands_of_layers",
+    "your_own_network": "14_your_own_network",
 }
 
 
