@@ -16,6 +16,7 @@ __all__ = ["KINDS", "STATEMENTS", "Findings", "Grounds", "Statement"]
 
 #: Files of texts -> the chapter they belong to; each has a module of the same name with its ``GROUNDS``.
 CHAPTERS = {
+    "introduction": "00_introduction",
     "forward_pass": "01_forward_pass",
     "backward_pass": "02_backward_pass",
     "merge_point": "03_merge_point",
