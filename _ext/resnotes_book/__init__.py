@@ -38,6 +38,7 @@ from . import (
     previews,
     progress,
     sitemap,
+    stated,
     summary,
 )
 
@@ -87,6 +88,7 @@ def setup(app):
     progress.setup(app)
     execution.setup(app)
     checked.setup(app)
+    stated.setup(app)
     notation.setup(app)
     audit.setup(app)
     summary.setup(app)

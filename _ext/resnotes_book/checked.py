@@ -11,9 +11,11 @@ from pathlib import Path
 
 import nbformat
 
-from resnotes.book import EQUATIONS, mutations
+from resnotes.book import EQUATIONS, STATEMENTS, mutations
 from resnotes.book.claims import CLAIMS
 from resnotes.book.claims.mutants import survey as survey_claim
+
+from . import stated
 
 from . import launch
 
@@ -138,7 +140,7 @@ def tally(surveys):
     return (sum(s.made for s in surveys), sum(s.caught for s in surveys), sum(len(s.equivalent) for s in surveys))
 
 
-def ledger(checked, damaged, titles):
+def ledger(checked, damaged, titles, sentences):
     """The ledger as MyST text."""
     users = used_by()
     surveys = [survey for _, survey in checked.values() if survey is not None]
@@ -157,6 +159,8 @@ def ledger(checked, damaged, titles):
         f"The same was done to the corrected forms of {len(damaged)} claims on the [audit page](audit.md): "
         f"**{claimed[0]} altered forms**, {claimed[1]} caught, {claimed[2]} the same as the original.",
         "",
+        stated.summary(sentences),
+        "",
         "| Method | What it means | Equations |",
         "| --- | --- | --- |",
         *(
@@ -165,13 +169,15 @@ def ledger(checked, damaged, titles):
         ),
         "",
     ]
-    chapter = None
-    for label, (result, survey) in checked.items():
-        entry = EQUATIONS[label]
-        if entry.chapter != chapter:
-            chapter = entry.chapter
-            lines += [f"## {titles[chapter]}", "", f"[Read the chapter]({chapter}.ipynb).", ""]
-        lines += [row(entry, result, survey, users[label]), ""]
+    for chapter, title in titles.items():
+        rows = [row(EQUATIONS[k], *found, users[k]) for k, found in checked.items() if EQUATIONS[k].chapter == chapter]
+        rows += [
+            stated.row(STATEMENTS[k], found, links)
+            for k, found in sentences.items()
+            if STATEMENTS[k].chapter == chapter
+        ]
+        if rows:
+            lines += [f"## {title}", "", f"[Read the chapter]({chapter}.ipynb).", "", *rows]
     return "\n".join(lines)
 
 
@@ -182,7 +188,10 @@ def write_ledger(app, docname, source):
         source[0] = source[0].replace(
             MARKER,
             ledger(
-                app.resnotes_checked, list(app.resnotes_surveys.values()), chapter_titles(Path(app.srcdir) / "chapters")
+                app.resnotes_checked,
+                list(app.resnotes_surveys.values()),
+                chapter_titles(Path(app.srcdir) / "chapters"),
+                app.resnotes_stated,
             ),
         )
 

@@ -1,4 +1,4 @@
-"""The slow part of the build before any page is read, on all processors: notebooks, equations, claims.
+"""The slow part of the build before any page is read, on all processors: notebooks, equations, sentences, claims.
 
 Every notebook is executed anew. MyST-NB takes the outputs from its cache, which is emptied first: it knows cells
 alone, and not the package that they call.
@@ -13,10 +13,10 @@ from jupyter_cache.base import CacheBundleIn
 from jupyter_cache.executors.utils import single_nb_execution
 from sphinx.errors import ExtensionError
 
-from resnotes.book import EQUATIONS
+from resnotes.book import EQUATIONS, STATEMENTS
 from resnotes.book.claims import CLAIMS
 
-from . import audit, checked
+from . import audit, checked, stated
 from .progress import say
 
 
@@ -28,7 +28,7 @@ def execute(path, timeout):
 
 def prepare(app):
     """Execute and check everything; what raises, fails or is not noticed ends the build."""
-    app.resnotes_checked, app.resnotes_surveys, app.resnotes_examined = {}, {}, {}
+    app.resnotes_checked, app.resnotes_surveys, app.resnotes_examined, app.resnotes_stated = {}, {}, {}, {}
     if app.builder.format != "html":
         return
     config = app.env.mystnb_config
@@ -42,16 +42,22 @@ def prepare(app):
         notebooks = submit(execute, to_execute(app.env), config.execution_timeout)
         checks, claims = submit(checked.run_check, EQUATIONS), submit(audit.examine, CLAIMS)
         damage = submit(checked.run_damage, formal)
+        sentences = submit(stated.run_statement, STATEMENTS)
         try:
             store(notebooks, config.execution_cache_path)
-            for found, jobs in (("checked", checks), ("examined", claims), ("surveys", damage)):
+            for found, jobs in (
+                ("checked", checks),
+                ("examined", claims),
+                ("surveys", damage),
+                ("stated", sentences),
+            ):
                 setattr(app, f"resnotes_{found}", {name: job.result() for name, job in jobs.items()})
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
     checked.refuse_survivors(app)
     checked.record(app)
-    say(f"Checked {len(EQUATIONS)} equations and {len(CLAIMS)} claims, and their damaged forms")
+    say(f"Checked {len(EQUATIONS)} equations, {len(STATEMENTS)} sentences and {len(CLAIMS)} claims, and damaged forms")
 
 
 def to_execute(env):

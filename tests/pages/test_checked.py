@@ -3,7 +3,7 @@
 import pytest
 from bs4 import BeautifulSoup
 
-from resnotes.book import EQUATIONS
+from resnotes.book import EQUATIONS, STATEMENTS
 
 
 def soup(book, name):
@@ -26,6 +26,17 @@ def test_every_numbered_equation_leads_to_its_row(book, ledger, chapter):
         assert EQUATIONS[label].method in mark["aria-label"]
         assert ledger.find(id=f"ledger-{label}") is not None, label
     assert len(page.select("a.checked")) == len(labels)
+
+
+@pytest.mark.parametrize("chapter", sorted({entry.chapter for entry in STATEMENTS.values()}))
+def test_every_proposition_and_line_to_remember_leads_to_its_row(book, ledger, chapter):
+    mine = [entry for entry in STATEMENTS.values() if entry.chapter == chapter]
+    marks = [mark["href"] for mark in soup(book, chapter).select("a.stated")]
+    marked = [entry for entry in mine if entry.place in ("box", "remember")]
+    assert sorted(marks) == sorted(f"ledger.html#ledger-{entry.id}" for entry in marked)
+    for entry in mine:
+        said = ledger.find(id=f"ledger-{entry.id}").find_parent("section").get_text()
+        assert entry.kind in said and said.count("False would be") == sum(map(len, entry.false.values())), entry.id
 
 
 def test_the_ledger_says_what_was_checked(ledger):

@@ -1,0 +1,84 @@
+"""Every sentence's check, run while the book is built: its row of the ledger, and a mark beside it that leads there."""
+
+import re
+from html import escape
+
+from docutils import nodes
+
+from resnotes.book import STATEMENTS
+from resnotes.book.statements import KINDS
+
+LABELLED = re.compile(r"^\$\$ \((?P<label>[\w-]+)\)$", re.MULTILINE)
+
+
+def run_statement(name):
+    """What the check of a sentence finds. Runs in a process of its own."""
+    return STATEMENTS[name].findings()
+
+
+def code(example):
+    return f"`{example}`"
+
+
+def summary(sentences):
+    """What was found of all, in a line or two."""
+    found = list(sentences.values())
+    needed = sum(bool(example) for one in found for _, example, _ in one.without)
+    return (
+        f"**{len(found)} sentences**, propositions and lines to remember among them, were tried at "
+        f"{sum(one.cases for one in found)} places that meet their hypotheses. {needed} hypotheses have an example without "
+        f"them in which the sentence fails, and {sum(len(one.rejected) for one in found)} false neighbours one each."
+    )
+
+
+def row(entry, found, links):
+    """A sentence's row: a heading with its id, the sentence, and a list of facts."""
+    sentence = LABELLED.sub(r"{eq}`\g<label>`", entry.sentence.strip())
+    facts = [
+        f"Kind: {entry.kind}, {KINDS[entry.kind]}.",
+        f"Seen to hold at {found.cases} places, wherever its hypotheses are met.",
+    ]
+    for words, example, why in found.without:
+        facts.append(f"Without “{words}” it fails at {code(example)}." if example else f"“{words}” stays: {why}.")
+    facts += [f"False would be “{words}”: at {code(example)}." for words, example in found.rejected]
+    if entry.rests_on:
+        facts.append(f"Rests on: {links(entry.rests_on)}.")
+    if entry.source:
+        facts.append(f"Seen in: {entry.source}.")
+    items = "\n".join(f"- {fact}" for fact in facts)
+    return f"(ledger-{entry.id})=\n### {entry.id}\n\n{sentence}\n\n{items}\n"
+
+
+def mark(entry, found, href):
+    said = escape(f"{entry.kind}, holds at {found.cases} places", quote=True)
+    html = f' <a class="stated" href="{href}" aria-label="Checked: {said}. To the ledger"><span aria-hidden="true">✓</span></a>'
+    return nodes.raw("", html, format="html")
+
+
+def boxes(doctree, stem):
+    """(entry, title of its box) of a chapter."""
+    for box in doctree.findall(nodes.Element):
+        entry = STATEMENTS.get(box.get("label"))
+        title = next(iter(box.findall(nodes.title)), None)
+        if entry is not None and entry.chapter == stem and title is not None:
+            yield entry, title
+
+
+def add_marks(app, doctree, docname):
+    stated = getattr(app, "resnotes_stated", {})
+    if not stated or app.builder.format != "html":
+        return
+    stem = docname.rsplit("/", 1)[-1]
+    places = list(boxes(doctree, stem))
+    lines = [entry for entry in STATEMENTS.values() if (entry.chapter, entry.place) == (stem, "remember")]
+    for section in doctree.findall(nodes.section):
+        if section[0].astext() == "Remember" and lines:
+            points = next(iter(section.findall(nodes.bullet_list))).children
+            places += [(entry, point[-1]) for entry, point in zip(lines, points, strict=True)]
+    href = app.builder.get_relative_uri(docname, "chapters/ledger")
+    for entry, element in places:
+        element += mark(entry, stated[entry.id], f"{href}#ledger-{entry.id}")
+
+
+def setup(app):
+    app.connect("doctree-resolved", add_marks)
