@@ -15,9 +15,7 @@ from resnotes.book import EQUATIONS, STATEMENTS, mutations
 from resnotes.book.claims import CLAIMS
 from resnotes.book.claims.mutants import survey as survey_claim
 
-from . import stated
-
-from . import launch
+from . import launch, stated
 
 LEDGER = "chapters/ledger"
 MARKER = "<!-- the ledger: written by _ext/resnotes_book/checked.py when the book is built -->"
