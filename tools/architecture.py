@@ -16,8 +16,8 @@ PICTURE = ROOT / "docs" / "architecture.svg"
 #: room -> (column, row from the ground, what it is for, its modules; a package stands for all in it).
 ROOMS = {
     "networks": (0, 0, "a layer's forward beside its backward",
-                 ("network", "shortcuts", "normalisation", "losses", "four_layer", "blocks", "testing", "_validate", "_terminal")),
-    "gradients": (0, 1, "what becomes of a gradient", ("paths", "magnitudes", "precision", "spectrum")),
+                 ("network", "shortcuts", "normalisation", "attention", "losses", "four_layer", "blocks", "testing", "_validate", "_terminal")),
+    "gradients": (0, 1, "what becomes of a gradient", ("paths", "magnitudes", "precision", "spectrum", "transformer")),
     "reports": (0, 2, "one's own network", ("reports", "npz", "recipes")),
     "laws": (1, 0, "laws at the start, and builders", ("initialisation", "shattered")),
     "symbolic": (1, 2, "derivations, in SymPy", ("symbolic",)),

@@ -12,7 +12,7 @@ import nbformat
 #: What each chapter cannot be read without.
 NEEDS = {
     1: (), 2: (1,), 3: (2,), 4: (2,), 5: (4,), 6: (2,), 7: (4,), 8: (4,), 9: (6,), 10: (9,), 11: (4,), 12: (9,), 13: (9,),
-    14: (5,),
+    14: (5,), 15: (5,),
 }  # fmt: skip
 ROW = re.compile(
     r"\| (?P<number>\d+)\. \[[^\]]*\]\((?P<stem>\w+)\.ipynb\) \| (?P<question>[^|]*) \| (?P<minutes>\d+) \|"

@@ -9,6 +9,7 @@ from resnotes.book import (
     forward_pass,
     lambda_scaling,
     merge_point,
+    residual_stream,
     shattered_gradients,
     shortcuts_as_operators,
     thousands_of_layers,
@@ -34,6 +35,7 @@ CHAPTERS = (
     training,
     thousands_of_layers,
     your_own_network,
+    residual_stream,
 )
 
 #: label -> equation, in the order in which the book shows them.

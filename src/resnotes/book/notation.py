@@ -87,6 +87,12 @@ mixing, reads, writes = np.array([[0.7, 0.3], [0.3, 0.7]]), np.full(2, 0.5), np.
 parallel = streams_network(rng.standard_normal((L, 2, n, n)), mixing, reads, writes)
 flow = parallel.forward(draw(2 * n))
 back = parallel.backward(flow, draw(2 * n))
+
+# One head over three positions, and what reads logits off.
+T, t, s = 3, 2, 0
+sequence, query, key, value, reader = draw(T, n), draw(m, n), draw(m, n), draw(m, n), draw(m, n)
+looks = np.exp(sequence @ query.T @ (sequence @ key.T).T)
+looks /= looks.sum(axis=1, keepdims=True)
 """
 
 

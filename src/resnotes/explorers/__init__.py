@@ -18,6 +18,7 @@ from resnotes.explorers.one_unit import OneUnit
 from resnotes.explorers.operators import Operators
 from resnotes.explorers.paths import Paths
 from resnotes.explorers.recipes import Recipes
+from resnotes.explorers.residual_stream import ResidualStream
 from resnotes.explorers.shattered import Shattered
 from resnotes.explorers.trained_runs import TrainedRuns
 from resnotes.explorers.training import Training
@@ -38,6 +39,7 @@ __all__ = [
     "Operators",
     "Paths",
     "Recipes",
+    "ResidualStream",
     "Shattered",
     "TrainedRuns",
     "Training",

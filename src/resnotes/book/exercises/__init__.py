@@ -48,6 +48,7 @@ FILES = (
     "training",
     "thousands_of_layers",
     "your_own_network",
+    "residual_stream",
 )
 
 

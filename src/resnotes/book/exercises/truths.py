@@ -152,6 +152,28 @@ def second_left(units, kept=0.95, n=4):
     return 10 ** product_singular_values([mixing] * units).log10[1]
 
 
+def looked(fits):
+    """The weights of a head that sees positions whose keys fit its query so well, by the layer itself."""
+    from resnotes.attention import Attention
+
+    # Position 0 looks, with a query of 1; the numbers of the others are their keys. Its own is a key of -inf, nearly.
+    one = np.eye(2)[:1]
+    layer = Attention(one, np.eye(2)[1:], one, one.T, len(fits) + 1, causal=False)
+    return layer.weights(np.array([[1.0, -1e4], *([0.0, fit] for fit in fits)]).ravel())[0, 0, 1:]
+
+
+def read_derivative(values, weights, query):
+    """How what a head reads follows the last position's number, W_V = W_K = 1, by central differences."""
+
+    def read(last):
+        moved = np.log(weights) + query * np.array([0.0, last - values[-1]])
+        sizes = np.exp(moved)
+        return sizes @ np.array([*values[:-1], last]) / sizes.sum()
+
+    step = 1e-6
+    return round(float(read(values[-1] + step) - read(values[-1] - step)) / (2 * step), 6)
+
+
 def uncut(steps):
     """The chance that a walk stays above its start for so many steps."""
     from resnotes.symbolic import before_or_after
@@ -244,6 +266,8 @@ TRUTHS = {
     "ex-training-depth": (lambda: first(lambda n: 10 ** with_gains([math.log10(0.8)] * n).log10_total < 0.01),),
     "ex-training-rate": (lambda: 1.1**100,),
     "ex-depths-growth": (lambda: 3000 ** (1 / 60), lambda: 1000 * math.log10(3000) / 60),
+    "ex-stream-weight": (lambda: looked(np.log([1.0, 1.0, 5.0]))[2],),
+    "ex-stream-moves": (lambda: read_derivative([1.0, 3.0], [0.25, 0.75], 3.0),),
     "ex-report-blame": (lambda: 10 ** with_gains(GAINS).log10_total, lambda: with_gains(GAINS).worst_share),
     "ex-report-shares": (lambda: halved(0), lambda: halved(1), lambda: halved(2)),
 }
