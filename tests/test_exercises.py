@@ -389,6 +389,9 @@ WHOLE = [1, 2, 5]
 
 #: Each formula once more, computed: from the definition, by complex steps or bisection; at whole numbers where n or L is one.
 ANOTHER_WAY = {
+    "ex-stream-epsilon": [
+        lambda epsilon, r: slope(lambda t: (1 + t) * r / ((1 + t) ** 2 * (r**2 - epsilon) + epsilon) ** 0.5, 0.0)
+    ],
     "ex-forward-minus": [lambda p, x: slope(lambda t: p * np.log(t), x)],
     "ex-backward-mask": [lambda w3, w4: open_gradient("x3", w3, w4)],
     "ex-backward-weights": [lambda g3, D3, J1, J2, D2: g3 @ D3 @ (np.eye(3) + 0 * J2 @ D2 @ J1)],

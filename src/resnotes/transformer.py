@@ -1,6 +1,6 @@
 """A small transformer whose states are whole sequences, and what its states say before the end: lenses.
 
-Its branches stand behind an RMSNorm, its shortcuts are the identity, and one more RMSNorm comes before the logits are
+Its branches begin with an RMSNorm, its shortcuts are the identity, and one more RMSNorm comes before the logits are
 read off the last position. Since a state holds every position, it is a `Network` like any other: `Network.jacobian`
 is the Jacobian from one layer to the end, and `resnotes.paths.jacobian_by_length` splits it.
 """
@@ -139,7 +139,7 @@ BLOCK = (*Attention.parameters, "up", "up_bias", "down", "down_bias")
 
 
 def block(arrays: dict, positions: int, heads: int) -> list[Unit]:
-    """A transformer block as two units, each branch behind an RMSNorm: attention, then layers at every position."""
+    """A transformer block as two units, each branch after an RMSNorm: attention, then layers at every position."""
     attend = Attention(*(arrays[name] for name in Attention.parameters), positions, heads)
     up = Affine(arrays["up"], arrays["up_bias"])
     down = Affine(arrays["down"], arrays["down_bias"])

@@ -150,6 +150,11 @@ EQUIVALENT = (
         r"(lower limit down|upper limit up)",
         "no path passes through fewer than 0 or more than L - l branches: the added term is 0",
     ),
+    (
+        "stream-lens",
+        r"upper limit up",
+        "no path passes through more than L - l branches: the added term is 0",
+    ),
     ("unrolled-binomial", r"(lower limit down|upper limit up)", "the binomial coefficient outside 0..n is 0"),
     (
         "operators-*",

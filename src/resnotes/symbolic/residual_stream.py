@@ -1,4 +1,4 @@
-"""Chapter 15: attention's Jacobian, a branch behind a norm at its own state, and what a lens adds up."""
+"""Chapter 15: attention's Jacobian, a branch after a norm at its own state, and what a lens adds up."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def through(at) -> Expr:
 other = (Partial(o(t), h(s)), through(s))
 own = (Partial(o(t), h(t)), through(t) + OrderedSum(a(t, u) * (v(u) - o(t)) * Transpose(kept(u)) * WQ, (u, 1, T)))
 
-#: A branch behind a norm does not see how long its state is.
+#: A branch after a norm does not see how long its state is.
 own_state = ((1 + J(l)) * x(l), x(l))
 
 lens = (Partial(x(L), x(l)), 1 + OrderedSum(P(l, k), (k, 1, L - l)))
