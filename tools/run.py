@@ -29,10 +29,10 @@ TASKS = OrderedDict()
 
 
 def task(about):
-    """Register the function as the task of its name (an underscore is a hyphen)."""
+    """Register the function as the task of its name (an underscore is a hyphen, at its end nothing)."""
 
     def register(function):
-        TASKS[function.__name__.replace("_", "-")] = (about, function)
+        TASKS[function.__name__.strip("_").replace("_", "-")] = (about, function)
         return function
 
     return register
@@ -178,6 +178,12 @@ def notebooks(*files):
 def downloads(*arguments):
     environment()
     python("-m", "tools.downloads", *arguments)
+
+
+@task("what a class gets: notebooks without solutions, _build/class, and the instructor's key, _build/class-key")
+def class_():
+    environment()
+    python("-m", "tools.classroom")
 
 
 @task("write the derived equations into the chapters")
