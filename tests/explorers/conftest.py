@@ -83,7 +83,12 @@ class Live:
             lambda said: self.errors.append(said.text) if said.type in ("error", "warning") else None,
         )
 
-    def open(self, url, name):
+    def open(self, url, name, viewport=None, color_scheme="light"):
+        """Anew, whatever was open: in another address first, since a link into the same page would not load it."""
+        self.page.goto("about:blank")
+        self.page.mouse.move(0, 0)
+        self.page.set_viewport_size(viewport or {"width": 1280, "height": 900})
+        self.page.emulate_media(media="screen", color_scheme=color_scheme)
         self.page.goto(url)
         self.root = self.page.locator(f"[data-ready='{name}-1']")
         self.root.wait_for()
@@ -97,23 +102,31 @@ class Live:
         return self.root.locator(".rx-readout").text_content()
 
 
+@pytest.fixture(scope="session")
+def kept(browser):
+    """Pages that tests use one after another, by what a context alone decides: a new one costs more than most tests."""
+    return {}
+
+
 @pytest.fixture
-def opened(browser):
-    """Open an address in a context of its own; at the end no error may have been seen.
+def opened(browser, kept):
+    """Open an address; at the end no error may have been seen, and nothing is left of what a page has stored.
 
     Over http the page has that explorer alone, unless the `whole` one is asked for.
     """
-    contexts, pages = [], []
+    used = []
 
-    def start(url, name="lambda_depth", whole=False, **options):
+    def start(url, name="lambda_depth", whole=False, viewport=None, color_scheme="light", **options):
         if not whole and "/alone/" not in url:
             url = url.replace("/chapters/", f"/alone/{name}/chapters/", 1) if url.startswith("http") else url
-        context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
-        contexts.append(context)
-        pages.append(Live(context.new_page()))
-        return pages[-1].open(url, name)
+        shelf = kept.setdefault(repr(options), [])
+        live = shelf.pop() if shelf else Live(browser.new_context(**options).new_page())
+        used.append((shelf, live))
+        live.errors.clear()
+        return live.open(url, name, viewport, color_scheme)
 
     yield start
-    for context in contexts:
-        context.close()
-    assert [error for live in pages for error in live.errors] == []
+    for shelf, live in used:
+        live.page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
+        shelf.append(live)
+    assert [error for _, live in used for error in live.errors] == []
