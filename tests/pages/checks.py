@@ -2,11 +2,12 @@
 
 import gzip
 import re
+from collections import Counter
+from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
-from bs4 import BeautifulSoup
 
 # TeX that was meant to be a formula and reached the reader as it was typed.
 RAW_TEX = re.compile(r"\$[^$\n]+\$|\\[()\[\]]|\\[a-zA-Z]{2,}|\{(?:eq|ref|cite|numref|prf:ref)[:a-z]*\}")
@@ -312,17 +313,32 @@ def accessibility(watched, rules=None, without=()):
     ]
 
 
+class Addresses(HTMLParser):
+    """The ids of a page, and the addresses that its links, images and scripts name."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.ids, self.addresses = [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        found = dict(attributes)
+        if "id" in found:
+            self.ids.append(found["id"])
+        if tag in ("a", "link", "img", "script"):
+            self.addresses.append(found.get("href") or found.get("src"))
+
+
 def links(root):
     """Links of the pages below `root` that lead nowhere: missing files, missing anchors, repeated ids."""
-    pages = {path: BeautifulSoup(path.read_text("utf-8"), "html.parser") for path in sorted(root.rglob("*.html"))}
-    anchors = {path: [tag["id"] for tag in soup.find_all(id=True)] for path, soup in pages.items()}
+    pages = {path: Addresses(path.read_text("utf-8")) for path in sorted(root.rglob("*.html"))}
+    anchors = {path: set(page.ids) for path, page in pages.items()}
     found = []
-    for path, soup in pages.items():
+    for path, page in pages.items():
         place = path.relative_to(root).as_posix()
-        repeated = {name for name in anchors[path] if anchors[path].count(name) > 1}
+        repeated = {name for name, count in Counter(page.ids).items() if count > 1}
         found += [f"{place}: id {name!r} stands there more than once" for name in sorted(repeated)]
-        for tag in soup.find_all(["a", "link", "img", "script"]):
-            address = tag.get("href") or tag.get("src")
+        for address in page.addresses:
             if not address or urlsplit(address).scheme:
                 continue
             file, anchor = urldefrag(address)
