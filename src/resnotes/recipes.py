@@ -404,12 +404,14 @@ def first_checks(source, x: ArrayLike | None = None, g: ArrayLike | None = None,
         said, where = f"what comes along it changes by {_power(largest)}", "log10_part"
     load = _load(found.log10_branch - found.log10_shortcut)
     top = 2 * DECADES * math.log(10)
+    root = found.depth**-0.5
+    weaker = "" if load <= top else f"; each branch times {root:.2g} would make it {load * root**2:.1f}"
     alone = found.worst_unit is not None and found.depth > 1 and found.worst_share >= ALONE
     fits = limits.zero is None and limits.overflow is None and limits.states is None and limits.lost_units == 0
     return Checks((
         Check("Does the path through shortcuts alone survive?", said, abs(largest) <= DECADES, where),
         Check("Are the branches small enough for their number?",
-              f"squared branch factors add up to {load:.1f}, at most {top:.1f} wanted", load <= top, "log10_branch"),
+              f"squared branch factors add up to {load:.1f}, at most {top:.1f} wanted" + weaker, load <= top, "log10_branch"),
         Check("Does the gradient arrive?",
               f"its length changes by {_power(found.log10_total)}", found.verdict == "keeps its size", "log10_total"),
         Check("Does one unit spoil it?",
