@@ -32,6 +32,7 @@ from . import (
     images,
     kicker,
     launch,
+    laws,
     notation,
     page,
     pages_cost,
@@ -92,6 +93,7 @@ def setup(app):
     notation.setup(app)
     audit.setup(app)
     summary.setup(app)
+    laws.setup(app)
     benchmarks.setup(app)
     pages_cost.setup(app)
     citations.setup(app)

@@ -1,0 +1,75 @@
+"""The page of laws: written from `resnotes.book.laws` and `resnotes.recipes` when the book is built."""
+
+from pathlib import Path
+
+import numpy as np
+
+from resnotes.book.laws import LAWS
+from resnotes.recipes import RECIPES
+
+from .checked import chapter_titles
+
+PAGE = "chapters/laws"
+MARKER = "<!-- the laws: written by _ext/resnotes_book/laws.py when the book is built -->"
+DEPTHS = 10, 100, 1000
+
+
+def overview():
+    """One line for each law."""
+    lines = ["| law | equation | holds as | measured in |", "|---|---|---|---|"]
+    return lines + [
+        f"| [{law.name}](#law-{law.label}) | {{eq}}`{law.label}` | {law.sense} | {law.measured or 'not measured'} |"
+        for law in LAWS
+    ]
+
+
+def entry(law, titles):
+    """Formula, hypotheses and place of a law."""
+    stem = law.equation.chapter
+    assumed = "; ".join(f"`{each}`" for each in law.equation.assumptions) or "nothing further"
+    return [
+        f"(law-{law.label})=",
+        f"### {law.name}",
+        "",
+        f"$$\n{law.equation.latex}\n$$",
+        "",
+        f"Assumes: {assumed}. Derived in [{titles[stem]}]({stem}.ipynb), {{eq}}`{law.label}`.",
+        "",
+    ]
+
+
+def setting(recipe, depth):
+    """The factors λ and β of a recipe at a depth, in words."""
+    beta = np.atleast_1d(recipe.branch(depth))
+    ends = f"{beta[0]:.2g}" if len(beta) == 1 else f"{beta[0]:.2g} to {beta[-1]:.2g}"
+    return f"{recipe.shortcut(depth):.3g}, {ends}"
+
+
+def settings():
+    """λ and β of every recipe at three depths; recipes with the same line share it."""
+    names = {}
+    for name, recipe in RECIPES.items():
+        cells = [recipe.norm or "none", *(setting(recipe, depth) for depth in DEPTHS)]
+        names.setdefault(" | ".join(cells), []).append(name)
+    lines = ["| recipe | norm | λ, β at 10 units | 100 | 1000 |", "|---|---|---|---|---|"]
+    return lines + [f"| {', '.join(same)} | {cells} |" for cells, same in names.items()]
+
+
+def laws(folder):
+    """The page's generated part as MyST text."""
+    titles = chapter_titles(folder)
+    parts = [*overview(), "", "## What to set", "", *settings(), "", "## Law by law", ""]
+    for law in LAWS:
+        parts += entry(law, titles)
+    return "\n".join(parts)
+
+
+def write(app, docname, source):
+    if docname == PAGE:
+        if MARKER not in source[0]:
+            raise ValueError(f"{docname}: want the line {MARKER!r} where the laws belong")
+        source[0] = source[0].replace(MARKER, laws(Path(app.srcdir) / "chapters"))
+
+
+def setup(app):
+    app.connect("source-read", write)
