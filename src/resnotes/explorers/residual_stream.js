@@ -156,7 +156,7 @@ function render({ model, el, share }) {
   const ui = frame({
     model, el, share, keys, carried: ["terms"], label: "lenses on the residual stream", caption: CAPTION, presets: PRESETS, settle,
   });
-  let width = 380;
+  let [width, beside] = [380, 380];
   const terms = () => model.get("terms");
   const layer = ui.slider("layer", "state l that is read", { min: 0, max: DEPTH, step: 1 }, { words: (l) => `${l}, ${STATES[l]}` });
   const longest = ui.slider(
@@ -184,7 +184,7 @@ function render({ model, el, share }) {
     const found = numbers(whole);
     ui.say(readout(whole, found));
     drawBars(bars, width, found);
-    drawHeard(heard, width, found, now.sequence);
+    drawHeard(heard, beside, found, now.sequence);
     ui.list(() => valuesTable(now, found));
   }
 
@@ -203,6 +203,7 @@ function render({ model, el, share }) {
     still: 380,
     resized: (inside) => {
       width = Math.max(250, inside);
+      beside = Math.max(250, side.clientWidth || inside);
     },
   });
 }

@@ -8,9 +8,10 @@ import json
 from functools import cache
 
 import numpy as np
+import traitlets
 
 from resnotes import _validate
-from resnotes.explorers._base import FILES, Checked, Explorer, bundle, one_of, style, whole_between
+from resnotes.explorers._base import FILES, Checked, Explorer, bundle, one_of, refusing, style, whole_between
 from resnotes.paths import jacobian_by_length
 from resnotes.transformer import LETTERS, draw, lens_by_length, mean_by_length, stored
 
@@ -92,6 +93,12 @@ _FILE = FILES.joinpath("residual_stream.json")
 STORED = json.loads(_FILE.read_text(encoding="utf-8")) if _FILE.is_file() else {}
 
 
+def _text(value, name):
+    if not isinstance(value, str):
+        _validate.refuse(name, _validate.describe(value), "a sequence")
+    return value
+
+
 def _terms(value, name):
     if not isinstance(value, dict) or set(value) != {"unembedding", "right", "of"} or not value["of"]:
         _validate.refuse(name, _validate.describe(value), "what terms(sequences) returns")
@@ -126,7 +133,8 @@ class ResidualStream(Explorer):
     Examples
     --------
     >>> from resnotes.explorers import ResidualStream
-    >>> ResidualStream(longest=1)  # doctest: +SKIP
+    >>> ResidualStream(longest=1)
+    ResidualStream(layer=3, longest=1, kind='mean', sequence='bdfcaheh')
     """
 
     name = "residual_stream"
@@ -138,20 +146,26 @@ class ResidualStream(Explorer):
     layer = Checked(whole_between(0, DEPTH), 3)
     longest = Checked(whole_between(0, DEPTH), 0)
     kind = Checked(one_of(KINDS), "mean")
-    sequence = Checked(lambda value, name: value, next(iter(STORED["of"]), "") if STORED else "")
+    sequence = Checked(_text, next(iter(STORED["of"]), "") if STORED else "")
     terms = Checked(_terms, STORED)
 
     def __init__(self, of=None, **state):
         if of is not None:
-            if isinstance(of, str) or not len(of):
+            if not isinstance(of, (list, tuple)) or not of:
                 _validate.refuse("of", _validate.describe(of), "a list of sequences")
-            state = {"sequence": of[0], **state, "terms": terms(of)}
-        known = state.get("terms", STORED)["of"]
-        if state.get("sequence", self.sequence) not in known:
-            _validate.refuse("sequence", _validate.describe(state["sequence"]), f"one of {', '.join(known)}")
-        layer, longest = state.get("layer", 3), state.get("longest", 0)
-        if isinstance(layer, int) and isinstance(longest, int) and 0 <= layer <= DEPTH < layer + longest:
-            _validate.refuse(
-                "longest", longest, f"a whole number from 0 to {DEPTH - layer}, the branches above state {layer}"
-            )
+            state = {"sequence": of[0], "terms": terms(of), **state}
         super().__init__(**state)
+
+    @traitlets.validate("layer", "longest", "sequence", "terms")
+    def _together(self, proposal):
+        state = {name: getattr(self, name) for name in (*self.state_names, *self.carried)}
+        state[proposal.trait.name] = proposal.value
+        with refusing():
+            known = state["terms"]["of"]
+            if state["sequence"] not in known:
+                _validate.refuse("sequence", repr(state["sequence"]), f"one of {', '.join(known)}")
+            above = DEPTH - state["layer"]
+            if state["longest"] > above:
+                wanted = f"a whole number from 0 to {above}, the branches above state {state['layer']}"
+                _validate.refuse("longest", state["longest"], wanted)
+        return proposal.value
