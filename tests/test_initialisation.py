@@ -226,8 +226,17 @@ def test_every_public_function_is_tested():
         "gains",
         "growing_gain",
         "mean_and_error",
+        "norm_places",
         "residual_network",
     }
+
+
+def test_a_name_of_norms_is_its_places():
+    places = {None: (), "pre": ("pre",), "pre+out": ("pre", "out")}
+    assert {name: initialisation.norm_places(name) for name in places} == places
+    for wrong in ("before", "pre+pre", 1):
+        with pytest.raises(ValueError, match="norm: got .+, wanted None, or some of"):
+            initialisation.norm_places(wrong)
 
 
 @pytest.mark.parametrize("layers", [1, 2])

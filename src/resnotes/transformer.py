@@ -113,7 +113,7 @@ def mean_by_length(model: Transformer, tokens: ArrayLike, start: int) -> np.ndar
     return parts.reshape(-1, *parts.shape[-3:]).mean(axis=0)
 
 
-def draw(rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
+def draw(rng: "np.random.Generator", count: int) -> tuple[np.ndarray, np.ndarray]:
     """Sequences of the task that `stored` has learned, and their answers, shapes (count, 8) and (count,).
 
     Seven of eight letters in random order, then one of the first six once more. The answer is the letter that came
