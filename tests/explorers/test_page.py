@@ -191,4 +191,4 @@ def test_lines_differ_in_dashes_and_not_in_colour_alone(opened, http):
 def test_other_pages_load_nothing_of_it(book):
     for path in book.glob("chapters/*.html"):
         text = path.read_text("utf-8")
-        assert ("resnotes-explorers" in text) == ("data-resnotes-explorer=" in text), path.name
+        assert ("_static/resnotes-explorers-" in text) == ("data-resnotes-explorer=" in text), path.name
