@@ -256,6 +256,29 @@ def start_and_decay(s):
     return float(unit.forward([s.x]).states[1][0]) != 0.0 * s.x
 
 
+def mixing(mean, lost, permutations):
+    """Grounds for what products of doubly stochastic matrices keep and lose; the arguments name the sentence's parts."""
+    return (
+        Grounds(
+            REPEATED,
+            {mean: lambda s: close(after_many(s).mean(), s.g.mean())},
+            {"doubly": lambda s: stochastic(s.H)},
+            {mean: lambda s: close(length(after_many(s)), length(s.g))},
+        ),
+        Grounds(
+            REPEATED,
+            {lost: lambda s: np.ptp(after_many(s)) < 1e-6},
+            {"doubly": lambda s: stochastic(s.H), "second": lambda s: second(s.H) < 0.9},
+            {lost: lambda s: length(after_many(s)) < 1e-6},
+        ),
+        Grounds(
+            REPEATED,
+            {permutations: lambda s: s.kind != "permutation" or close(np.sort(after_many(s)), np.sort(s.g))},
+            false={permutations: lambda s: s.kind != "permutation" or np.ptp(after_many(s)) < 1e-6},
+        ),
+    )
+
+
 SHORTCUTS = settings(shortcut=("linear", "ReLU"), x=(1, -1, 2), w=(0.5, -1))
 
 GROUNDS = {
@@ -337,25 +360,7 @@ GROUNDS = {
             false={"pads": lambda s: close(padded(), [10.0])},
         ),
     ),
-    "operators-remember-mixing": (
-        Grounds(
-            REPEATED,
-            {"mean": lambda s: close(after_many(s).mean(), s.g.mean())},
-            {"doubly": lambda s: stochastic(s.H)},
-            {"mean": lambda s: close(length(after_many(s)), length(s.g))},
-        ),
-        Grounds(
-            REPEATED,
-            {"lost": lambda s: np.ptp(after_many(s)) < 1e-6},
-            {"doubly": lambda s: stochastic(s.H), "second": lambda s: second(s.H) < 0.9},
-            {"lost": lambda s: length(after_many(s)) < 1e-6},
-        ),
-        Grounds(
-            REPEATED,
-            {"permutations": lambda s: s.kind != "permutation" or close(np.sort(after_many(s)), np.sort(s.g))},
-            false={"permutations": lambda s: s.kind != "permutation" or np.ptp(after_many(s)) < 1e-6},
-        ),
-    ),
+    "operators-remember-mixing": mixing("mean", "lost", "permutations"),
     "operators-remember-transpose": (
         Grounds(
             MIXED,

@@ -7,7 +7,7 @@ import numpy as np
 
 from resnotes.book.statements.at_initialisation import DEPTHS, FACTORS, stays
 from resnotes.book.statements.places import close, settings
-from resnotes.book.statements.shortcuts_as_operators import REPEATED, after_many, length, second, stochastic
+from resnotes.book.statements.shortcuts_as_operators import mixing
 from resnotes.book.statements.statement import Grounds
 from resnotes.initialisation import draw_weights, residual_network
 from resnotes.recipes import RECIPES, first_checks
@@ -134,25 +134,7 @@ GROUNDS = {
             "deep": lambda s: of("deepnorm", s)[1] < -2,
         },
     ),
-    "depths-remember-mixing": (
-        Grounds(
-            REPEATED,
-            {"mean": lambda s: close(after_many(s).mean(), s.g.mean())},
-            {"doubly": lambda s: stochastic(s.H)},
-            {"mean": lambda s: close(length(after_many(s)), length(s.g))},
-        ),
-        Grounds(
-            REPEATED,
-            {"forgets": lambda s: np.ptp(after_many(s)) < 1e-6},
-            {"doubly": lambda s: stochastic(s.H), "second": lambda s: second(s.H) < 0.9},
-            {"forgets": lambda s: length(after_many(s)) < 1e-6},
-        ),
-        Grounds(
-            REPEATED,
-            {"permutation": lambda s: s.kind != "permutation" or close(np.sort(after_many(s)), np.sort(s.g))},
-            false={"permutation": lambda s: s.kind != "permutation" or np.ptp(after_many(s)) < 1e-6},
-        ),
-    ),
+    "depths-remember-mixing": mixing("mean", "forgets", "permutation"),
     "depths-remember-checks": Grounds(
         ONE,
         {
