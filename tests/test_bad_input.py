@@ -194,7 +194,7 @@ arrays = st.one_of(
 
 @pytest.mark.parametrize("argument", ARRAYS)
 @given(arrays)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_any_array_is_either_good_or_refused(argument, value):
     name, call = ARRAYS[argument]
     if accepts(argument, value):
@@ -231,7 +231,7 @@ def is_good(argument, value):
 
 @pytest.mark.parametrize("argument", [*ARRAYS, *LAYERS])
 @given(junk)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_thousands_of_wrong_things(argument, value):
     if argument in LAYERS:
         if not is_good(argument, value):

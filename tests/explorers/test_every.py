@@ -335,9 +335,9 @@ MOVES = """([id, seed, count]) => {
 @every
 def test_hundreds_of_random_moves(opened, site, case):
     live = opened(f"{site}/{case.page}", case.name)
-    bad, different = live.page.evaluate(MOVES, [f"{case.name}-1", 20261121, 400])
+    bad, different = live.page.evaluate(MOVES, [f"{case.name}-1", 20261121, 1000])
     assert bad == []
-    assert different > 30
+    assert different > 50
 
 
 def test_random_moves_would_see_nan(opened, site):

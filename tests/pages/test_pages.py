@@ -122,8 +122,8 @@ def test_search_finds_the_words_of_a_title(book, book_url, watched, origin):
     word = max(title.find(string=True, recursive=False).split(), key=len)
     watched.open(f"{home}search.html?q={word}")
     hit = watched.page.locator(f"#search-results a[href^='{page}']").first
-    hit.wait_for(timeout=60_000)
-    watched.page.locator("#search-results :text('page(s) matching')").wait_for(timeout=60_000)
+    hit.wait_for(timeout=10_000)
+    watched.page.locator("#search-results :text('page(s) matching')").wait_for()
     watched.page.wait_for_load_state("networkidle")
     excerpts = watched.page.inner_text("#search-results")
     no(checks.outside_requests(watched, home) + checks.complaints(watched) + checks.RAW_TEX.findall(excerpts))
