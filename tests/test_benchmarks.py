@@ -1,7 +1,6 @@
 """The stored measurements are whole, and the page says what they say, the losses first."""
 
 import copy
-import importlib.util
 import json
 import re
 from pathlib import Path
@@ -9,19 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from _ext.resnotes_book import benchmarks as written
 from benchmarks import measure
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results.json"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def writer():
-    """The extension's module by itself: its package needs Sphinx."""
-    spec = importlib.util.spec_from_file_location("written", ROOT / "_ext/resnotes_book/benchmarks.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    """The extension's module."""
+    return written
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from resnotes.book.claims.evidence import as_latex, as_text
 from resnotes.book.claims.expressions import LATEX_OF
 
 from .checked import chapter_titles
+from .generated import fill
 
 PAGE = "chapters/audit"
 MARKER = "<!-- the audit: written by _ext/resnotes_book/audit.py when the book is built -->"
@@ -283,17 +284,11 @@ def audit(examined, titles):
     return "\n\n".join(parts)
 
 
-def write(app, docname, source):
-    if docname == PAGE:
-        if MARKER not in source[0]:
-            raise ValueError(f"{docname}: want the line {MARKER!r} where the audit belongs")
-        unknown = {claim.note for claim in CLAIMS.values()} - set(NOTES)
-        if unknown:
-            raise ValueError(f"claims: got the notes {sorted(unknown)}, want some of {list(NOTES)}")
-        text = (
-            audit(app.resnotes_examined, chapter_titles(Path(app.srcdir) / "chapters")) if app.resnotes_examined else ""
-        )
-        source[0] = source[0].replace(MARKER, text)
+def written(app):
+    unknown = {claim.note for claim in CLAIMS.values()} - set(NOTES)
+    if unknown:
+        raise ValueError(f"claims: got the notes {sorted(unknown)}, want some of {list(NOTES)}")
+    return audit(app.resnotes_examined, chapter_titles(Path(app.srcdir) / "chapters")) if app.resnotes_examined else ""
 
 
 class NameClaims(SphinxPostTransform):
@@ -327,6 +322,6 @@ def add_script(app, pagename, templatename, context, doctree):
 
 def setup(app):
     app.connect("builder-inited", write_script)
-    app.connect("source-read", write)
+    fill(app, PAGE, MARKER, written)
     app.connect("html-page-context", add_script, priority=400)
     app.add_post_transform(NameClaims)

@@ -5,6 +5,8 @@ import io
 import json
 from pathlib import Path
 
+from .generated import fill
+
 PAGE = "chapters/benchmarks"
 MARKER = "<!-- the benchmarks: written by _ext/resnotes_book/benchmarks.py when the book is built -->"
 RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results.json"
@@ -247,15 +249,12 @@ def torch_section(found):
     return "\n".join(fold("The report on a PyTorch model", lines))
 
 
-def write_page(app, docname, source):
-    if docname == PAGE:
-        if MARKER not in source[0]:
-            raise ValueError(f"{docname}: want the line {MARKER!r} where the benchmarks belong")
-        parts = [page(json.loads(RESULTS.read_text("utf-8")))]
-        if TORCH.is_file():  # where it was measured
-            parts.append(torch_section(json.loads(TORCH.read_text("utf-8"))))
-        source[0] = source[0].replace(MARKER, "\n".join(parts))
+def written(app):
+    parts = [page(json.loads(RESULTS.read_text("utf-8")))]
+    if TORCH.is_file():  # where it was measured
+        parts.append(torch_section(json.loads(TORCH.read_text("utf-8"))))
+    return "\n".join(parts)
 
 
 def setup(app):
-    app.connect("source-read", write_page)
+    fill(app, PAGE, MARKER, written)

@@ -16,6 +16,7 @@ from resnotes.book.claims import CLAIMS
 from resnotes.book.claims.mutants import survey as survey_claim
 
 from . import launch, stated
+from .generated import fill
 
 LEDGER = "chapters/ledger"
 MARKER = "<!-- the ledger: written by _ext/resnotes_book/checked.py when the book is built -->"
@@ -179,19 +180,9 @@ def ledger(checked, damaged, titles, sentences):
     return "\n".join(lines)
 
 
-def write_ledger(app, docname, source):
-    if docname == LEDGER:
-        if MARKER not in source[0]:
-            raise ValueError(f"{docname}: want the line {MARKER!r} where the ledger belongs")
-        source[0] = source[0].replace(
-            MARKER,
-            ledger(
-                app.resnotes_checked,
-                list(app.resnotes_surveys.values()),
-                chapter_titles(Path(app.srcdir) / "chapters"),
-                app.resnotes_stated,
-            ),
-        )
+def written(app):
+    titles = chapter_titles(Path(app.srcdir) / "chapters")
+    return ledger(app.resnotes_checked, list(app.resnotes_surveys.values()), titles, app.resnotes_stated)
 
 
 def mark(entry, result, href):
@@ -226,4 +217,4 @@ def add_marks(app):
 
 def setup(app):
     app.connect("builder-inited", add_marks)
-    app.connect("source-read", write_ledger)
+    fill(app, LEDGER, MARKER, written)

@@ -8,6 +8,7 @@ from resnotes.book.laws import LAWS
 from resnotes.recipes import RECIPES
 
 from .checked import chapter_titles
+from .generated import fill
 
 PAGE = "chapters/laws"
 MARKER = "<!-- the laws: written by _ext/resnotes_book/laws.py when the book is built -->"
@@ -64,12 +65,5 @@ def laws(folder):
     return "\n".join(parts)
 
 
-def write(app, docname, source):
-    if docname == PAGE:
-        if MARKER not in source[0]:
-            raise ValueError(f"{docname}: want the line {MARKER!r} where the laws belong")
-        source[0] = source[0].replace(MARKER, laws(Path(app.srcdir) / "chapters"))
-
-
 def setup(app):
-    app.connect("source-read", write)
+    fill(app, PAGE, MARKER, lambda app: laws(Path(app.srcdir) / "chapters"))

@@ -6,6 +6,7 @@ from resnotes.book import EQUATIONS
 from resnotes.book.notation import NOTATION, SAMPLE
 
 from .checked import chapter_titles
+from .generated import fill
 
 PAGE = "chapters/notation"
 MARKER = "<!-- the notation: written by _ext/resnotes_book/notation.py when the book is built -->"
@@ -55,13 +56,9 @@ def sample():
     return f"::::{{admonition}} {title}\n:class: dropdown\n\n```python\n{SAMPLE}```\n::::\n"
 
 
-def write(app, docname, source):
-    if docname == PAGE:
-        if MARKER not in source[0]:
-            raise ValueError(f"{docname}: want the line {MARKER!r} where the notation belongs")
-        written = f"{sample()}\n{tables(chapter_titles(Path(app.srcdir) / 'chapters'))}"
-        source[0] = source[0].replace(MARKER, written)
+def written(app):
+    return f"{sample()}\n{tables(chapter_titles(Path(app.srcdir) / 'chapters'))}"
 
 
 def setup(app):
-    app.connect("source-read", write)
+    fill(app, PAGE, MARKER, written)

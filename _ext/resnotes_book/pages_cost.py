@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from .benchmarks import PAGE, fold, picture, quietness, seconds
+from .generated import fill
 
 MARKER = "<!-- the pages: written by _ext/resnotes_book/pages_cost.py when the book is built -->"
 RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "pages.json"
@@ -211,14 +212,10 @@ def section(results):
     return "\n".join([*said, *detail])
 
 
-def write_section(app, docname, source):
-    if docname == PAGE:
-        if MARKER not in source[0]:
-            raise ValueError(f"{docname}: want the line {MARKER!r} where the pages' costs belong")
-        # The first measurement needs a built book.
-        text = section(json.loads(RESULTS.read_text("utf-8"))) if RESULTS.exists() else "Not measured yet."
-        source[0] = source[0].replace(MARKER, text)
+def written(app):
+    # The first measurement needs a built book.
+    return section(json.loads(RESULTS.read_text("utf-8"))) if RESULTS.exists() else "Not measured yet."
 
 
 def setup(app):
-    app.connect("source-read", write_section)
+    fill(app, PAGE, MARKER, written)

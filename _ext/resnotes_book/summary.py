@@ -8,6 +8,7 @@ from pathlib import Path
 
 import nbformat
 
+from .generated import fill
 from .kicker import chapters
 
 PAGE = "chapters/summary"
@@ -44,12 +45,5 @@ def summary(folder):
     return "\n".join(parts)
 
 
-def write(app, docname, source):
-    if docname == PAGE:
-        if MARKER not in source[0]:
-            raise ValueError(f"{docname}: want the line {MARKER!r} where the summary belongs")
-        source[0] = source[0].replace(MARKER, summary(Path(app.srcdir) / "chapters"))
-
-
 def setup(app):
-    app.connect("source-read", write)
+    fill(app, PAGE, MARKER, lambda app: summary(Path(app.srcdir) / "chapters"))
