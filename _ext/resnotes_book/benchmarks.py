@@ -189,7 +189,11 @@ def glance(workloads):
         ours, *_ = max((case["ways"] for case in entry["cases"]), key=len)
         ordered = sorted(entry["cases"], key=lambda case: case["ways"][ours]["seconds"]["median"])
         case = ordered[len(ordered) // 2]
-        others = [f"{way} {found['ratio']['median']:.2g}" for way, found in case["ways"].items() if way != ours]
+        others = [
+            f"{way} {found['ratio']['median']:.{2 if found['ratio']['median'] < 10 else 0}f}"
+            for way, found in case["ways"].items()
+            if way != ours
+        ]
         took = seconds(case["ways"][ours]["seconds"]["median"])
         lines.append(f"| {TITLES[name]} | {size_text(case['size'])} | {took} | {', '.join(others)} |")
     return lines

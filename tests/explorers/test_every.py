@@ -296,6 +296,32 @@ def test_axe_finds_nothing(opened, site, case):
         assert violations(live, case.name, RULES_OF_A_LOOK) == [], (width, scheme)
 
 
+#: What a new width asks for is drawn with the next frame.
+DRAWN = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+MEETINGS = """root => [...root.querySelectorAll('.rx-figures svg')].flatMap((figure) => {
+  const labels = [...figure.querySelectorAll('text')].filter((e) => e.textContent.trim() && e.checkVisibility());
+  const boxes = labels.map((e) => [e.textContent, e.getBoundingClientRect()]);
+  const meet = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1
+    && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 2;
+  return boxes.flatMap(([said, a], k) => boxes.slice(k + 1).filter(([, b]) => meet(a, b)).map(([other]) => [said, other]));
+})"""
+
+
+@every
+def test_labels_keep_apart(opened, site, case):
+    """In the state that the page opens on; a label moved over another is seen."""
+    live = opened(f"{site}/{case.page}", case.name)
+    for width in (1280, 375, 320):
+        live.page.set_viewport_size({"width": width, "height": 900})
+        live.page.evaluate(DRAWN)
+        assert live.root.evaluate(MEETINGS) == [], width
+    live.root.evaluate("""root => {
+      const figure = [...root.querySelectorAll('.rx-figures svg')].find((e) => e.querySelector('text'));
+      figure.append(figure.querySelector('text').cloneNode(true));
+    }""")
+    assert live.root.evaluate(MEETINGS) != []
+
+
 MOVES = """([id, seed, count]) => {
   const root = document.querySelector(`[data-ready=${id}]`);
   const random = () => { seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0; return seed / 2 ** 32; };
@@ -333,7 +359,7 @@ MOVES = """([id, seed, count]) => {
 
 
 @every
-def test_hundreds_of_random_moves(opened, site, case):
+def test_a_thousand_random_moves(opened, site, case):
     live = opened(f"{site}/{case.page}", case.name)
     bad, different = live.page.evaluate(MOVES, [f"{case.name}-1", 20261121, 1000])
     assert bad == []

@@ -92,8 +92,8 @@ const PRESETS = [
   ["the input’s own Jacobian", { layer: 3, longest: 1, kind: "own" }],
   ["one layer earlier", { layer: 2, longest: 2, kind: "mean" }],
 ];
-const HEIGHT = 220;
-const BOTTOM = HEIGHT - 42;
+const HEIGHT = 234;
+const BOTTOM = HEIGHT - 56;
 const TOP = 26;
 
 const bar = (kind, x, width, height) => shape("rect", { class: kind, x, y: BOTTOM - height, width, height });
@@ -130,7 +130,8 @@ function drawHeard(root, width, found, sequence) {
       }),
       label(left + step / 2, BOTTOM + 17, letter, { class: "rx-middle rx-title" }),
     );
-    if (below[k]) shapes.push(label(left + step / 2, BOTTOM + 34, below[k], { class: "rx-middle" }));
+    // The answer stands right after the letter that is asked for: a line lower, so that the words keep apart.
+    if (below[k]) shapes.push(label(left + step / 2, BOTTOM + (k === asked + 1 ? 49 : 34), below[k], { class: "rx-middle" }));
   });
   shapes.push(shape("path", { class: "rx-axis", d: `M6 ${BOTTOM}H${width - 6}` }));
   picture(root, width, HEIGHT, shapes);
