@@ -359,9 +359,9 @@ MOVES = """([id, seed, count]) => {
 
 
 @every
-def test_a_thousand_random_moves(opened, site, case):
+def test_a_thousand_random_moves_and_more(opened, site, case):
     live = opened(f"{site}/{case.page}", case.name)
-    bad, different = live.page.evaluate(MOVES, [f"{case.name}-1", 20261121, 1000])
+    bad, different = live.page.evaluate(MOVES, [f"{case.name}-1", 20261121, 1200])
     assert bad == []
     assert different > 50
 
