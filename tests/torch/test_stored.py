@@ -27,9 +27,10 @@ def differences(one, other, place=""):
 
 @pytest.mark.parametrize("name", FACTORIES)
 def test_a_stored_report_is_made_again(name):
+    """A release of ours alone asks for no new report: what it says is compared, not who made it."""
     now, stored = made(name), dict(STORED[name])
-    versions = stored.pop("about").pop("versions")
-    assert now.pop("about")["versions"] == versions, "make torch-reports, after other versions"
+    of_others = [{**report.pop("about")["versions"], "resnotes": None} for report in (now, stored)]
+    assert of_others[0] == of_others[1], "make torch-reports, after other versions"
     assert differences(now, stored) == []
 
 
