@@ -7,7 +7,7 @@ import pytest
 
 from resnotes.book import EQUATIONS, STATEMENTS
 from resnotes.book.oracles import CheckError
-from resnotes.book.statements import joined
+from resnotes.book.statements import CHAPTERS, joined
 from resnotes.book.statements.places import settings
 from resnotes.book.statements.statement import Grounds
 from tools.book import ROOT
@@ -58,6 +58,9 @@ def test_the_chapters_hold_the_registered_sentences():
             if cell.cell_type == "markdown":
                 assert book.rewritten(cell.source, path.stem, seen) == cell.source, f"{path.name}: make statements"
     assert seen == STATEMENTS.keys()
+    assert sorted(CHAPTERS.values()) == [path.stem for path in book.chapters()], (
+        "a chapter without registered sentences"
+    )
 
 
 def test_a_sentence_that_differs_or_has_no_entry_is_seen():
@@ -70,8 +73,14 @@ def test_a_sentence_that_differs_or_has_no_entry_is_seen():
     assert differs(cell.replace("only where the sum", "where the sum"))
     assert differs(cell.replace("\n\n## Exercises", "\n- One line more.\n\n## Exercises"))
     assert differs(cell.replace("one fixed point, ", "fixed point, "))
-    with pytest.raises(ValueError, match="got the box another"):
-        differs(cell.replace(":label: softmax-fixed-point", ":label: another"))
+    for other, said in (
+        (cell.replace(":label: softmax-fixed-point", ":label: another"), "got the box another"),
+        (":::{prf:corollary} New\n\nAll is well.\n:::", "got a box without a label"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            differs(other)
+    with pytest.raises(ValueError, match="got lines to remember"):
+        book.rewritten("## Remember\n\n- All is well.\n", "16_a_new_chapter", set())
 
 
 # The machinery sees its own faults.

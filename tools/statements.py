@@ -19,8 +19,10 @@ from notebooks import as_text
 
 from resnotes.book import STATEMENTS
 
+#: How a box begins: whatever is no proof claims something.
+BEGINS = r"(?P<fence>:{3,}|`{3,})\{prf:(?!proof\b)\w+\}[^\n]*\n"
 BOX = re.compile(
-    r"^(?P<head>(?P<fence>:{3,}|`{3,})\{prf:(?:proposition|theorem|lemma|corollary)\}[^\n]*\n:label: (?P<id>[\w-]+)\n\n)"
+    rf"^(?P<head>{BEGINS}:label: (?P<id>[\w-]+)\n\n)"
     r"(?P<body>.*?)(?P<end>\n+(?P=fence)\s*$)",
     re.DOTALL | re.MULTILINE,
 )
@@ -60,7 +62,7 @@ def rewritten(source: str, stem: str, seen: set[str]) -> str:
     Raises
     ------
     ValueError
-        For a box that is not registered.
+        For a box or lines to remember that are not registered.
     """
     mine = [entry for entry in STATEMENTS.values() if entry.chapter == stem]
 
@@ -77,12 +79,13 @@ def rewritten(source: str, stem: str, seen: set[str]) -> str:
         seen.add(match["id"])
         return match["head"] + filled(STATEMENTS[match["id"]].sentence) + match["end"]
 
-    if mine:
-        source = BOX.sub(box, source)
     lines = [entry for entry in mine if entry.place in ("standing", "remember")]
     others = [entry for entry in mine if entry.place not in ("standing", "remember", "box")]
-    if lines:
-        source = put(REMEMBER, source, lines, "remember")
+    if len(re.findall(f"^{BEGINS}", source, re.MULTILINE)) != len(BOX.findall(source)):
+        raise ValueError(f"{stem}: got a box without a label in its second line, want one with an entry of that id")
+    if REMEMBER.search(source) and not lines:
+        raise ValueError(f"{stem}: got lines to remember, want an entry of each in resnotes.book.STATEMENTS")
+    source = put(REMEMBER, BOX.sub(box, source), lines, "remember")
     for place, entries in groupby(others, lambda entry: entry.place):
         pattern = ANSWER if place == "answer" else table(place.removeprefix("table: "))
         source = put(pattern, source, list(entries), place)

@@ -31,6 +31,7 @@ CHAPTERS = {
     "training": "12_training",
     "thousands_of_layers": "13_thousands_of_layers",
     "your_own_network": "14_your_own_network",
+    "residual_stream": "15_residual_stream",
 }
 
 
