@@ -1,5 +1,6 @@
 """Recipes: their laws against random networks, streams against one stream, and what the checks notice."""
 
+import dataclasses
 import math
 import re
 
@@ -19,6 +20,7 @@ from resnotes.recipes import (
     highway,
     streams_network,
 )
+from resnotes.reports import report
 from resnotes.shortcuts import Scale, sinkhorn
 
 FREE = [recipe for recipe in RECIPES.values() if recipe.norm is None]
@@ -151,6 +153,14 @@ def test_one_unit_and_the_format_are_noticed():
     assert first_checks([Unit([Affine(np.eye(4) * 1e-6)])], precision="float64").first is None
     gone = first_checks([Unit([Affine(np.eye(4))], Scale(0.0))] * 2)
     assert gone.first.where == "log10_shortcut_product" and gone.first.found == "largest singular value 0"
+    units = [*small, bad]
+    assert str(first_checks(report(units))) == str(checks) != str(first_checks(report(small)))
+    unformed = dataclasses.replace(report(units), log10_shortcut_product=np.full((1, 1), np.nan))
+    assert first_checks(unformed).checks[0].where == "log10_part" and first_checks(unformed).checks[0].passed
+    with pytest.raises(ValueError, match="without path lengths"):
+        first_checks(dataclasses.replace(unformed, log10_part=np.empty(0)))
+    with pytest.raises(ValueError, match="x: got .* made with its own"):
+        first_checks(report(units), x=np.ones(4))
 
 
 @pytest.mark.parametrize(

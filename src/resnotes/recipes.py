@@ -17,7 +17,7 @@ from resnotes.initialisation import norm_places, residual_network
 from resnotes.magnitudes import FORMATS
 from resnotes.network import Affine, Elementwise, Network, Unit, relu, tanh
 from resnotes.normalisation import LayerNorm
-from resnotes.reports import DECADES, report
+from resnotes.reports import DECADES, Report, report
 from resnotes.shortcuts import Projection, Scale
 
 #: One unit or more to blame for this share of the change, on a log scale, counts as one unit alone.
@@ -377,7 +377,7 @@ def first_checks(source, x: ArrayLike | None = None, g: ArrayLike | None = None,
     Parameters
     ----------
     source, x, g
-        As in `report`.
+        As in `report`; or a `Report` that is there already, such as `resnotes.torch.report` makes, alone.
     precision : str
         The format that the network is to train in.
 
@@ -391,11 +391,12 @@ def first_checks(source, x: ArrayLike | None = None, g: ArrayLike | None = None,
     Raises
     ------
     ValueError
-        As `report`, and for a format it does not know.
+        As `report`, for a format it does not know, for a report that comes with an x or a g, and for one without path
+        lengths that has no shortcut product.
     """
     if precision not in FORMATS:
         _validate.refuse("precision", _validate.describe(precision), f"one of {tuple(FORMATS)}")
-    found = report(source, x, g)
+    found = _reported(source, x, g)
     limits = found.limits[precision]
     largest = float(np.max(found.log10_shortcut_product))
     said, where = f"largest singular value {_power(largest)}", "log10_shortcut_product"
@@ -420,6 +421,17 @@ def first_checks(source, x: ArrayLike | None = None, g: ArrayLike | None = None,
         Check(f"Does {precision} hold it?",
               _limits_in_words(limits), fits, f"limits['{precision}']"),
     ))  # fmt: skip
+
+
+def _reported(source, x, g):
+    if not isinstance(source, Report):
+        return report(source, x, g)
+    for name, value in (("x", x), ("g", g)):
+        if value is not None:
+            _validate.refuse(name, _validate.describe(value), "None, where a report comes: it was made with its own")
+    if not len(source.log10_part) and np.isnan(source.log10_shortcut_product).any():
+        _validate.refuse("source", "a report without path lengths", "one with them (lengths=0 will do)")
+    return source
 
 
 def _load(logs):
