@@ -6,9 +6,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from _ext.resnotes_book.teaching import ROW
+
 ROOT = Path(__file__).resolve().parent.parent
 FRONT = ROOT / "chapters/00_introduction.ipynb"
-ROW = re.compile(r"^\| (\d+)\. \[([^\]]+)\]\((\w+)\.ipynb\) \| .+ \| (\d+) \|$", re.MULTILINE)
 FORMULA = re.compile(r"\$\$.*?\$\$(?: \([\w-]+\))?", re.DOTALL)
 
 

@@ -26,6 +26,7 @@ UNMEASURED = {
         "api_reports",
         "glossary",
         "laws",
+        "teaching",
     )
 }
 UNMEASURED_EXPLORERS = {

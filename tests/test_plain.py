@@ -1,4 +1,4 @@
-"""The chapters in plain Markdown: what a download, Colab and a class get."""
+"""The chapters in plain Markdown: what a download and Colab get."""
 
 import re
 import subprocess
@@ -154,16 +154,3 @@ def test_the_numbers_are_those_of_the_pages(book):
                 assert BARE.places[label].name == text, (page.name, label)
                 seen.add(label)
     assert len(seen) > 0.8 * len([label for label, place in BARE.places.items() if place.name.startswith("(")])
-
-
-def test_a_class_gets_no_solutions_and_its_instructor_all(tmp_path):
-    from resnotes.book import EXERCISES
-    from tools import classroom
-
-    for solutions in (True, False):
-        paths = downloads.write(tmp_path, solutions=solutions)
-        text = "\n".join(path.read_text("utf-8") for path in paths)
-        assert [path.stem for path in paths] == STEMS and ("Solution to Exercise" in text) == solutions
-    key = classroom.key(BARE)
-    for label, exercise in EXERCISES.items():
-        assert f"level {exercise.level} (`{label}`)" in key

@@ -180,10 +180,13 @@ def downloads(*arguments):
     python("-m", "tools.downloads", *arguments)
 
 
-@task("what a class gets: notebooks without solutions, _build/class, and the instructor's key, _build/class-key")
-def class_():
-    environment()
-    python("-m", "tools.classroom")
+@task("what a class gets, without solutions, _build/class, and the key, _build/class-key (--notebooks: no pages)")
+def class_(*arguments):
+    if "--notebooks" in arguments:
+        environment()
+    else:
+        book()
+    python("-m", "tools.classroom", *arguments)
 
 
 @task("write the derived equations into the chapters")

@@ -41,6 +41,7 @@ from . import (
     sitemap,
     stated,
     summary,
+    teaching,
 )
 
 HERE = Path(__file__).resolve().parent
@@ -94,6 +95,7 @@ def setup(app):
     audit.setup(app)
     summary.setup(app)
     laws.setup(app)
+    teaching.setup(app)
     benchmarks.setup(app)
     pages_cost.setup(app)
     citations.setup(app)

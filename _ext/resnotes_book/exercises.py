@@ -1,6 +1,7 @@
 """A form under every exercise that can be answered; exercises.js judges what is typed into it.
 
-Without JavaScript the forms stay hidden, and the worked solutions are there all the same.
+Without JavaScript the forms stay hidden, and the worked solutions are there all the same. The setting ``resnotes_answers``
+is false in the pages for a class, which say the level alone: a form holds its answers.
 """
 
 import json
@@ -66,6 +67,10 @@ def form(exercise):
     )
 
 
+def level(exercise):
+    return f'<p class="answer-level">{LEVELS[exercise.level]}</p>'
+
+
 class AddForms(SphinxPostTransform):
     """Put each form at the end of its exercise."""
 
@@ -77,7 +82,8 @@ class AddForms(SphinxPostTransform):
             for node in list(self.document.findall(kind)):
                 exercise = EXERCISES.get(node.get("label"))
                 if exercise:
-                    node += nodes.raw("", form(exercise), format="html")
+                    below = form if self.config.resnotes_answers else level
+                    node += nodes.raw("", below(exercise), format="html")
 
 
 def write(app):
@@ -94,6 +100,7 @@ def add(app, pagename, templatename, context, doctree):
 
 
 def setup(app):
+    app.add_config_value("resnotes_answers", True, "env", bool)
     app.add_post_transform(AddForms)
     app.connect("builder-inited", write)
     app.connect("html-page-context", add, priority=400)

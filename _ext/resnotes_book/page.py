@@ -93,7 +93,12 @@ def write_downloads(app, exception):
     """Each notebook in plain Markdown, and as a script; and both once more for pages opened from a file, which can read
     nothing else."""
     if exception is None and app.builder.name == "html":
-        plain = Plain(Path(app.srcdir), address=app.config.html_baseurl, repository=repository())
+        plain = Plain(
+            Path(app.srcdir),
+            address=app.config.html_baseurl,
+            repository=repository(),
+            solutions=app.config.resnotes_answers,
+        )
         for notebook in sorted((Path(app.outdir) / "_sources").rglob("*.ipynb")):
             content = plain.chapter(notebook.stem)
             notebook.write_text(nbformat.writes(content), "utf-8")

@@ -6,13 +6,15 @@ Numbers are found as Sphinx gives them: by chapter, in the order of the labels.
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import nbformat
 import yaml
 from pybtex.database import parse_file
+
+from resnotes.book import EXERCISES
 
 #: What the chapters import besides NumPy.
 EXTRAS = "symbolic,widgets,figures,training"
@@ -34,6 +36,8 @@ TARGET = re.compile(r"^\([\w-]+\)=\n", re.M)
 ROLE = re.compile(r"\{(?P<name>[\w:]+)\}`(?P<text>[^`]*)`")
 WITH_TARGET = re.compile(r"(?P<text>.*?) *<(?P<target>[^<>]+)>")
 LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]+)\]\((?P<to>[\w-]+\.(?:ipynb|md)|#[\w-]+)(?P<anchor>#[\w-]*)?\)")
+#: What stands below it in a chapter: an introduction, then exercises with their solutions and nothing else.
+EXERCISES_HEAD = "## Exercises"
 #: Statements that have a number, each kind its own, and their names.
 NUMBERED = {"prf:theorem": "Theorem", "prf:proposition": "Proposition", "prf:lemma": "Lemma",
             "prf:corollary": "Corollary", "prf:definition": "Definition", "exercise": "Exercise"}  # fmt: skip
@@ -58,6 +62,32 @@ def options(body):
     return found, body.strip("\n")
 
 
+def unsolved(cells):
+    """A chapter's cells without solutions, and without what the exercises open with, which is about the judge of answers.
+    Each exercise gets a cell of its own."""
+    kept, rest = [], iter(cells)
+    for cell in rest:
+        before, head, _ = cell.source.partition(EXERCISES_HEAD)
+        if cell.cell_type == "markdown" and head:
+            kept.append(nbformat.v4.new_markdown_cell(before + head, id=cell.id))
+            break
+        kept.append(cell)
+    for cell in rest:
+        for match in FENCE.finditer(cell.source):
+            if match["name"] == "exercise":
+                label = options(match["body"])[0]["label"]
+                kept.append(nbformat.v4.new_markdown_cell(match[0], id=label))
+    return kept
+
+
+def with_places(cells):
+    """`cells` with a place for an answer after every exercise."""
+    for cell in cells:
+        yield cell
+        if cell.source.startswith(":::{exercise}"):
+            yield nbformat.v4.new_markdown_cell("*Your answer:*", id=f"{cell.id}-answer")
+
+
 @dataclass
 class Place:
     """Where something with a label stands, and what it is called."""
@@ -80,14 +110,13 @@ class Plain:
     repository : str
         Where the package can be installed from; empty where that is not known.
     solutions : bool
-        Whether solutions are folded away, or left out.
+        Whether solutions are folded away, or left out with all that speaks of answers, and a place is left for one's own.
     """
 
     root: Path
     address: str = ""
     repository: str = ""
     solutions: bool = True
-    titles: dict = field(default_factory=dict)
 
     @cached_property
     def numbers(self):
@@ -173,6 +202,8 @@ class Plain:
             return folded(f"Solution to {self.places[title.strip()].name}", text) if self.solutions else ""
         if name in NUMBERED:
             head = self.places[chosen["label"]].name if "label" in chosen else NUMBERED[name]
+            asked = EXERCISES.get(chosen.get("label"))
+            title = title or (f"level {asked.level}" if asked else "")
             return quoted(f"**{head}**" + (f" ({title})" if title else "") + f"\n\n{text}")
         if "dropdown" in chosen.get("class", ""):
             return folded(self.text(title, here) or name.capitalize(), text)
@@ -203,6 +234,8 @@ class Plain:
     def chapter(self, stem):
         """A chapter's notebook in plain Markdown, with its stored outputs."""
         notebook = nbformat.read(self.root / "chapters" / f"{stem}.ipynb", as_version=4)
+        if not self.solutions:
+            notebook.cells = list(with_places(unsolved(notebook.cells)))
         for cell in notebook.cells:
             if cell.cell_type == "markdown":
                 cell.source = self.text(cell.source, stem)
