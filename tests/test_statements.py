@@ -73,6 +73,10 @@ def test_a_sentence_that_differs_or_has_no_entry_is_seen():
     assert differs(cell.replace("only where the sum", "where the sum"))
     assert differs(cell.replace("\n\n## Exercises", "\n- One line more.\n\n## Exercises"))
     assert differs(cell.replace("one fixed point, ", "fixed point, "))
+    rows = next(c.source for c in book.nbformat.read(path, as_version=4).cells if "| Quantity |" in c.source)
+    assert not differs(rows)
+    assert differs(rows.replace("`weights[1]`", "`weights[2]`"))
+    assert differs(rows.replace("\n\nTwo things", "\n| gradient | `grads` | `(n,)` |\n\nTwo things"))
     for other, said in (
         (cell.replace(":label: softmax-fixed-point", ":label: another"), "got the box another"),
         (":::{prf:corollary} New\n\nAll is well.\n:::", "got a box without a label"),

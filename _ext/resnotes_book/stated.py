@@ -34,6 +34,8 @@ def summary(sentences):
 def row(entry, found, links):
     """A sentence's row: a heading with its id, the sentence, and a list of facts."""
     sentence = LABELLED.sub(r"{eq}`\g<label>`", entry.sentence.strip())
+    if entry.place.startswith("table: "):
+        sentence = f"A row of the table *{entry.place.removeprefix('table: ')}*: {sentence.replace(' | ', ' · ')}"
     facts = [
         f"Kind: {entry.kind}, {KINDS[entry.kind]}.",
         f"Seen to hold at {found.cases} places, wherever its hypotheses are met.",

@@ -7,7 +7,7 @@ from math import log, pi, sqrt
 import numpy as np
 
 from resnotes import Affine, BatchNormTraining, Network, Unit, relu
-from resnotes.book.statements.places import Place, close, settings
+from resnotes.book.statements.places import Place, close, seen, settings, source_of
 from resnotes.book.statements.statement import Grounds
 from resnotes.initialisation import batch_strength, draw_weights, expected_gain, growing_gain, residual_network
 from resnotes.paths import gradient_by_shortcut
@@ -440,6 +440,133 @@ def growth(L):
 
 ONE_BATCH = settings(L=(32,))
 
+# Rows of the tables.
+
+ROWS = settings(lam=(0.0, 1.0, sqrt(0.5), 0.9), beta=("1", "sqrt(1/2)", "1/sqrt(L)", "1/L", "1/l", "0", "0.6"), L=(1, 2, 5, 20))  # fmt: skip
+
+
+def betas(s):
+    constant = {"1": 1.0, "sqrt(1/2)": sqrt(0.5), "1/sqrt(L)": s.L**-0.5, "1/L": 1 / s.L, "0": 0.0, "0.6": 0.6}
+    return 1 / np.arange(1.0, s.L + 1) if s.beta == "1/l" else np.full(s.L, constant[s.beta])
+
+
+def row(lam, beta, law, wrong):
+    """A network's row: its mean gain with strength 1, and another formula for it."""
+    return Grounds(
+        ROWS,
+        {"gain": lambda s: close(expected_gain(s.L, s.lam, betas(s)), law(s))},
+        {"setting": lambda s: lam in (s.lam, None) and (s.beta == beta if beta else s.beta != "1/l")},
+        {"gain": lambda s: close(expected_gain(s.L, s.lam, betas(s)), wrong(s))},
+    )
+
+
+#: Branches of 1/sqrt(L); with a normalisation in front of them the input's spread counts.
+STABLE = settings(
+    beta=("1/sqrt(L)", "1"), lam=(1.0, 2.0), norm=("none", "in front"), spread=(1.0, 0.1), L=(1, 10, 100, 1000)
+)
+
+
+def log_gain(s):
+    squares = np.full(s.L, 1 / s.L if s.beta == "1/sqrt(L)" else 1.0)
+    if s.norm == "in front":
+        squares = squares / (s.spread**2 + np.cumsum(squares) - squares)
+    return float(np.sum(np.log(s.lam**2 + squares)))
+
+
+def rezero(s):
+    """Gains of networks with one number in front of every branch."""
+    found = []
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        units = [Unit([Affine(W), relu, Scale(s.alpha)], Scale(s.lam)) for W in rng.normal(size=(s.L, 3, 3))]
+        net, (x, g) = Network(units), rng.normal(size=(2, 3))
+        found.append(np.sum(net.backward(net.forward(x), g).states[0] ** 2) / np.sum(g**2))
+    return np.array(found)
+
+
+TABLES = {
+    "init-row-plain": row(0.0, "1", lambda s: 1, lambda s: 2.0**s.L),
+    "init-row-identity": row(1.0, "1", lambda s: 2.0**s.L, lambda s: 1),
+    "init-row-scaled": row(
+        None,
+        None,
+        lambda s: (s.lam**2 + betas(s)[0] ** 2) ** s.L,
+        lambda s: (s.lam + betas(s)[0]) ** (2 * s.L),
+    ),
+    "init-row-both": row(sqrt(0.5), "sqrt(1/2)", lambda s: 1, lambda s: 0.5**s.L),
+    "init-row-root": row(1.0, "1/sqrt(L)", lambda s: (1 + 1 / s.L) ** s.L, lambda s: np.e),
+    "init-row-over": row(1.0, "1/L", lambda s: (1 + s.L**-2.0) ** s.L, lambda s: (1 + 1 / s.L) ** s.L),
+    "init-row-growing": row(
+        1.0,
+        "1/l",
+        lambda s: np.prod(1 + np.arange(1.0, s.L + 1) ** -2),
+        lambda s: np.prod(1 + 1 / np.arange(1.0, s.L + 1)),
+    ),
+    "init-row-zero": row(1.0, "0", lambda s: 1, lambda s: 0),
+    "init-row-batch": (
+        Grounds(
+            BATCHES,
+            {"power": number},
+            {"wide": lambda s: s.width > 32, "uncorrelated": lambda s: s.gradient == "uncorrelated"},
+            {"power": lambda s: batch_gain(24, s.layers, s.width, s.width, s.gradient, v=s.v) < np.exp(1)},
+        ),
+        Grounds(
+            ONE_BATCH,
+            {
+                "order": lambda s: all(ratio(growth(L) * (1 + TAU * L), 1, 0.5) for L in (8, 24)),
+                "neither": lambda s: 2 < doubled(12) < 4,
+            },
+            false={
+                "order": lambda s: ratio(growth(8), growth(24), 0.5),
+                "neither": lambda s: doubled(12) > 0.5 * batch_gain(12, 1, 64, 64),
+            },
+        ),
+        Grounds(
+            source_of("at_initialisation", "init-row-batch"),
+            {
+                "reported": seen(
+                    "downscales the residual branch relative to the skip",
+                    "order of the square root of the network depth",
+                )
+            },
+            false={"reported": seen("order of the network depth")},
+        ),
+    ),
+    "init-row-stable": Grounds(
+        STABLE,
+        {"bounded": lambda s: log_gain(s) <= 1},
+        {
+            "root": lambda s: s.beta == "1/sqrt(L)",
+            "identity": lambda s: s.lam == 1,
+            "norm": lambda s: s.norm == "none",
+        },
+        {"bounded": lambda s: log_gain(s) <= log(2) + 1e-12},
+    ),
+    "init-row-zero-scale": Grounds(
+        settings(alpha=(0.0, 1.0), lam=(1.0, 0.5), L=(1, 3, 20)),
+        {"one": lambda s: close(rezero(s), 1)},
+        {"zero": lambda s: s.alpha == 0, "identity": lambda s: s.lam == 1},
+        {"one": lambda s: np.ptp(rezero(s)) > 1e-9},
+    ),
+    "init-row-norms": (
+        Grounds(
+            NORMED,
+            {"gains": lambda s: ratio(normed(s, "post").whole, 1) and ratio(normed(s, "pre").whole, 1 + s.L)},
+            {"input": lambda s: s.x == "drawn", "wide": lambda s: s.n > 8 * s.L},
+            {"gains": lambda s: ratio(normed(s, "pre").whole, 1) and ratio(normed(s, "post").whole, 1 + s.L)},
+        ),
+        Grounds(
+            source_of("at_initialisation", "init-row-norms"),
+            {
+                "reported": seen(
+                    "Post-LN", "near the output layer are large", "Pre-LN", "well-behaved at initialization"
+                )
+            },
+            false={"reported": seen("near the input layer are large")},
+        ),
+    ),
+}
+
 GROUNDS = {
     "prop-init-branch": Grounds(
         BRANCHES,
@@ -628,4 +755,5 @@ GROUNDS = {
             },
         ),
     ),
+    **TABLES,
 }  # fmt: skip

@@ -166,7 +166,7 @@ def fit(scale, ratio):
 #: What torch.autocast does with each: its lists, and what is on none.
 AUTOCAST = {
     "weights": "float32", "losses": "float32", "the sums inside a product": "float32",
-    "the sums of units": "as they come", "the state": "as it comes", "the loss scale": "an object of its own", "the depth": "nothing",
+    "the sums of units": "as they come", "a product entry by entry": "as they come", "the state": "as it comes", "the loss scale": "an object of its own", "the depth": "nothing",
 }  # fmt: skip
 
 
@@ -175,6 +175,91 @@ def on_lists(*names):
 
 
 TABLE = settings(autocast=("its lists",))
+
+# Rows of the table of what autocast does.
+
+UPDATES = settings(
+    format=("float32", "bfloat16"), weight=(1.0, 1.5, 2 - 2.0**-7), part=(2.0**-27, 2.0**-25, 2.0**-24 * 1.01, 2.0**-10, 0.1)
+)  # fmt: skip
+TINY = settings(g=(1e-6, 1e-9, 1e-30))
+GATES = settings(factor=(1 - 2.0**-12, 1 + 2.0**-11), gate=("bfloat16", "float32"), state=("bfloat16", "float32"))
+ADDED = settings(state=("float32", "bfloat16"), branch=("float32", "bfloat16"))
+
+
+def written(s):
+    """Whether an update changes its weight."""
+    return fl(s.weight + s.part * s.weight, s.format) != s.weight
+
+
+def passes(s):
+    """Whether a gate changes what it multiplies, where gate, state and product have one number of digits each."""
+    made = "float32" if (s.gate, s.state) == ("float32", "float32") else "bfloat16"
+    return fl(fl(s.factor, s.gate) * 1.5, made) != 1.5
+
+
+def wider(s):
+    """The format of a sum: that of its inputs, the wider one where they differ."""
+    return "float32" if "float32" in (s.state, s.branch) else "bfloat16"
+
+
+ROWS = {
+    "precision-row-update": Grounds(
+        UPDATES,
+        {"nothing": written},
+        {"weight": lambda s: s.format == "float32", "more": lambda s: s.part > 2.0**-24},
+        {"weight": lambda s: s.format == "bfloat16", "more": lambda s: s.part > 2.0**-26},
+    ),
+    "precision-row-scale": Grounds(
+        TINY,
+        {
+            "loses": lambda s: s.g > 1e-8 or fl(s.g, "float16") == 0,
+            "scales": lambda s: fl(s.g * 2.0**10, "float16") > 0 or s.g < 2.0**-34,
+            "range": lambda s: FORMATS["bfloat16"][2] == 2.0**-126 and fl(s.g, "bfloat16") > 0,
+        },
+        false={
+            "loses": lambda s: fl(s.g, "float16") > 0,
+            "scales": lambda s: np.isfinite(fl(s.g * 2.0**100, "float16")),
+            "range": lambda s: FORMATS["bfloat16"][2] == FORMATS["float16"][2],
+        },
+    ),
+    "precision-row-factor": Grounds(
+        GATES,
+        {
+            "stored": lambda s: fl(s.factor, "bfloat16") == 1,
+            "list": lambda s: AUTOCAST["a product entry by entry"] == "as they come",
+            "keep": lambda s: "bfloat16" in (s.gate, s.state) or passes(s),
+        },
+        false={
+            "stored": lambda s: fl(s.factor, "bfloat16") != 1,
+            "list": lambda s: AUTOCAST["a product entry by entry"] == "float32",
+            "keep": lambda s: s.gate == "bfloat16" or passes(s),
+        },
+    ),
+    "precision-row-branch": (
+        Grounds(
+            ADDED,
+            {"sum": lambda s: wider(s) == "float32"},
+            {"state": lambda s: s.state == "float32"},
+            {"state": lambda s: True, "sum": lambda s: wider(s) == "bfloat16"},
+        ),
+        Grounds(
+            ADDED,
+            {
+                "list": lambda s: AUTOCAST["the sums of units"] == "as they come",
+                "sixteen": lambda s: "float32" in (s.state, s.branch) or wider(s) == "bfloat16",
+            },
+            false={
+                "list": lambda s: AUTOCAST["the sums of units"] == "float32",
+                "sixteen": lambda s: "float32" in (s.state, s.branch) or wider(s) == "float32",
+            },
+        ),
+    ),
+    "precision-row-depth": Grounds(
+        settings(scale=(1.0, 2.0**10, 2.0**15), ratio=(1e-4, 1.0, 1e4)),
+        {"alike": lambda s: s.scale * s.ratio / s.scale == s.ratio},
+        false={"alike": lambda s: abs(np.log(s.scale * s.ratio / s.scale)) < abs(np.log(s.ratio))},
+    ),
+}
 
 GROUNDS = {
     "prop-one-rounding": Grounds(
@@ -272,4 +357,5 @@ GROUNDS = {
             "leaves": lambda s: all(on_lists(name) for name in AUTOCAST),
         },
     ),
+    **ROWS,
 }

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from resnotes import Affine, Network, Unit, identity, relu, softmax_cross_entropy
+from resnotes import Affine, Network, Unit, four_layer, identity, relu, softmax_cross_entropy
 from resnotes.book.oracles import complex_step_jacobian
 from resnotes.book.statements.places import close, settings, small
 from resnotes.book.statements.statement import Grounds
@@ -51,6 +51,35 @@ def runs(s):
 
 UNITS = small({"x": (), "h": (), "w": ()})
 AFTER = settings(after=("ReLU", "identity"), x=(1, -1), h=(1, 0, -1, 2), w=(0, 1, -1, -2))
+
+WIDTHS = settings(n=(1, 2, 3))
+
+
+def four(s, weight=1, bias=1):
+    """The states of four layers, and whether y_3 is what this weight and this bias make of x_2, and the skip."""
+    rng = np.random.default_rng(s.n)
+    weights, biases, x1 = rng.normal(size=(4, s.n, s.n)), rng.normal(size=(4, s.n)), rng.normal(size=s.n)
+    states = four_layer.forward(weights, biases, x1)
+    made = weights[weight] @ relu(weights[0] @ x1 + biases[0]) + biases[bias] + x1
+    return states, close(states["y3"], made), relu(weights[0] @ x1 + biases[0])
+
+
+def quantity(right, wrong):
+    return Grounds(WIDTHS, {"shape": right}, false={"shape": wrong})
+
+
+TABLE = {
+    "forward-row-state": quantity(
+        lambda s: (f := four(s))[0]["x2"].shape == (s.n,) and close(f[0]["x2"], f[2]),
+        lambda s: (f := four(s))[0]["x3"].shape == (s.n,) and close(f[0]["x3"], f[2]),
+    ),
+    "forward-row-sum": quantity(
+        lambda s: (x := four(s)[0])["y2"].shape == (s.n,) and close(relu(x["y2"]), x["x2"]),
+        lambda s: (x := four(s)[0])["y2"].shape == (s.n,) and close(x["y2"], relu(x["x2"])),
+    ),
+    "forward-row-weight": quantity(lambda s: four(s)[1], lambda s: four(s, weight=2)[1]),
+    "forward-row-bias": quantity(lambda s: four(s)[1], lambda s: four(s, bias=2)[1]),
+}
 
 GROUNDS = {
     "softmax-fixed-point": (
@@ -101,4 +130,5 @@ GROUNDS = {
             {"one": lambda s: close(softmax_cross_entropy(s.x, s.p)[1], softmax(s.x) * (1 - s.p))},
         ),
     ),
+    **TABLE,
 }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from importlib.resources import files
 from itertools import chain, islice, product
 from types import SimpleNamespace
 
@@ -82,3 +84,21 @@ def settings(*rows: dict, **grid) -> Places:
 def close(a, b, tolerance: float = 1e-9) -> bool:
     """Whether two numbers or arrays are equal up to rounding."""
     return bool(np.allclose(a, b, rtol=tolerance, atol=tolerance))
+
+
+def source_of(module: str, name: str) -> Places:
+    """One place: what was seen of a publication, as the entry of this id quotes it."""
+    texts = tomllib.loads((files(__package__) / f"{module}.toml").read_text("utf-8"))
+    return Places(given=(Quoted(source_of=name, text=texts[name]["source"]),))
+
+
+class Quoted(Place):
+    """The text is in the ledger already, beside the entry."""
+
+    def __str__(self):
+        return f"the source of {self.source_of}"
+
+
+def seen(*words: str) -> Callable:
+    """Whether all these words stand in what was seen."""
+    return lambda s: all(word in s.text for word in words)

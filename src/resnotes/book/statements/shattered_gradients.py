@@ -121,6 +121,76 @@ EQUAL = {
     "laws": lambda s: s.masks == "by the angle",
 }
 
+# Rows of the table. The powers are those of wide networks, by the laws of the chapter.
+
+PLAIN = settings(lam=(0.0, 1.0), p=(0.25, 0.4), L=(1, 3, 10))
+FACTOR = settings(lam=(1.0, 0.0), beta=(0.1, 0.2, 1.0), tau=(1.0, TAU))
+
+
+def halves(s, base):
+    return close(coactive_correlation(s.L, s.lam, 1.0, 1.0, s.p), base**s.L)
+
+
+def free_power(lam):
+    found = correlations(lam, 1.0, pi / 2, "by the angle", 4000)
+    return log(found[4000][1] / found[1000][1]) / log(4)
+
+
+def divided(s, L):
+    """Correlation behind a normalisation that divides by 1 + tau beta^2 l, with independent masks."""
+    return coactive_correlation(L, s.lam, (s.beta**-2.0 + s.tau * np.arange(L)) ** -0.5)
+
+
+def theirs(s, beta=None):
+    """Whether it is 1/(beta sqrt(L)) to a per cent where the depth is large beside 1/beta^2."""
+    L = 40_000
+    return abs(divided(s, L) * (beta or s.beta) * L**0.5 - 1) < 0.02
+
+
+def own_power(s, want):
+    if s.tau == 1 or s.lam != 1:
+        return True
+    return abs(log(divided(s, 80_000) / divided(s, 20_000)) / log(4) - want) < 0.02
+
+
+TABLE = {
+    "shattered-row-plain": (
+        Grounds(
+            PLAIN,
+            {"theirs": lambda s: halves(s, 1 / 2)},
+            {"plain": lambda s: s.lam == 0, "quarter": lambda s: s.p == 0.25},
+            {"theirs": lambda s: halves(s, 1 / 3)},
+        ),
+        Grounds(
+            settings(lam=(0.0,)),
+            {"without": lambda s: abs(free_power(s.lam) + 3) < 0.15},
+            false={"without": lambda s: abs(free_power(s.lam) + 2) < 0.15},
+        ),
+    ),
+    "shattered-row-identity": (
+        Grounds(
+            PLAIN,
+            {"quarters": lambda s: halves(s, 3 / 4)},
+            {"identity": lambda s: s.lam == 1, "centred": lambda s: s.p == 0.25},
+            {"quarters": lambda s: halves(s, 1 / 2)},
+        ),
+        Grounds(
+            settings(lam=(1.0,)),
+            {"without": lambda s: abs(free_power(s.lam) + 3) < 0.15},
+            false={"without": lambda s: abs(free_power(s.lam) + 0.5) < 0.15},
+        ),
+    ),
+    "shattered-row-batch": (
+        Grounds(
+            FACTOR,
+            {"theirs": theirs},
+            {"identity": lambda s: s.lam == 1, "small": lambda s: s.beta < 0.5, "spread": lambda s: s.tau == 1},
+            {"theirs": lambda s: theirs(s, 1.0)},
+        ),
+        Grounds(FACTOR, {"batch": lambda s: own_power(s, -0.73)}, false={"batch": lambda s: own_power(s, -0.5)}),
+    ),
+}
+
 GROUNDS = {
     "prop-shattered-cubic": Grounds(
         CUBIC,
@@ -207,4 +277,5 @@ GROUNDS = {
         },
         {"keep": lambda s: kept(s, 0.73)},
     ),
+    **TABLE,
 }

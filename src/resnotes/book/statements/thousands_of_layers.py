@@ -5,12 +5,15 @@ from math import log10
 
 import numpy as np
 
+from resnotes import Unit, report
 from resnotes.book.statements.at_initialisation import DEPTHS, FACTORS, stays
-from resnotes.book.statements.places import close, settings
+from resnotes.book.statements.places import close, seen, settings, source_of
 from resnotes.book.statements.shortcuts_as_operators import mixing
 from resnotes.book.statements.statement import Grounds
 from resnotes.initialisation import draw_weights, residual_network
-from resnotes.recipes import RECIPES, first_checks
+from resnotes.precision import round_to
+from resnotes.recipes import RECIPES, Recipe, first_checks, highway
+from resnotes.shortcuts import Scale
 
 # Two streams of one number, with all signs of the branch's two weights written out.
 
@@ -89,6 +92,184 @@ def checked(scale):
 
 ONE = settings(network=("40 units",))
 
+# Rows of the tables: what a recipe sets, and what was reported of it.
+
+
+def brings(recipe, depth):
+    """log10 of what the path through no branch brings."""
+    return recipe.log10_gain(depth) + recipe.log10_share(depth)
+
+
+def like(**changes):
+    """The recipe of a place with something else set."""
+    return lambda s: Recipe(**{**vars(RECIPES[s.recipe]), **changes})
+
+
+def no_bias_lost(recipe):
+    return brings(recipe, 1000) > -1
+
+
+def exactly_one(recipe):
+    return recipe.log10_gain(1000) == 0 == recipe.log10_share(1000)
+
+
+def below(limit):
+    return lambda recipe: 10 ** recipe.log10_gain(1000) < limit
+
+
+def keeps_shortcuts(depth):
+    return lambda recipe: recipe.log10_share(depth) > log10(0.9)
+
+
+def set_row(name, holds, **other):
+    """That the setting has its effect, and that another setting has not."""
+    return Grounds(
+        settings(recipe=(name,)),
+        {"set": lambda s: holds(RECIPES[s.recipe])},
+        false={"set": lambda s: holds(like(**other)(s))},
+    )
+
+
+def reported(row, words, *wrong):
+    return Grounds(source_of("thousands_of_layers", row), {"reported": seen(*words)}, false={"reported": seen(*wrong)})
+
+
+def deepnorm(s, larger=True):
+    """The recipe's factors for L = 2N with two weights in a branch, (2N)^(1/4) and (8N)^(-1/4) each."""
+    recipe, N = RECIPES["DeepNorm"], s.N
+    kept, branch = recipe.shortcut(2 * N), recipe.branch(2 * N)
+    stands = close(kept, (2 * N) ** 0.25) and close(branch, (8 * N) ** -0.5) and recipe.norm == "post"
+    return stands and (kept > 1 and branch < 1) == larger
+
+
+def fixup_factor(s, power):
+    """Whether the m - 1 factors multiply to 1/sqrt(L)."""
+    return close((s.L ** power(s.m)) ** (s.m - 1), s.L**-0.5)
+
+
+def nothing_below(s, classification):
+    """Whether the loss sends nothing down at the first step: that weight decides, (p - y) W."""
+    W = np.zeros((3, 2)) if classification == 0 else np.ones((3, 2))
+    return not (np.array([0.5, -0.25, -0.75]) @ W).any()
+
+
+def sums_kept(s, *ways):
+    """Where a mixing's sums are 1 along these axes: whether the sum over the streams comes back as it was."""
+    H = np.reshape(s.mixing, (2, 2))
+    return not all(close(H.sum(way), 1) for way in ways) or close(np.sum(H.T @ np.array(s.G)), np.sum(s.G))
+
+
+MIXINGS = settings(
+    mixing=((1.0, 0.0, 0.0, 1.0), (0.5, 0.5, 0.5, 0.5), (0.75, 0.25, 0.25, 0.75), (0.9, 0.7, 0.1, 0.3)),
+    G=((1.0, 2.0), (1.0, -1.0)),
+)
+DEPTH = settings(depth=(10, 100, 1000), factor=(1.0, 0.1))
+FAULTS = settings(fault=("variance", "dead", "gate"))
+
+
+def of_ten(s):
+    """A report on ten units, of which the fifth has a wrong variance, or sends nothing, or has its gate shut."""
+    weights = draw_weights(np.random.default_rng(6), 10, 8, (2.0, 1.0))
+    net = residual_network(weights, 1.0, 0.3)
+    scale = {"variance": 4000.0, "dead": 0.0, "gate": 0.01}[s.fault]
+    net.units[4].branch[0].weight[:] *= scale
+    units = list(net.units)
+    if s.fault != "variance":
+        units[4] = Unit(units[4].branch, Scale(1e-3))
+    return report(units)
+
+
+TABLES = {
+    "depths-row-highway": (
+        set_row("Highway, b = -log L", no_bias_lost, shortcut=highway(-3.0).shortcut, branch=highway(-3.0).branch),
+        reported(
+            "depths-row-highway",
+            ("a negative bias", "In pilot experiments, SGD did not stall for networks with more than 1000 layers"),
+            "did not stall for networks with more than 1000 layers, with",
+        ),
+    ),
+    "depths-row-fixup": (
+        Grounds(
+            settings(weights=("at the start",)),
+            {"set": lambda s: exactly_one(RECIPES["Fixup"]) and nothing_below(s, 0)},
+            false={"set": lambda s: nothing_below(s, 1)},
+        ),
+        Grounds(
+            settings(L=(4, 100), m=(2, 3)),
+            {"others": lambda s: fixup_factor(s, lambda m: -1 / (2 * m - 2))},
+            false={"others": lambda s: fixup_factor(s, lambda m: 0)},
+        ),
+        reported(
+            "depths-row-fixup",
+            ("Initialize the classification layer and the last layer of each residual branch to 0", "10,000 layers"),
+            "1000 layers",
+        ),
+    ),
+    "depths-row-skipinit": set_row("SkipInit", exactly_one, branch=lambda L: 1.0),
+    "depths-row-rezero": set_row("ReZero", exactly_one, branch=lambda L: L**-0.5),
+    "depths-row-stable": set_row("Stable ResNet", below(np.e), branch=lambda L: 1.0),
+    "depths-row-deepnorm": (
+        Grounds(
+            settings(N=(6, 100, 500)),
+            {"set": deepnorm},
+            false={"set": lambda s: deepnorm(s, larger=False)},
+        ),
+        reported(
+            "depths-row-deepnorm",
+            ("1,000 layers", "2,500 attention and feed-forward network sublayers"),
+            "2,500 layers",
+        ),
+    ),
+    "depths-row-scaling": (
+        set_row("LayerNorm Scaling", below(10), branch=lambda L: np.arange(1, L + 1) ** 0.5),
+        reported("depths-row-scaling", ("130M to 7B", "contribute more"), "contribute less"),
+    ),
+    "depths-row-completep": (
+        set_row("CompleteP", below(1.01), branch=lambda L: 1.0),
+        reported("depths-row-completep", ("12-34% compute efficiency improvements",), "less compute"),
+    ),
+    "depths-row-peri": (
+        set_row("Peri-LN", lambda recipe: near(recipe.log10_gain(100, 4.0), log10(101)), norm="post"),
+        reported("depths-row-peri", ("3.2B parameters", "balanced variance growth"), "exponential variance growth"),
+    ),
+    "depths-row-keel": (
+        set_row("Keel", keeps_shortcuts(1000), shortcut=lambda L: 1.0),
+        reported("depths-row-keel", ("exceeding 1000 layers",), "10,000 layers"),
+    ),
+    "depths-row-ngpt": (
+        set_row("nGPT", keeps_shortcuts(10), shortcut=lambda L: 1.0, branch=lambda L: 1.0),
+        reported("depths-row-ngpt", ("steps required to achieve the same accuracy", "4 to 20"), "4 to 40"),
+    ),
+    "depths-row-mhc": Grounds(
+        MIXINGS,
+        {"set": lambda s: sums_kept(s, 0, 1)},
+        false={"set": lambda s: sums_kept(s, 0)},
+    ),
+    "depths-row-ten": Grounds(
+        FAULTS,
+        {
+            "unit": lambda s: of_ten(s).worst_unit == 4,
+            "gain": lambda s: np.argmax(np.abs(of_ten(s).log10_gain)) == 4,
+        },
+        false={"unit": lambda s: of_ten(s).worst_unit is None, "gain": lambda s: hasattr(of_ten(s), "log10_share")},
+    ),
+    "depths-row-hundred": Grounds(
+        DEPTH,
+        {"multiply": lambda s: s.depth * log10(1 + s.factor**2) > 4},
+        {"depth": lambda s: s.depth >= 100, "strong": lambda s: s.factor == 1},
+        {"multiply": lambda s: 1 + s.depth * s.factor**2 > 1e4},
+    ),
+    "depths-row-thousand": Grounds(
+        DEPTH,
+        {
+            "factor": lambda s: 0.99**s.depth < 1e-3,
+            "format": lambda s: float(round_to(1 + 1 / s.depth, "bfloat16")) == 1,
+        },
+        {"depth": lambda s: s.depth == 1000},
+        {"factor": lambda s: 0.9999**s.depth < 1e-3, "format": lambda s: float(round_to(2.0, "bfloat16")) == 1},
+    ),
+}
+
 GROUNDS = {
     "prop-depths-streams": Grounds(
         STREAMS,
@@ -143,4 +324,5 @@ GROUNDS = {
         },
         false={"first": lambda s: checked(1.0).first is None, "moment": lambda s: hasattr(checked(1.0), "loss")},
     ),
+    **TABLES,
 }  # fmt: skip
