@@ -19,9 +19,12 @@ from resnotes.book import EQUATIONS, cases
 from resnotes.book.claims import (
     ABOUT_TEXT,
     CLAIMS,
+    ELSEWHERE,
+    JUDGED,
     KINDS,
     TEXTS,
     VERDICTS,
+    Said,
     claim,
     evidence,
     joined,
@@ -75,12 +78,17 @@ CHAPTERS = {
     "05_unrolled_sum",
     "06_at_least",
 }
-WITH_FORM = [name for name, row in CLAIMS.items() if row.corrected_expression is not None]
+#: What is said elsewhere.
+SAID = {
+    "SE-SUM": "wrong", "SE-ONE": "ambiguous", "SE-ZERO": "wrong", "SE-LEAST": "wrong", "SE-BRANCH": "wrong",
+    "SE-MEAN": "wrong", "SE-ROUND": "ambiguous", "SE-IDENTITY": "ambiguous", "SE-HALF": "ambiguous",
+}  # fmt: skip
+WITH_FORM = [name for name, row in JUDGED.items() if row.corrected_expression is not None]
 
 
 @pytest.fixture(scope="module")
 def witnesses():
-    return {name: row.witness() for name, row in CLAIMS.items()}
+    return {name: row.witness() for name, row in JUDGED.items()}
 
 
 # The rows.
@@ -89,11 +97,12 @@ def witnesses():
 def test_every_row_of_the_audit_has_its_claim():
     assert list(CLAIMS) == list(ROWS)
     assert {name: row.verdict for name, row in CLAIMS.items()} == ROWS
+    assert {name: row.verdict for name, row in ELSEWHERE.items()} == SAID and JUDGED == CLAIMS | ELSEWHERE
 
 
-@pytest.mark.parametrize("name", CLAIMS)
+@pytest.mark.parametrize("name", JUDGED)
 def test_check_passes(name, checked):
-    result = checked[name] if checked else CLAIMS[name].check()  # the build has made the same check
+    result = checked[name] if checked else JUDGED[name].check()  # the build has made the same check
     assert result.cases > 0
     assert result.worst_error <= 1e-7
 
@@ -116,6 +125,26 @@ def test_claims_are_complete():
         assert set(row.equations) <= set(EQUATIONS), name
         for item in row.evidence:
             assert getattr(item, "reference", "") in keys | {""}, name
+
+
+def test_what_is_said_elsewhere_names_its_sources():
+    """Each is cited with the day on which it was seen, says what is right in it, and leads to the chapter."""
+    keys = set(re.findall(r"^@\w+\{(\w+),", (ROOT / "chapters" / "references.bib").read_text(), re.MULTILINE))
+    for name, row in ELSEWHERE.items():
+        assert row.id == name and row.note == "" and row.kind in KINDS and row.verdict in VERDICTS, name
+        assert (ROOT / "chapters" / f"{row.chapter}.ipynb").is_file(), name
+        assert all(text.endswith(".") for text in (row.statement, row.corrected, row.fair)) and row.place, name
+        assert set(row.equations) <= set(EQUATIONS) and row.equations and not row.typed, name
+        assert not row.reference or row.reference in keys, name
+        for source in row.sources:
+            assert source["address"].startswith("https://"), name
+            assert re.fullmatch(r"(\d{1,2} )?(January|February|March|April|May|June|July|August|September|October|"
+                                r"November|December) 20\d\d", source["seen"]), name  # fmt: skip
+    bare = {field: getattr(row, field) for field in ("place", "kind", "chapter", "verdict", "statement", "corrected")}
+    with pytest.raises(ValueError, match="sources of SE-X: got none"):
+        Said(id="SE-X", **bare, fair="Much.", sources=[])
+    with pytest.raises(ValueError, match="sources of SE-X: got .*want a name, an address and when it was seen"):
+        Said(id="SE-X", **bare, fair="Much.", sources=[{"name": "a page", "address": "https://a.b"}])
 
 
 def test_the_corrected_form_is_the_registered_equation_where_it_is_one():
@@ -164,7 +193,7 @@ def test_witnesses_show_their_verdicts(witnesses):
     for name, witness in witnesses.items():
         outcomes = {case.agrees for case in witness.cases}
         wanted = {"holds": {True}, "question": {True}, "conditions": {True, False}, "ambiguous": {True, False}}.get(
-            ROWS[name]
+            (ROWS | SAID)[name]
         )
         assert outcomes == wanted if wanted else False in outcomes, name
         assert witness.refutes == (False in outcomes) and witness.holds == (outcomes == {True}), name
@@ -173,7 +202,7 @@ def test_witnesses_show_their_verdicts(witnesses):
 def test_what_is_not_computed_is_marked(witnesses):
     for name, witness in witnesses.items():
         decisive = {case.kind for case in witness.cases if not case.agrees} or {case.kind for case in witness.cases}
-        if CLAIMS[name].kind not in ABOUT_TEXT:
+        if JUDGED[name].kind not in ABOUT_TEXT:
             assert "computed" in decisive, name
         for case in witness.cases:
             assert (case.kind == "computed") != bool(case.reference), (name, case.name)
@@ -225,7 +254,7 @@ def test_all_latex_can_be_set(witnesses, tmp_path):
     from sphinxcontrib import katex
 
     found = []
-    for name, row in CLAIMS.items():
+    for name, row in JUDGED.items():
         found += [row.formula, row.corrected_formula, *(latex for _, latex in row.corrected_formulas)]
         for case in witnesses[name].cases:
             values = [case.claimed, case.true, *(value for _, value in case.data.values())]
@@ -315,7 +344,7 @@ def test_published_numbers_are_those_of_the_papers():
 
 
 def small_searches():
-    for name, row in CLAIMS.items():
+    for name, row in JUDGED.items():
         for item in row.evidence:
             if isinstance(item, Search) and item.space.denominators == (1,):
                 network, _ = item.find()
@@ -505,7 +534,7 @@ def test_formulas_of_relations_and_systems():
 
 @pytest.mark.parametrize("name", WITH_FORM)
 def test_every_damaged_correction_is_caught_or_equivalent(name, surveys):
-    outcome = surveys[name] if surveys else survey(CLAIMS[name])  # the build has made the same survey
+    outcome = surveys[name] if surveys else survey(JUDGED[name])  # the build has made the same survey
     assert outcome.survivors == ()
     assert outcome.made == outcome.caught + len(outcome.equivalent)
     assert outcome.caught >= 2
@@ -515,7 +544,7 @@ def test_every_reason_on_record_is_needed():
     used = {
         number
         for name in WITH_FORM
-        for mutant in mutants(CLAIMS[name].corrected_expression)
+        for mutant in mutants(JUDGED[name].corrected_expression)
         for number, (place, pattern, _) in enumerate(EQUIVALENT)
         if claim_matches(name, place) and re.match(pattern, mutant.change)
     }
@@ -607,11 +636,13 @@ def test_no_counterexample_to_what_is_true(name, right):
         ("S4-E6", "holds"),
         ("S0-L12", "holds"),
         ("S3-Q8", "ambiguous"),
+        ("SE-SUM", "holds"),
+        ("SE-MEAN", "conditions"),
     ],
 )
 def test_another_verdict_is_not_confirmed(name, other):
     with pytest.raises(CheckError, match=f"{name}: .*do not show the verdict {other}"):
-        dataclasses.replace(CLAIMS[name], verdict=other).check()
+        dataclasses.replace(JUDGED[name], verdict=other).check()
 
 
 def test_an_outcome_that_changes_is_noticed():
@@ -669,9 +700,9 @@ def test_a_damaged_network_is_noticed(monkeypatch, method, wrong, name):
 def test_a_damaged_chain_is_noticed(monkeypatch):
     right = cases.Chain.before
     monkeypatch.setattr(cases.Chain, "before", lambda self, k: right(self, k) - self.states[k])
-    for name in ("S0-L3", "S0-L5", "S4-E4", "S4-T1"):
+    for name in ("S0-L3", "S0-L5", "S4-E4", "S4-T1", "SE-SUM", "SE-BRANCH"):
         with pytest.raises(CheckError, match=name):
-            CLAIMS[name].check()
+            JUDGED[name].check()
 
 
 def test_a_merge_point_that_forgets_the_skip_is_noticed(monkeypatch):
@@ -690,7 +721,7 @@ def test_a_truth_without_a_place_to_check_it_is_refused():
 def test_corrections_are_checked_on_the_claims_own_examples():
     """Where a correction is about the same kind of network as the witness, it is evaluated there too."""
     missing = []
-    for name, row in CLAIMS.items():
+    for name, row in JUDGED.items():
         seen = [network for network, _ in claim._found_once(row) if network is not None]
         kinds = [type(truth.on()[0]) for truth in row.truths]
         if (

@@ -24,6 +24,7 @@ UNMEASURED = {
         "api_laws",
         "api_networks",
         "api_reports",
+        "elsewhere",
         "glossary",
         "laws",
         "teaching",

@@ -23,6 +23,7 @@ from . import (
     checked,
     citations,
     derivations,
+    elsewhere,
     execution,
     exercises,
     explorers,
@@ -93,6 +94,7 @@ def setup(app):
     stated.setup(app)
     notation.setup(app)
     audit.setup(app)
+    elsewhere.setup(app)
     summary.setup(app)
     laws.setup(app)
     teaching.setup(app)

@@ -12,7 +12,7 @@ from pathlib import Path
 from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
-from resnotes.book.claims import CLAIMS, VERDICTS
+from resnotes.book.claims import CLAIMS, JUDGED, VERDICTS
 from resnotes.book.claims.evidence import as_latex, as_text
 from resnotes.book.claims.expressions import LATEX_OF
 
@@ -49,7 +49,7 @@ GREEK = {"lambda": "λ", "theta": "θ", "delta": "δ"}
 
 def examine(name):
     """Check one claim and compute its witness. Runs in a process of its own."""
-    claim = CLAIMS[name]
+    claim = JUDGED[name]
     return claim.check(), claim.witness()
 
 
@@ -292,20 +292,22 @@ def written(app):
 
 
 class NameClaims(SphinxPostTransform):
-    """Give each claim's section its anchor as the audit spells it, and the classes for style and filter."""
+    """Give each claim's section its anchor as it is spelt, and the classes for style and filter, on every page."""
 
     default_priority = 960
     formats = ("html",)
 
     def run(self, **kwargs):
-        if self.env.docname != PAGE:
-            return
-        by_anchor = {f"claim-{name.lower()}": claim for name, claim in CLAIMS.items()}
+        by_anchor = {f"claim-{name.lower()}": claim for name, claim in JUDGED.items()}
         for node in self.document.findall(nodes.section):
             claim = next((by_anchor[name] for name in node["ids"] if name in by_anchor), None)
             if claim is not None:
                 node["ids"] = [f"claim-{claim.id}", *node["ids"]]
-                node["classes"] += ["claim", f"verdict-{claim.verdict}", note_class(claim.note)]
+                node["classes"] += [
+                    "claim",
+                    f"verdict-{claim.verdict}",
+                    *([note_class(claim.note)] if claim.note else []),
+                ]
 
 
 def write_script(app):

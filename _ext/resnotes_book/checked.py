@@ -12,7 +12,7 @@ from pathlib import Path
 import nbformat
 
 from resnotes.book import EQUATIONS, STATEMENTS, mutations
-from resnotes.book.claims import CLAIMS
+from resnotes.book.claims import JUDGED
 from resnotes.book.claims.mutants import survey as survey_claim
 
 from . import launch, stated
@@ -41,7 +41,7 @@ def run_check(label):
 
 def run_damage(name):
     """Damage a claim's corrected form, where it has a formula."""
-    return survey_claim(CLAIMS[name])
+    return survey_claim(JUDGED[name])
 
 
 def refuse_survivors(app):
@@ -155,7 +155,8 @@ def ledger(checked, damaged, titles, sentences):
         f"Then each was altered on purpose, as a human slip would alter it: **{made} altered forms** of "
         f"{len(surveys)} equations. {caught} were caught, {equivalent} say the same as the original, and none went unnoticed.",
         "",
-        f"The same was done to the corrected forms of {len(damaged)} claims on the [audit page](audit.md): "
+        f"The same was done to the corrected forms of {len(damaged)} claims of the [audit](audit.md) and of what is "
+        "[said elsewhere](elsewhere.md): "
         f"**{claimed[0]} altered forms**, {claimed[1]} caught, {claimed[2]} the same as the original.",
         "",
         stated.summary(sentences),

@@ -14,7 +14,7 @@ from jupyter_cache.executors.utils import single_nb_execution
 from sphinx.errors import ExtensionError
 
 from resnotes.book import EQUATIONS, STATEMENTS
-from resnotes.book.claims import CLAIMS
+from resnotes.book.claims import JUDGED
 
 from . import audit, checked, stated
 from .progress import say
@@ -32,7 +32,7 @@ def prepare(app):
     if app.builder.format != "html":
         return
     config = app.env.mystnb_config
-    formal = [name for name, claim in CLAIMS.items() if claim.corrected_expression is not None]
+    formal = [name for name, claim in JUDGED.items() if claim.corrected_expression is not None]
     with ProcessPoolExecutor() as pool:
 
         def submit(call, names, *rest):
@@ -40,7 +40,7 @@ def prepare(app):
 
         # The notebooks first, of which some take long; the checks fill what is left at the end.
         notebooks = submit(execute, to_execute(app.env), config.execution_timeout)
-        checks, claims = submit(checked.run_check, EQUATIONS), submit(audit.examine, CLAIMS)
+        checks, claims = submit(checked.run_check, EQUATIONS), submit(audit.examine, JUDGED)
         damage = submit(checked.run_damage, formal)
         sentences = submit(stated.run_statement, STATEMENTS)
         try:
@@ -57,7 +57,7 @@ def prepare(app):
             raise
     checked.refuse_survivors(app)
     checked.record(app)
-    say(f"Checked {len(EQUATIONS)} equations, {len(STATEMENTS)} sentences and {len(CLAIMS)} claims, and damaged forms")
+    say(f"Checked {len(EQUATIONS)} equations, {len(STATEMENTS)} sentences and {len(JUDGED)} claims, and damaged forms")
 
 
 def to_execute(env):

@@ -1,4 +1,4 @@
-"""Check every equation and sentence of the book and every claim of the notes, or report on a network of your own."""
+"""Check every equation and sentence of the book and every claim that it judges, or report on a network of your own."""
 
 from __future__ import annotations
 
@@ -153,12 +153,12 @@ def checks() -> dict[str, tuple[str, str, object]]:
     """Name -> (kind, method or verdict, what has a ``check()``)."""
     # Building the registries takes a moment; --help should not wait for it.
     from resnotes.book import EQUATIONS, STATEMENTS
-    from resnotes.book.claims import CLAIMS
+    from resnotes.book.claims import JUDGED
 
     return {
         **{label: ("equation", entry.method, entry) for label, entry in EQUATIONS.items()},
         **{name: ("statement", entry.kind, entry) for name, entry in STATEMENTS.items()},
-        **{name: ("claim", claim.verdict, claim) for name, claim in CLAIMS.items()},
+        **{name: ("claim", claim.verdict, claim) for name, claim in JUDGED.items()},
     }
 
 

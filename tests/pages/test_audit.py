@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from resnotes.book.claims import CLAIMS, VERDICTS
+from resnotes.book.claims import CLAIMS, ELSEWHERE, VERDICTS
 from resnotes.book.claims.claim import Claim
 from resnotes.book.oracles import CheckError
 
@@ -226,3 +226,14 @@ def test_a_failing_claim_ends_the_build(audit, monkeypatch):
 def test_text_is_shown_as_it_is(audit):
     assert audit.prose("x_5 - p_{k+1}, J^T and *not* lambda_i") == r"$x_{5}$ - $p_{k+1}$, Jᵀ and \*not\* $\lambda_{i}$"
     assert audit.prose("|lambda| < 1 [sic] <b>") == r"\|λ\| \< 1 \[sic\] \<b\>"
+
+
+def test_what_is_said_elsewhere_stands_with_its_sources(book, watched):
+    watched.open((book / "chapters/elsewhere.html").as_uri())
+    cards = watched.page.evaluate(CARDS)
+    assert set(cards) == {f"claim-{name}" for name in ELSEWHERE}
+    for name, said in ELSEWHERE.items():
+        card = cards[f"claim-{name}"]
+        assert card["verdict"].endswith(WORDS[said.verdict]) and card["cases"] == len(said.evidence), name
+        assert {source["address"] for source in said.sources} <= set(card["links"]), name
+    assert checks.complaints(watched) == []

@@ -1,4 +1,4 @@
-"""A claim of the notes: its texts, its verdict, and the witness that shows it."""
+"""A claim of the notes or of a public page: its texts, its verdict, and the witness that shows it."""
 
 from __future__ import annotations
 
@@ -129,8 +129,8 @@ class Claim(Grounds):
 
     @property
     def note(self) -> str:
-        """Which note it stands in."""
-        return NOTES[self.id[:2]]
+        """Which note it stands in; empty where it is in none of them."""
+        return NOTES.get(self.id[:2], "")
 
     @property
     def formula(self) -> str:
@@ -260,6 +260,29 @@ class Claim(Grounds):
                 f"(claimed, true), which do not show the verdict {self.verdict}"
             )
         return len(cases)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Said(Claim):
+    """A statement that public explanations print, paraphrased.
+
+    Attributes
+    ----------
+    sources : list of dict
+        ``name``, ``address``, and ``seen``: the day or month on which it was seen to say so.
+    fair : str
+        What its sources have right.
+    """
+
+    sources: tuple[dict, ...]
+    fair: str
+
+    def __post_init__(self):
+        for source in self.sources:
+            if source.keys() != {"name", "address", "seen"} or not all(source.values()):
+                raise ValueError(f"sources of {self.id}: got {source}, want a name, an address and when it was seen")
+        if not self.sources:
+            raise ValueError(f"sources of {self.id}: got none, want one, or the statement taken out")
 
 
 def _networks_of(found) -> list:

@@ -166,7 +166,7 @@ BLOCKED = at_least_reading(
 )
 
 _unit = partial(Truth, spaces.unit_samples)
-_LOWER = _unit(equation="at-least-lower", tight=spaces.shrinking_samples)
+LOWER = _unit(equation="at-least-lower", tight=spaces.shrinking_samples)
 _GROWTH = _unit(equation="at-least-growth")
 
 
@@ -429,7 +429,7 @@ def _layer(index):
 
 EVIDENCE = {
     "S0-A1": Grounds(
-        claimed=PRINTED, truths=(_block(BLOCK_GRADIENT), _LOWER, _GROWTH), evidence=(*FOUR_MEANINGS, BLOCKED)
+        claimed=PRINTED, truths=(_block(BLOCK_GRADIENT), LOWER, _GROWTH), evidence=(*FOUR_MEANINGS, BLOCKED)
     ),
     "S0-A2": Grounds(
         claimed=eq(H(l), 1),
@@ -831,7 +831,7 @@ EVIDENCE = {
         ),
     ),
     "S0-S5": Grounds(
-        claimed=PRINTED, truths=(_block(BLOCK_GRADIENT), _GROWTH, _LOWER), evidence=(*FOUR_MEANINGS, BLOCKED)
+        claimed=PRINTED, truths=(_block(BLOCK_GRADIENT), _GROWTH, LOWER), evidence=(*FOUR_MEANINGS, BLOCKED)
     ),
     "S0-S6": Grounds(
         claimed=Ge(Norm(at_least.below), Norm(at_least.g), evaluate=False),

@@ -10,6 +10,7 @@ EQUIVALENT = (
     ("*", r"(D(_\w+( \+ \d)?)? transposed|transpose of D_\w+ lost)", "D is diagonal: ReLU acts entrywise"),
     ("S0-B5", r"D_\w+ and D_\w+ swapped", "diagonal matrices commute"),
     ("S0-*", r"J transposed", "a matrix and its transpose have the same spectral and Frobenius norm"),
+    ("SE-*", r"J transposed", "a matrix and its transpose have the same spectral norm"),
     ("S0-A2", r"index of g_L down by one", "these shortcuts keep the norm in every unit"),
     ("S0-L10", r"index of g_L down by one", "here every unit gives back the gradient as it came"),
     ("S0-L13", r"index of g_L down by one", "these shortcuts keep the norm in every unit"),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from resnotes.book.at_least import RandomBranch
 from resnotes.book.cases import Case, W, floats
+from resnotes.book.exact import array
 from resnotes.book.oracles import column, row
 from resnotes.network import Affine, Network, Unit, relu
 from resnotes.shortcuts import Identity, StopGradient
@@ -107,3 +110,27 @@ class Highway(Case):
             "Tprime": self.B,
             "Hprime": self.A,
         }
+
+
+class OneRound(Case):
+    """A mixing of streams after one round of Sinkhorn's scaling: rows first, then columns.
+
+    Parameters
+    ----------
+    data : dict
+        M, before the round, with positive entries.
+    """
+
+    def __init__(self, data):
+        super().__init__(data)
+        self.M = data[Factor("M")]
+        self.n = len(self.M)
+
+    @property
+    def scaled(self):
+        rows = array([[Fraction(entry, sum(line)) for entry in line] for line in self.M])
+        return rows / rows.sum(axis=0)
+
+    def sums(self, axis):
+        """Of the columns (0) or of the rows (1)."""
+        return tuple(self.scaled.sum(axis=axis))

@@ -8,7 +8,7 @@ from itertools import islice
 
 from resnotes.book.at_least import OneUnit, RandomBranch, RandomDirection
 from resnotes.book.cases import Block, Chain, FourLayers, H, OneBlock, W, b, g, lam, x
-from resnotes.book.claims.networks import HalfOpen, Highway, InputSkip
+from resnotes.book.claims.networks import HalfOpen, Highway, InputSkip, OneRound
 from resnotes.book.claims.search import Layout, Space
 from resnotes.book.exact import array, eye
 from resnotes.book.forward_pass import Loss
@@ -167,6 +167,11 @@ def highway(widths=(1,), top=2) -> Space:
     """A highway layer with an affine gate."""
     names = ((Factor("A"), 2), (Factor("B"), 2), (Factor("c"), 1), (Factor("x"), 1))
     return Space(tuple(layout(Highway, {name: (n,) * axes for name, axes in names}) for n in widths), top)
+
+
+def mixings(streams=(2,), top=2) -> Space:
+    """A mixing of streams before one round of Sinkhorn's scaling."""
+    return Space(tuple(layout(OneRound, {Factor("M"): (s, s)}) for s in streams), top, nonzero=True)
 
 
 def loss(widths=(2,), kind=Loss, top=2) -> Space:
