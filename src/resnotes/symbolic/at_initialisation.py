@@ -159,7 +159,7 @@ def law() -> Induction:
 
 _gain = OrderedProduct(1 + kappa * beta(i) ** 2, (i, 0, L - 1))
 squares = OrderedSum(kappa * beta(i) ** 2, (i, 0, L - 1))
-#: Identity shortcuts: the gain is bounded in the depth exactly if the sum of beta^2 is.
+#: Identity shortcuts: the gain is bounded in the depth if and only if the sum of beta^2 is.
 bounded = Le(_gain, exp(squares), evaluate=False)
 unbounded = Ge(_gain, 1 + squares, evaluate=False)
 
