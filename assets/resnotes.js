@@ -133,21 +133,23 @@ function followReading() {
   for (const { section } of entries) observer.observe(section);
 }
 
-// A derivation unfolds line by line; it opens whole, so that a search finds everything.
+// A derivation opens whole, so that a search finds everything; from its first line it unfolds line by line.
 function unfoldDerivations() {
   for (const bar of document.querySelectorAll(".derivation-bar")) {
     const lines = [...bar.nextElementSibling.children];
-    const [next] = bar.querySelectorAll("button");
+    const [next, all] = bar.querySelectorAll("button");
     let shown = lines.length;
     const show = (count) => {
       shown = Math.min(count, lines.length);
       lines.forEach((line, k) => (line.hidden = k >= shown));
-      next.setAttribute("aria-disabled", String(shown === lines.length));
-      const all = shown === lines.length ? "All" : `${shown} of`;
-      bar.querySelector("span").textContent = `${all} ${lines.length} lines`;
+      const whole = shown === lines.length;
+      next.textContent = whole ? "Line by line" : "Next line";
+      if (whole && document.activeElement === all) next.focus();
+      all.hidden = whole;
+      bar.querySelector("span").textContent = `${whole ? "All" : `${shown} of`} ${lines.length} lines`;
     };
     bar.addEventListener("click", ({ target }) => {
-      const asked = { next: shown + 1, all: lines.length, first: 1 }[target.dataset.lines];
+      const asked = { next: shown === lines.length ? 1 : shown + 1, all: lines.length }[target.dataset.lines];
       if (asked) show(asked);
     });
   }

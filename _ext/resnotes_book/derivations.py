@@ -79,9 +79,8 @@ class SplitDerivations(SphinxPostTransform):
 # Written with the page and not by the script, so that nothing moves when the script comes.
 BAR = (
     '<div class="derivation-bar needs-script" role="group" aria-label="Lines of this derivation">'
-    '<button type="button" data-lines="next" aria-disabled="true">Next line</button>'
-    '<button type="button" data-lines="all">All</button>'
-    '<button type="button" data-lines="first">First line only</button>'
+    '<button type="button" data-lines="next">Line by line</button>'
+    '<button type="button" data-lines="all" hidden>All lines</button>'
     '<span role="status"></span></div>\n'
 )
 

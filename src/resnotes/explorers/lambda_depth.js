@@ -638,7 +638,7 @@ function render({ model, el, share: sharing }) {
   );
   const r = ui.slider(
     "r",
-    "r, the branch’s strength",
+    "r, the branch’s derivative",
     { min: -2, max: 2, step: 0.01 },
     { words: about, spoken: (value) => (value === 0 ? "0, no branch" : about(value)) },
   );
