@@ -165,7 +165,7 @@ def fit(scale, ratio):
 
 #: What torch.autocast does with each: its lists, and what is on none.
 AUTOCAST = {
-    "weights": "float32", "losses": "float32", "the sums inside a product": "float32",
+    "weights": "float32", "losses": "float32",
     "the sums of units": "as they come", "a product entry by entry": "as they come", "the state": "as it comes", "the loss scale": "an object of its own", "the depth": "nothing",
 }  # fmt: skip
 
@@ -349,11 +349,11 @@ GROUNDS = {
     "precision-remember-autocast": Grounds(
         TABLE,
         {
-            "keeps": lambda s: on_lists("weights", "losses", "the sums inside a product"),
+            "keeps": lambda s: on_lists("weights", "losses"),
             "leaves": lambda s: not any(on_lists(name) for name in ("the state", "the loss scale", "the depth")),
         },
         false={
-            "keeps": lambda s: on_lists("weights", "losses", "the sums of units"),
+            "keeps": lambda s: on_lists("the sums of units"),
             "leaves": lambda s: all(on_lists(name) for name in AUTOCAST),
         },
     ),
