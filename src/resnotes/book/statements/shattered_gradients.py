@@ -162,9 +162,10 @@ TABLE = {
             {"theirs": lambda s: halves(s, 1 / 3)},
         ),
         Grounds(
-            settings(lam=(0.0,)),
+            settings(lam=(0.0,), wide=(True,)),
             {"without": lambda s: abs(free_power(s.lam) + 3) < 0.15},
-            false={"without": lambda s: abs(free_power(s.lam) + 2) < 0.15},
+            {"wide": lambda s: s.wide},
+            {"without": lambda s: abs(free_power(s.lam) + 2) < 0.15},
         ),
     ),
     "shattered-row-identity": (
@@ -175,9 +176,10 @@ TABLE = {
             {"quarters": lambda s: halves(s, 1 / 2)},
         ),
         Grounds(
-            settings(lam=(1.0,)),
+            settings(lam=(1.0,), wide=(True,)),
             {"without": lambda s: abs(free_power(s.lam) + 3) < 0.15},
-            false={"without": lambda s: abs(free_power(s.lam) + 0.5) < 0.15},
+            {"wide": lambda s: s.wide},
+            {"without": lambda s: abs(free_power(s.lam) + 0.5) < 0.15},
         ),
     ),
     "shattered-row-batch": (
