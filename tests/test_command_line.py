@@ -3,9 +3,11 @@
 import contextlib
 import os
 import pickle
+import shlex
 import subprocess
 import sys
 import tomllib
+import types
 import zipfile
 from pathlib import Path
 
@@ -131,7 +133,8 @@ def test_training_is_a_command_too(capsys):
     assert end.value.code == 0 and "--depth" in capsys.readouterr().out
     with pytest.raises(SystemExit) as end:
         main(["training"])
-    assert end.value.code == 2 and "RESULTS" in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert end.value.code == 2 and "RESULTS" in shown and "resnotes training: error" in shown
 
 
 @pytest.mark.parametrize("command", [["report", "{file}"], ["report", "{file}", "--json"]])
@@ -144,6 +147,79 @@ def test_nobody_reading_to_the_end_is_no_error(command, file):
     )  # fmt: skip
     os.close(write)
     assert done.stderr == "" and done.returncode == 141
+
+
+def test_help_that_nobody_reads_and_output_that_cannot_be_written(file):
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "resnotes"]
+    buffered = {**os.environ, "PYTHONUNBUFFERED": ""}
+    done = subprocess.run(
+        [*command, "--help"], stdout=write, stderr=subprocess.PIPE, text=True, check=False, env=buffered
+    )
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, "")
+    if not os.path.exists("/dev/full"):
+        pytest.skip("no file to which nothing can be written")
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([*command, "report", file], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "output: No space left on device\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("{file} --lengths 3", "--lengths goes with --torch"),
+        ("{file} --lengths abc", "argument --lengths: got 'abc', wanted a whole number of at least 0, all, or none"),
+        ("--torch m:f --lengths=-1", "argument --lengths: got '-1', wanted"),
+        ("--torch m:f --lengths 2²", "argument --lengths: got '2²', wanted"),
+        ("{file} --torch m:f", "one of FILE.npz and --torch MODULE:FACTORY is wanted"),
+        ("", "one of FILE.npz and --torch MODULE:FACTORY is wanted"),
+        ("''", "argument FILE.npz: got an empty text"),
+        ("--torch ''", "argument --torch: got an empty text"),
+        ("{file} --figure ''", "argument --figure: got '', wanted a path that ends in .png, .svg or .pdf"),
+        ("{file} --figure {folder}/out", "wanted a path that ends in .png, .svg or .pdf"),
+        ("{file} --figure {folder}/out.xyz", "Format 'xyz' is not supported"),
+        ("{file} --figure {folder}/none/out.png", "No such file or directory"),
+        ("{file} --json another", "unrecognized arguments: another"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(options, said, file, tmp_path, capsys):
+    """An option that would be passed over, a value that is none: nothing is computed or written."""
+    before = sorted(tmp_path.iterdir())
+    try:
+        status = main(["report", *shlex.split(options.format(file=file, folder=tmp_path))])
+    except SystemExit as end:
+        status = end.code
+    shown = capsys.readouterr()
+    assert (status, shown.out) == (2, "") and said in shown.err and "Traceback" not in shown.err
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("", "wanted package.module:factory"),
+        ("def f(): return 1, 2", "got tuple from {name}:f(), wanted (model, inputs, loss)"),
+        ("def f(): raise KeyError('mine')", "KeyError: 'mine' ({path}, line 1)"),
+        ("import other_module", "ModuleNotFoundError: No module named 'other_module' ({path}, line 1)"),
+        ("1 +", "SyntaxError: invalid syntax ({name}.py, line 1)"),
+        ("def f():\n  return 1, 2, lambda: 1 / 0", "ZeroDivisionError: division by zero ({path}, line 2)"),
+    ],
+    ids=["nothing", "two", "its own error", "import", "syntax", "the loss's error"],
+)
+def test_what_a_factory_does_wrong_is_said_in_a_line(code, said, tmp_path, monkeypatch, capsys):
+    stand_in = types.SimpleNamespace(report=lambda model, inputs, loss, lengths: loss())
+    monkeypatch.setitem(sys.modules, "resnotes.torch", stand_in)
+    monkeypatch.chdir(tmp_path)
+    name = f"factory_{tmp_path.name}"
+    Path(f"{name}.py").write_text(code, "utf-8")
+    path, before = tmp_path / f"{name}.py", list(sys.path)
+    assert main(["report", "--torch", f"{name}:f"]) == 2
+    said = said.format(name=name, path=path)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{name}:f: ") and line.endswith(said) or said.startswith("wanted") and said in line
+    assert sys.path == before
 
 
 def test_a_bar_on_a_terminal_alone(monkeypatch):

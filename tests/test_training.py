@@ -307,6 +307,17 @@ def test_a_damaged_record_is_reported_and_made_anew(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_file_of_somebody_else_is_left_alone(tmp_path, capsys):
+    path = tmp_path / "notes"
+    for content in (b"def factory():\n    return 1\n", b"3\n4", b"\n"):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match="notes, which is no results file, wanted one that a sweep wrote"):
+            sweep([QUICK], path, processes=1)
+        with pytest.raises(SystemExit):
+            main([str(path), *ARGUMENTS])
+        assert "no results file" in capsys.readouterr().err and path.read_bytes() == content
+
+
 def test_select():
     found = [Record(replace(QUICK, seed=seed, depth=depth)) for seed in (1, 0) for depth in (2, 3)]
     assert [record.settings.seed for record in select(found, depth=3, width=4)] == [0, 1]

@@ -6,8 +6,11 @@ import argparse
 import difflib
 import importlib
 import json
+import os
 import sys
+import sysconfig
 import time
+import traceback
 from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -52,6 +55,28 @@ class Outcome:
         return f"{self.name:{width}}  {self.how:10}  {self.cases:4d} cases  worst error {self.worst_error:.1e}"
 
 
+def _named(text: str) -> str:
+    """An argument that may not be empty."""
+    if not text:
+        raise argparse.ArgumentTypeError("got an empty text")
+    return text
+
+
+def _figure(text: str) -> str:
+    if not Path(text).suffix:
+        raise argparse.ArgumentTypeError(f"got {text!r}, wanted a path that ends in .png, .svg or .pdf")
+    return text
+
+
+def _lengths(text: str) -> int | str | None:
+    """What --lengths says, as `resnotes.torch.report` takes it."""
+    if text in ("all", "none"):
+        return {"all": "all", "none": None}[text]
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"got {text!r}, wanted a whole number of at least 0, all, or none")
+    return int(text)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line. Returns the exit status: 0, or 1 where a check fails, 2 for wrong usage."""
     name = "resnotes" if Path(sys.argv[0]).stem == "resnotes" else "python -m resnotes"
@@ -64,43 +89,48 @@ def main(arguments: list[str] | None = None) -> int:
     )
     verify.add_argument("--json", action="store_true", help="print one JSON object a check, as a list")
     report = commands.add_parser("report", help="report on weights in an .npz file, or on a PyTorch model")
-    report.add_argument("file", metavar="FILE.npz", nargs="?", help="arrays as resnotes.npz.from_arrays names them")
+    report.add_argument(
+        "file", metavar="FILE.npz", nargs="?", type=_named, help="arrays as resnotes.npz.from_arrays names them"
+    )
     report.add_argument(
         "--torch",
         metavar="MODULE:FACTORY",
+        type=_named,
         help="a function that returns (model, inputs, loss), as resnotes.torch.report takes them",
     )
-    report.add_argument("--lengths", default="10", help="with --torch: path lengths, a number, all, or none (10)")
+    report.add_argument(
+        "--lengths",
+        type=_lengths,
+        default=argparse.SUPPRESS,
+        help="with --torch: path lengths up to a number, all, or none (10)",
+    )
     report.add_argument("--json", action="store_true", help="print everything as one JSON object")
-    report.add_argument("--figure", metavar="PATH", help="also write a figure (.png, .svg, .pdf)")
+    report.add_argument("--figure", metavar="PATH", type=_figure, help="also write a figure (.png, .svg, .pdf)")
     commands.add_parser("training", help="train many networks (resnotes training --help)")
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] == ["training"]:  # has its own options
         from resnotes.training.__main__ import main as train
 
-        return train(arguments[1:])
+        return train(arguments[1:], f"{name} training")
     options = parser.parse_args(arguments)
     if options.command == "report":
         if (options.file is None) == (options.torch is None):
             report.error("one of FILE.npz and --torch MODULE:FACTORY is wanted")
-        source = options.file or options.torch
-        return run_report(source, options.json, options.figure, options.lengths if options.torch else None)
+        if options.file and hasattr(options, "lengths"):
+            report.error("--lengths goes with --torch: the report on an .npz file has every length")
+        return run_report(options)
     return run_verify(options.names, as_json=options.json)
 
 
-def run_report(path: str, as_json: bool = False, figure: str | None = None, lengths: str | None = None) -> int:
+def run_report(options: argparse.Namespace) -> int:
     """Print the report on the network in an .npz file, or on a PyTorch model.
 
     Parameters
     ----------
-    path : str
-        Of the file; or where `lengths` is given, "package.module:factory", a function without arguments that
-        returns what `resnotes.torch.report` takes: model, inputs, loss.
-    as_json : bool
-    figure : str, optional
-        Where to write the figure, if anywhere.
-    lengths : str, optional
-        "all", "none", or a number.
+    options : Namespace
+        `file`, or `torch`: "package.module:factory", a function without arguments that returns what
+        `resnotes.torch.report` takes: model, inputs, loss; perhaps `lengths`, as that takes them. `json`; and
+        `figure`, where to write one, or None.
 
     Returns
     -------
@@ -110,43 +140,62 @@ def run_report(path: str, as_json: bool = False, figure: str | None = None, leng
     from resnotes.reports import report
 
     try:
-        found = report(path) if lengths is None else _report_of_model(path, lengths)
+        found = report(options.file) if options.file else _report_of_model(options)
     except OSError as error:
-        print(f"{path}: {error.strerror or error}", file=sys.stderr)
+        print(f"{options.file or options.torch}: {error.strerror or error}", file=sys.stderr)
         return 2
     except (ValueError, ImportError) as error:
-        print(f"{path}: {error}", file=sys.stderr)
+        print(f"{options.file or options.torch}: {error}", file=sys.stderr)
         return 2
-    if figure is not None:
+    if options.figure is not None:
         try:
             from resnotes import figures  # matplotlib is an extra
 
-            figures.report(found).savefig(figure)
+            figures.report(found).savefig(options.figure)
         except (ImportError, OSError, ValueError) as error:
-            print(f"--figure {figure}: {error}", file=sys.stderr)
+            print(f"--figure {options.figure}: {error}", file=sys.stderr)
             return 2
-    print(json.dumps(found.as_dict(), indent=1) if as_json else found)
+    print(json.dumps(found.as_dict(), indent=1) if options.json else found)
     return 0
 
 
-def _report_of_model(name: str, lengths: str):
+def _report_of_model(options: argparse.Namespace):
     """The report on what a factory makes. Its module is looked for in the working directory as well."""
-    from resnotes.torch import report
+    from resnotes.torch import report  # first: where PyTorch is missing, that is what there is to say
 
-    module, _, factory = name.partition(":")
     sys.path.insert(0, "")
     try:
-        make = getattr(importlib.import_module(module), factory or "factory", None)
+        return report(*_made(options.torch), lengths=getattr(options, "lengths", 10))
+    except ValueError:
+        raise
+    except Exception as error:  # whatever their model raises
+        raise ValueError(_raised(error)) from error
     finally:
         sys.path.remove("")
+
+
+def _made(name: str) -> tuple:
+    """What the factory of that name returns: model, inputs, loss."""
+    module, _, factory = name.partition(":")
+    try:
+        make = getattr(importlib.import_module(module), factory or "factory", None)
+        made = make() if callable(make) else None
+    except Exception as error:  # whatever their code raises
+        raise ValueError(_raised(error)) from error
     if not callable(make):
         raise ValueError(f"--torch: got {name}, wanted package.module:factory, a function that the module has")
-    made = make()
     if not isinstance(made, tuple) or len(made) != 3:
         raise ValueError(f"--torch: got {type(made).__name__} from {name}(), wanted (model, inputs, loss)")
-    if lengths not in ("all", "none") and not lengths.isdigit():
-        raise ValueError(f"--lengths: got {lengths}, wanted a number, all, or none")
-    return report(*made, lengths={"all": "all", "none": None}.get(lengths) if not lengths.isdigit() else int(lengths))
+    return made
+
+
+def _raised(error: Exception) -> str:
+    """An error in a line, with the last place of its traceback that is in the user's own code."""
+    others = (str(Path(__file__).parent), *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")))
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if Path(frame.filename).is_file() and not os.path.abspath(frame.filename).startswith(others):
+            return f"{type(error).__name__}: {error} ({frame.filename}, line {frame.lineno})"
+    return f"{type(error).__name__}: {error}"
 
 
 def checks() -> dict[str, tuple[str, str, object]]:

@@ -13,16 +13,23 @@ def missing(error: ImportError, extra: str, what: str) -> ImportError:
 
 def run(main: Callable[[], int]) -> int:
     """Run a command line. Where nobody reads its output to the end, as with ``| head``, it ends without a word; and
-    where it is interrupted from the keyboard."""
+    where it is interrupted from the keyboard. Output that cannot be written, as to a full disk, is said in a line."""
     try:
-        status = main()
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Python flushes once more at its end; let that go nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141  # as a program that the signal ended
+        try:
+            status = main()
+        except SystemExit as end:  # argparse has shown help or a version, or refused an option
+            status = end.code or 0
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
+    except OSError as error:
+        # Python flushes once more at its end; let that go nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            return 141  # as a program that the signal ended
+        print(f"output: {error.strerror or error}", file=sys.stderr)
+        return 1
     return status
 
 

@@ -15,8 +15,8 @@ there. The table at the end has the accuracy on 360 test images, lowest and high
 many runs diverged."""
 
 
-def _parser():
-    parser = argparse.ArgumentParser(prog="python -m resnotes.training", description=DESCRIPTION,
+def _parser(name):
+    parser = argparse.ArgumentParser(prog=name, description=DESCRIPTION,
                                      formatter_class=argparse.ArgumentDefaultsHelpFormatter)  # fmt: skip
     parser.add_argument("results", metavar="RESULTS", type=Path, help="results file, one line a run")
     many = {"nargs": "+"}
@@ -64,9 +64,9 @@ def table(found) -> str:
     return "\n".join(lines)
 
 
-def main(arguments=None) -> int:
+def main(arguments=None, name="python -m resnotes.training") -> int:
     """Run the command line. Returns the exit status: 0, 130 where it was interrupted, 2 for wrong usage."""
-    parser = _parser()
+    parser = _parser(name)
     options = vars(parser.parse_args(arguments))
     path, processes = options.pop("results"), options.pop("processes")
     try:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import zlib
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -11,6 +12,8 @@ from resnotes import _validate
 
 #: Raised when `train` changes in a way that makes earlier records incomparable; part of each line.
 FORMAT = 1
+#: How a line begins.
+BEGINNING = re.compile(rb"[0-9a-f]{8} \{")
 #: Significant digits kept of what is measured.
 DIGITS = 5
 
@@ -155,10 +158,17 @@ def read_records(path) -> tuple[list[Record], list[Damage]]:
         In the order in which the runs ended.
     damages : list of Damage
         What could not be read, such as a last line that a kill cut short.
+
+    Raises
+    ------
+    ValueError
+        If the file holds something, and no line of it begins as a record does.
     """
     path = Path(path)
     records, damages = [], []
     lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+    if lines and not any(map(BEGINNING.match, lines)):
+        _validate.refuse("path", f"{path}, which is no results file", "one that a sweep wrote, or a new one")
     for number, line in enumerate(lines, start=1):
         try:
             records.append(decode(line))
