@@ -7,6 +7,7 @@ import pytest
 
 from resnotes import Affine, LayerNorm, Network, RMSNorm, Unit, jacobian_by_length, relu
 from resnotes.attention import Attention, Positionwise
+from resnotes.explorers import residual_stream
 from resnotes.testing import GradientError, check_gradient
 from resnotes.training import induction
 from resnotes.transformer import assemble, draw, lens_by_length, mean_by_length, stored
@@ -149,6 +150,34 @@ def test_its_last_unit_leaves_its_own_state_alone(model):
         moved = np.einsum("bij,bj->bi", model.network.jacobian(trace, l, l + 1), trace.states[l])
         np.testing.assert_allclose(moved, trace.states[l], rtol=0, atol=1e-10 * np.abs(trace.states[l]).max())
         assert np.abs(trace.units[l].branch_output).max() > 0.1, unit
+
+
+def own_by_differences(model, trace, start):
+    """What an input's own Jacobian makes of its own state, by number of branches: difference quotients, unit by unit."""
+    parts = [trace.states[start]]
+    for unit, state in zip(model.network.units[start:], trace.states[start:], strict=False):
+
+        def moved(v, unit=unit, state=state):
+            both = [Network([unit]).forward(state + h * v).states[-1] - h * v for h in (1e-5, -1e-5)]
+            return (both[0] - both[1]) / 2e-5
+
+        through = [moved(part) for part in parts]
+        parts = [a + b for a, b in zip((*parts, 0), (0, *through), strict=True)]
+    return np.cumsum([model.last(part) for part in parts], axis=0)
+
+
+def test_shares_that_travel_with_the_page_are_those_of_the_transformer(model):
+    tokens, answers = draw(np.random.default_rng(6), residual_stream.TRIED)
+    others, _ = draw(np.random.default_rng(5), residual_stream.AVERAGED)
+    trace = model.forward(tokens)
+    for start, stated in enumerate(residual_stream.STORED["right"]["own"]):
+        found = (model.read(own_by_differences(model, trace, start)).argmax(axis=-1) == answers).mean(axis=-1)
+        assert found == pytest.approx(stated, abs=1.1 / residual_stream.TRIED), start  # one may lie on an edge
+    for start in (2, 3, 4):
+        means = np.cumsum(mean_by_length(model, others, start), axis=0)
+        read = [model.read(model.last(trace.states[start] @ mean.T)).argmax(axis=-1) for mean in means]
+        found = [np.mean(named == answers) for named in read]
+        assert found == pytest.approx(residual_stream.STORED["right"]["mean"][start], abs=1.1 / residual_stream.TRIED)
 
 
 def test_training_starts_as_the_stored_one_did_and_learns():

@@ -7,6 +7,7 @@ are imported by their own names.
 from importlib.metadata import version
 
 from resnotes import four_layer
+from resnotes.attention import Attention, Positionwise
 from resnotes.losses import softmax_cross_entropy
 from resnotes.network import Affine, Network, Unit, gelu, identity, relu, silu, tanh
 from resnotes.normalisation import BatchNorm, BatchNormTraining, LayerNorm, RMSNorm
@@ -18,6 +19,7 @@ from resnotes.shortcuts import Absent, Diagonal, Gate, Identity, Projection, Sca
 __all__ = [
     "Absent",
     "Affine",
+    "Attention",
     "BatchNorm",
     "BatchNormTraining",
     "Diagonal",
@@ -25,6 +27,7 @@ __all__ = [
     "Identity",
     "LayerNorm",
     "Network",
+    "Positionwise",
     "Projection",
     "RMSNorm",
     "Scale",
