@@ -15,17 +15,48 @@ from tools.book import ROOT
 sys.path.insert(0, str(ROOT / "tools"))  # the tools are scripts
 import statements as book
 
-#: Id -> the sentence as it stood in the first edition, wrong by a condition that was lost or a limit that was moved.
+#: Id -> the sentence as it stood in the first edition, wrong by a condition that was lost, a limit that was moved, or
+#: words that the source has not. Where it stood in prose, it stands here with the words around it that are registered.
 FIRST_EDITION = {
-    "prop-init-branch": r"All entries have mean 0, are independent, and are as often negative as positive. "
-    r"For every state $x \ne 0$ and every matrix $A$, $\mathbb E\,J = 0$ and {eq}`init-branch` holds.",
+    "init-row-batch": r"Batch normalisation shrinks the branch by a factor of the order of the square root of the depth "
+    r"{cite}`de2020`. | $\beta \approx 1/\sqrt L$: the gain is bounded, by about $e^\kappa$.",
     "after-remember-coins": r"ReLUs after the addition are no coins. At initialisation about $1.5/\sqrt{\pi L}$ of the "
     r"squared length gets all the way, and half gets halfway.",
+    "prop-init-branch": r"All entries have mean 0, are independent, and are as often negative as positive. "
+    r"For every state $x \ne 0$ and every matrix $A$, $\mathbb E\,J = 0$ and {eq}`init-branch` holds.",
+    "prop-init-law": r"Let every branch have mean 0 and the strength $\kappa$, *whatever its state is*. Let the branches be "
+    r"independent of one another, and let $g_L$ be chosen without looking at them. Then, for every width and every state, "
+    r"{eq}`init-law`. With weights that have a density, it holds for every $x_l$.",
+    "init-remember-typical": "A mean is not a typical network. The mean gain is 1 at every depth. In plain networks, depth "
+    "over width says how far they are apart.",
     "scaling-remember-average": r"Even for the shortcut term, $\lambda_i < 1$ is not enough to vanish exponentially. "
     r"The average of $\log|\lambda_i|$ has to stay below zero.",
+    "depths-row-fixup": "Fixup | last weight of each branch 0, and no other; the others in a branch smaller with the depth "
+    "| 10,000 layers {cite}`zhang2019`",
     "backward-remember-own-block": "A skip helps what lies upstream of its block. It cannot change the gradients of the "
     "parameters inside.",
+    "depths-row-highway": r"Highway | gate's weights 0, $b = -\log L$ | no stall beyond 1000 layers, with $b$ from $-1$ to "
+    r"$-3$ {cite}`srivastava2015training`",
+    "precision-remember-lost": "Where an entry of a branch is at most $u/2$ times that of the state, it is lost in the "
+    "addition. In bfloat16 all branches of $1/L$ of the state, entry by entry, are lost from $512$ units on, and those of "
+    "the state's own sign from $512$; from no smaller number in either case.",
 }
+
+#: Damage of other kinds than the entries name themselves: id, words, what stands in their place.
+DAMAGES = {
+    "a condition left out": ("unrolled-remember-sum", "With identity shortcuts and nothing", "With nothing"),
+    "both conditions left out": ("unrolled-remember-share", r"Where $\lambda$ and $r$ have one sign and $r$ is small beside $\lambda$, m", "M"),
+    "a condition made weaker": ("stream-remember-own", r"without $\varepsilon$", r"with a small $\varepsilon$"),
+    "a condition turned round": ("forward-remember-loss", "that sums to $1$", "that does not sum to $1$"),
+    "a bound on the wrong side": ("precision-remember-one", "$1 - u/2$ to $1 + u$", "$1 - u$ to $1 + u/2$"),
+    "a power moved by one": ("unrolled-remember-first", "$2^n - 1$ paths", "$2^n$ paths"),
+    "a negation lost": ("unrolled-remember-first", "not a lower bound", "a lower bound"),
+    "a quantifier swapped": ("prop-both-signs", "each gradient $g$", "no gradient $g$"),
+    "two results exchanged": ("shattered-remember-quarter", "$2^{-L}$ for a plain network, $(3/4)^L$", "$(3/4)^L$ for a plain network, $2^{-L}$"),
+    "a limit taken for a value": ("init-row-over", "$(1 + 1/L^2)^L$", "$1$"),
+    "a part left out": ("shattered-remember-word", " It does not mean small, and not wrong.", ""),
+    "a name exchanged": ("depths-remember-norms", "pre-LN's gain grows", "post-LN's gain grows"),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", STATEMENTS)
@@ -42,7 +73,26 @@ def test_a_sentence_holds_needs_its_conditions_and_is_told_from_its_neighbours(n
 def test_the_faulty_sentences_of_the_first_edition_are_caught(name):
     with pytest.raises(CheckError, match=f"^{name}, .*: fails at "):
         STATEMENTS[name].check(FIRST_EDITION[name])
-    assert STATEMENTS[name].check(STATEMENTS[name].sentence).cases > 0
+
+
+def test_the_spread_of_plain_networks_as_it_stood_is_caught():
+    """It had the factor of a coin for the input's mask too, whose signs are given."""
+    entry = EQUATIONS["init-spread"]
+    left, right = entry.expression.args
+    n, L = (next(s for s in right.free_symbols if str(s) == name) for name in "nL")
+    length = next(power for power in right.args if power.as_base_exp()[1] == 4)
+    with pytest.raises(CheckError):
+        entry.check(entry.expression.func(left, (1 + 5 / n) ** L * length))
+    assert entry.check().cases > 0
+
+
+@pytest.mark.parametrize("kind", DAMAGES)
+def test_damage_of_every_kind_is_caught(kind):
+    name, words, others = DAMAGES[kind]
+    sentence = STATEMENTS[name].sentence
+    assert sentence.count(words) == 1
+    with pytest.raises(CheckError, match=f"^{name}"):
+        STATEMENTS[name].check(sentence.replace(words, others))
 
 
 def test_what_a_sentence_rests_on_is_registered():

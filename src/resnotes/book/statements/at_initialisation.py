@@ -6,7 +6,7 @@ from math import log, pi, sqrt
 
 import numpy as np
 
-from resnotes import Affine, BatchNormTraining, Network, Unit, relu
+from resnotes import Affine, BatchNormTraining, Network, Unit, identity, relu
 from resnotes.book.statements.places import Place, close, seen, settings, source_of
 from resnotes.book.statements.statement import Grounds
 from resnotes.initialisation import batch_strength, draw_weights, expected_gain, growing_gain, residual_network
@@ -25,7 +25,7 @@ ENTRIES = {
 
 
 @cache
-def branch_means(first, last, x, shared=False, front=False):
+def branch_means(first, last, x, shared=False, front=False, bias=0.0):
     """The means of J and of J^T A J over all weights, for A = diag(1, 3, ...), and what the law makes of the latter."""
     n = h = len(x)
     A = np.diag(2.0 * np.arange(n) + 1)
@@ -34,7 +34,7 @@ def branch_means(first, last, x, shared=False, front=False):
         W1 = np.reshape(entries, (h, n)).astype(float)
         for others in (entries,) if shared else product(ENTRIES[last], repeat=n * h):
             W2 = np.reshape(others, (n, h)).astype(float)
-            J = W1 @ np.diag(state > 0) if front else W2 @ np.diag(W1 @ state > 0) @ W1
+            J = W1 @ np.diag(state > 0) if front else W2 @ np.diag(W1 @ state + bias > 0) @ W1
             J_mean, square, count = J_mean + J, square + J.T @ A @ J, count + 1
     squares = [np.mean(np.square(ENTRIES[name])) for name in (first, last)]
     return J_mean / count, square / count, h * squares[0] * squares[1] * np.trace(A) / 2 * np.eye(n)
@@ -87,15 +87,17 @@ def two_units(lam, beta, x, kind, shared, looking, last):
     rows = []
     for w in product(signs, signs, signs, signs):
         first, second = (w[0], w[1]), (w[0], w[1]) if shared else (w[2], w[3])
-        states, slopes, weights, g = [x], [], [], []
+        states, slopes, weights = [x], [], []
         for u in (first, second):
             here, w1, w2 = states[-1], u[0], ends[0 if u[1] > 0 else 1]
             b = 1.0 if kind == "with a bias" else 0.0
             open_ = float(here > 0) if kind == "ReLU first" else float(w1 * here + b > 0)
             hidden = w1 * max(here, 0) if kind == "ReLU first" else max(w1 * here + b, 0)
-            states.append(lam * here + beta * w2 * hidden)
-            slopes.append(lam + beta * w2 * open_ * w1)
-            weights.append((beta * w2 * open_ * here, beta * hidden))
+            total = lam * here + beta * w2 * hidden
+            after = float(total > 0) if kind == "ReLU after" else 1.0
+            states.append(after * total)
+            slopes.append(after * (lam + beta * w2 * open_ * w1))
+            weights.append((after * beta * w2 * open_ * here, after * beta * hidden))
         top = float(states[2] > x) * sqrt(2) if looking else 1.0
         g = [top * slopes[1] * slopes[0], top * slopes[1], top]
         rows.append(
@@ -105,7 +107,7 @@ def two_units(lam, beta, x, kind, shared, looking, last):
 
 
 LAWS = settings(
-    lam=(1.0, 0.0, 0.5), beta=(1.0, 0.5), x=(1.0, -2.0, 0.0), kind=("usual", "ReLU first", "with a bias"),
+    lam=(1.0, 0.0, 0.5), beta=(1.0, 0.5), x=(1.0, -2.0, 0.0), kind=("usual", "ReLU first", "with a bias", "ReLU after"),
     shared=(False, True), looking=(False, True), last=("zero", "one and a half"),
 )  # fmt: skip
 
@@ -192,7 +194,7 @@ FACTORS = {
     "1/L": lambda L: np.full(L, 1 / L),
 }  # fmt: skip
 DEPTHS = (500, 2000, 8000)
-SUMS = settings(lam=(1.0, 0.25), norm=("none", "after each addition"), beta=tuple(FACTORS))
+SUMS = settings(lam=(1.0, 0.25), norm=("none", "in front"), after=("nothing", "a normalisation"), beta=tuple(FACTORS))
 
 
 def stays(values):
@@ -201,9 +203,13 @@ def stays(values):
 
 
 def log_gains(s):
-    if s.norm != "none":
+    """At three depths; a normalisation after each addition keeps 1, one in front divides by the state's variance."""
+    squares = [FACTORS[s.beta](L) ** 2 for L in DEPTHS]
+    if s.after != "nothing":
         return [0.0] * 3
-    return [float(np.sum(np.log(s.lam**2 + FACTORS[s.beta](L) ** 2))) for L in DEPTHS]
+    if s.norm == "in front":
+        squares = [b / (1 + np.cumsum(b) - b) for b in squares]
+    return [float(np.sum(np.log(s.lam**2 + b))) for b in squares]
 
 
 def bounded_gain(s):
@@ -245,7 +251,7 @@ TYPICAL = settings(*({"n": n, "L": L, "lam": lam} for lam in (0.0, 1.0) for n, L
 @cache
 def gradients(L, n, beta, norm=None, lam=1.0, count=150, x="drawn"):
     """Per network: the gain of states, squared gradients of all units' weights (L,), and the sums of their sizes."""
-    rng, rows, sizes, whole, share = np.random.default_rng(5), [], [], [], []
+    rng, rows, layers, sizes, whole, share = np.random.default_rng(5), [], [], [], [], []
     for _ in range(count):
         weights = draw_weights(rng, L, n, (2.0, 1.0))
         betas = beta if np.ndim(beta) else [beta] * L
@@ -261,16 +267,29 @@ def gradients(L, n, beta, norm=None, lam=1.0, count=150, x="drawn"):
             [layer.weight for layer in unit.branch if layer.weight is not None and layer.weight.ndim == 2]
             for unit in back.units
         ]
-        rows.append([sum(np.sum(w**2) for w in unit) for unit in parts])
+        layers.append([[np.sum(w**2) for w in unit] for unit in parts])
+        rows.append(np.sum(layers[-1], axis=1))
         sizes.append(sum(np.abs(w).sum() for unit in parts for w in unit))
     rows = np.array(rows)
     return Place(
         whole=np.mean(whole),
         share=np.mean(share),
         rows=rows.mean(0),
+        layers=np.mean(layers, axis=0),
         error=rows.std(0) / sqrt(count),
         size=np.mean(sizes),
     )
+
+
+def plain_mean(s):
+    """The mean gain of W ReLU(x), L times, over all networks of width 2 with entries 1 and -1, so v = 2."""
+    found = []
+    for entries in product((1.0, -1.0), repeat=4 * s.L):
+        state, J = np.array(s.x, float), np.eye(2)
+        for W in np.reshape(entries, (s.L, 2, 2)):
+            J, state = W @ np.diag(state > 0) @ J, W @ np.maximum(state, 0)
+        found.append(np.sum((np.array([1.0, 3.0]) @ J) ** 2) / 10)
+    return np.mean(found)
 
 
 def rises(rows):
@@ -285,13 +304,28 @@ def layer_rows(s):
     return gradients(s.L, 48, beta, None if s.norm == "none" else s.norm).rows
 
 
-def pre_rows(first):
+def layer_kinds(s):
+    """Of the first and the second weight of each unit, without normalisation."""
+    return gradients(s.L, 48, 0.5).layers
+
+
+PRE = settings(skip=(1.0, 0.5), x=("drawn", "three times as large"))
+
+
+def pre_rows(s, first):
     """With kappa = 1, whether the squared gradients stand to each other as 1/(first + l)."""
-    rows = gradients(5, 48, 1.0, "pre").rows * (first + np.arange(5))
+    rows = gradients(5, 48, 1.0, "pre", lam=s.skip, x=s.x).rows * (first + np.arange(5))
     return rows.max() < 1.15 * rows.min()
 
 
-STEP = settings(L=(2, 4, 8), beta=("1/sqrt(L)", "1/L", "0.3", "1"), lam=(1.0, 0.5))
+STEP = settings(
+    *(
+        {"L": L, "beta": beta, "lam": lam, "norm": norm}
+        for lam, norm in ((1.0, None), (0.5, None), (1.0, "pre"))
+        for L in (2, 4, 8)
+        for beta in ("1/sqrt(L)", "1/L", "0.3", "1")
+    )
+)
 
 
 def beta_of(s):
@@ -300,7 +334,7 @@ def beta_of(s):
 
 def step(s, kind):
     """What one step changes, beside a network of two units at beta = 1/2."""
-    here, there = (gradients(L, 24, b, lam=lam) for L, b, lam in ((s.L, beta_of(s), s.lam), (2, 0.5, 1.0)))
+    here, there = gradients(s.L, 24, beta_of(s), s.norm, s.lam), gradients(2, 24, 0.5)
     return here.rows.sum() / there.rows.sum() if kind == "descent" else here.size / there.size
 
 
@@ -316,19 +350,19 @@ def adapts(s, power=1):
 
 def kept(kind, beta):
     """From two units to eight, what a step changes stays within a factor of 2."""
-    changes = [step(Place(L=L, beta=beta, lam=1.0), kind) for L in (2, 8)]
+    changes = [step(Place(L=L, beta=beta, lam=1.0, norm=None), kind) for L in (2, 8)]
     return 0.5 < changes[1] / changes[0] < 2
 
 
-ZERO = settings(last=("zero", "drawn"), shortcut=("identity", "half"), n=(1, 3))
+ZERO = settings(last=("zero", "drawn"), shortcut=("identity", "half"), n=(1, 3), after=("nothing", "ReLU"))
 
 
 def zero_last(s):
     rng = np.random.default_rng(2)
     units = [Unit([Affine(rng.normal(size=(s.n, s.n)), np.ones(s.n)), relu, Affine(np.zeros((s.n, s.n)) if s.last == "zero" else np.eye(s.n))],
-                  Identity() if s.shortcut == "identity" else Scale(0.5)) for _ in range(3)]  # fmt: skip
+                  Identity() if s.shortcut == "identity" else Scale(0.5), relu if s.after == "ReLU" else identity) for _ in range(3)]  # fmt: skip
     net, g = Network(units), np.arange(1.0, s.n + 1)
-    back = net.backward(net.forward(np.ones(s.n)), g)
+    back = net.backward(net.forward(np.full(s.n, -0.1) if s.after == "ReLU" else np.ones(s.n)), g)
     weights = [[bool(np.any(unit.branch[k].weight)) for unit in back.units] for k in (0, 2)]
     return close(back.states[0], g), weights
 
@@ -345,11 +379,11 @@ def ratio(got, want, error=0.25):
 
 
 @cache
-def batch_gain(L, layers, width, batch, gradient="uncorrelated", beta=1.0, v=2.0):
+def batch_gain(L, layers, width, batch, gradient="uncorrelated", beta=1.0, v=2.0, lam=1.0):
     ends, logs = [] if beta == 1.0 else [Scale(beta)], []
     for seed in range(2):
         rng = np.random.default_rng(seed)
-        net = Network([Unit([*(layer for W in weights for layer in (BatchNormTraining(width), relu, Affine(W))), *ends])
+        net = Network([Unit([*(layer for W in weights for layer in (BatchNormTraining(width), relu, Affine(W))), *ends], Scale(lam))
                        for weights in draw_weights(rng, L, width, (v,) * layers)])  # fmt: skip
         x, g = rng.standard_normal((2, batch, width))
         g = g if gradient == "uncorrelated" else np.repeat(g[:1], batch, 0)
@@ -360,10 +394,11 @@ def batch_gain(L, layers, width, batch, gradient="uncorrelated", beta=1.0, v=2.0
 TAU = 1 - 1 / pi
 BATCHES = settings(
     *(
-        {"layers": layers, "v": v, "width": width, "gradient": gradient}
-        for layers, v, width, gradient in (
-            (1, 2.0, 64, "uncorrelated"), (2, 2.0, 64, "uncorrelated"), (1, 1.0, 64, "uncorrelated"),
-            (2, 2.0, 4, "uncorrelated"), (1, 2.0, 64, "all the same"), (2, 2.0, 64, "all the same"),
+        {"layers": layers, "v": v, "width": width, "gradient": gradient, "skip": skip}
+        for layers, v, width, gradient, skip in (
+            (1, 2.0, 64, "uncorrelated", 1.0), (2, 2.0, 64, "uncorrelated", 1.0), (1, 1.0, 64, "uncorrelated", 1.0),
+            (2, 2.0, 4, "uncorrelated", 1.0), (1, 2.0, 64, "all the same", 1.0), (2, 2.0, 64, "all the same", 1.0),
+            (1, 2.0, 64, "uncorrelated", 0.5),
         )
     )
 )  # fmt: skip
@@ -374,7 +409,7 @@ def number(s, exponents=(1.47, 2.15)):
     kappa, tau = batch_strength((s.v,) * s.layers)
     power = exponents[s.layers - 1]
     laws = [log(growing_gain(L, power * tau, tau)) for L in (8, 24)]
-    got = [log(batch_gain(L, s.layers, s.width, s.width, s.gradient, v=s.v)) for L in (8, 24)]
+    got = [log(batch_gain(L, s.layers, s.width, s.width, s.gradient, v=s.v, lam=s.skip)) for L in (8, 24)]
     return abs(kappa / tau - power) < 0.01 and np.allclose(laws, got, atol=0.5, rtol=0)
 
 
@@ -391,11 +426,21 @@ def share(x):
 
 
 def strength(s, relu_share):
-    """tr E[J J^T] / n of [Affine, ReLU, Affine] or [ReLU, Affine] with entries 1 and -1, so v = n in each."""
-    mean = branch_means("1, -1", "1, -1", s.x, front=s.front)[1]
-    A = 1 + 3
-    layers = 2 if not s.front else 1
-    return close(np.trace(mean) / A, relu_share * 2.0**layers)
+    """tr E[J^T A J] / tr A of [Affine, ReLU, Affine] or [ReLU, Affine] is the layers' v times what the ReLU keeps."""
+    mean = branch_means(s.first, "1, -1", s.x, front=s.front, bias=s.bias)[1]
+    n = len(s.x)
+    v = n * np.mean(np.square(ENTRIES[s.first])) * (1 if s.front else n)
+    return close(np.trace(mean) / n**2, relu_share * v)
+
+
+FORMS = settings(
+    *(
+        {"first": first, "x": x, "front": front, "bias": bias}
+        for first, x in (("1, -1", (1, 2)), ("1, -1", (1, -2)), ("1, -1", (-1, -2)), ("1, -1", (2,)), ("3, 1, -2, -2", (1,)))
+        for front in (False, True)
+        for bias in (0.0, 5.0)
+    )
+)  # fmt: skip
 
 
 def grown(s, front, factor):
@@ -507,7 +552,11 @@ TABLES = {
         Grounds(
             BATCHES,
             {"power": number},
-            {"wide": lambda s: s.width > 32, "uncorrelated": lambda s: s.gradient == "uncorrelated"},
+            {
+                "wide": lambda s: s.width > 32,
+                "uncorrelated": lambda s: s.gradient == "uncorrelated",
+                "skip": lambda s: s.skip == 1,
+            },
             {"power": lambda s: batch_gain(24, s.layers, s.width, s.width, s.gradient, v=s.v) < np.exp(1)},
         ),
         Grounds(
@@ -602,7 +651,7 @@ GROUNDS = {
         LAWS,
         {"laws": weight_laws},
         {
-            "branch": lambda s: s.kind != "ReLU first" and s.last == "zero",
+            "branch": lambda s: not s.kind.startswith("ReLU") and s.last == "zero",
             "independent": CONDITIONS["independent"],
             "ties": no_ties,
             "given": CONDITIONS["given"],
@@ -614,7 +663,11 @@ GROUNDS = {
         Grounds(
             settings(*(vars(s) for s in LAWS.candidates() if s.x)),
             {"law": law},
-            {key: CONDITIONS[key] for key in ("mean", "strength", "independent", "given")},
+            {
+                **{key: CONDITIONS[key] for key in ("mean", "independent", "given")},
+                "strength": lambda s: s.kind in ("usual", "ReLU after"),
+                "units": lambda s: s.kind != "ReLU after",
+            },
             {"law": lambda s: law(s, 1.0)},
         ),
         Grounds(
@@ -626,9 +679,10 @@ GROUNDS = {
     ),
     "init-remember-strength": (
         Grounds(
-            settings(x=((1, 2), (1, -2), (-1, -2)), front=(False, True)),
+            FORMS,
             {"form": lambda s: strength(s, share(s.x) if s.front else 0.5)},
-            false={"form": lambda s: strength(s, 0.5)},
+            {"such": lambda s: s.first == "1, -1", "biases": lambda s: s.bias == 0},
+            {"form": lambda s: strength(s, 0.5)},
         ),
         Grounds(
             settings(x=((1, 3), (1, -3)), skip=(1, 0)),
@@ -647,7 +701,11 @@ GROUNDS = {
         Grounds(
             SUMS,
             {"exactly": lambda s: bounded_gain(s) == sums(s, 2)},
-            {"identity": lambda s: s.lam == 1, "norm": lambda s: s.norm == "none"},
+            {
+                "identity": lambda s: s.lam == 1,
+                "norm": lambda s: s.norm == "none",
+                "after": lambda s: s.after == "nothing",
+            },
             {"exactly": lambda s: bounded_gain(s) == sums(s, 1)},
         ),
         Grounds(
@@ -664,6 +722,12 @@ GROUNDS = {
             {"plain": lambda s: s.lam == 0},
             {"ratio": lambda s: abs(apart(s) / (s.L / 16) - 3.9) < 0.6},
         ),
+        Grounds(
+            settings(x=((1, -2), (1, 2), (-1, -2)), L=(1, 2)),
+            {"one": lambda s: close(plain_mean(s), 1)},
+            {"half": lambda s: share(s.x) == 0.5},
+            {"one": lambda s: close(plain_mean(s), 0.5**s.L)},
+        ),
     ),
     "init-remember-weights": (
         Grounds(
@@ -675,26 +739,30 @@ GROUNDS = {
             LAYERS,
             {"same": lambda s: abs(rises(layer_rows(s))) < 0.08},
             {"equal": lambda s: s.beta == "equal", "none": lambda s: s.norm == "none"},
-            {"same": lambda s: rises(layer_rows(s)) > 0.08},
+            {"same": lambda s: np.ptp(np.log(layer_kinds(s))) < 0.3},
         ),
         Grounds(
-            ONE_BATCH,
-            {"falls": lambda s: pre_rows(2)},
-            {"wide": lambda s: True},
-            {"falls": lambda s: pre_rows(1)},
+            PRE,
+            {"falls": lambda s: pre_rows(s, 2)},
+            {"wide": lambda s: True, "identity": lambda s: s.skip == 1, "input": lambda s: s.x == "drawn"},
+            {"falls": lambda s: pre_rows(s, 1)},
         ),
     ),
     "init-remember-step": (
         Grounds(
             STEP,
             {"descent": descends},
-            {"equal": lambda s: True, "identity": lambda s: s.lam == 1},
+            {"equal": lambda s: True, "identity": lambda s: s.lam == 1, "none": lambda s: s.norm is None},
             {"descent": lambda s: descends(s, 1)},
         ),
         Grounds(
             STEP,
             {"adam": adapts},
-            {"identity": lambda s: s.lam == 1, "bounded": lambda s: s.L * beta_of(s) ** 2 <= 1},
+            {
+                "identity": lambda s: s.lam == 1,
+                "none": lambda s: s.norm is None,
+                "bounded": lambda s: s.L * beta_of(s) ** 2 <= 1,
+            },
             {"adam": lambda s: adapts(s, 2)},
         ),
         Grounds(
@@ -707,13 +775,17 @@ GROUNDS = {
         Grounds(
             ZERO,
             {"passes": lambda s: zero_last(s)[0]},
-            {"zero": lambda s: s.last == "zero", "identity": lambda s: s.shortcut == "identity"},
+            {
+                "zero": lambda s: s.last == "zero",
+                "identity": lambda s: s.shortcut == "identity",
+                "nothing": lambda s: s.after == "nothing",
+            },
             {"passes": lambda s: not zero_last(s)[0]},
         ),
         Grounds(
             ZERO,
             {"last": lambda s: zero_last(s)[1] == [[False] * 3, [True] * 3]},
-            {"zero": lambda s: s.last == "zero"},
+            {"zero": lambda s: s.last == "zero", "nothing": lambda s: s.after == "nothing"},
             {"last": lambda s: zero_last(s)[1] == [[True] * 3, [False] * 3]},
         ),
     ),
@@ -737,7 +809,11 @@ GROUNDS = {
         Grounds(
             BATCHES,
             {"number": number},
-            {"wide": lambda s: s.width > 32, "uncorrelated": lambda s: s.gradient == "uncorrelated"},
+            {
+                "wide": lambda s: s.width > 32,
+                "uncorrelated": lambda s: s.gradient == "uncorrelated",
+                "identity": lambda s: s.skip == 1,
+            },
             {"number": lambda s: number(s, (1, 2))},
         ),
         Grounds(

@@ -136,12 +136,13 @@ FACTORS = settings(
         for factor in (1 - 2.0**-9, 1 - 2.0**-10, 1 + 2.0**-8, 1 + 2.0**-9, 1.0, 0.999, 1.001, 0.99, 1.01, 1 - 0.75 * 2.0**-8)
     )
 )  # fmt: skip
-#: Branches of 1/L of the state; by length alone, one entry has all of it.
+#: Branches of 1/L of the state, with its sign or against it; by length alone, one entry has all of it.
 DEPTHS = settings(
     *(
-        {"format": dtype, "L": L, "how": how}
+        {"format": dtype, "sign": sign, "L": L, "how": how}
         for dtype in ("bfloat16", "float16")
-        for L in (128, 256, 300, 512, 513, 700, 1024)
+        for sign in (1, -1)
+        for L in (128, 256, 510, 511, 512, 513, 700, 1024)
         for how in ("entry by entry", "in length")
     )
 )
@@ -150,9 +151,14 @@ DEPTHS = settings(
 def all_lost(s):
     """For every significand of the state; a branch of that length alone may put all of it on one of 64 equal entries."""
     u = FORMATS[s.format][0]
-    x = 1 + 2 * u * np.arange(0, int(0.5 / u), max(1, int(0.5 / u) // 128))
-    part = x / s.L * (8.0 if s.how == "in length" else 1.0)
-    return bool(np.all(np.array([fl(v, s.format) for v in x + part]) == x))
+    x = 1 + 2 * u * np.arange(0, int(0.5 / u))
+    part = s.sign * x / s.L * (8.0 if s.how == "in length" else 1.0)
+    return bool(np.all(round_to(x + part, s.format) == x))
+
+
+def from_on(s, first, sign):
+    """Whether all are lost from this number on and not before."""
+    return s.sign != sign or all_lost(s) == (s.L >= first)
 
 
 RATIO = settings(scale=(1.0, 2.0**10, 2.0**15))
@@ -333,9 +339,9 @@ GROUNDS = {
         ),
         Grounds(
             DEPTHS,
-            {"from": lambda s: s.L < 512 or all_lost(s)},
+            {"from": lambda s: from_on(s, 512, -1), "sign": lambda s: from_on(s, 511, 1)},
             {"format": lambda s: s.format == "bfloat16", "entry": lambda s: s.how == "entry by entry"},
-            {"from": lambda s: s.L < 256 or all_lost(s)},
+            {"from": lambda s: from_on(s, 511, -1), "sign": lambda s: from_on(s, 512, 1)},
         ),
     ),
     "precision-remember-scaling": Grounds(

@@ -91,20 +91,23 @@ def grown(s, layers=1):
 
 def alike(s):
     """Whether two states at a right angle end up closer than at the start."""
-    angle = pi / 2
-    for _ in range(200):
-        angle = next_angle(angle, s.lam) if s.norm == "none" else next_centred_angle(angle)
+    angle, depth = pi / 2, 200
+    beta = 1.0 if s.beta == 1 else depth**-0.5
+    for _ in range(depth):
+        angle = next_angle(angle, s.lam, beta) if s.norm == "none" else next_centred_angle(angle)
     return angle < 0.2
 
 
-STATES = settings(norm=("none", "centred"), lam=(0.0, 1.0), masks=("by the angle", "independent"))
+STATES = settings(
+    norm=("none", "centred"), lam=(0.0, 1.0), masks=("by the angle", "independent"), beta=(1.0, "1/sqrt(L)")
+)
 
 
 def plain_power(s):
     if s.norm != "none":
         return -np.inf
-    found = correlations(s.lam, 1.0, pi / 2, s.masks, 4000)
-    return log(max(found[4000][1], 1e-300) / max(found[1000][1], 1e-300)) / log(4)
+    deep, short = (correlations(s.lam, s.beta, pi / 2, s.masks, depth)[-1][1] for depth in (4000, 1000))
+    return log(max(deep, 1e-300) / max(short, 1e-300)) / log(4)
 
 
 ROOT = settings(depth=(200, 1000), lam=(1.0, 0.0), beta=("1/sqrt(L)", 1.0), masks=("by the angle", "independent"))
@@ -259,13 +262,17 @@ GROUNDS = {
         Grounds(
             STATES,
             {"alike": alike},
-            {"none": lambda s: s.norm == "none"},
+            {"none": lambda s: s.norm == "none", "equal": lambda s: s.beta == 1},
             {"alike": lambda s: not alike(s)},
         ),
         Grounds(
             STATES,
             {"cubic": lambda s: abs(plain_power(s) + 3) < 0.15},
-            {"none": lambda s: s.norm == "none", "wide": lambda s: s.masks == "by the angle"},
+            {
+                "none": lambda s: s.norm == "none",
+                "equal": lambda s: s.beta == 1,
+                "wide": lambda s: s.masks == "by the angle",
+            },
             {"cubic": lambda s: abs(plain_power(s) + 1) < 0.15},
         ),
     ),

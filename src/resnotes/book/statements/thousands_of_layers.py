@@ -37,7 +37,9 @@ def moments(s):
     return np.mean(every, axis=0), H.T @ top @ H + kappa * np.outer(r, r) * (c @ top @ c), every
 
 
-BETAS = settings(lam=(1.0, 2.0), beta=tuple(FACTORS))
+BETAS = settings(
+    lam=(1.0, 2.0), norm=("none", "in front"), after=("nothing", "twice"), beta=tuple(FACTORS), branches=("fresh", "all of one sign")
+)  # fmt: skip
 
 
 def drawn(recipe, depth, n=24, count=100):
@@ -70,7 +72,14 @@ def path(s, with_gain=True):
 
 
 def logs(s):
-    return [float(np.sum(np.log(s.lam**2 + FACTORS[s.beta](L) ** 2))) for L in DEPTHS]
+    """Logarithms of the mean gain; branches of one sign add their factors and not their squares."""
+    found = []
+    for L in DEPTHS:
+        beta = FACTORS[s.beta](L)
+        square = beta**2 / (1 + np.cumsum(beta**2) - beta**2) if s.norm == "in front" else beta**2
+        mixed = 2 * s.lam * np.sqrt(square) if s.branches != "fresh" else 0.0
+        found.append(float(np.sum(np.log(s.lam**2 + square + mixed) + (s.after == "twice") * np.log(2))))
+    return found
 
 
 NORMS = settings(kappa=(1.0, 4.0), L=(10, 100, 1000))
@@ -290,7 +299,10 @@ GROUNDS = {
             BETAS,
             {"bounded": lambda s: stays(logs(s))},
             {
+                "fresh": lambda s: s.branches == "fresh",
                 "identity": lambda s: s.lam == 1,
+                "norm": lambda s: s.norm == "none",
+                "nothing": lambda s: s.after == "nothing",
                 "sum": lambda s: stays([float((FACTORS[s.beta](L) ** 2).sum()) for L in DEPTHS]),
             },
             {"sum": lambda s: max(FACTORS[s.beta](max(DEPTHS))) < np.inf},
