@@ -1,5 +1,6 @@
 """The chapters in plain Markdown: what a download and Colab get."""
 
+import os
 import re
 import subprocess
 import sys
@@ -106,23 +107,37 @@ def test_a_plain_notebook_passes_nbval(tmp_path):
     assert done.returncode == 0, done.stdout
 
 
-def test_they_become_a_branch(tmp_path):
-    """Of origin, with these files and no others; the work tree and the index stay as they are."""
+def test_they_become_a_branch(tmp_path, monkeypatch):
+    """Of origin, with these files and no others; the work tree and the index stay as they are. Nobody is named, as on a
+    machine that runs a workflow."""
+    for name in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"):
+        monkeypatch.setenv(name, os.devnull)
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", "user.useConfigOnly")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "true")
+    for who in ("AUTHOR", "COMMITTER"):
+        monkeypatch.delenv(f"GIT_{who}_NAME", raising=False)
+        monkeypatch.delenv(f"GIT_{who}_EMAIL", raising=False)
 
     def git(*arguments, cwd=tmp_path / "work"):
         return subprocess.run(["git", *arguments], cwd=cwd, check=True, capture_output=True, text=True).stdout
 
     git("init", "-q", "--bare", "origin", cwd=tmp_path)
     git("clone", "-q", "origin", "work", cwd=tmp_path)
-    git("config", "user.name", "somebody")
-    git("config", "user.email", "somebody@example.org")
     folder = tmp_path / "work/_build/downloads"
     folder.mkdir(parents=True)
     (folder / "01.ipynb").write_text("{}", "utf-8")
+    downloads.write_requirements(folder, REPOSITORY)
     (tmp_path / "work/other").write_text("", "utf-8")
     for _ in range(2):
         downloads.push(folder, "notebooks", tmp_path / "work")
-    assert git("ls-tree", "-r", "--name-only", "notebooks", cwd=tmp_path / "origin").split() == ["01.ipynb"]
+    assert git("ls-tree", "-r", "--name-only", "notebooks", cwd=tmp_path / "origin").split() == [
+        "01.ipynb",
+        "requirements.txt",
+        "runtime.txt",
+    ]
+    wanted = f"resnotes[symbolic,widgets,figures,training] @ git+{REPOSITORY}\n"
+    assert git("show", "notebooks:requirements.txt", cwd=tmp_path / "origin") == wanted
     assert git("status", "--porcelain").split("\n")[:2] == ["?? _build/", "?? other"]
 
 
@@ -131,7 +146,7 @@ def test_what_stands_at_the_foot_of_a_page(monkeypatch):
     assert launch.links("chapters/04_x", "", ADDRESS, ".ipynb") == {}
     found = launch.links("chapters/04_x", REPOSITORY, ADDRESS, ".ipynb")
     assert found["Run it on Colab"] == "https://colab.research.google.com/github/someone/book/blob/notebooks/04_x.ipynb"
-    assert found["on Binder"] == "https://mybinder.org/v2/gh/someone/book/HEAD?labpath=chapters/04_x.ipynb"
+    assert found["on Binder"] == "https://mybinder.org/v2/gh/someone/book/notebooks?labpath=04_x.ipynb"
     assert found["see it on nbviewer"] == "https://nbviewer.org/urls/example.org/a/_sources/chapters/04_x.ipynb"
     assert found["Edit this page"] == f"{REPOSITORY}/edit/main/chapters/04_x.ipynb"
     assert list(launch.links("search", REPOSITORY, "", "")) == ["Report an error", "The repository"]

@@ -1,6 +1,7 @@
 """tools/run.py, which does every task on every system; the Makefile and the workflows call it."""
 
 import ast
+import inspect
 import json
 import os
 import re
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from _ext.resnotes_book import launch
 from tools import book, run
 
 ROOT = book.ROOT
@@ -135,5 +137,19 @@ def test_every_step_of_a_workflow_is_a_command_of_the_project(path):
     jobs = yaml.safe_load(path.read_text("utf-8"))["jobs"]
     lines = [line for job in jobs.values() for step in job["steps"] for line in step.get("run", "").splitlines()]
     for line in filter(None, lines):
-        word = re.fullmatch(r"python tools/run\.py (\S+)( .*)?|\.ci/run|gh release create .*", line)
+        word = re.fullmatch(r"python tools/run\.py (\S+)( .*)?|gh release create .*", line)
         assert word and (word[1] is None or word[1] in run.TASKS), line
+        if word[2]:
+            assert run.TASKS[word[1]][1].__code__.co_flags & inspect.CO_VARARGS, f"{line}: takes no arguments"
+
+
+def test_what_the_workflow_runs_on_and_what_of_it_may_fail():
+    jobs = yaml.safe_load((ROOT / ".github/workflows/book.yml").read_text("utf-8"))["jobs"]
+    ends = [f"{major}.{minor}" for major, minor in (run.OLDEST, run.NEWEST)]
+    assert jobs["book"]["strategy"]["matrix"] == {"python": ends}
+    assert jobs["systems"]["strategy"]["matrix"] == {"system": ["macos-latest", "windows-latest"], "python": ends}
+    assert [name for name, job in jobs.items() if job.get("continue-on-error")] == ["newest"]
+    (step,) = [step for step in jobs["notebooks"]["steps"] if "run" in step]
+    assert step["run"] == f"python tools/run.py downloads --push {launch.BRANCH}"
+    for job in jobs.values():
+        assert "secrets." not in json.dumps(job) and job["permissions"]

@@ -2,19 +2,20 @@
 
 Usage: python -m tools.downloads [--push BRANCH]
 
-With --push they become a branch of the repository's origin, from which Colab opens them. The environment variables BOOK_URL
-and BOOK_REPOSITORY say where links lead, and where the first cell installs the package from.
+With --push they become a branch of the repository's origin, from which Colab and Binder open them. The environment
+variables BOOK_URL and BOOK_REPOSITORY say where links lead, and where the first cell, or Binder, installs the package from.
 """
 
 import argparse
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
 
 from _ext.resnotes_book.launch import repository
-from _ext.resnotes_book.plain import Plain
+from _ext.resnotes_book.plain import EXTRAS, Plain
 from _ext.resnotes_book.sitemap import base_address
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,12 +33,25 @@ def write(folder, **settings):
     return paths
 
 
+def write_requirements(folder, source):
+    """What Binder installs: the package from the repository `source`."""
+    (folder / "requirements.txt").write_text(f"resnotes[{EXTRAS}] @ git+{source}\n", "utf-8")
+    (folder / "runtime.txt").write_text("python-3.11\n", "utf-8")
+
+
+def identity(root):
+    """Options for git: who commits, where nobody is named, as on a machine that runs a workflow."""
+    named = subprocess.run(["git", "var", "GIT_COMMITTER_IDENT"], cwd=root, capture_output=True, check=False)
+    return [] if named.returncode == 0 else ["-c", "user.name=resnotes", "-c", "user.email=resnotes@localhost"]
+
+
 def push(folder, branch, root=ROOT):
     """Make the files of `folder`, and no others, a branch of origin, with one commit. Nothing else in `root` changes."""
     environment = {**os.environ, "GIT_INDEX_FILE": str(folder.parent / "downloads.index")}
+    who = identity(root)
 
     def git(*arguments):
-        command = ["git", f"--work-tree={folder}", *arguments]
+        command = ["git", f"--work-tree={folder}", *who, *arguments]
         done = subprocess.run(command, cwd=root, env=environment, check=True, stdout=subprocess.PIPE, text=True)
         return done.stdout.strip()
 
@@ -54,8 +68,13 @@ def main():
     for path in write(FOLDER):
         print(path.relative_to(ROOT).as_posix())
     if options.push:
+        if repository():
+            write_requirements(FOLDER, repository())
         push(FOLDER, options.push)
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except subprocess.CalledProcessError as error:
+        sys.exit(f"git ended with status {error.returncode}; see above.")

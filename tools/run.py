@@ -220,6 +220,12 @@ def wheels():
             )
 
 
+@task("build the book with the newest Sphinx, MyST-NB and theme, in .venv-newest, to see whether that still works")
+def newest():
+    environment()
+    python("-m", "tools.newest")
+
+
 @task("build the package into dist/ and check it: twine, an empty environment, README's code")
 def package(*arguments):
     environment()

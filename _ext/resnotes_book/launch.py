@@ -12,7 +12,7 @@ from .sitemap import base_address
 
 VARIABLE = "BOOK_REPOSITORY"
 FRONT, RUN = "chapters/00_introduction", "run-it"
-#: Where the workflow puts the notebooks in plain Markdown; tools/downloads.py writes them.
+#: Where the workflow puts the notebooks in plain Markdown, and what Binder installs for them; tools/downloads.py writes both.
 BRANCH = "notebooks"
 
 
@@ -33,7 +33,7 @@ def launchers(source, stem, book):
     found = {}
     if host == "github.com":
         found["Run it on Colab"] = f"https://colab.research.google.com/github/{path}/blob/{BRANCH}/{stem}.ipynb"
-        found["on Binder"] = f"https://mybinder.org/v2/gh/{path}/HEAD?labpath={quote(f'chapters/{stem}.ipynb')}"
+        found["on Binder"] = f"https://mybinder.org/v2/gh/{path}/{BRANCH}?labpath={quote(f'{stem}.ipynb')}"
     if book:
         # It shows what stands at any address.
         where = urlsplit(book)
