@@ -26,21 +26,26 @@ function mark(boxes, names) {
 
 function watchBoxes() {
   const names = new Map();
-  for (const [selector, name] of Object.entries(BOXES)) {
-    for (const box of document.querySelectorAll(selector)) names.set(box, name);
-  }
-  const all = [...names.keys()];
   // Sections far from the window are not laid out (content-visibility): they are measured when they come near it, and
   // when Tab is pressed, which may lead anywhere.
   let counts = (box) => box.checkVisibility?.({ contentVisibilityAuto: true }) ?? true;
-  const measureNow = () => mark(all.filter((box) => counts(box)), names);
+  const measureNow = () => mark([...names.keys()].filter((box) => counts(box)), names);
   // A box that has not been laid out for a while may tell its last width when it is asked for the first time.
   const measure = () => {
     measureNow();
     requestAnimationFrame(measureNow);
   };
   const observer = new ResizeObserver(measure);
-  for (const box of all) observer.observe(box);
+  const watch = (root) => {
+    for (const [selector, name] of Object.entries(BOXES)) {
+      for (const box of root.querySelectorAll(selector)) {
+        names.set(box, name);
+        observer.observe(box);
+      }
+    }
+  };
+  watch(document);
+  document.addEventListener("laidout", ({ target }) => watch(target));
   // A font that comes late widens the content and not the box.
   document.fonts.addEventListener("loadingdone", measure);
   const pressed = ({ key }) => {
@@ -49,6 +54,58 @@ function watchBoxes() {
     measure();
   };
   addEventListener("keydown", pressed, { capture: true });
+}
+
+// Elements made of the HTML that an element keeps as its text.
+function elementsOf(kept) {
+  const made = document.createElement("template");
+  made.innerHTML = kept.textContent;
+  return made.content;
+}
+
+// What a fold keeps for later stands in a noscript element, which is one text where there is a script: elements are made
+// of it when it is asked for. (A page of hundreds of formulas would else take a second of a phone before it answers.)
+function layOut(fold) {
+  const kept = fold.querySelector(":scope > noscript");
+  if (!kept) return;
+  kept.replaceWith(elementsOf(kept));
+  fold.dispatchEvent(new Event("laidout", { bubbles: true }));
+}
+
+function layOutWhenAsked() {
+  const waiting = () => [...document.querySelectorAll("details > noscript")];
+  const all = () => waiting().forEach(({ parentElement }) => layOut(parentElement));
+  document.addEventListener("toggle", ({ target }) => layOut(target), { capture: true });
+  addEventListener("beforeprint", all);
+  matchMedia("print").addEventListener("change", ({ matches }) => matches && all());
+  // A link may lead into one, or to the row that is one.
+  const follow = () => {
+    const id = decodeURIComponent(location.hash.slice(1));
+    const target = document.getElementById(id);
+    const row = target?.closest("section")?.querySelector(":scope > details.ledger-row");
+    const holding = id && !target && waiting().find(({ textContent }) => textContent.includes(`id="${id}"`));
+    const fold = row ?? (holding ? holding.parentElement : null);
+    if (!fold) return;
+    layOut(fold);
+    fold.open = true;
+    if (holding) document.getElementById(id).scrollIntoView();
+  };
+  addEventListener("hashchange", follow);
+  follow();
+  // The browser's own search finds what is there: once somebody reads, all is made ready, in pauses.
+  const pause = globalThis.requestIdleCallback ?? setTimeout;
+  const next = () => {
+    const fold = document.querySelector("details:has(> noscript)");
+    if (!fold) return;
+    layOut(fold);
+    pause(next);
+  };
+  const signs = ["pointerdown", "keydown", "scroll"];
+  const begin = () => {
+    for (const sign of signs) removeEventListener(sign, begin);
+    pause(next);
+  };
+  for (const sign of signs) addEventListener(sign, begin, { passive: true });
 }
 
 // Paper cannot be unfolded: what is folded prints open, and is folded again afterwards.
@@ -168,12 +225,14 @@ function previewEquations() {
   };
   const show = (link) => {
     const id = link.hash.slice(1);
-    const elsewhere = document.querySelector(`template[data-preview="${id}"]`)?.content;
-    const found = elsewhere ?? document.getElementById(id);
-    const said = link.matches(".term") ? elsewhere : found?.querySelector(".katex-display") ?? found?.querySelector(".katex");
+    const kept = document.querySelector(`script[data-preview="${id}"]`);
+    const row = document.getElementById(id.replace("equation-", "ledger-"))?.parentElement;
+    row?.querySelectorAll("details").forEach(layOut);
+    const found = kept ? elementsOf(kept) : (document.getElementById(id) ?? row)?.cloneNode(true);
+    const said = link.matches(".term") ? kept && found : found?.querySelector(".katex-display") ?? found?.querySelector(".katex");
     if (!said) return;
     hide();
-    box.replaceChildren(said.cloneNode(true));
+    box.replaceChildren(said);
     box.hidden = false;
     link.setAttribute("aria-describedby", box.id);
     const at = link.getBoundingClientRect();
@@ -183,16 +242,20 @@ function previewEquations() {
     box.style.left = `${Math.max(8, Math.min(at.left, width - own.width - 8)) + scrollX}px`;
     box.style.top = `${(below ? at.bottom + 8 : Math.max(8, at.top - own.height - 8)) + scrollY}px`;
   };
-  for (const link of document.querySelectorAll(".bd-article a:is([href*='#equation-'], .term)")) {
-    if (!link.matches(".headerlink")) {
-      for (const event of ["mouseenter", "focus"]) link.addEventListener(event, () => show(link));
-      for (const event of ["mouseleave", "blur"]) link.addEventListener(event, hide);
-    }
-  }
+  const LINK = ".bd-article a:is([href*='#equation-'], .term):not(.headerlink)";
+  const at = (event, then) => {
+    document.addEventListener(event, ({ target }) => {
+      const link = target.closest?.(LINK);
+      if (link) then(link);
+    });
+  };
+  for (const event of ["mouseover", "focusin"]) at(event, show);
+  for (const event of ["mouseout", "focusout"]) at(event, hide);
   addEventListener("keydown", (event) => event.key === "Escape" && hide());
 }
 
 addEventListener("DOMContentLoaded", showFormulasOnceInExcerpts);
+addEventListener("DOMContentLoaded", layOutWhenAsked);
 addEventListener("DOMContentLoaded", followReading);
 addEventListener("DOMContentLoaded", unfoldDerivations);
 addEventListener("DOMContentLoaded", previewEquations);

@@ -121,6 +121,8 @@ def chapter(name, section, pages):
         element.decompose()
     for fold in section.select("details"):
         fold["open"] = ""
+    for kept in section.select("noscript"):
+        kept.unwrap()
     anchor = section.get("id")
     for element in section.find_all(id=True):
         element["id"] = f"{name}:{element['id']}"

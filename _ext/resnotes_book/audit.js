@@ -1,4 +1,5 @@
 // Filters the claims of the audit page. Without this script all of them are shown and the form stays hidden.
+/* global layOut -- assets/resnotes.js */
 (() => {
   const form = document.getElementById("audit-filter");
   const count = document.getElementById("audit-count");
@@ -12,6 +13,7 @@
   }
 
   function read(element) {
+    element.querySelectorAll("details").forEach(layOut);
     const copy = element.cloneNode(true);
     copy.querySelectorAll(".katex-html, annotation").forEach((part) => part.remove());
     return copy.textContent.toLowerCase();

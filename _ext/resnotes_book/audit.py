@@ -159,11 +159,11 @@ def show_case(case):
 
 
 def show_witness(witness):
-    """All cases, folded away: the browser lays them out when the fold is opened, or when one of their words is found."""
+    """All cases, folded away: the browser makes elements of them when they are asked for (see folds.py)."""
     kinds = " ".join(KIND[kind] for kind in witness.kinds)
     inside = "\n\n".join([kinds, *map(show_case, witness.cases)])
     title = "Witness" if len(witness.cases) == 1 else f"Witness, {len(witness.cases)} cases"
-    return f"::::::{{admonition}} {title}\n:class: dropdown\n\n{inside}\n::::::"
+    return f"::::::{{admonition}} {title}\n:class: dropdown later\n\n{inside}\n::::::"
 
 
 def badge(verdict):

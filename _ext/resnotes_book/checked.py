@@ -88,11 +88,12 @@ def links(labels):
 
 
 def row(entry, result, survey, users):
-    """An equation's row: a heading with the label, the formula, and a list of facts."""
-    facts = [
+    """An equation's row: a heading with the label, how it was checked, and in a fold the formula with a list of facts."""
+    shown = (
         f"Shown as {{eq}}`{entry.label}`. Method: {entry.method}. Cases: {result.cases}; "
         f"{error_text(result.worst_error)}."
-    ]
+    )
+    facts = []
     if entry.assumptions:
         facts.append(f"Assumes: {'; '.join(entry.assumptions)}.")
     if entry.in_fractions:
@@ -119,8 +120,7 @@ def row(entry, result, survey, users):
             f'<a class="reference external" href="{escape(launch.report(source, entry.label))}">'
             "Report an error in this equation</a>."
         )
-    items = "\n".join(f"- {fact}" for fact in facts)
-    return f"(ledger-{entry.label})=\n### {entry.label}\n\n$$\n{entry.latex}\n$$\n\n{items}\n"
+    return stated.folded(entry.label, shown, "The equation", f"$$\n{entry.latex}\n$$", facts)
 
 
 def chapter_titles(folder):

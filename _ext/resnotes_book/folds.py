@@ -3,6 +3,9 @@
 `:class: dropdown` on an admonition or a solution, and the cell tags `hide-input`, `hide-output` and
 `hide-cell`, all end here. Beside it, the ids are taken away that sphinx-proof and sphinx-exercise give to
 every statement's body alike (`proof-content`, `solution-content`), and which would repeat on a page.
+
+What a fold of the class `later` holds stands in a `<noscript>`: a browser without a script shows it like any other
+fold's, and for one with a script it is one text, of which assets/resnotes.js makes elements when somebody asks for them.
 """
 
 from docutils import nodes
@@ -11,6 +14,8 @@ from sphinx.locale import admonitionlabels
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx_exercise.nodes import is_extension_node as is_exercise
 from sphinx_proof.nodes import proof_node
+
+LATER = "later"
 
 
 class fold(nodes.General, nodes.Element):
@@ -26,7 +31,7 @@ def visit_fold(self, node):
 
 
 def depart_fold(self, node):
-    self.body.append("</details>\n")
+    self.body.append("</noscript></details>\n" if LATER in node["classes"] else "</details>\n")
 
 
 def visit_fold_title(self, node):
@@ -34,7 +39,7 @@ def visit_fold_title(self, node):
 
 
 def depart_fold_title(self, node):
-    self.body.append("</summary>\n")
+    self.body.append("</summary><noscript>\n" if LATER in node.parent["classes"] else "</summary>\n")
 
 
 def without_links(node):

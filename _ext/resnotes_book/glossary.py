@@ -85,7 +85,7 @@ def add(app, pagename, templatename, context, doctree):
     meanings = {ids: definition for ids, definition in entries(app.env.get_doctree(PAGE)).values()}
     for ids in asked:
         said = app.builder.render_partial(meanings[ids])["fragment"]
-        context["body"] += f'<template data-preview="{ids}">{said}</template>'
+        context["body"] += f'<script type="text/html" data-preview="{ids}">{said}</script>'
 
 
 def setup(app):

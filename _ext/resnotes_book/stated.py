@@ -31,15 +31,23 @@ def summary(sentences):
     )
 
 
+def folded(name, shown, title, content, facts):
+    """A row of the ledger, most of which waits to be asked for: a link to the row opens it (assets/resnotes.js)."""
+    items = "\n".join(f"- {fact}" for fact in facts)
+    fold = f"::::::{{admonition}} {title}\n:class: dropdown later ledger-row\n\n{content}\n\n{items}\n::::::"
+    return f"(ledger-{name})=\n### {name}\n\n{shown}\n\n{fold}\n"
+
+
 def row(entry, found, links):
-    """A sentence's row: a heading with its id, the sentence, and a list of facts."""
+    """A sentence's row: a heading with its id, how it was checked, and in a fold the sentence with a list of facts."""
     sentence = LABELLED.sub(r"{eq}`\g<label>`", entry.sentence.strip())
     if entry.place.startswith("table: "):
         sentence = f"A row of the table *{entry.place.removeprefix('table: ')}*: {sentence.replace(' | ', ' · ')}"
-    facts = [
-        f"Kind: {entry.kind}, {KINDS[entry.kind]}.",
-        f"Seen to hold at {found.cases} places, wherever its hypotheses are met.",
-    ]
+    shown = (
+        f"Kind: {entry.kind}, {KINDS[entry.kind]}. "
+        f"Seen to hold at {found.cases} places, wherever its hypotheses are met."
+    )
+    facts = []
     for words, example, why in found.without:
         facts.append(f"Without “{words}” it fails at {code(example)}." if example else f"“{words}” stays: {why}.")
     facts += [f"False would be “{words}”: at {code(example)}." for words, example in found.rejected]
@@ -47,8 +55,7 @@ def row(entry, found, links):
         facts.append(f"Rests on: {links(entry.rests_on)}.")
     if entry.source:
         facts.append(f"Seen in: {entry.source}.")
-    items = "\n".join(f"- {fact}" for fact in facts)
-    return f"(ledger-{entry.id})=\n### {entry.id}\n\n{sentence}\n\n{items}\n"
+    return folded(entry.id, shown, "The sentence", sentence, facts)
 
 
 def mark(entry, found, href):

@@ -1,9 +1,10 @@
-"""The audit page in a browser: what it lists, its filter, and the page without the script."""
+"""The audit page in a browser: what it lists, its filter, witnesses that wait to be asked for, the page without the script."""
 
 import re
 from collections import Counter
 
 import pytest
+from bs4 import BeautifulSoup
 
 from resnotes.book.claims import CLAIMS, ELSEWHERE, VERDICTS
 from resnotes.book.claims.claim import Claim
@@ -46,12 +47,12 @@ def count_text(page):
     return page.locator("#audit-count").text_content()
 
 
-CARDS = """() => Object.fromEntries([...document.querySelectorAll("section.claim")].map((card) => [card.id, {
+CARDS = """() => (document.querySelectorAll("details").forEach(layOut), Object.fromEntries([...document.querySelectorAll("section.claim")].map((card) => [card.id, {
   text: card.querySelector("h3").textContent + card.querySelector(".claim-facts").textContent,
   verdict: card.querySelector(".verdict").textContent,
   links: [...card.querySelectorAll("a")].map((link) => link.getAttribute("href")),
   cases: card.querySelectorAll(".case").length,
-}]))"""
+}])))"""
 
 
 def test_every_claim_has_its_card_and_anchor(page):
@@ -75,11 +76,35 @@ def test_registered_corrections_link_to_their_equations(page):
         assert {f"equation-{label}", f"ledger-{label}"} <= ends, (name, label)
 
 
+WAITING = "document.querySelectorAll('details > noscript').length"
+
+
+def test_witnesses_wait_until_they_are_asked_for(page, book):
+    """Opened, printed, led to, or with somebody there who reads: then the browser's own search finds their words too."""
+    waiting = page.evaluate(WAITING)
+    assert waiting == len(CLAIMS) and page.locator(".case").count() == 0
+    card = page.locator("section.claim").first
+    card.locator("summary").click()
+    card.locator(".case .katex").first.wait_for()
+    kept = BeautifulSoup((book / PAGE).read_text("utf-8"), "html.parser").select("details > noscript [id]")
+    page.goto(f"{(book / PAGE).as_uri()}#{kept[-1]['id']}")
+    page.reload()
+    assert page.locator(f"[id='{kept[-1]['id']}']").is_visible()
+    page.goto("about:blank")
+    page.goto((book / PAGE).as_uri())
+    assert page.evaluate(WAITING) == waiting
+    page.keyboard.press("Shift")
+    page.wait_for_function(f"{WAITING} === 0")
+    page.reload()
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate(WAITING) == 0 and page.locator(".case").last.is_visible()
+
+
 def test_outcomes_are_those_of_the_witness(page):
     """Read the witness off the page and compute it anew; one claim of each verdict."""
     for verdict in VERDICTS:
         name = next(name for name, claim in CLAIMS.items() if claim.verdict == verdict)
-        page.evaluate("document.querySelectorAll('details').forEach((fold) => { fold.open = true; })")
+        page.evaluate("document.querySelectorAll('details').forEach((fold) => { layOut(fold); })")
         found = [
             text.split(maxsplit=1)[1].rstrip(".") == "agrees"
             for text in page.locator(f"[id='claim-{name}'] .outcome").all_text_contents()
@@ -176,6 +201,8 @@ def test_without_script_everything_is_shown(book, browser):
     page = browser.new_page(java_script_enabled=False)
     page.goto((book / PAGE).as_uri())
     assert page.locator("section.claim:visible").count() == len(CLAIMS)
+    page.locator("summary").last.click()
+    assert page.locator(".case .katex").last.is_visible()
     assert not page.locator("#audit-filter").is_visible()
     page.close()
 
