@@ -9,7 +9,7 @@ import pytest
 from sympy import Eq, Rational, Symbol, Tuple
 
 from resnotes.__main__ import main
-from resnotes.book import EQUATIONS
+from resnotes.book import EQUATIONS, verify
 from resnotes.book.claims import CLAIMS
 from resnotes.book.oracles import CheckError
 from resnotes.book.registry import METHODS, Equation, equalities
@@ -201,6 +201,22 @@ def test_verify_checks_an_equation_once_however_many_claims_rest_on_it(monkeypat
         counted.clear()
         assert main(["verify", "backward-g3", claim]) == 0
         assert counted.count("backward-g3") == 1
+
+
+def test_verify_on_several_processors_says_the_same_and_claims_take_what_has_passed(monkeypatch, capsys):
+    claim = next(name for name, claim in CLAIMS.items() if any(t.equation == "backward-g3" for t in claim.truths))
+    broken(monkeypatch, "backward-g4")
+    names = ["backward-g4", "softmax-fixed-point", "backward-g3", claim]
+    assert main(["verify", *names]) == 1
+    alone = capsys.readouterr().out.splitlines()
+    monkeypatch.setattr(verify, "MANY", 2)
+    assert main(["verify", *names]) == 1
+    together = capsys.readouterr().out.splitlines()
+    assert together[:-1] == alone[:-1]
+    monkeypatch.setattr(Equation, "check", None)
+    verify.remember_passed({"backward-g3": "passed"})
+    assert verify.registered("backward-g3") == "passed"
+    verify.forget_passed()
 
 
 def test_verify_as_json(monkeypatch, capsys):

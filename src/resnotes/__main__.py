@@ -12,47 +12,11 @@ import sysconfig
 import time
 import traceback
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from resnotes import __version__
 from resnotes._terminal import Bar, missing, run
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one check.
-
-    Attributes
-    ----------
-    name : str
-        Equation label, or id of a statement or claim.
-    kind : str
-        "equation", "statement" or "claim".
-    how : str
-        The equation's method, the statement's kind, or the claim's verdict.
-    ok : bool
-    cases : int or None
-    worst_error : float or None
-    error : str or None
-        Why it failed, with both values.
-    seconds : float
-    """
-
-    name: str
-    kind: str
-    how: str
-    ok: bool
-    cases: int | None
-    worst_error: float | None
-    error: str | None
-    seconds: float
-
-    def line(self, width: int) -> str:
-        """One line of the table."""
-        if not self.ok:
-            return f"{self.name:{width}}  FAILED  {self.error}"
-        return f"{self.name:{width}}  {self.how:10}  {self.cases:4d} cases  worst error {self.worst_error:.1e}"
 
 
 def _named(text: str) -> str:
@@ -198,21 +162,8 @@ def _raised(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def checks() -> dict[str, tuple[str, str, object]]:
-    """Name -> (kind, method or verdict, what has a ``check()``)."""
-    # Building the registries takes a moment; --help should not wait for it.
-    from resnotes.book import EQUATIONS, STATEMENTS
-    from resnotes.book.claims import JUDGED
-
-    return {
-        **{label: ("equation", entry.method, entry) for label, entry in EQUATIONS.items()},
-        **{name: ("statement", entry.kind, entry) for name, entry in STATEMENTS.items()},
-        **{name: ("claim", claim.verdict, claim) for name, claim in JUDGED.items()},
-    }
-
-
 def run_verify(names: list[str], as_json: bool = False) -> int:
-    """Check one after another and print a table, or JSON.
+    """Check all that is named and print a table, or JSON.
 
     Parameters
     ----------
@@ -226,9 +177,9 @@ def run_verify(names: list[str], as_json: bool = False) -> int:
         0 if all pass, 1 if any fails, 2 if a name is unknown or SymPy is missing.
     """
     try:
-        from resnotes.book.claims.claim import forget_passed
+        from resnotes.book import verify  # building the registries takes a moment; --help should not wait for it
 
-        known = checks()
+        known = verify.names()
     except ModuleNotFoundError as error:
         print(missing(error, "symbolic", "verify"), file=sys.stderr)
         return 2
@@ -239,17 +190,18 @@ def run_verify(names: list[str], as_json: bool = False) -> int:
         print(f"LABEL: got {name!r}, wanted {wanted}", file=sys.stderr)
     if unknown:
         return 2
-    chosen = names or list(known)
-    forget_passed()  # within one run an equation is checked once, however many claims rest on it
+    chosen = names or known
     width = max(map(len, chosen))
     outcomes, started = [], time.perf_counter()
     bar = Bar(len(chosen), patience=0)
-    for number, name in enumerate(chosen):
-        bar.at(number, name)
-        outcomes.append(_outcome(name, *known[name]))
+    bar.at(0, chosen[0])
+    for number, outcome in enumerate(verify.outcomes(chosen), 1):
+        outcomes.append(outcome)
         bar.clear()
         if not as_json:
-            print(outcomes[-1].line(width), flush=True)
+            print(outcome.line(width), flush=True)
+        bar.at(number, outcome.name)
+    bar.clear()
     failed = [outcome.name for outcome in outcomes if not outcome.ok]
     if as_json:
         print(json.dumps([asdict(outcome) for outcome in outcomes], indent=1))
@@ -261,17 +213,6 @@ def run_verify(names: list[str], as_json: bool = False) -> int:
             f"{time.perf_counter() - started:.0f} s, {verdict}"
         )
     return 1 if failed else 0
-
-
-def _outcome(name: str, kind: str, how: str, entry) -> Outcome:
-    from resnotes.book.claims.claim import registered
-
-    start = time.process_time()  # other work on the machine does not count
-    try:
-        result = registered(name) if kind == "equation" else entry.check()
-    except ValueError as error:
-        return Outcome(name, kind, how, False, None, None, str(error), time.process_time() - start)
-    return Outcome(name, kind, how, True, result.cases, float(result.worst_error), None, time.process_time() - start)
 
 
 def command() -> int:

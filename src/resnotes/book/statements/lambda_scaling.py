@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 
-from resnotes import Affine, Network, Unit
+from resnotes import Affine, Network, Unit, identity, relu
 from resnotes.book.statements.places import close, settings, small
 from resnotes.book.statements.statement import Grounds
 from resnotes.paths import jacobian_by_length
@@ -138,7 +138,31 @@ def growth(s):
         return float(np.log(np.abs(s.lam + s.r)).sum())
 
 
+UNITS = settings(lam=(1.0, 0.5, 2.0), w=(1.0, -3.0), x=(1.0, -1.0), after=("nothing", "ReLU"))
+
+
+def parts(s):
+    """By the shortcut, by the branch, and the slope of what comes after the addition."""
+    after = relu if s.after == "ReLU" else identity
+    net = Network([Unit([Affine([[s.w]])], Scale(s.lam), after=after)])
+    slope = float(s.after == "nothing" or (s.lam + s.w) * s.x > 0)
+    return np.ravel(jacobian_by_length(net, net.forward([s.x]))), slope
+
+
 GROUNDS = {
+    "scaling-remember-about": (
+        Grounds(
+            UNITS,
+            {"about": lambda s: close(parts(s)[0].sum(), s.lam + s.w)},
+            {"nothing": lambda s: s.after == "nothing"},
+            {"about": lambda s: close(parts(s)[0].sum(), s.lam * (1 + s.w))},
+        ),
+        Grounds(
+            UNITS,
+            {"takes": lambda s: close((p := parts(s))[0], p[1] * np.array([s.lam, s.w]))},
+            false={"takes": lambda s: close((p := parts(s))[0], [s.lam, p[1] * s.w])},
+        ),
+    ),
     "weak-branches": Grounds(
         SCALED,
         {"bounds": between(lambda s: np.maximum(abs(s.lam) - s.rho, 0), lambda s: abs(s.lam) + s.rho)},
