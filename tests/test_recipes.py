@@ -142,6 +142,18 @@ def test_the_first_check_names_what_is_wrong():
         assert said[label] is None
 
 
+@pytest.mark.parametrize("depth, bias, deep", [(10, -2.3, "λ = 1.78, β = 0.16"), (100, -4.6, "λ = 3.16, β = 0.05"),
+                                               (1000, -6.9, "λ = 5.62, β = 0.016")])  # fmt: skip
+def test_what_is_set_at_a_depth_is_said_where_the_shortcuts_are_lost(depth, bias, deep):
+    found = first_checks([Unit([Affine(np.zeros((2, 2)))], Scale(0.1))] * depth).checks[0]
+    assert not found.passed and f"at {depth} units a gate's bias of {bias:g} keeps" in found.found
+    assert deep in found.found and deep == RECIPES["DeepNorm"].setting(depth)
+    assert first_checks([Unit([Affine(np.eye(2))])] * depth).checks[1].found.count(
+        f"times {depth**-0.5:.2g} would"
+    ) == (depth > 9)
+    assert RECIPES["Keel"].setting(depth) == f"λ = {depth}, β = 1"
+
+
 def test_one_unit_and_the_format_are_noticed():
     small = [Unit([Affine(np.eye(4) * 1e-2)]) for _ in range(9)]
     bad = Unit([Affine(-0.9999 * np.eye(4))])
@@ -152,7 +164,9 @@ def test_one_unit_and_the_format_are_noticed():
     assert lost.first.where == "limits['bfloat16']" and "3 branches lost" in lost.first.found
     assert first_checks([Unit([Affine(np.eye(4) * 1e-6)])], precision="float64").first is None
     gone = first_checks([Unit([Affine(np.eye(4))], Scale(0.0))] * 2)
-    assert gone.first.where == "log10_shortcut_product" and gone.first.found == "largest singular value 0"
+    assert gone.first.where == "log10_shortcut_product" and gone.first.found.startswith(
+        "largest singular value 0; at 2 units"
+    )
     units = [*small, bad]
     assert str(first_checks(report(units))) == str(checks) != str(first_checks(report(small)))
     unformed = dataclasses.replace(report(units), log10_shortcut_product=np.full((1, 1), np.nan))

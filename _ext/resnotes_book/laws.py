@@ -2,9 +2,7 @@
 
 from pathlib import Path
 
-import numpy as np
-
-from resnotes.book.laws import LAWS
+from resnotes.book.laws import LAWS, WIDE_ERROR
 from resnotes.recipes import RECIPES
 
 from .checked import chapter_titles
@@ -39,27 +37,25 @@ def entry(law, titles):
     ]
 
 
-def setting(recipe, depth):
-    """The factors λ and β of a recipe at a depth, in words."""
-    beta = np.atleast_1d(recipe.branch(depth))
-    ends = f"{beta[0]:.2g}" if len(beta) == 1 else f"{beta[0]:.2g} to {beta[-1]:.2g}"
-    return f"{recipe.shortcut(depth):.3g}, {ends}"
-
-
 def settings():
-    """λ and β of every recipe at three depths; recipes with the same line share it."""
+    """What every recipe sets at three depths; recipes with the same line share it."""
     names = {}
     for name, recipe in RECIPES.items():
-        cells = [recipe.norm or "none", *(setting(recipe, depth) for depth in DEPTHS)]
+        cells = [recipe.norm or "none", *(recipe.setting(depth) for depth in DEPTHS)]
         names.setdefault(" | ".join(cells), []).append(name)
-    lines = ["| recipe | norm | λ, β at 10 units | 100 | 1000 |", "|---|---|---|---|---|"]
+    lines = ["| recipe | norm | at 10 units | 100 | 1000 |", "|---|---|---|---|---|"]
     return lines + [f"| {', '.join(same)} | {cells} |" for cells, same in names.items()]
 
 
 def laws(folder):
     """The page's generated part as MyST text."""
     titles = chapter_titles(folder)
-    parts = [*overview(), "", "## What to set", "", *settings(), "", "## Law by law", ""]
+    error = (
+        "How far networks are from the laws of wide ones is measured, at depths of 4, 8 and 16 and widths of 32 and 64: "
+        f"the mean lies above the law by at most the factor $e^{{{WIDE_ERROR:g}L/n}}$, besides the error of the sample. "
+        "Exact means lie within the error of the sample alone."
+    )
+    parts = [*overview(), "", error, "", "## What to set", "", *settings(), "", "## Law by law", ""]
     for law in LAWS:
         parts += entry(law, titles)
     return "\n".join(parts)

@@ -89,6 +89,14 @@ class Recipe:
         """Whether the root of the gain stays within the two powers of ten that `report` allows."""
         return abs(self.log10_gain(depth, strength)) / 2 <= DECADES
 
+    def setting(self, depth):
+        """λ and β at a depth as text; the first and the last β where units differ."""
+        depth = _validate.whole_number(depth, "depth", 1)
+        beta = np.atleast_1d(self.branch(depth))
+        ends = f"{beta[0]:.2g}" if len(beta) == 1 else f"{beta[0]:.2g} to {beta[-1]:.2g}"
+        lam = self.shortcut(depth)
+        return f"λ = {lam:.3g}, β = {ends}" if lam < 1000 else f"λ = {lam:.0f}, β = {ends}"
+
     def network(self, weights):
         """A network of this recipe; see `initialisation.residual_network`."""
         depth = len(weights)
@@ -405,12 +413,14 @@ def first_checks(source, x: ArrayLike | None = None, g: ArrayLike | None = None,
         said, where = f"what comes along it changes by {_power(largest)}", "log10_part"
     load = _load(found.log10_branch - found.log10_shortcut)
     top = 2 * DECADES * math.log(10)
-    root = found.depth**-0.5
+    root, survives = found.depth**-0.5, abs(largest) <= DECADES
+    if not survives and found.depth > 1:
+        said += f"; at {found.depth} units {_instead(found.depth)}"
     weaker = "" if load <= top else f"; each branch times {root:.2g} would make it {load * root**2:.1f}"
     alone = found.worst_unit is not None and found.depth > 1 and found.worst_share >= ALONE
     fits = limits.zero is None and limits.overflow is None and limits.states is None and limits.lost_units == 0
     return Checks((
-        Check("Does the path through shortcuts alone survive?", said, abs(largest) <= DECADES, where),
+        Check("Does the path through shortcuts alone survive?", said, survives, where),
         Check("Are the branches small enough for their number?",
               f"squared branch factors add up to {load:.1f}, at most {top:.1f} wanted" + weaker, load <= top, "log10_branch"),
         Check("Does the gradient arrive?",
@@ -421,6 +431,12 @@ def first_checks(source, x: ArrayLike | None = None, g: ArrayLike | None = None,
         Check(f"Does {precision} hold it?",
               _limits_in_words(limits), fits, f"limits['{precision}']"),
     ))  # fmt: skip
+
+
+def _instead(depth):
+    """What keeps the path through the shortcuts at a depth."""
+    deep = RECIPES["DeepNorm"].setting(depth)
+    return f"a gate's bias of {-math.log(depth):.2g} keeps a third of it, or after a post-LN {deep} nearly all"
 
 
 def _reported(source, x, g):

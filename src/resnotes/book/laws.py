@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from resnotes.book import EQUATIONS
 
 EXACT, WIDE, STEP = "exact mean", "wide network", "every network"
+#: A mean over networks that a `WIDE` law is about exceeds it by at most the factor exp(2 L / n), besides the error of the
+#: sample. That is measured at the depths and widths of the tests, and not derived.
+WIDE_ERROR = 2.0
 
 
 @dataclass(frozen=True)
