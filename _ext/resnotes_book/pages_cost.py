@@ -9,8 +9,15 @@ from .generated import fill
 MARKER = "<!-- the pages: written by _ext/resnotes_book/pages_cost.py when the book is built -->"
 RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "pages.json"
 KINDS = ("html", "style", "script", "fonts", "pictures", "other")
-LIMIT, HEAVIEST = 250_000, 400_000
+#: Bytes over the wire, everything included; the second for the page that brings the digits and trains on them.
+LIMIT, WITH_DIGITS = 300_000, 360_000
+TRAINING = "chapters/12_training.html"
 SHIFT = 0.01
+#: Lighthouse's performance in its mobile profile.
+PERFORMANCE = 90
+#: Milliseconds of an update in 95 of 100, but for the explorers that draw samples.
+UPDATE = 8
+SAMPLED = ("gains", "shattered", "walk", "mixing")
 FRONT = "chapters/00_introduction.html"
 QUALITIES = {"accessibility": "accessibility", "best-practices": "best practices", "seo": "SEO"}
 COLOURS = ("tab:blue", "tab:cyan", "tab:orange", "tab:green", "tab:purple", "tab:grey")
@@ -33,38 +40,46 @@ def runs(one):
     return f"{one['median']} ({', '.join(map(str, one['runs']))})"
 
 
-def most_formulas(pages):
-    return max(pages, key=lambda page: pages[page]["formulas"])
-
-
-def heaviest_chapter(pages):
-    """The numbered chapter with the most bytes."""
-    return max((page for page in pages if page.partition("/")[2][:2].isdigit()), key=lambda page: total(pages[page]))
+def slowest(moved, but=()):
+    """The explorer of a page whose updates take longest, of those not named, with their times; None without one."""
+    asked = {name: times for name, times in moved.items() if name.rpartition("-")[0] not in but}
+    return max(asked.items(), key=lambda item: item[1]["p95"], default=None)
 
 
 def aims(results):
     """Rows: what was aimed at, what was measured, whether it is reached."""
     pages, performance = results["pages"]["pages"], results["performance"]["book"]
-    most = most_formulas(pages)
-    rest = max((page for page in pages if page != most), key=lambda page: total(pages[page]))
+    rest = max((page for page in pages if page != TRAINING), key=lambda page: total(pages[page]))
     shift = max(pages, key=lambda page: max(pages[page]["times"]["shift"], pages[page]["slow"]["shift"]))
     worst_shift = max(pages[shift]["times"]["shift"], pages[shift]["slow"]["shift"])
     rows = [
         (
-            "every page below 250 kB",
+            f"every page below {kilobytes(LIMIT)}",
             f"{kilobytes(total(pages[rest]))} at most ({short(rest)})",
             total(pages[rest]) < LIMIT,
         ),
         (
-            "the page with most formulas below 400 kB",
-            f"{kilobytes(total(pages[most]))} ({short(most)})",
-            total(pages[most]) < HEAVIEST,
+            f"the training page, which brings its data, below {kilobytes(WITH_DIGITS)}",
+            kilobytes(total(pages[TRAINING])),
+            total(pages[TRAINING]) < WITH_DIGITS,
         ),
         ("layout shift below 0.01", f"{worst_shift:.4f} at most ({short(shift)})", worst_shift < SHIFT),
     ]
-    for text, page, wanted in (("the front page", FRONT, 95), ("the heaviest chapter", heaviest_chapter(pages), 90)):
+    moved = {page: slowest(entry.get("updates", {}), SAMPLED) for page, entry in pages.items()}
+    page, (name, update) = max(
+        ((page, found) for page, found in moved.items() if found), key=lambda item: item[1][1]["p95"]
+    )
+    rows.append(
+        (
+            f"an explorer’s update below {UPDATE} ms in 95 of 100, where nothing is sampled",
+            f"{update['p95']:.1f} ms at most ({name}; {short(page)})",
+            update["p95"] < UPDATE,
+        )
+    )
+    slowest_page = min(performance, key=lambda page: performance[page]["median"])
+    for text, page, wanted in (("the front page", FRONT, 95), ("every page measured", slowest_page, PERFORMANCE)):
         one = performance[page]
-        measured = f"{one['median']} ({', '.join(map(str, one['runs']))}; {short(page)})"
+        measured = f"{runs(one)} ({short(page)})" if page == FRONT else f"{runs(one)} at least ({short(page)})"
         rows.append((f"Lighthouse performance of {text} at least {wanted}", measured, one["median"] >= wanted))
     for name, title in QUALITIES.items():
         below = {page: scores[name] for page, scores in results["qualities"]["book"].items() if scores[name] < 100}
@@ -99,7 +114,10 @@ def durations(entry, times, update):
     found = entry[times]
     shown = seconds(found["formulas"]) if "formulas" in found else "none"
     blocking = seconds(found["blocking"]) if found["blocking"] else "0"
-    moved = f"{entry[update]['median']:.1f} / {entry[update]['p95']:.1f} ms" if update in entry else "none"
+    found_update = slowest(entry.get(update, {}))
+    moved = "none"
+    if found_update:
+        moved = f"{found_update[1]['median']:.1f} / {found_update[1]['p95']:.1f} ms"
     return [seconds(found["paint"]), shown, f"{found['shift']:.4f}", blocking, moved]
 
 
@@ -134,7 +152,7 @@ def compared(results):
         ["all", kilobytes(total(ours)), kilobytes(total(stock))],
         ["Requests", str(ours["requests"]), str(stock["requests"])],
     ]
-    for times, update, where in (("times", "update", ""), ("slow", "slow_update", ", processor four times slower")):
+    for times, update, where in (("times", "updates", ""), ("slow", "slow_updates", ", processor four times slower")):
         both = zip(names, durations(ours, times, update), durations(stock, times, update), strict=True)
         rows += [[name + where, a, b] for name, a, b in both]
     rows.append(["Lighthouse performance", runs(one), runs(other)])
@@ -188,14 +206,14 @@ def section(results):
             *table(
                 ["Page", *KINDS, "all", "Requests"], [[short(page), *costs(entry)] for page, entry in pages.items()]
             ),
-            "Times without a network; “all formulas” counts their fonts. An explorer's update is the time from a slider's event "
-            "to the new layout, median and 95th percentile.",
+            "Times without a network; “all formulas” counts their fonts. An explorer's update is the time from a control's event "
+            "to the new layout, median and 95th percentile, of the page's slowest.",
             "",
             *[
                 line
                 for times, update, title in (
-                    ("times", "update", "On this processor"),
-                    ("slow", "slow_update", "Four times slower"),
+                    ("times", "updates", "On this processor"),
+                    ("slow", "slow_updates", "Four times slower"),
                 )
                 for line in (
                     f"**{title}**",

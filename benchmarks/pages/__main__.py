@@ -16,7 +16,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from _ext.resnotes_book.pages_cost import FRONT, RESULTS, heaviest_chapter
+from _ext.resnotes_book.pages_cost import RESULTS
 from benchmarks import machine
 from tools import book, chromium
 
@@ -69,15 +69,14 @@ def measure_pages(browser, html, url, stock_url, runs):
     return found
 
 
-def measure_performance(url, stock_url, program, heaviest, runs):
-    """Lighthouse's performance of the front page, the heaviest chapter, and the compared one both ways."""
+def measure_performance(html, url, stock_url, program, runs):
+    """Lighthouse's performance of every page, and of the stock chapter."""
     found = {"book": {}}
-    compared = f"chapters/{CHAPTER}.html"
-    for page in dict.fromkeys((FRONT, heaviest, compared)):
+    for page in content_pages(html):
         say(f"  {page}")
         found["book"][page] = audits.performance(url + page, program, runs)
     say("  the stock chapter")
-    found["stock"] = audits.performance(stock_url + compared, program, runs)
+    found["stock"] = audits.performance(f"{stock_url}chapters/{CHAPTER}.html", program, runs)
     return found
 
 
@@ -133,8 +132,7 @@ def main(arguments):
             if "performance" in parts:
                 say("Lighthouse: performance")
                 load = os.getloadavg()[0]
-                heaviest = heaviest_chapter(results["pages"]["pages"])
-                found = measure_performance(url, stock_url, program, heaviest, asked.runs)
+                found = measure_performance(html, url, stock_url, program, asked.runs)
                 results["performance"] = stamped(found, load)
             if "qualities" in parts:
                 say("Lighthouse: accessibility, best practices, SEO")

@@ -12,6 +12,7 @@ import nbformat
 import pytest
 from bs4 import BeautifulSoup
 
+from _ext.resnotes_book import pages_cost
 from _ext.resnotes_book.launch import repository
 from _ext.resnotes_book.plain import Plain
 from _ext.resnotes_book.sitemap import base_address
@@ -41,20 +42,10 @@ def expected_formulas(book, page):
 LOOKS = [(width, scheme) for width in (1280, 375) for scheme in ("light", "dark")]
 
 
-# Bytes over the wire, everything included; the second for the page with the most formulas, the third for the page that
-# brings the digits.
-LIMIT, HEAVIEST, WITH_DIGITS = 300_000, 400_000, 360_000
-
-
-def most_formulas(book):
-    counts = json.loads((book.parent / "formulas.json").read_text("utf-8"))
-    return max(counts, key=counts.get) + ".html"
-
-
 @pytest.mark.parametrize("page", CONTENT)
 def test_page_on_http(book, book_url, watched, page):
     watched.open(book_url + page)
-    limit = {most_formulas(book): HEAVIEST, "chapters/12_training.html": WITH_DIGITS}.get(page, LIMIT)
+    limit = pages_cost.WITH_DIGITS if page == pages_cost.TRAINING else pages_cost.LIMIT
     findings = checks.heavy(watched, book_url, book, limit)
     watched.unfold()
     findings += checks.formulas(watched, expected_formulas(book, page)) + checks.images(watched)
