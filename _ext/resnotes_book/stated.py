@@ -38,14 +38,17 @@ def folded(name, shown, title, content, facts):
     return f"(ledger-{name})=\n### {name}\n\n{shown}\n\n{fold}\n"
 
 
+def places(found):
+    return f"{found.cases} place{'s' * (found.cases != 1)}"
+
+
 def row(entry, found, links):
     """A sentence's row: a heading with its id, how it was checked, and in a fold the sentence with a list of facts."""
     sentence = LABELLED.sub(r"{eq}`\g<label>`", entry.sentence.strip())
     if entry.place.startswith("table: "):
         sentence = f"A row of the table *{entry.place.removeprefix('table: ')}*: {sentence.replace(' | ', ' · ')}"
     shown = (
-        f"Kind: {entry.kind}, {KINDS[entry.kind]}. "
-        f"Seen to hold at {found.cases} places, wherever its hypotheses are met."
+        f"Kind: {entry.kind}, {KINDS[entry.kind]}. Seen to hold at {places(found)}, wherever its hypotheses are met."
     )
     facts = []
     for words, example, why in found.without:
@@ -59,7 +62,7 @@ def row(entry, found, links):
 
 
 def mark(entry, found, href):
-    said = escape(f"{entry.kind}, holds at {found.cases} places", quote=True)
+    said = escape(f"{entry.kind}, holds at {places(found)}", quote=True)
     html = f' <a class="stated" href="{href}" aria-label="Checked: {said}. To the ledger"><span aria-hidden="true">✓</span></a>'
     return nodes.raw("", html, format="html")
 

@@ -35,6 +35,14 @@ def gradient(s):
     return net.backward(net.forward(np.ones(len(s.g))), s.g).states[0]
 
 
+def down(s, unit):
+    """The row g sent through the units one after the other, the last one first."""
+    row = s.g
+    for lam, J in zip(s.lam[::-1], s.J[::-1], strict=True):
+        row = unit(row, lam, J)
+    return row
+
+
 def between(low, high):
     """Whether the gradient's length lies between two multiples of the first."""
 
@@ -191,11 +199,11 @@ GROUNDS = {
     "scaling-remember-gradient": Grounds(
         SCALED,
         {
-            "product": lambda s: close(gradient(s), s.g @ np.linalg.multi_dot([np.eye(len(s.g)), *(lam * np.eye(len(s.g)) + J for lam, J in zip(s.lam[::-1], s.J[::-1], strict=True))])),
+            "product": lambda s: close(gradient(s), down(s, lambda row, lam, J: lam * row + row @ J)),
             "paths": lambda s: counted(s, 2 ** len(s.lam)),
         },
         false={
-            "product": lambda s: close(gradient(s), s.g @ np.linalg.multi_dot([np.eye(len(s.g)), *(lam * (np.eye(len(s.g)) + J) for lam, J in zip(s.lam[::-1], s.J[::-1], strict=True))])),
+            "product": lambda s: close(gradient(s), down(s, lambda row, lam, J: lam * (row + row @ J))),
             "paths": lambda s: counted(s, 2 * len(s.lam)),
         },
     ),
