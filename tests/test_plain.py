@@ -1,5 +1,6 @@
 """The chapters in plain Markdown: what a download and Colab get."""
 
+import ast
 import os
 import re
 import subprocess
@@ -96,6 +97,14 @@ def test_the_first_cell_installs_what_is_missing_or_says_how():
     unknown = BARE.chapter("06_at_least")
     assert "pip install '.[symbolic,widgets,figures,training]'" in installing(unknown, missing=True)[1]
     assert installing(known, missing=False) == installing(unknown, missing=False) == ("", "")
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_what_a_chapter_reads_comes_with_the_package(stem):
+    """A notebook that was downloaded has no files of the repository beside it."""
+    code = [cell.source for cell in BARE.notebook(ROOT / "chapters" / f"{stem}.ipynb") if cell.cell_type == "code"]
+    texts = [node.value for node in ast.walk(ast.parse("\n".join(code))) if isinstance(node, ast.Constant)]
+    assert not [text for text in texts if isinstance(text, str) and text and (ROOT / "chapters" / text).is_file()]
 
 
 def test_a_plain_notebook_passes_nbval(tmp_path):

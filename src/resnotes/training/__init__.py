@@ -11,9 +11,9 @@ from resnotes.training.data import Digits, load_digits
 from resnotes.training.networks import LearnedScale, build_network
 from resnotes.training.records import Damage, Record, read_records, select
 from resnotes.training.run import Settings, initial_network, train, train_seeds
-from resnotes.training.sweeps import grid, sweep
+from resnotes.training.sweeps import LONGER_SWEEP, grid, sweep
 
 __all__ = [
-    "Damage", "Digits", "LearnedScale", "Record", "Settings", "build_network", "grid",
+    "LONGER_SWEEP", "Damage", "Digits", "LearnedScale", "Record", "Settings", "build_network", "grid",
     "initial_network", "load_digits", "read_records", "select", "sweep", "train", "train_seeds",
 ]  # fmt: skip

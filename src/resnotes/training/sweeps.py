@@ -8,12 +8,16 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from itertools import product
 from multiprocessing import connection, get_context, parent_process
+from pathlib import Path
 
 from resnotes import _validate
 from resnotes.training import records
 from resnotes.training.data import keep_digits, load_digits
 from resnotes.training.run import Settings, train_seeds
 
+#: A results file that comes with the package, some runs of the sizes that the command line has by default; of what was
+#: measured it has the accuracies alone.
+LONGER_SWEEP = Path(__file__).with_name("longer.jsonl")
 #: More networks side by side save little more, and a sweep that is killed loses the groups under way.
 LARGEST_GROUP = 5
 
