@@ -64,7 +64,7 @@ def test_line_by_line_by_keyboard(page):
     count = lines.count()
     assert count >= 3
     assert [line.is_visible() for line in lines.all()] == [True] * count
-    assert bar.get_by_role("button").all_inner_texts() == ["Line by line"]
+    assert bar.get_by_role("button").count() == 1
     bar.get_by_role("button", name="Line by line").press("Enter")
     assert [line.is_visible() for line in lines.all()] == [True] + [False] * (count - 1)
     following = bar.get_by_role("button", name="Next line")
