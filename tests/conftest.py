@@ -4,12 +4,17 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from playwright.sync_api import sync_playwright
 
 from resnotes.book.mutations import Survey
 from resnotes.book.oracles import CheckResult
 from tools import book as build
 from tools import chromium as chromium_tools
+
+# How long an example takes says nothing on a busy machine.
+settings.register_profile("busy", deadline=None)
+settings.load_profile("busy")
 
 #: Needs an environment of its own: `make test-torch`.
 collect_ignore = ["torch"]

@@ -194,7 +194,7 @@ arrays = st.one_of(
 
 @pytest.mark.parametrize("argument", ARRAYS)
 @given(arrays)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_array_is_either_good_or_refused(argument, value):
     name, call = ARRAYS[argument]
     if accepts(argument, value):
@@ -231,7 +231,7 @@ def is_good(argument, value):
 
 @pytest.mark.parametrize("argument", [*ARRAYS, *LAYERS])
 @given(junk)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_thousands_of_wrong_things(argument, value):
     if argument in LAYERS:
         if not is_good(argument, value):
@@ -280,7 +280,7 @@ def test_what_is_no_finite_number(argument, value):
 
 @pytest.mark.parametrize("argument", NUMBERS)
 @given(st.one_of(junk, st.sampled_from([np.nan, np.inf, -np.inf]), st.complex_numbers()))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_any_wrong_number(argument, value):
     name, call = NUMBERS[argument]
     refused(lambda: call(value), name)
@@ -449,7 +449,7 @@ def test_four_layer_lists():
 
 
 @given(st.lists(st.tuples(st.integers(1, 3), st.integers(1, 3)), min_size=1, max_size=4), st.integers(1, 3))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_chains_of_any_widths_run_or_say_where(widths, n):
     units = [Unit([Affine(np.ones((m, k)))], shortcut=Absent()) for k, m in widths]
     expected = widths[0][0]

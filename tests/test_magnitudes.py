@@ -64,7 +64,7 @@ def test_a_million_equal_factors(factor):
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=150))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_product(factors):
     got = shortcut_product(factors)
     exact = math.prod(map(Fraction, factors))
@@ -83,7 +83,7 @@ def test_any_product(factors):
 
 
 @given(st.lists(st.floats(-(2**-30), 2**-30), min_size=1, max_size=60))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_products_near_one_keep_their_logarithm(distances):
     factors = [1 + d for d in distances]
     np.testing.assert_allclose(shortcut_product(factors).log10, exact_log10(factors), rtol=3e-15, atol=1e-300)
@@ -229,7 +229,7 @@ CLOSEST = {"float16": 0.05, "bfloat16": 0.2, "float32": 0.2, "float64": 1.0, "fl
 
 @pytest.mark.parametrize("name", FORMATS)
 @given(st.one_of(st.floats(-50, 50), st.floats(-1, 1), st.floats(allow_nan=False, allow_infinity=False)))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_against_powers_in_turn(name, factor):
     assume(factor == 0 or abs(math.log(abs(factor))) > CLOSEST[name])
     assert range_limits(factor, name) == brute(factor, name)
@@ -309,7 +309,7 @@ def test_factors_close_to_one(name, steps):
 
 @pytest.mark.parametrize("name", FORMATS)
 @given(st.integers(2, 10**6), st.sampled_from(["zero", "subnormal", "overflow"]), st.integers(-2, 2))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_factors_whose_power_all_but_meets_a_boundary(name, n, which, aside):
     """The float64 nearest to boundary**(1/n), and its neighbours: n is settled by the last digits."""
     form = FORMATS[name]

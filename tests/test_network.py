@@ -497,7 +497,7 @@ def test_a_plain_network_may_change_its_width_freely():
 
 
 @given(st.integers(0, 10**6), st.integers(1, 7), st.sampled_from([None, 1, 2, 5]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_network_agrees_with_the_complex_step(seed, depth, batch):
     rng = np.random.default_rng(seed)
     names = [str(s) for s in rng.choice(SHORTCUTS, size=depth)]

@@ -80,7 +80,7 @@ def gate(seed, n):
 
 
 @given(st.integers(0, 10**6), st.integers(1, 5))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_gates_jacobian_by_the_complex_step(seed, n):
     layer, rng = gate(seed, n)
     x = rng.normal(size=(2, n))

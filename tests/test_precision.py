@@ -79,7 +79,7 @@ def test_random_numbers_of_every_size_as_numpy_rounds_them(dtype):
 
 
 @pytest.mark.parametrize("dtype", FORMATS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(x=st.floats(allow_nan=False, allow_infinity=False))
 def test_against_exact_distances(dtype, x):
     got, want = float(round_to(x, dtype)), nearest(x, dtype)

@@ -130,7 +130,7 @@ def test_float32_stays(make):
 
 
 @given(st.integers(0, 10**6), st.integers(1, 5), st.integers(1, 5), st.sampled_from([(), (1,), (3,)]))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_backward_is_the_transpose_of_forward(seed, n, m, batch):
     """<g, H(x)> = <gH, x>: no inverse anywhere."""
     rng = np.random.default_rng(seed)
