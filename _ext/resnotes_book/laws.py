@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from resnotes.book.laws import LAWS, WIDE_ERROR
+from resnotes.book.laws import LAWS, STEP, WIDE_ERROR
 from resnotes.recipes import RECIPES
 
 from .checked import chapter_titles
@@ -17,7 +17,7 @@ def overview():
     """One line for each law."""
     lines = ["| law | equation | holds as | measured in |", "|---|---|---|---|"]
     return lines + [
-        f"| [{law.name}](#law-{law.label}) | {{eq}}`{law.label}` | {law.sense} | {law.measured or 'not measured'} |"
+        f"| [{law.name}](#law-{law.label}) | {{eq}}`{law.label}` | {law.sense} | {law.measured or ('needs none' if law.sense == STEP else 'the tests alone')} |"
         for law in LAWS
     ]
 
