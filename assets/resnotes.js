@@ -136,17 +136,8 @@ function lightenForPrint() {
   matchMedia("print").addEventListener("change", ({ matches }) => (matches ? lighten() : restore()));
 }
 
-// The excerpts of search hits are made of a page's text, where a formula stands as MathML, as TeX and drawn.
-function showFormulasOnceInExcerpts() {
-  if (typeof Search === "undefined") return;
-  const textOf = Search.htmlToText;
-  const mathml = /<span class="katex-mathml">.*?<\/math><\/span>/gs;
-  Search.htmlToText = (html, anchor) => textOf(html.replace(mathml, ""), anchor);
-}
-
 // A page opened from a file or in a sandboxed frame has no origin and may fetch nothing, and a link there shows a
-// notebook instead of saving it. So the search shows its hits without excerpts, and a notebook comes as a script that
-// calls this function.
+// notebook instead of saving it. So a notebook comes as a script that calls this function.
 // oxlint-disable-next-line no-unused-vars -- the notebooks' scripts call it
 function resnotesDownload(name, text) {
   const link = document.createElement("a");
@@ -156,7 +147,6 @@ function resnotesDownload(name, text) {
 }
 
 function workWithoutFetching() {
-  DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
   for (const link of document.querySelectorAll("a[download]")) {
     link.addEventListener("click", (event) => {
       event.preventDefault();
@@ -254,8 +244,82 @@ function previewEquations() {
   addEventListener("keydown", (event) => event.key === "Escape" && hide());
 }
 
-addEventListener("DOMContentLoaded", showFormulasOnceInExcerpts);
+// What is being read stays where it is: while the page loads, where a link or a reload has led to; later, where the
+// browser does not see to it itself (Safari), what stands at the top of the window. What stands above may grow: an explorer
+// is higher than its picture, and a section far from the window has a guessed height until it comes near.
+function holdPlace() {
+  const article = document.querySelector(".bd-article");
+  if (!article) return;
+  const READ = ":is(h1, h2, h3, h4, p, li, dt, dd, tr, pre, figure, div.math, div.cell, details.later)";
+  // Not what scripts put there, so that a number means the same when the page is loaded again.
+  const made = (element) => element.closest(".rx-live") ?? element.parentElement.closest("details.later");
+  const readable = () => [...article.querySelectorAll(READ)].filter((element) => !made(element));
+  const atTop = () => {
+    const { left } = article.getBoundingClientRect();
+    for (let y = 72; y < innerHeight; y += 12) {
+      const hit = document.elementFromPoint(left + 48, y);
+      const found = hit && (made(hit) ?? hit).closest(`.bd-article ${READ}`);
+      if (found) return found;
+    }
+    return null;
+  };
+  const placeOf = (element) => element.getBoundingClientRect().top;
+
+  const key = `place:${location.pathname}`;
+  const remember = () => {
+    const element = atTop();
+    if (!element) return;
+    // A fold is closed when the page is loaded again.
+    const place = element.matches("details") ? Math.max(72, placeOf(element)) : placeOf(element);
+    sessionStorage.setItem(key, JSON.stringify([readable().indexOf(element), place, scrollY]));
+  };
+  addEventListener("pagehide", remember);
+  document.addEventListener("visibilitychange", () => document.hidden && remember());
+
+  // What is held, and its distance from the top of the window; without one, where a link to it would bring it.
+  let held, top;
+  const { type } = performance.getEntriesByType("navigation")[0] ?? {};
+  if (["reload", "back_forward"].includes(type)) {
+    const [number, place, scrolled] = JSON.parse(sessionStorage.getItem(key) ?? "[]");
+    if (scrolled > 0) [held, top] = [readable()[number], place];
+    const fold = held?.closest("details:not([open])");
+    if (fold) fold.open = true;
+  } else held = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const bring = () => {
+    if (!held?.checkVisibility()) return;
+    if (top === undefined) held.scrollIntoView();
+    else if (Math.abs(placeOf(held) - top) > 1) scrollBy(0, placeOf(held) - top);
+  };
+  const observer = new ResizeObserver(bring);
+  const choose = () => {
+    held = atTop();
+    top = held ? placeOf(held) : undefined;
+  };
+  const hands = ["wheel", "touchstart", "keydown", "pointerdown", "hashchange"];
+  const release = () => {
+    for (const hand of hands) removeEventListener(hand, release);
+    removeEventListener("scroll", bring);
+    if (CSS.supports("overflow-anchor", "auto")) observer.disconnect();
+    else {
+      addEventListener("scroll", choose, { passive: true });
+      choose();
+    }
+  };
+  for (const hand of hands) addEventListener(hand, release, { passive: true });
+  // Against the browser's own restoring, which goes by pixels. Until the explorers are there, and not for long: somebody may
+  // scroll without any of the hands.
+  addEventListener("scroll", bring, { passive: true });
+  const wait = (tries) => {
+    const { length } = document.querySelectorAll("[data-resnotes-explorer]:not(.rx-static-kept)");
+    setTimeout(length && tries ? () => wait(tries - 1) : release, length && tries ? 100 : 800);
+  };
+  addEventListener("load", () => wait(100));
+  observer.observe(article);
+  bring();
+}
+
 addEventListener("DOMContentLoaded", layOutWhenAsked);
+addEventListener("DOMContentLoaded", holdPlace);
 addEventListener("DOMContentLoaded", followReading);
 addEventListener("DOMContentLoaded", unfoldDerivations);
 addEventListener("DOMContentLoaded", previewEquations);

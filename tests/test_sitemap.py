@@ -1,6 +1,7 @@
 """The site map: written where the book's address is known, and only there."""
 
 import os
+import re
 from types import SimpleNamespace
 from xml.etree import ElementTree
 
@@ -8,6 +9,7 @@ import pytest
 
 from _ext.resnotes_book import sitemap
 
+WHOLE = 'rel="canonical"|property="og:(?:url|image)"'
 BASE = "https://example.org/a%20book/"
 NAMES = ("chapters/01_forward_pass", "chapters/a&b")
 
@@ -65,7 +67,27 @@ def test_the_built_book(book):
     pages = sorted(path.relative_to(book).as_posix() for path in (book / "chapters").glob("*.html"))
     if not base:
         assert not (book / "sitemap.xml").exists()
+        named = [page.name for page in book.rglob("*.html") if re.search(WHOLE, page.read_text("utf-8"))]
+        assert not named, "an address that nobody knows"
         return
     assert addresses(book / "sitemap.xml") == [base + page for page in pages]
     for page in pages:
-        assert f'<link rel="canonical" href="{base}{page}"' in (book / page).read_text("utf-8"), page
+        text = (book / page).read_text("utf-8")
+        assert f'<link rel="canonical" href="{base}{page}"' in text, page
+        assert f'<meta property="og:url" content="{base}{page}">' in text, page
+        assert f'<meta property="og:image" content="{base}_static/card.png">' in text, page
+    assert (book / "_static/card.png").is_file()
+    assert f'<link rel="canonical" href="{base}chapters/00_introduction.html">' in (book / "index.html").read_text(
+        "utf-8"
+    )
+    assert 'rel="canonical"' not in (book / "404.html").read_text("utf-8")
+
+
+def test_every_page_says_what_it_is_to_who_links_to_it(book):
+    """Title, book and a description, by which others show a link; each page its own."""
+    said = {}
+    for page in (book / "chapters").glob("*.html"):
+        tags = dict(re.findall(r'<meta property="(og:[a-z_]+)" content="([^"]*)">', page.read_text("utf-8")))
+        assert tags["og:site_name"] and tags["og:type"] == "article" and "<" not in tags["og:title"], page.name
+        said[page.name] = tags["og:title"]
+    assert len(set(said.values())) == len(said) > 20

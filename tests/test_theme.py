@@ -27,6 +27,7 @@ DEPENDS = {
         "pydata/static/webpack-macros.html",
         "book/static/sbt-webpack-macros.html",
     ),
+    "templates/404.html": ("pydata/layout.html",),
     "components/search-field.html": ("pydata/components/search-field.html",),
     # The function that is taken out, and what reads localStorage.
     "bundle.py": ("pydata/static/scripts/pydata-sphinx-theme.js", "book/static/scripts/sphinx-book-theme.js"),

@@ -39,6 +39,7 @@ from . import (
     pages_cost,
     previews,
     progress,
+    search,
     sitemap,
     stated,
     summary,
@@ -113,6 +114,7 @@ def setup(app):
     launch.setup(app)
     api.setup(app)
     sitemap.setup(app)
+    search.setup(app)
     fonts.setup(app)
     bundle.setup(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": False}

@@ -196,10 +196,10 @@ def section(claim, result, witness, titles):
     cited = f" {{cite}}`{claim.reference}`" if claim.reference else ""
     facts = (
         f'<p class="claim-facts">{badge(claim.verdict)} <span>{escape(claim.kind)}</span> '
-        f"<span>{escape(claim.place)}</span></p>"
+        f"<span>{escape(claim.place)}</span> <span>{claim.id}</span></p>"
     )
     parts = [
-        f"(claim-{claim.id})=\n### {claim.id}",
+        f"(claim-{claim.id})=\n### {prose(claim.title)}",
         facts,
         f"**What is {'asked' if claim.verdict == 'question' else 'said'}.** {prose(claim.statement)}{cited}",
         "In a formula of ours:" if claim.ours else "",
@@ -228,13 +228,13 @@ def summary_table():
 
 
 def by_verdict():
-    """Links to the claims, one paragraph a verdict."""
+    """Links to the claims, a list a verdict."""
     lines = ["## By verdict"]
     for verdict in VERDICTS:
-        names = [claim.id for claim in CLAIMS.values() if claim.verdict == verdict]
-        links = ", ".join(f"[{name}](#claim-{name.lower()})" for name in names)
+        own = [claim for claim in CLAIMS.values() if claim.verdict == verdict]
+        links = "\n".join(f"- [{prose(claim.title)}](#claim-{claim.id.lower()})" for claim in own)
         lines.append(
-            f'<p class="verdict-head verdict-{verdict}">{badge(verdict)} {len(names)}</p>\n\n'
+            f'<p class="verdict-head verdict-{verdict}">{badge(verdict)} {len(own)}</p>\n\n'
             + container("claim-links", links, 0)
         )
     return "\n\n".join(lines)

@@ -37,7 +37,7 @@ def line(number, folder):
 
 def add(app, pagename, templatename, context, doctree):
     stem = pagename.rpartition("/")[2]
-    if not re.match(r"0[1-9]|[1-9]\d", stem):
+    if not re.match(r"(?:0[1-9]|[1-9]\d)_", stem):
         return
     number = int(stem[:2])
     before, title, after = context["body"].partition("<h1>")

@@ -32,6 +32,8 @@ UNUSED_FILES = (
     "file.png",
     "minus.png",
     "plus.png",
+    "searchtools.js",
+    "language_data.js",
 )
 
 

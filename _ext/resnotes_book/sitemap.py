@@ -1,4 +1,5 @@
-"""A site map and the pages' canonical addresses, for a book that is built to be published.
+"""A site map and the pages' canonical addresses, for a book that is built to be published; and the page for all other
+addresses (`templates/404.html`).
 
 The environment variable BOOK_URL names the address that the book will have; the workflow that publishes it sets it.
 Without one nothing is written: a book opened from a file has no address.
@@ -9,7 +10,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 from xml.sax.saxutils import escape
 
-VARIABLE = "BOOK_URL"
+VARIABLE, NOT_FOUND = "BOOK_URL", "404"
 
 
 def base_address(text, name=VARIABLE):
@@ -52,6 +53,16 @@ def write(app, exception):
         Path(app.outdir, "sitemap.xml").write_text(sitemap(app.config.html_baseurl, pages), "utf-8")
 
 
+def add(app, pagename, templatename, context, doctree):
+    """What the page for unknown addresses needs to lead on, and no address of its own."""
+    if pagename == NOT_FOUND:
+        context["pageurl"] = None
+        front = app.config.root_doc
+        order = [front, *app.env.toctree_includes[front]]
+        context["all_pages"] = [(app.builder.get_target_uri(name), app.env.titles[name].astext()) for name in order]
+
+
 def setup(app):
+    app.connect("html-page-context", add)
     app.connect("config-inited", read_address)
     app.connect("build-finished", write)

@@ -178,6 +178,30 @@ def overflow(watched):
     return found
 
 
+def rings(watched):
+    """What the keyboard reaches and does not show that it has."""
+    watched.page.keyboard.press("Tab")
+    seen = watched.page.evaluate(
+        """async () => {
+          const name = (element) => `<${element.tagName.toLowerCase()} class="${element.getAttribute("class")}">`;
+          const drawn = (element) => {
+            const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(element);
+            return (outlineStyle !== "none" && parseFloat(outlineWidth) >= 2) || boxShadow !== "none";
+          };
+          const found = [];
+          for (const element of document.querySelectorAll("a[href], button, input, select, summary, [tabindex='0']")) {
+            if (!element.checkVisibility({ visibilityProperty: true }) || element.disabled) continue;
+            element.focus({ preventScroll: true });
+            if (document.activeElement !== element) continue;
+            await new Promise(requestAnimationFrame);
+            if (!drawn(element) && ![...element.children].some(drawn)) found.push(name(element));
+          }
+          return [...new Set(found)];
+        }"""
+    )
+    return [f"has the focus without showing it: {element}" for element in seen]
+
+
 def wide_tables(watched):
     """Tables that scroll sideways: on a wide screen none need to."""
     seen = watched.page.evaluate(

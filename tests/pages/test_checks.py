@@ -109,6 +109,14 @@ def test_an_overflow_is_seen(watched, site, body, said):
     assert any(said in finding for finding in checks.overflow(watched))
 
 
+@pytest.mark.parametrize(
+    ("style", "found"), [("", 0), ("outline: none", 1), ("outline: none; box-shadow: 0 0 2px red", 0)]
+)
+def test_a_focus_that_does_not_show_is_seen(watched, site, style, found):
+    show(watched, site, f'<a href="#x" style="{style}">a</a>')
+    assert len(checks.rings(watched)) == found
+
+
 @pytest.mark.parametrize(("columns", "found"), [(5, []), (99, ["a table that scrolls sideways: " + "number" * 10])])
 def test_a_table_that_scrolls_is_seen(watched, site, columns, found):
     cells = "<td>number</td>" * columns

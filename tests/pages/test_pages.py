@@ -115,12 +115,68 @@ def test_search_finds_the_words_of_a_title(book, book_url, watched, origin):
     watched.open(f"{home}search.html?q={word}")
     hit = watched.page.locator(f"#search-results a[href^='{page}']").first
     hit.wait_for(timeout=10_000)
-    watched.page.locator("#search-results :text('page(s) matching')").wait_for()
-    watched.page.wait_for_load_state("networkidle")
+    watched.page.locator(".search-summary:text-matches('sections? in')").wait_for()
     excerpts = watched.page.inner_text("#search-results")
+    assert watched.page.locator(f"#search-results .context mark:text-is('{word.lower()}')").count()
     no(checks.outside_requests(watched, home) + checks.complaints(watched) + checks.RAW_TEX.findall(excerpts))
     hit.click()
     watched.page.wait_for_url(f"{home}{page}*")
+
+
+FOUND = """query => {
+  const field = document.querySelector(".bd-search-container input");
+  field.value = query;
+  field.dispatchEvent(new Event("input"));
+  return [...document.querySelectorAll("#search-results li")].map((item) => ({
+    address: item.querySelector("a").getAttribute("href"),
+    context: item.querySelector(".context")?.textContent ?? "",
+    marked: [...item.querySelectorAll("mark")].map((mark) => mark.textContent.toLowerCase()),
+  }));
+}"""
+
+
+@pytest.fixture
+def found(book, watched):
+    """A function that tells what the search finds for a query, on a page opened from a file."""
+    watched.open((book / "search.html").as_uri())
+    return lambda query: watched.page.evaluate(FOUND, query)
+
+
+def test_the_search_finds_sections_and_the_words_that_others_use(found):
+    assert all("#" in hit["address"] for hit in found("vanish"))
+    by_words = [
+        {hit["address"] for hit in found(words)} for words in ("skip connection", "residual connection", "shortcut")
+    ]
+    # Each in its own order, of which the first twenty are shown.
+    assert len(set.intersection(*by_words)) > 5
+    assert any("glossary.html#term-s" in hit["address"] for hit in found("skip connection")[:3])
+    for one, other in (("lambda", "λ"), ("normalization", "normalisation")):
+        assert len({hit["address"] for hit in found(one)} & {hit["address"] for hit in found(other)}) > 10
+    for words in ("lambda", "λ"):
+        assert "04_lambda_scaling" in found(words)[0]["address"]
+    assert "highway" in found("highway")[0]["marked"]
+    assert "11_finite_precision" in found("loss scaling")[0]["address"]
+    assert found("xyzzy") == []
+
+
+def test_the_search_finds_numbers_and_names(found):
+    """An equation by its number, and what the package's reference explains."""
+    for query in ("(4.8)", "4.8", "equation 4.8"):
+        assert found(query)[0]["address"] == "chapters/04_lambda_scaling.html#equation-scaling-two-terms"
+    assert found("jacobian_by_length")[0]["address"].endswith("#resnotes.paths.jacobian_by_length")
+
+
+def test_the_search_reads_no_code(found):
+    """Words that stand in the code of many chapters and in no sentence."""
+    for word in ("default_rng", "enumerate"):
+        assert sum(word in cell.source for path in NOTEBOOKS for cell in nbformat.read(ROOT / path, 4).cells) > 3
+        assert found(word) == []
+
+
+def test_the_search_is_light(book):
+    """All the book's text at once; and no page but the search's asks for it."""
+    assert checks.weight(book / "search-book.js") < 170_000
+    assert [page for page in PAGES if "search-book.js" in (book / page).read_text("utf-8")] == ["search.html"]
 
 
 @pytest.fixture(scope="session")

@@ -112,6 +112,8 @@ class Claim(Grounds):
         Labels of registered equations that the corrected form uses besides its own.
     reference : str
         Citation key.
+    title : str
+        What it is about, in a few words; the heading of its card on the audit page.
     """
 
     id: str
@@ -126,6 +128,7 @@ class Claim(Grounds):
     ours: bool = False
     rests_on: tuple[str, ...] = ()
     reference: str = ""
+    title: str = ""
 
     @property
     def note(self) -> str:
