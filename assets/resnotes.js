@@ -72,6 +72,15 @@ function layOut(fold) {
   fold.dispatchEvent(new Event("laidout", { bubbles: true }));
 }
 
+// The name that an address leads to; none where it cannot be read.
+function nameIn(hash) {
+  try {
+    return decodeURIComponent(hash.slice(1));
+  } catch {
+    return "";
+  }
+}
+
 function layOutWhenAsked() {
   const waiting = () => [...document.querySelectorAll("details > noscript")];
   const all = () => waiting().forEach(({ parentElement }) => layOut(parentElement));
@@ -80,7 +89,7 @@ function layOutWhenAsked() {
   matchMedia("print").addEventListener("change", ({ matches }) => matches && all());
   // A link may lead into one, or to the row that is one.
   const follow = () => {
-    const id = decodeURIComponent(location.hash.slice(1));
+    const id = nameIn(location.hash);
     const target = document.getElementById(id);
     const row = target?.closest("section")?.querySelector(":scope > details.ledger-row");
     const holding = id && !target && waiting().find(({ textContent }) => textContent.includes(`id="${id}"`));
@@ -266,12 +275,26 @@ function holdPlace() {
   const placeOf = (element) => element.getBoundingClientRect().top;
 
   const key = `place:${location.pathname}`;
+  const keep = (place) => {
+    try {
+      sessionStorage.setItem(key, JSON.stringify(place));
+    } catch {
+      // a browser that keeps nothing
+    }
+  };
+  const kept = () => {
+    try {
+      return JSON.parse(sessionStorage.getItem(key)) ?? [];
+    } catch {
+      return [];
+    }
+  };
   const remember = () => {
     const element = atTop();
     if (!element) return;
     // A fold is closed when the page is loaded again.
     const place = element.matches("details") ? Math.max(72, placeOf(element)) : placeOf(element);
-    sessionStorage.setItem(key, JSON.stringify([readable().indexOf(element), place, scrollY]));
+    keep([readable().indexOf(element), place, scrollY]);
   };
   addEventListener("pagehide", remember);
   document.addEventListener("visibilitychange", () => document.hidden && remember());
@@ -280,11 +303,11 @@ function holdPlace() {
   let held, top;
   const { type } = performance.getEntriesByType("navigation")[0] ?? {};
   if (["reload", "back_forward"].includes(type)) {
-    const [number, place, scrolled] = JSON.parse(sessionStorage.getItem(key) ?? "[]");
+    const [number, place, scrolled] = kept();
     if (scrolled > 0) [held, top] = [readable()[number], place];
     const fold = held?.closest("details:not([open])");
     if (fold) fold.open = true;
-  } else held = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  } else held = document.getElementById(nameIn(location.hash));
   const bring = () => {
     if (!held?.checkVisibility()) return;
     if (top === undefined) held.scrollIntoView();

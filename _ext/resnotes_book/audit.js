@@ -1,5 +1,5 @@
 // Filters the claims of the audit page. Without this script all of them are shown and the form stays hidden.
-/* global layOut -- assets/resnotes.js */
+/* global layOut, nameIn -- assets/resnotes.js */
 (() => {
   const form = document.getElementById("audit-filter");
   const count = document.getElementById("audit-count");
@@ -35,7 +35,7 @@
 
   // A link to a claim that is filtered out shows everything again.
   function reveal(address) {
-    const target = document.getElementById(decodeURIComponent(address.slice(1)));
+    const target = document.getElementById(nameIn(address));
     if (target?.closest("section.claim[hidden], section[hidden]")) {
       form.reset();
       apply();

@@ -61,8 +61,16 @@ def test_a_page_works_where_nothing_can_be_stored(book_url, forgetful, page):
 
 def test_the_search_finds_where_nothing_can_be_stored(book_url, forgetful):
     forgetful.open(f"{book_url}search.html?q=lambda")
-    forgetful.page.locator("#search-results a[href*='04_lambda_scaling']").first.wait_for()
+    for _ in range(2):
+        forgetful.page.locator("#search-results a[href*='04_lambda_scaling']").first.wait_for()
+        forgetful.page.reload()
     no(checks.complaints(forgetful))
+
+
+@pytest.mark.parametrize("page", ["chapters/audit.html", "chapters/ledger.html"])
+def test_an_address_that_cannot_be_read_is_passed_over(book_url, watched, page):
+    watched.open(f"{book_url}{page}#%E0%A4%A")
+    no(checks.complaints(watched))
 
 
 @pytest.fixture
