@@ -113,7 +113,7 @@ EVIDENCE = {
     ),
     "SE-ZERO": Grounds(
         claimed=NOT_ZERO,
-        truths=(LOWER,),
+        truths=(LOWER, _unit),
         evidence=(
             Example("one unit", NOT_ZERO, _example(), text="The branch takes away what the shortcut brings."),
             Shown(
