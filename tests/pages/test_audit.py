@@ -90,13 +90,17 @@ def test_witnesses_wait_until_they_are_asked_for(page, book):
     card.locator(".case .katex").first.wait_for()
     kept = BeautifulSoup((book / PAGE).read_text("utf-8"), "html.parser").select("details > noscript [id]")
     page.goto(f"{(book / PAGE).as_uri()}#{kept[-1]['id']}")
+    page.wait_for_load_state("networkidle")
     page.reload()
     assert page.locator(f"[id='{kept[-1]['id']}']").is_visible()
+    # What a page still asks for when it is left would count as a request that failed.
+    page.wait_for_load_state("networkidle")
     page.goto("about:blank")
     page.goto((book / PAGE).as_uri())
     assert page.evaluate(WAITING) == waiting
     page.keyboard.press("Shift")
     page.wait_for_function(f"{WAITING} === 0")
+    page.wait_for_load_state("networkidle")
     page.reload()
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert page.evaluate(WAITING) == 0 and page.locator(".case").last.is_visible()
