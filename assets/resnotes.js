@@ -169,7 +169,7 @@ function workWithoutFetching() {
 // In the page's contents the section that is being read is marked, with those that it belongs to.
 function followReading() {
   const entries = [...document.querySelectorAll(".bd-toc-nav a[href^='#']")]
-    .map((link) => ({ link, section: document.getElementById(decodeURIComponent(link.hash.slice(1))) }))
+    .map((link) => ({ link, section: document.getElementById(nameIn(link.hash)) }))
     .filter(({ section }) => section);
   const visible = new Set();
   const observer = new IntersectionObserver(

@@ -59,9 +59,7 @@ def bare(tmp_path_factory):
     """A tree as the pages for a class are built from."""
     copy = tmp_path_factory.mktemp("class")
     root = tmp_path_factory.mktemp("root")
-    for name in book.sources(ROOT):
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_bytes((ROOT / name).read_bytes())
+    book.copy_sources(root)
     executed = root / classroom.EXECUTED
     executed.mkdir(parents=True)
     for path in (ROOT / "chapters").glob("*.ipynb"):

@@ -38,6 +38,13 @@ def sources(root=ROOT):
     return sorted(file for file in relative if not any(map(is_left_over, file.parts)))
 
 
+def copy_sources(folder, root=ROOT):
+    """Copy the files of `sources(root)` into `folder`, each to its place."""
+    for name in sources(root):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(root / name, folder / name)
+
+
 def fingerprint(root=ROOT):
     """SHA-256 over the names and contents of `sources(root)`, and the addresses the book is built for, if any."""
     digest = hashlib.sha256("\0".join(os.environ.get(name, "") for name in ADDRESSES).encode())

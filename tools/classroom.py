@@ -55,9 +55,7 @@ def key(plain):
 
 def prepare(copy, root=ROOT):
     """Make `copy` a book without solutions: the sources, of which the chapters have the outputs that the built book has."""
-    for name in book.sources(root):
-        (copy / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(root / name, copy / name)
+    book.copy_sources(copy, root)
     for path in (root / EXECUTED).glob("*.ipynb"):
         notebook = nbformat.read(path, as_version=4)
         notebook.cells = unsolved(notebook.cells)

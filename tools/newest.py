@@ -7,19 +7,18 @@ PACKAGES names; here they are what is newest, with everything else.
 """
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from _ext.resnotes_book.plain import EXTRAS
 from tools import book
 from tools.environment import program
 
 ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENT = ROOT / ".venv-newest"
 PACKAGES = ("docutils", "myst-nb", "myst-parser", "pydata-sphinx-theme", "sphinx", "sphinx-book-theme")
-EXTRAS = "symbolic,widgets,figures,training"
 
 
 def install(environment):
@@ -41,10 +40,7 @@ def install(environment):
 def build(environment):
     """Build the book in a copy of its sources, by the environment's programs."""
     with tempfile.TemporaryDirectory() as folder:
-        for name in book.sources(ROOT):
-            path = Path(folder, name)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, path)
+        book.copy_sources(Path(folder))
         path = os.pathsep.join([str(program(environment).parent), os.environ.get("PATH", "")])
         python = [program(environment), "tools/book.py"]
         subprocess.run(python, cwd=folder, env={**os.environ, "PATH": path}, check=True)

@@ -191,17 +191,24 @@ def corrected(claim):
     return "\n\n".join(line for line in lines if line)
 
 
-def section(claim, result, witness, titles):
-    """One claim as MyST text."""
-    cited = f" {{cite}}`{claim.reference}`" if claim.reference else ""
+def head(claim):
+    """A card's anchor with its title, and the line of what there is to know of it."""
     facts = (
         f'<p class="claim-facts">{badge(claim.verdict)} <span>{escape(claim.kind)}</span> '
         f"<span>{escape(claim.place)}</span> <span>{claim.id}</span></p>"
     )
+    return f"(claim-{claim.id})=\n### {prose(claim.title)}", facts
+
+
+def cited(claim):
+    return f" {{cite}}`{claim.reference}`" if claim.reference else ""
+
+
+def section(claim, result, witness, titles):
+    """One claim as MyST text."""
     parts = [
-        f"(claim-{claim.id})=\n### {prose(claim.title)}",
-        facts,
-        f"**What is {'asked' if claim.verdict == 'question' else 'said'}.** {prose(claim.statement)}{cited}",
+        *head(claim),
+        f"**What is {'asked' if claim.verdict == 'question' else 'said'}.** {prose(claim.statement)}{cited(claim)}",
         "In a formula of ours:" if claim.ours else "",
         formula(claim.formula),
         corrected(claim),

@@ -33,15 +33,9 @@ def seen(said):
 
 def entry(said, witness, titles):
     """One statement as MyST text."""
-    cited = f" {{cite}}`{said.reference}`" if said.reference else ""
-    facts = (
-        f'<p class="claim-facts">{audit.badge(said.verdict)} <span>{escape(said.kind)}</span> '
-        f"<span>{escape(said.place)}</span></p>"
-    )
     parts = [
-        f"(claim-{said.id})=\n### {said.id}",
-        facts,
-        f"**What is said.** {audit.prose(said.statement)}{cited}",
+        *audit.head(said),
+        f"**What is said.** {audit.prose(said.statement)}{audit.cited(said)}",
         seen(said),
         f"**What it has right.** {audit.prose(said.fair)}",
         f"In our notation:\n\n{audit.formula(said.formula)}" if said.formula else "",

@@ -1,6 +1,7 @@
 """The page for who teaches: its plans name chapters and levels, and the exercises are filled in when the book is built."""
 
 import re
+from functools import cache
 from pathlib import Path
 
 import nbformat
@@ -61,12 +62,14 @@ def planned(text, known, places):
         For a level of which a chapter has no exercise.
     """
 
+    levels_of = posed(places)
+
     def read(match):
         title, minutes = known[match[1]]
         return f"[{title}]({match[1]}.ipynb), {minutes} min"
 
     def solve(match):
-        levels = posed(places)[match[1]]
+        levels = levels_of[match[1]]
         wanted = [levels[int(level)] for level in match[2].split()]
         if not all(wanted):
             raise ValueError(f"{PAGE}: {match[0]}: no exercise of such a level")
@@ -76,6 +79,7 @@ def planned(text, known, places):
 
 
 def setup(app):
+    @cache
     def given():
         return chapters(Path(app.srcdir) / "chapters"), Plain(Path(app.srcdir)).places
 

@@ -105,11 +105,9 @@ def run_report(options: argparse.Namespace) -> int:
 
     try:
         found = report(options.file) if options.file else _report_of_model(options)
-    except OSError as error:
-        print(f"{options.file or options.torch}: {error.strerror or error}", file=sys.stderr)
-        return 2
-    except (ValueError, ImportError) as error:
-        print(f"{options.file or options.torch}: {error}", file=sys.stderr)
+    except (OSError, ValueError, ImportError) as error:
+        said = getattr(error, "strerror", None) or error
+        print(f"{options.file or options.torch}: {said}", file=sys.stderr)
         return 2
     if options.figure is not None:
         try:

@@ -95,7 +95,7 @@ class Recipe:
         beta = np.atleast_1d(self.branch(depth))
         ends = f"{beta[0]:.2g}" if len(beta) == 1 else f"{beta[0]:.2g} to {beta[-1]:.2g}"
         lam = self.shortcut(depth)
-        return f"λ = {lam:.3g}, β = {ends}" if lam < 1000 else f"λ = {lam:.0f}, β = {ends}"
+        return f"λ = {lam:{'.3g' if lam < 1000 else '.0f'}}, β = {ends}"
 
     def network(self, weights):
         """A network of this recipe; see `initialisation.residual_network`."""

@@ -272,4 +272,5 @@ def test_what_is_said_elsewhere_stands_with_its_sources(book, watched):
         card = cards[f"claim-{name}"]
         assert card["verdict"].endswith(WORDS[said.verdict]) and card["cases"] == len(said.evidence), name
         assert {source["address"] for source in said.sources} <= set(card["links"]), name
+        assert "SE-" not in card["title"] and len(card["title"].split()) > 1, name
     assert checks.complaints(watched) == []

@@ -6,10 +6,9 @@ writes them into the chapters. The grounds are code, a module for each chapter, 
 neighbours fail; with another sentence it checks that one.
 """
 
-import tomllib
 from importlib import import_module
-from importlib.resources import files
 
+from resnotes.book.statements.places import read
 from resnotes.book.statements.statement import KINDS, Findings, Grounds, Statement
 
 __all__ = ["KINDS", "STATEMENTS", "Findings", "Grounds", "Statement"]
@@ -54,11 +53,6 @@ def joined(chapter: str, texts: dict[str, dict], grounds: dict[str, tuple]) -> d
         )
         for name, fields in texts.items()
     }
-
-
-def read(name: str) -> dict[str, dict]:
-    """Id -> fields, from one of the files."""
-    return tomllib.loads((files(__name__) / f"{name}.toml").read_text("utf-8"))
 
 
 #: id -> statement, in the order of the book.

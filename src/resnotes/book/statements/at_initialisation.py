@@ -495,6 +495,15 @@ def betas(s):
     return 1 / np.arange(1.0, s.L + 1) if s.beta == "1/l" else np.full(s.L, constant[s.beta])
 
 
+#: What the law of batch normalisation asks of width and gradients.
+LAWFUL = {"wide": lambda s: s.width > 32, "uncorrelated": lambda s: s.gradient == "uncorrelated"}
+
+
+def of_the_order(s):
+    """Whether a unit's squared branch factor is of the order of one over its number."""
+    return all(ratio(growth(L) * (1 + TAU * L), 1, 0.5) for L in (8, 24))
+
+
 def row(lam, beta, law, wrong):
     """A network's row: its mean gain with strength 1, and another formula for it."""
     return Grounds(
@@ -553,8 +562,7 @@ TABLES = {
             BATCHES,
             {"power": number},
             {
-                "wide": lambda s: s.width > 32,
-                "uncorrelated": lambda s: s.gradient == "uncorrelated",
+                **LAWFUL,
                 "skip": lambda s: s.skip == 1,
             },
             {"power": lambda s: batch_gain(24, s.layers, s.width, s.width, s.gradient, v=s.v) < np.exp(1)},
@@ -562,7 +570,7 @@ TABLES = {
         Grounds(
             ONE_BATCH,
             {
-                "order": lambda s: all(ratio(growth(L) * (1 + TAU * L), 1, 0.5) for L in (8, 24)),
+                "order": of_the_order,
                 "neither": lambda s: 2 < doubled(12) < 4,
             },
             false={
@@ -810,8 +818,7 @@ GROUNDS = {
             BATCHES,
             {"number": number},
             {
-                "wide": lambda s: s.width > 32,
-                "uncorrelated": lambda s: s.gradient == "uncorrelated",
+                **LAWFUL,
                 "identity": lambda s: s.skip == 1,
             },
             {"number": lambda s: number(s, (1, 2))},
@@ -819,7 +826,7 @@ GROUNDS = {
         Grounds(
             ONE_BATCH,
             {
-                "order": lambda s: all(ratio(growth(L) * (1 + TAU * L), 1, 0.5) for L in (8, 24)),
+                "order": of_the_order,
                 "power": lambda s: ratio(doubled(12), doubled(6), 0.6),
                 "neither": lambda s: 2 < doubled(12) < 4,
                 "bounded": lambda s: max(batch_gain(L, 1, 64, 64, beta=L**-0.5) for L in (8, 24)) < 4,

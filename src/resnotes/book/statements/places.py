@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from importlib.resources import files
 from itertools import chain, islice, product
 from types import SimpleNamespace
@@ -86,10 +87,15 @@ def close(a, b, tolerance: float = 1e-9) -> bool:
     return bool(np.allclose(a, b, rtol=tolerance, atol=tolerance))
 
 
+@cache
+def read(name: str) -> dict[str, dict]:
+    """Id -> fields, from the TOML file of a chapter's statements."""
+    return tomllib.loads((files(__package__) / f"{name}.toml").read_text("utf-8"))
+
+
 def source_of(module: str, name: str) -> Places:
     """One place: what was seen of a publication, as the entry of this id quotes it."""
-    texts = tomllib.loads((files(__package__) / f"{module}.toml").read_text("utf-8"))
-    return Places(given=(Quoted(source_of=name, text=texts[name]["source"]),))
+    return Places(given=(Quoted(source_of=name, text=read(module)[name]["source"]),))
 
 
 class Quoted(Place):
