@@ -88,7 +88,9 @@ def test_the_command_line_writes_text_figure_and_json(tmp_path, monkeypatch, cap
         ("nowhere:factory", "No module named 'nowhere'"),
     ):
         assert main(["report", "--torch", name]) == 2 and said in capsys.readouterr().err
-    assert main(["report", "--torch", "mine:factory", "--lengths", "some"]) == 2
+    with pytest.raises(SystemExit):
+        main(["report", "--torch", "mine:factory", "--lengths", "some"])
+    assert "wanted a whole number of at least 0, all, or none" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["report"])
     assert "one of FILE.npz and --torch" in capsys.readouterr().err
