@@ -19,28 +19,13 @@ def without_drawings(outputs):
     return outputs
 
 
-def without_merged(outputs):
-    """`outputs` without the pieces of a stream after its first, which holds them all.
-
-    A kernel cuts what is printed as time has it. MyST-NB (``nb_merge_streams``) adds the pieces to the first one
-    and leaves them standing in the record. Were one not merged, it would be missed in the comparison.
-    """
-    kept, streams = [], set()
-    for output in outputs:
-        if output.output_type != "stream" or output.name not in streams:
-            kept.append(output)
-        if output.output_type == "stream":
-            streams.add(output.name)
-    return kept
-
-
 class Record:
     """What nbval asks of a kernel, answered from an executed notebook. `number` is that of the code cell asked about."""
 
     def __init__(self, notebook):
         self.cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
         for cell in self.cells:
-            cell.outputs = without_drawings(without_merged(cell.outputs))
+            cell.outputs = without_drawings(cell.outputs)
         self.number, self.messages = 0, []
 
     def execute_cell_input(self, source, allow_stdin=None):

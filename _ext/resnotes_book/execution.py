@@ -22,7 +22,9 @@ from .progress import say
 
 def execute(path, timeout):
     """A notebook with new outputs, the seconds it took, and the traceback where a cell raised."""
-    result = single_nb_execution(nbformat.read(path, as_version=4), path.parent, timeout, allow_errors=False)
+    notebook = nbformat.read(path, as_version=4)
+    # A kernel cuts what is printed as time has it; the pieces are put together as they were printed.
+    result = single_nb_execution(notebook, path.parent, timeout, allow_errors=False, coalesce_streams=True)
     return result.nb, result.time, result.exc_string
 
 
