@@ -1,12 +1,14 @@
 """The sentences against their checks and against the chapters."""
 
 import dataclasses
+import re
 import sys
 
 import pytest
 
 from resnotes.book import EQUATIONS, STATEMENTS
 from resnotes.book.oracles import CheckError
+from resnotes.book.published import PUBLISHED
 from resnotes.book.statements import CHAPTERS, joined
 from resnotes.book.statements.places import settings
 from resnotes.book.statements.statement import Grounds
@@ -135,6 +137,55 @@ def test_a_sentence_that_differs_or_has_no_entry_is_seen():
             differs(other)
     with pytest.raises(ValueError, match="got lines to remember"):
         book.rewritten("## Remember\n\n- All is well.\n", "16_a_new_chapter", set())
+
+
+# Published numbers: each is stored once.
+
+TABLES = [entry for entry in STATEMENTS.values() if entry.place.startswith("table: ") and "\n" in entry.sentence]
+
+
+@pytest.mark.parametrize("entry", TABLES, ids=lambda entry: entry.id)
+def test_one_digit_changed_in_a_published_table_is_caught(entry):
+    """In a chapter by the comparison, in the registered sentence by its check; so are two rows exchanged."""
+    path = ROOT / "chapters" / f"{entry.chapter}.ipynb"
+    rows = entry.sentence.splitlines()
+    cell = next(c.source for c in book.nbformat.read(path, as_version=4).cells if f"| {rows[0]} |" in c.source)
+    digits = [(row, m.start()) for row in rows for m in re.finditer(r"\d(?=[\d.]*( \||$))", row)]
+    damaged = [
+        entry.sentence.replace(row, f"{row[:k]}{(int(row[k]) + 1) % 10}{row[k + 1 :]}")
+        for row, k in digits
+        if "." in row
+    ]
+    damaged += [entry.sentence.replace(entry.says[key], wrong) for key, (wrong,) in entry.false.items()]
+    assert len(damaged) > 2 * len(rows)
+    for sentence in damaged:
+        with pytest.raises(CheckError, match=f"^{entry.id}"):
+            entry.check(sentence)
+        text = cell
+        for row, other in zip(rows, sentence.splitlines(), strict=True):
+            text = text.replace(f"| {row} |", f"| {other} |")
+        assert text != cell == book.rewritten(text, entry.chapter, set())
+
+
+def test_published_numbers_in_prose_and_in_outputs_are_those_that_are_stored():
+    """What a sentence gives in hundredths of a per cent, and the column of the table that chapter 7 computes."""
+    stored = {number for table in PUBLISHED.values() for numbers in table.rows.values() for number in numbers}
+    printed = {}
+    for path in book.chapters():
+        for cell in book.nbformat.read(path, as_version=4).cells:
+            if cell.cell_type == "markdown":
+                assert set(re.findall(r"\d+\.\d\d(?= %)", cell.source)) <= stored, path.stem
+            for output in cell.get("outputs", ()):
+                rows = output.get("data", {}).get("text/markdown", "")
+                if "published error" in rows:
+                    cells = [line.strip("| ").replace("−", "-").split(" | ") for line in rows.splitlines()[2:]]
+                    printed = {f"{row[0].removesuffix(' (original)')}, {row[1]}": (row[4],) for row in cells}
+    assert printed == {k: v for k, v in PUBLISHED["he2016-1"].rows.items() if not k.startswith("1x1")}
+
+
+def test_a_table_without_an_entry_is_seen():
+    with pytest.raises(ValueError, match="got the table network . error, want an entry"):
+        book.rewritten("| network | error |\n| --- | --- |\n| ours | 1.00 |\n", "12_training", set())
 
 
 # The machinery sees its own faults.

@@ -2,8 +2,8 @@
 
 Usage: python tools/statements.py [--check]
 
-Boxes (propositions, theorems, lemmas), the lines under "Remember", the rows of the tables that judge, and the answer on
-the front page are those of `resnotes.book.STATEMENTS`. To change one, change its sentence, and the words of it that are
+Boxes (propositions, theorems, lemmas), the lines under "Remember", the rows of the tables that judge or that have
+published numbers, and the answer on the front page are those of `resnotes.book.STATEMENTS`. To change one, change its sentence, and the words of it that are
 named beside it, in the chapter's file in src/resnotes/book/statements/, and run this.
 """
 
@@ -28,11 +28,14 @@ BOX = re.compile(
 )
 REMEMBER = re.compile(r"(?P<head>^## Remember\n\n)(?P<body>.*?)(?P<end>\n*(?:^## |\Z))", re.DOTALL | re.MULTILINE)
 ANSWER = re.compile(r"(?P<head>^## The answer\n\n)(?P<body>.*?)(?P<end>\n*(?:^## |\Z))", re.DOTALL | re.MULTILINE)
+TABLE = re.compile(r"^\| *(?P<head>[^\n]*?) *\|\n\|[-| :]+\|$", re.MULTILINE)
+#: Heads of the tables that judge nothing: contents, what corresponds to what, what was chosen.
+LISTS = ("Chapter | ", "what | here |", "unit | in the branch |", "setting | here", "key | ")
 EQUATION = re.compile(r"^\$\$ \((?P<label>[\w-]+)\)$", re.MULTILINE)
 
 
 def table(head: str) -> re.Pattern:
-    """The table whose first column has this head."""
+    """The table whose first columns have this head."""
     return re.compile(
         rf"(?P<head>^\| *{re.escape(head)} *\|[^\n]*\n\|[-| :]+\|\n)(?P<body>(?:\|[^\n]*(?:\n|\Z))*?)(?P<end>(?=\n|\Z|[^|]))",
         re.MULTILINE,
@@ -52,7 +55,7 @@ def text_of(place: str, entries: list) -> str:
         lines = [f"- {filled(e.sentence)}" for e in entries if e.place == "remember"]
         return "\n\n".join([*standing, "\n".join(lines)])
     if place.startswith("table"):
-        return "".join(f"| {sentence} |\n" for sentence in sentences)
+        return "".join(f"| {line} |\n" for sentence in sentences for line in sentence.splitlines())
     return "\n\n".join(sentences)
 
 
@@ -62,7 +65,7 @@ def rewritten(source: str, stem: str, seen: set[str]) -> str:
     Raises
     ------
     ValueError
-        For a box or lines to remember that are not registered.
+        For a box, a table or lines to remember that are not registered.
     """
     mine = [entry for entry in STATEMENTS.values() if entry.chapter == stem]
 
@@ -83,6 +86,10 @@ def rewritten(source: str, stem: str, seen: set[str]) -> str:
     others = [entry for entry in mine if entry.place not in ("standing", "remember", "box")]
     if len(re.findall(f"^{BEGINS}", source, re.MULTILINE)) != len(BOX.findall(source)):
         raise ValueError(f"{stem}: got a box without a label in its second line, want one with an entry of that id")
+    heads = [entry.place.removeprefix("table: ") + " |" for entry in others if entry.place.startswith("table: ")]
+    for match in TABLE.finditer(source):
+        if not f"{match['head']} |".startswith((*heads, *LISTS)):
+            raise ValueError(f"{stem}: got the table {match['head']}, want an entry for each of its rows")
     if REMEMBER.search(source) and not lines:
         raise ValueError(f"{stem}: got lines to remember, want an entry of each in resnotes.book.STATEMENTS")
     source = put(REMEMBER, BOX.sub(box, source), lines, "remember")

@@ -46,7 +46,9 @@ def row(entry, found, links):
     """A sentence's row: a heading with its id, how it was checked, and in a fold the sentence with a list of facts."""
     sentence = LABELLED.sub(r"{eq}`\g<label>`", entry.sentence.strip())
     if entry.place.startswith("table: "):
-        sentence = f"A row of the table *{entry.place.removeprefix('table: ')}*: {sentence.replace(' | ', ' · ')}"
+        rows = sentence.replace(" | ", " · ").splitlines()
+        said = "A row of" if len(rows) == 1 else "All of"
+        sentence = f"{said} the table *{entry.place.removeprefix('table: ').replace(' | ', ', ')}*: {'; '.join(rows)}"
     shown = (
         f"Kind: {entry.kind}, {KINDS[entry.kind]}. Seen to hold at {places(found)}, wherever its hypotheses are met."
     )

@@ -133,10 +133,10 @@ export function readout(state, found = numbers(state)) {
 
 const KEYS = ["unit", "depth", "width", "seed", "layer", "log"];
 const CAPTION =
-  "Notice that ReLUs after the additions are no coins: where every branch ends with a normalisation, about half of the " +
-  "gradient’s squared length gets halfway back at every depth. A normalisation after the additions leaves next to nothing.";
+  "Notice that ReLUs after the additions are no coins: where every branch ends with a fresh normalisation, about half " +
+  "of the gradient’s squared length gets halfway back in a deep network. A normalisation after the additions leaves next to nothing.";
 const PRESETS = [
-  ["ReLU after: half gets halfway", { unit: "relu", depth: 100, layer: 50, log: false }],
+  ["ReLU after: about half gets halfway", { unit: "relu", depth: 100, layer: 50, log: false }],
   ["normalisation after: next to nothing", { unit: "norm", depth: 54, layer: 0, log: true }],
   ["pre-activation: all of it", { unit: "pre", depth: 100, layer: 0, log: false }],
 ];

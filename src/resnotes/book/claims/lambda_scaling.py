@@ -17,6 +17,7 @@ from resnotes.book.claims.expressions import AsPrinted, Total, total
 from resnotes.book.claims.four_layers import OTHER_LENGTH, nonzero, not_a_sign, orthogonal, rotations
 from resnotes.book.claims.networks import HalfOpen
 from resnotes.book.exact import array, eye
+from resnotes.book.published import PUBLISHED
 from resnotes.book.registry import eq
 from resnotes.symbolic import at_least, lambda_scaling, unrolled_sum
 from resnotes.symbolic.algebra import L, Mean, Norm, OrderedProduct, OrderedSum, Scalar, i, l
@@ -231,17 +232,20 @@ def _correlations(depth=3):
     return tuple(covariances(shortcut) ** depth for shortcut in (0 * eye(2), eye(2)))
 
 
-HE_TABLE = (
-    ("identity", "6.61"),
-    ("0.5 x + 0.5 F", "12.35"),
-    ("exclusive gating, bias -6", "8.70"),
-    ("shortcut-only gating, bias -6", "6.91"),
-    ("1x1 convolution", "12.22"),
+#: What the claims call rows of the published tables -> the row.
+HE_TABLE = tuple(
+    (name, *PUBLISHED["he2016-1"].rows[row])
+    for name, row in (
+        ("identity", "1, 1"),
+        ("0.5 x + 0.5 F", "0.5, 0.5"),
+        ("exclusive gating, bias -6", "1 - g, b = -6, g"),
+        ("shortcut-only gating, bias -6", "1 - g, b = -6, 1"),
+        ("1x1 convolution", "1x1 convolution, 1"),
+    )
 )
-RESNET_34 = (
-    ("A: zero-padding", "25.03"),
-    ("B: projection where the width changes", "24.52"),
-    ("C: projections everywhere", "24.19"),
+RESNET_34 = tuple(
+    (name, *PUBLISHED["he2015-34"].rows[name[0]])
+    for name in ("A: zero-padding", "B: projection where the width changes", "C: projections everywhere")
 )
 ERROR_110 = "test error in %, CIFAR-10, 110 layers"
 ERROR_34 = "top-1 error in %, ImageNet, 34 layers"

@@ -10,6 +10,7 @@ from importlib import import_module
 
 from resnotes.book.statements.places import read
 from resnotes.book.statements.statement import KINDS, Findings, Grounds, Statement
+from resnotes.book.statements.tables import printed
 
 __all__ = ["KINDS", "STATEMENTS", "Findings", "Grounds", "Statement"]
 
@@ -35,23 +36,26 @@ CHAPTERS = {
 
 
 def joined(chapter: str, texts: dict[str, dict], grounds: dict[str, tuple]) -> dict[str, Statement]:
-    """Statements from their texts and their grounds, in the order of the texts.
+    """Statements from their texts and their grounds, in the order of the texts; a table of published numbers is both.
 
     Raises
     ------
     ValueError
         If one has no text, or none has grounds, or its words and its sentence do not agree.
     """
-    if unmatched := texts.keys() ^ grounds.keys():
+    tables = {name: printed(**fields) for name, fields in texts.items() if "table" in fields}
+    if unmatched := texts.keys() ^ {*tables, *grounds}:
         raise ValueError(f"statements: got text or grounds alone for {sorted(unmatched)}, want both for every id")
     return {
         name: Statement(
             id=name,
             chapter=chapter,
-            grounds=grounds[name] if isinstance(grounds[name], tuple) else (grounds[name],),
-            **{key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()},
+            **{
+                "grounds": grounds.get(name),
+                **{key: tuple(v) if isinstance(v, list) else v for key, v in fields.items()},
+            },
         )
-        for name, fields in texts.items()
+        for name, fields in {**texts, **tables}.items()
     }
 
 

@@ -6,6 +6,7 @@ from math import comb, pi, sqrt
 import numpy as np
 
 from resnotes import Affine, BatchNormTraining, Network, Unit, blocks, identity, relu
+from resnotes.book.published import PUBLISHED
 from resnotes.book.statements.places import close, settings, small
 from resnotes.book.statements.statement import Grounds
 from resnotes.initialisation import draw_weights
@@ -97,7 +98,9 @@ def coins(s):
     return 0.85 < whole / (1.5 / sqrt(pi * s.L)) < 1.15 and 0.4 < half < 0.6
 
 
-BRANCHES = settings(L=(16, 32), branch=("normalised", "normalised, pushed down", "as they are", "divided by the root"))
+BRANCHES = settings(
+    L=(16, 32, 2), branch=("normalised", "normalised, pushed down", "as they are", "divided by the root")
+)
 
 
 def falls(s):
@@ -138,7 +141,7 @@ def grows(s, normalised):
     return first > 0.5 and (again > 0.75 * first if normalised else 0 < again < 0.5 * first)
 
 
-ERRORS = {"original": (6.61, 5.93), "norm after addition": (8.17, 6.50), "ReLU before addition": (7.84, 6.14), "ReLU-only pre-activation": (6.71, 5.91), "full pre-activation": (6.37, 5.46)}  # fmt: skip
+ERRORS = {kind: tuple(map(float, errors)) for kind, errors in PUBLISHED["he2016-2"].rows.items()}
 
 
 @cache
@@ -189,7 +192,7 @@ GROUNDS = {
         Grounds(
             BRANCHES,
             {"share": coins},
-            {"spread": lambda s: s.branch.startswith("normalised"), "sign": lambda s: not s.branch.endswith("down")},
+            {"spread": lambda s: s.branch.startswith("normalised"), "sign": lambda s: not s.branch.endswith("down"), "depth": lambda s: s.L > 8},
             {"share": lambda s: share(s.branch, s.L)[0] < 2 * 2.0**-s.L},
         ),
         Grounds(

@@ -7,6 +7,7 @@ import numpy as np
 
 from resnotes import Affine, Network, Unit
 from resnotes.book.oracles import complex_step_jacobian
+from resnotes.book.published import PUBLISHED
 from resnotes.book.statements.places import Place, Places, close, settings, small
 from resnotes.book.statements.statement import Grounds
 from resnotes.paths import gradient_by_shortcut
@@ -225,13 +226,16 @@ def gates(b):
     return (1 + np.exp(b)) ** -54
 
 
-#: He et al. 2016, table 1: shortcut, factor on the branch, product over 54 units at the start, error; 100 where it fails.
-TABLE_1 = (
-    ("1", "1", 1.0, 6.61), ("0", "1", 0.0, 100), ("0.5", "1", 0.5**54, 100), ("0.5", "0.5", 0.5**54, 12.35),
-    ("1 - g, b = 0", "g", gates(0), 100), ("1 - g, b = -5", "g", gates(-5), 100), ("1 - g, b = -6", "g", gates(-6), 8.70),
-    ("1 - g, b = -7", "g", gates(-7), 9.81), ("1 - g, b = 0", "1", gates(0), 12.86), ("1 - g, b = -6", "1", gates(-6), 6.91),
-    ("dropout 0.5", "1", 0.5**54, 100),
-)  # fmt: skip
+#: What the shortcuts of 54 units of He et al. 2016, table 1, multiply to at the start.
+PRODUCTS = {"1": 1.0, "0": 0.0, "0.5": 0.5**54, "dropout 0.5": 0.5**54, **{f"1 - g, b = {b}": gates(b) for b in (0, -5, -6, -7)}}  # fmt: skip
+#: The rows of that table whose product is one number: shortcut, factor on the branch, product, error; 100 where it fails.
+TABLE_1 = tuple(
+    (shortcut, branch, PRODUCTS[shortcut], 100 if error == "fails" else float(error))
+    for (shortcut, branch), (error,) in (
+        (row.rsplit(", ", 1), errors) for row, errors in PUBLISHED["he2016-1"].rows.items()
+    )
+    if shortcut in PRODUCTS
+)
 ROWS = settings(
     *(
         {"first": f"{a[0]} and {a[1]}", "second": f"{b[0]} and {b[1]}", "a": a, "b": b}

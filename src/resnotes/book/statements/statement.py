@@ -150,6 +150,8 @@ class Statement:
     plain: tuple[str, ...] = ()
 
     def __post_init__(self):
+        if isinstance(self.grounds, Grounds):
+            object.__setattr__(self, "grounds", (self.grounds,))
         for name in ("hypotheses", "stays"):
             object.__setattr__(self, name, dict(getattr(self, name) or {}))
         for name in ("false", "also"):
