@@ -4,7 +4,6 @@ python run.py                  every workload, one after the other
 python run.py chain jacobian   these alone
 """
 
-import argparse
 import json
 import os
 import sys
@@ -48,20 +47,17 @@ def main():
     if hasattr(os, "sched_setaffinity"):  # XLA has no setting that is kept to
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     from machine import described
-    from workloads import NAMES
 
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", metavar="WORKLOAD", help=f"of {', '.join(NAMES)}; all by default")
-    names = parser.parse_args().names
-    for name in names:
-        if name not in NAMES:
-            parser.error(f"{name}: want one of {', '.join(NAMES)}")
+    sys.path.append(str(RESULTS.parents[1]))
+    from tools.run import WORKLOADS, parser
+
+    names = parser("bench").parse_args().names or WORKLOADS
     began = time.monotonic()
-    for name in names or NAMES:
+    for name in names:
         entry = measure(name)
         results = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {"workloads": {}}
         found = results["workloads"] | {name: entry}
-        results = {"machine": described(), "workloads": {key: found[key] for key in NAMES if key in found}}
+        results = {"machine": described(), "workloads": {key: found[key] for key in WORKLOADS if key in found}}
         RESULTS.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
     print(f"took {(time.monotonic() - began) / 60:.1f} minutes")
 

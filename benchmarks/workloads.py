@@ -267,4 +267,3 @@ def verify():
 
 
 CASES = {"chain": chain, "jacobian": jacobian, "paths": paths, "training": training}
-NAMES = (*CASES, "verify")

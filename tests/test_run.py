@@ -1,7 +1,6 @@
 """tools/run.py, which does every task on every system; the Makefile and the workflows call it."""
 
 import ast
-import inspect
 import json
 import os
 import re
@@ -72,8 +71,7 @@ def tried(tmp_path):
 
 def test_every_task_runs_without_sh_and_make(tried):
     """Each calls the programs of an environment, where Windows has them, and no other."""
-    tasks = sorted(set(run.TASKS) - {"help", "clean"})
-    called = tried("windows", *tasks)
+    called = tried("windows", *(tasks := sorted(set(run.TASKS) - {"help", "clean"})))
     assert len(called) >= len(tasks)
     for program, *_, threads in called:
         assert ".venv/Scripts/" in program and program.endswith(".exe") and threads == "1", program
@@ -84,18 +82,54 @@ def test_what_the_tasks_call(tried):
     called = [" ".join(call[1:-1]) for call in tried("other", "test -k x", "verify report-gain", "lab")]
     root = "--allow-root " if os.geteuid() == 0 else ""
     assert called == [
+        *("tools/environment.py", "tools/run_tests.py --judge -k x", "tools/environment.py", "tools/chromium.py"),
         *("tools/environment.py", "tools/book.py", "tools/run_tests.py -k x"),
         *("tools/environment.py", "-m resnotes verify report-gain"),
         *("tools/environment.py", f"-m jupyter lab --notebook-dir=. {root}chapters"),
     ]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "said"), [(["bok"], "no such task; one of"), (["clean", "all"], "takes no arguments")]
-)
-def test_a_wrong_call_is_answered(arguments, said):
-    with pytest.raises(SystemExit, match=said):
-        run.main(arguments)
+WRONG = {
+    "bok": "bok: no such task; one of",
+    "clean all": "unrecognized arguments: all",
+    "book --quick": "unrecognized arguments: --quick",
+    "class --typo": "unrecognized arguments: --typo",
+    "package --tag v1": "unrecognized arguments: --tag v1",
+    "release --tag v0.0": f"argument --tag: got v0.0, wanted v{run.version()}, the version in pyproject.toml",
+    "downloads --push": "argument --push: expected one argument",
+    "notebooks chapters/none.ipynb": "argument NOTEBOOK: got chapters/none.ipynb, wanted a notebook",
+    "pages-cost pages all": "argument PART: got all, wanted some of build, pages,",
+    "pages-cost --runs 0": "argument --runs: got 0, wanted a whole number of at least 1",
+    "bench chian": "argument WORKLOAD: got chian, wanted some of chain,",
+    "torch-reports gpt3": "argument REPORT: got gpt3, wanted some of preresnet20,",
+}
+
+
+@pytest.mark.parametrize("arguments", WRONG)
+def test_what_cannot_be_meant_is_refused_before_anything_is_done(arguments, monkeypatch, capsys):
+    monkeypatch.setattr(run, "call", lambda *command: pytest.fail(f"{command} was called"))
+    with pytest.raises(SystemExit) as end:
+        run.main(arguments.split())
+    shown = capsys.readouterr().err or str(end.value)
+    assert end.value.code and WRONG[arguments] in shown, shown
+
+
+@pytest.mark.parametrize("name", run.TASKS)
+def test_every_task_says_what_it_takes(name, monkeypatch, capsys):
+    """Without doing it. Of what only another program can judge, no option that the task has is left."""
+    monkeypatch.setattr(run, "call", lambda *command: pytest.fail(f"{command} was called"))
+    with pytest.raises(SystemExit) as end:
+        run.main([name, "--help"])
+    shown = capsys.readouterr().out
+    assert end.value.code == 0 and shown.startswith(f"usage: python tools/run.py {name} ["), shown
+    assert not (run.TASKS[name][2] and run.TASKS[name][3])
+
+
+@pytest.mark.parametrize(("options", "status"), [(["-k", "x", "-x"], 0), (["--typo"], 4)])
+def test_pytest_judges_its_options_before_the_book_is_built(options, status):
+    command = [sys.executable, "tools/run_tests.py", "--judge", *options]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == status and done.stdout == "" and ("--typo" in done.stderr) == bool(status)
 
 
 def test_a_python_that_does_not_run_is_passed_over(monkeypatch):
@@ -139,8 +173,8 @@ def test_every_step_of_a_workflow_is_a_command_of_the_project(path):
     for line in filter(None, lines):
         word = re.fullmatch(r"python tools/run\.py (\S+)( .*)?|gh release create .*", line)
         assert word and (word[1] is None or word[1] in run.TASKS), line
-        if word[2]:
-            assert run.TASKS[word[1]][1].__code__.co_flags & inspect.CO_VARARGS, f"{line}: takes no arguments"
+        if word[2] and not run.TASKS[word[1]][3]:
+            run.parser(word[1]).parse_args(word[2].replace("${{ github.ref_name }}", f"v{run.version()}").split())
 
 
 def test_what_the_workflow_runs_on_and_what_of_it_may_fail():

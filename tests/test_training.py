@@ -60,7 +60,7 @@ def test_digits_are_centred_scaled_and_split():
 def test_without_scikit_learn_the_message_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn", None)
     monkeypatch.setattr(data, "_loaded", [])
-    with pytest.raises(ImportError, match=r'pip install "resnotes\[training\]"'):
+    with pytest.raises(ImportError, match="of the extra training: pip install .*scikit-learn"):
         load_digits()
 
 

@@ -1,4 +1,7 @@
-"""A Chromium for the tests: one that is there, else one that is fetched."""
+"""A Chromium for the tests and the PDF: one that is there, else one that is fetched.
+
+Usage: python tools/chromium.py, which says nothing where one starts.
+"""
 
 import os
 import shutil
@@ -75,3 +78,7 @@ def find_or_fetch():
             "Install Chromium or Chrome, or name one: make test CHROMIUM=/path/to/chromium"
         )
     return path
+
+
+if __name__ == "__main__":
+    find_or_fetch()

@@ -7,7 +7,6 @@ mistake. The key has the chapters with solutions, and all exercises with their l
 The pages are made from the built book, with the outputs it has; --notebooks leaves them out.
 """
 
-import argparse
 import shutil
 import subprocess
 import sys
@@ -19,7 +18,7 @@ import yaml
 
 from _ext.resnotes_book.plain import FENCE, Plain, options, unsolved
 from resnotes.book import EXERCISES
-from tools import book, downloads
+from tools import book, downloads, run
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER, KEY = ROOT / "_build" / "class", ROOT / "_build" / "class-key"
@@ -76,9 +75,7 @@ def write_pages(folder):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--notebooks", action="store_true", help="leave the pages out")
-    chosen = parser.parse_args()
+    chosen = run.parser("class").parse_args()
     for folder in (FOLDER, KEY):
         shutil.rmtree(folder, ignore_errors=True)
     downloads.write(FOLDER / "notebooks", solutions=False)

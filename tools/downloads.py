@@ -6,7 +6,6 @@ With --push they become a branch of the repository's origin, from which Colab an
 variables BOOK_URL and BOOK_REPOSITORY say where links lead, and where the first cell, or Binder, installs the package from.
 """
 
-import argparse
 import os
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import nbformat
 from _ext.resnotes_book.launch import repository
 from _ext.resnotes_book.plain import EXTRAS, Plain
 from _ext.resnotes_book.sitemap import base_address
+from tools import run
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "_build" / "downloads"
@@ -62,9 +62,7 @@ def push(folder, branch, root=ROOT):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--push", metavar="BRANCH", help="also make them this branch of origin")
-    options = parser.parse_args()
+    options = run.parser("downloads").parse_args()
     for path in write(FOLDER):
         print(path.relative_to(ROOT).as_posix())
     if options.push:

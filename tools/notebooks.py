@@ -5,7 +5,6 @@ python tools/notebooks.py --check      say which stored chapter is not in normal
 python tools/notebooks.py FILE ...     only these
 """
 
-import argparse
 import json
 import re
 import sys
@@ -15,7 +14,10 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from tools import run
+
+ROOT = run.ROOT
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 # What a kernel reports, without the version of the Python that happened to run it.
 LANGUAGE = {
@@ -102,12 +104,7 @@ def execute(path):
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--check", action="store_true", help="execute nothing; fail if a notebook is not in normal form"
-    )
-    parser.add_argument("files", nargs="*", type=Path, help="notebooks (all chapters if none is named)")
-    options = parser.parse_args(arguments)
+    options = run.parser("notebooks").parse_args(arguments)
     files = options.files or sorted((ROOT / "chapters").glob("*.ipynb"))
     failed = []
     for path in files:

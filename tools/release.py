@@ -1,13 +1,12 @@
 """Build the package, check what was built as its user would meet it, and put together what a release has.
 
-Usage: python -m tools.release [--book] [--tag TAG]
+Usage: python -m tools.release [--book]
 
 `dist/package` gets the wheel and the source archive, which twine checks; the wheel is installed into an empty environment,
 where README's code runs and nothing may warn. With --book also `dist/book`: the built book as an archive and as a PDF, and
-SHA-256 sums of all files; `dist/notes.md` has the version's section of the changelog. With --tag it has to be the version's.
+SHA-256 sums of all files; `dist/notes.md` has the version's section of the changelog.
 """
 
-import argparse
 import hashlib
 import os
 import re
@@ -15,19 +14,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import tomllib
 from pathlib import Path
 
 from tools.environment import program
+from tools.run import parser, version
 
 ROOT = Path(__file__).resolve().parent.parent
 DIST = ROOT / "dist"
 TWINE = "twine==7.0.0"
 PYTHON_BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
-
-
-def version(root=ROOT):
-    return tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]["version"]
 
 
 def notes(changelog, wanted):
@@ -93,17 +88,15 @@ def sums(paths):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--book", action="store_true", help="with the built book, as an archive and a PDF")
-    parser.add_argument("--tag", help="the tag of the release, which has to name the version")
-    options = parser.parse_args()
-    if options.tag and options.tag != f"v{version()}":
-        sys.exit(f"--tag: got {options.tag}, wanted v{version()}, the version in pyproject.toml")
+    reader = parser("release")
+    reader.add_argument("--book", action="store_true", help="with the built book, as an archive and a PDF")
+    options = reader.parse_args()
+    news = notes((ROOT / "CHANGELOG.md").read_text("utf-8"), version())
     shutil.rmtree(DIST, ignore_errors=True)
     package = DIST / "package"
     build(package)
     try_out(*package.glob("*.whl"))
-    (DIST / "notes.md").write_text(notes((ROOT / "CHANGELOG.md").read_text("utf-8"), version()), "utf-8")
+    (DIST / "notes.md").write_text(news, "utf-8")
     if options.book:
         add_book(DIST / "book")
         every = [*package.iterdir(), *(DIST / "book").iterdir()]

@@ -3,11 +3,12 @@
 Usage: python tools/run.py TASK [arguments of the task]
 
 Any Python starts it: what a task needs is looked for, made, and then used (`.venv`). Standard library only, and nothing
-that an old Python could not read.
+that an old Python could not read. What cannot be meant is refused before anything is installed or built.
 """
 
-import inspect
+import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -25,17 +26,79 @@ NAMES = "3.11, 3.12, 3.13 or 3.14"
 CHECK = "import sys, ensurepip, venv\nif {} <= sys.version_info[:2] <= {}: print(sys.executable)"
 #: For which systems and Pythons every pinned requirement must have a wheel: those of the workflow's matrix.
 PLATFORMS = ("x86_64-manylinux_2_28", "aarch64-apple-darwin", "x86_64-pc-windows-msvc")
+#: What is measured of the pages, the package's workloads, and the stored reports on PyTorch models.
+PARTS = ("build", "pages", "performance", "qualities")
+WORKLOADS = ("chain", "jacobian", "paths", "training", "verify")
+REPORTS = ("preresnet20", "gpt2", "healthy", "weak_output", "exploding_branch", "dead_branch")
 TASKS = OrderedDict()
 
 
-def task(about):
-    """Register the function as the task of its name (an underscore is a hyphen, at its end nothing)."""
+# What a task takes ----------------------------------------------------------------------------------------
+
+
+def task(about, *options, **names):
+    """Register the function as the task of its name (an underscore is a hyphen, at its end nothing).
+
+    `options`: what ``add_argument`` of argparse takes, a pair each; the task's tool reads them by the same `parser`.
+    `goes_to`: the program to which all arguments go instead, and which judges them.
+    """
 
     def register(function):
-        TASKS[function.__name__.strip("_").replace("_", "-")] = (about, function)
+        name = function.__name__.strip("_").replace("_", "-")
+        TASKS[name] = (about, function, options, names.get("goes_to"))
         return function
 
     return register
+
+
+def parser(name):
+    """What reads the arguments of a task."""
+    about, _, options, goes_to = TASKS[name]
+    start = "python tools/run.py " + name
+    usage = "{} [arguments of {}]".format(start, goes_to) if goes_to else None
+    about = about[0].upper() + about[1:] + "."
+    result = argparse.ArgumentParser(prog=start, usage=usage, description=about, allow_abbrev=False)
+    for argument, how in options:
+        result.add_argument(argument, **how)
+    return result
+
+
+def one_of(names):
+    """What takes one of these names and nothing else."""
+
+    def judge(text):
+        if text not in names:
+            raise argparse.ArgumentTypeError("got {}, wanted some of {}".format(text, ", ".join(names)))
+        return text
+
+    return judge
+
+
+def version(root=ROOT):
+    """The package's."""
+    return re.search('^version = "(.*)"$', (root / "pyproject.toml").read_text("utf-8"), re.MULTILINE).group(1)
+
+
+def tag(text):
+    """The tag of a release, which has to be the version's."""
+    if text != "v" + version():
+        raise argparse.ArgumentTypeError("got {}, wanted v{}, the version in pyproject.toml".format(text, version()))
+    return text
+
+
+def notebook(text):
+    """The path of a notebook that is there; a relative one starts at the project's folder."""
+    path = ROOT / text
+    if path.suffix != ".ipynb" or not path.is_file():
+        raise argparse.ArgumentTypeError("got {}, wanted a notebook".format(text))
+    return path
+
+
+def visits(text):
+    """How often something is done: once at least."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError("got {}, wanted a whole number of at least 1".format(text))
+    return int(text)
 
 
 # Which Python ---------------------------------------------------------------------------------------------
@@ -123,30 +186,46 @@ def book():
     python("tools/book.py")
 
 
+def book_for_browser():
+    """The book, and a browser; which may have to be installed, or not be one, so first that."""
+    environment()
+    python("tools/chromium.py")
+    book()
+
+
 @task("write the whole book as one PDF, _build/pdf/resnotes.pdf")
 def pdf():
-    book()
+    book_for_browser()
     python("tools/pdf.py")
 
 
-@task("run every test: package, equations, notebooks, pages (arguments go to pytest)")
+@task("run every test: package, equations, notebooks, pages", goes_to="pytest")
 def test(*arguments):
-    book()
+    if arguments:
+        environment()
+        python("tools/run_tests.py", "--judge", *arguments)
+    book_for_browser()
     python("tools/run_tests.py", *arguments)
 
 
-@task("run the tests that need neither the book nor a browser")
+@task("run the tests that need neither the book nor a browser", goes_to="pytest")
 def check(*arguments):
     environment()
     python("tools/run_tests.py", "--check", *arguments)
 
 
-@task("test the report for PyTorch models, in an environment of its own (--if-possible: no failure without PyTorch)")
+@task(
+    "test the report for PyTorch models, in an environment of its own; --if-possible: no failure without PyTorch",
+    goes_to="pytest",
+)
 def test_torch(*arguments):
     call(find_python(), "tools/torch_tests.py", *arguments)
 
 
-@task("make the reports on PyTorch models that the book shows")
+@task(
+    "make the reports on PyTorch models that the book shows",
+    ("names", {"nargs": "*", "metavar": "REPORT", "type": one_of(REPORTS), "help": "these alone"}),
+)
 def torch_reports(*names):
     call(find_python(), "tools/torch_tests.py", "--reports", *names)
 
@@ -160,7 +239,7 @@ def lint():
     call(program(ROOT / ".venv", "oxlint"), "--config", ".oxlintrc.json")
 
 
-@task("open the chapters in JupyterLab")
+@task("open the chapters in JupyterLab", goes_to="jupyter lab")
 def lab(*arguments):
     environment()
     # Jupyter refuses to run as root, which is what a container usually is.
@@ -168,19 +247,29 @@ def lab(*arguments):
     python("-m", "jupyter", "lab", "--notebook-dir=.", *root, *arguments, "chapters")
 
 
-@task("execute every chapter, or those named, and store the outputs in normal form")
+@task(
+    "execute every chapter, or those named, and store the outputs in normal form",
+    ("--check", {"action": "store_true", "help": "execute nothing; fail if a notebook is not in normal form"}),
+    ("files", {"nargs": "*", "metavar": "NOTEBOOK", "type": notebook, "help": "these alone"}),
+)
 def notebooks(*files):
     environment()
     python("tools/notebooks.py", *files)
 
 
-@task("write the chapters in plain Markdown, ready to run, to _build/downloads (--push BRANCH: to that branch too)")
+@task(
+    "write the chapters in plain Markdown, ready to run, to _build/downloads",
+    ("--push", {"metavar": "BRANCH", "help": "also make them this branch of origin"}),
+)
 def downloads(*arguments):
     environment()
     python("-m", "tools.downloads", *arguments)
 
 
-@task("what a class gets, without solutions, _build/class, and the key, _build/class-key (--notebooks: no pages)")
+@task(
+    "write what a class gets, without solutions, to _build/class, and the key to _build/class-key",
+    ("--notebooks", {"action": "store_true", "help": "no pages, which need the built book"}),
+)
 def class_(*arguments):
     if "--notebooks" in arguments:
         environment()
@@ -201,7 +290,7 @@ def statements():
     python("tools/statements.py")
 
 
-@task("check every equation, statement and claim, or those named")
+@task("check every equation, statement and claim, or those named", goes_to="resnotes verify")
 def verify(*names):
     environment()
     python("-m", "resnotes", "verify", *names)
@@ -227,18 +316,24 @@ def newest():
 
 
 @task("build the package into dist/ and check it: twine, an empty environment, README's code")
-def package(*arguments):
+def package():
     environment()
-    python("-m", "tools.release", *arguments)
+    python("-m", "tools.release")
 
 
-@task("what a release has, in dist/: the package, checked, the book as archive and PDF, sums (--tag TAG)")
+@task(
+    "put what a release has into dist/: the package, checked, the book as archive and PDF, sums",
+    ("--tag", {"type": tag, "help": "the release's tag, which has to be that of the version"}),
+)
 def release(*arguments):
     pdf()
     python("-m", "tools.release", "--book", *arguments)
 
 
-@task("measure what things cost, beside the alternatives (names of workloads: those alone)")
+@task(
+    "measure what things cost, beside the alternatives",
+    ("names", {"nargs": "*", "metavar": "WORKLOAD", "type": one_of(WORKLOADS), "help": "these alone"}),
+)
 def bench(*workloads):
     folder = ROOT / "benchmarks"
     call(find_python(), "-m", "venv", folder / ".venv")
@@ -249,10 +344,14 @@ def bench(*workloads):
     call(own, "benchmarks/run.py", *workloads)
 
 
-@task("measure what the pages and the build cost, beside stock settings (names of parts: those alone)")
-def pages_cost(*parts):
-    book()
-    python("-m", "benchmarks.pages", *parts)
+@task(
+    "measure what the pages and the build cost, beside stock settings",
+    ("parts", {"nargs": "*", "metavar": "PART", "type": one_of(PARTS), "help": "of {}".format(", ".join(PARTS))}),
+    ("--runs", {"type": visits, "default": 5, "help": "visits, of which the median counts"}),
+)
+def pages_cost(*arguments):
+    book_for_browser()
+    python("-m", "benchmarks.pages", *arguments)
 
 
 @task("delete what was built (not .venv)")
@@ -263,18 +362,20 @@ def clean():
 
 @task("list the tasks")
 def help():
-    print("python tools/run.py TASK, or where there is make: make TASK (ARGS=... for its arguments)\n")
-    for name, (about, _) in TASKS.items():
-        print("  {:14} {}".format(name, about))
+    print("python tools/run.py TASK, or where there is make: make TASK (ARGS=... for its arguments)")
+    print("python tools/run.py TASK --help says what the task takes\n")
+    for name, (about, _, _, goes_to) in TASKS.items():
+        print("  {:14} {}{}".format(name, about, " (arguments go to {})".format(goes_to) if goes_to else ""))
 
 
 def main(arguments):
     name, rest = (arguments[0], arguments[1:]) if arguments else ("help", [])
+    name = "help" if name in ("-h", "--help") else name
     if name not in TASKS:
         sys.exit("{}: no such task; one of {}".format(name, ", ".join(TASKS)))
-    function = TASKS[name][1]
-    if rest and not function.__code__.co_flags & inspect.CO_VARARGS:
-        sys.exit("{} takes no arguments".format(name))
+    _, function, _, goes_to = TASKS[name]
+    if not goes_to or rest[:1] in (["-h"], ["--help"]):
+        parser(name).parse_args(rest)
     try:
         function(*rest)
     except KeyboardInterrupt:

@@ -1,6 +1,6 @@
 """Make the reports on PyTorch models that the book shows, `src/resnotes/book/reports/*.json`, in the environment of tests/torch.
 
-Usage: make torch-reports, or python tools/torch_reports.py [names] where PyTorch, transformers and pytorchcv are
+Usage: make torch-reports, or python -m tools.torch_reports [names] where PyTorch, transformers and pytorchcv are
 
 Each function of `FACTORIES` returns what `resnotes.torch.report` takes, so that
 ``python -m resnotes report --torch tools.torch_reports:gpt2 --lengths all`` shows the same report. Models are those of
@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F
 
 from resnotes.torch import report
+from tools.run import REPORTS, parser
 
 FOLDER = Path(__file__).resolve().parent.parent / "src/resnotes/book/reports"
 #: Digits that are kept of every number.
@@ -132,9 +133,7 @@ def last_weights(model):
     return linear[-1].weight
 
 
-FACTORIES = {
-    one.__name__: one for one in (preresnet20, gpt2, healthy, weak_output, exploding_branch, dead_branch)
-}  # fmt: skip
+FACTORIES = {name: globals()[name] for name in REPORTS}
 #: The packages whose version the numbers may depend on.
 PACKAGES = ("resnotes", "torch", "transformers", "pytorchcv", "numpy", "scikit-learn")
 
@@ -162,7 +161,7 @@ def made(name):
 
 def main(names):
     FOLDER.mkdir(exist_ok=True)
-    for name in names or FACTORIES:
+    for name in parser("torch-reports").parse_args(names).names or REPORTS:
         text = json.dumps(made(name), separators=(",", ":"), ensure_ascii=False)
         (FOLDER / f"{name}.json").write_text(text + "\n", "utf-8")
         print(f"{name}: {len(text) / 1000:.0f} kB")

@@ -4,7 +4,6 @@ python -m benchmarks.pages                    the build, the pages, Lighthouse's
 python -m benchmarks.pages pages qualities    these alone; the rest of pages.json stays
 """
 
-import argparse
 import json
 import os
 import subprocess
@@ -18,11 +17,10 @@ from playwright.sync_api import sync_playwright
 
 from _ext.resnotes_book.pages_cost import RESULTS
 from benchmarks import machine
-from tools import book, chromium
+from tools import book, chromium, run
 
 from . import access, audits, observe, server, stock
 
-PARTS = ("build", "pages", "performance", "qualities")
 #: The chapter that is built with stock settings too: 235 formulas and an explorer.
 CHAPTER = "05_unrolled_sum"
 
@@ -99,13 +97,8 @@ def stamped(found, load):
 
 
 def main(arguments):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}")
-    parser.add_argument("--runs", type=int, default=5, help="visits, of which the median counts")
-    asked = parser.parse_args(arguments)
-    if unknown := set(asked.parts) - set(PARTS):
-        parser.error(f"parts: got {', '.join(unknown)}, wanted some of {', '.join(PARTS)}")
-    parts = asked.parts or PARTS
+    asked = run.parser("pages-cost").parse_args(arguments)
+    parts = asked.parts or run.PARTS
     audits.install()
     program = chromium.find_or_fetch()
     results = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
@@ -140,7 +133,7 @@ def main(arguments):
                 results["qualities"] = stamped(measure_qualities(html, url, stock_url, program), load)
     RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n", "utf-8")
     # The appendix and the page want all parts.
-    if missing := set(PARTS) - set(results):
+    if missing := set(run.PARTS) - set(results):
         sys.exit(f"pages.json: not measured yet: {', '.join(sorted(missing))}")
     (book.ROOT / "docs" / "access.md").write_text(access.text(results), "utf-8")
     say(f"{RESULTS.relative_to(book.ROOT)} and docs/access.md are written; `make book` puts them into the appendix.")

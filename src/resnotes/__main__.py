@@ -178,7 +178,7 @@ def run_verify(names: list[str], as_json: bool = False) -> int:
         from resnotes.book import verify  # building the registries takes a moment; --help should not wait for it
 
         known = verify.names()
-    except ModuleNotFoundError as error:
+    except ImportError as error:
         print(missing(error, "symbolic", "verify"), file=sys.stderr)
         return 2
     unknown = [name for name in names if name not in known]

@@ -4,11 +4,20 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from importlib.metadata import requires
 
 
 def missing(error: ImportError, extra: str, what: str) -> ImportError:
-    """The error to raise in the place of one about a module that belongs to an extra of the package."""
-    return ImportError(f'{what} needs {error.name}: pip install "resnotes[{extra}]"', name=error.name)
+    """The error to raise in the place of one about a module that belongs to an extra of the package.
+
+    Its command installs what the extra asks for, which works wherever the package itself came from; or at least the
+    module, where what is known of the package is older than its code.
+    """
+    asked = (line.partition(";") for line in requires("resnotes") or ())
+    wanted = [f'"{package.strip()}"' for package, _, condition in asked if repr(extra) in condition.replace('"', "'")]
+    module = error.name.partition(".")[0]
+    command = " ".join(["pip install", *(wanted or [module])])
+    return ImportError(f"{what} needs {module}, of the extra {extra}: {command}", name=module)
 
 
 def run(main: Callable[[], int]) -> int:

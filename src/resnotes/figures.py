@@ -1,4 +1,4 @@
-"""Figures of the book, with matplotlib (``pip install "resnotes[figures]"``).
+"""Figures of the book, with matplotlib (the extra ``figures``).
 
 Each function takes numbers and returns a figure; it computes nothing of its own.
 """

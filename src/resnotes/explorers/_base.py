@@ -11,10 +11,14 @@ from html import escape
 from importlib.resources import as_file, files
 from pathlib import Path
 
-import anywidget
-import traitlets
-
 from resnotes import _validate
+from resnotes._terminal import missing
+
+try:
+    import anywidget
+    import traitlets
+except ModuleNotFoundError as error:
+    raise missing(error, "widgets", "resnotes.explorers") from None
 
 FILES = files("resnotes.explorers")
 #: An import of one of our own modules, as they are all written.

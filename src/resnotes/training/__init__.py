@@ -4,7 +4,7 @@
 processes, and keeps them in a file. `stack` has forward and backward pass of several small networks at once; the tests
 compare them with those of `Network`. From a terminal: ``python -m resnotes.training --help``.
 
-Needs scikit-learn for its digits: ``pip install "resnotes[training]"``.
+Needs the extra ``training``: scikit-learn for its digits, threadpoolctl to hold BLAS to one thread.
 """
 
 from resnotes.training.data import Digits, load_digits
