@@ -1,7 +1,7 @@
 // When is it at least? What a unit with the identity as shortcut and a 2 × 2 Jacobian J = [[a, b], [c, d]] does to a
 // gradient's length, and to the one at `angle` degrees. The upper half are pure functions of the state {a, b, c, d, angle};
 // the lower half draws them.
-import { about, label, make, number, path, point, shape, share, show, svg, swatch, tabulate, text } from "./draw.js";
+import { about, label, make, number, path, point, set, shape, share, show, svg, swatch, tabulate, text } from "./draw.js";
 import { frame } from "./frame.js";
 
 const KEYS = ["a", "b", "c", "d"];
@@ -446,8 +446,7 @@ function render({ model, el, share: sharing }) {
       `g points at ${about(now.angle)} degrees. Arrow keys turn it.`,
     ];
     handles.forEach((handle, k) => {
-      handle.setAttribute("transform", `translate(${places[k][0]} ${places[k][1]})`);
-      handle.setAttribute("aria-label", names[k]);
+      set(handle, { transform: `translate(${places[k][0]} ${places[k][1]})`, "aria-label": names[k] });
     });
     ui.say(readout(now, found));
     if (fold.open) tabulate(table, "Propositions", ["proposition", "applies", "here"], propositions(now, found));

@@ -90,6 +90,16 @@ export const evaluated = (printed, products, total) =>
 export const sumOf = (terms) =>
   terms.map((t, k) => (k ? `${t < 0 ? "−" : "+"} ${number(Math.abs(t))}` : number(t))).join(" ");
 
+/** A function that keeps its last answer: what is as it was at the update before is not made anew. */
+export function keeping(compute) {
+  let asked = null,
+    answer;
+  return (...given) => {
+    if (!asked || given.some((value, k) => value !== asked[k])) [answer, asked] = [compute(...given), given];
+    return answer;
+  };
+}
+
 export const units = (n) => (n === 1 ? "1 unit" : `${n} units`);
 
 /** A share of what entered: in per cent where that reads well, with ≈ where it was rounded. */
@@ -154,6 +164,13 @@ export function write(element, said) {
   else if (held.data !== said) held.data = said;
 }
 
+/** Give an element these attributes, written only where they differ: a picture whose size is written is laid out anew. */
+export function set(element, attributes) {
+  for (const [key, value] of Object.entries(attributes)) {
+    if (element.getAttribute(key) !== String(value)) element.setAttribute(key, value);
+  }
+}
+
 /** What `show` draws: an element of a picture, as plain data. */
 export const shape = (tag, attributes, said = "") => ({ tag, attributes, said });
 export const label = (x, y, said, attributes = {}) => shape("text", { x, y, ...attributes }, said);
@@ -187,19 +204,27 @@ export const marks = (last, most) => [...ticks(0, last, most).filter((k) => k <=
 export const power = (k) => (k === 0 ? "1" : `10${superscript(k)}`);
 
 const drawn = new WeakMap();
+/** Shapes of one kind are drawn by the same elements: of one tag and one first class. */
+const kind = ({ tag, attributes }) => `${tag} ${attributes.class ?? ""}`.split(" ", 2).join(" ");
 /**
- * Let an SVG element show these shapes and nothing else. Elements that stand there are written over, in their order,
- * and only in what differs: making a picture anew costs several times as much.
+ * Let an SVG element show these shapes and nothing else. Elements that stand there are written over, those of a kind in
+ * their order, and only in what differs: making a picture anew costs several times as much.
  */
 export function show(root, shapes) {
-  let element = root.firstChild;
-  for (const next of shapes) {
-    if (element?.localName !== next.tag) {
-      const fresh = svg(next.tag);
-      if (element) element.replaceWith(fresh);
-      else root.append(fresh);
-      element = fresh;
-    }
+  const standing = new Map();
+  for (const element of root.children) {
+    const of = kind(drawn.get(element) ?? shape(element.localName, {}));
+    if (standing.has(of)) standing.get(of).push(element);
+    else standing.set(of, [element]);
+  }
+  const elements = shapes.map((next) => standing.get(kind(next))?.shift() ?? svg(next.tag));
+  for (const rest of standing.values()) for (const element of rest) element.remove();
+  let at = root.firstChild;
+  shapes.forEach((next, k) => {
+    const element = elements[k];
+    if (element === at) at = at.nextSibling;
+    else if (at) root.insertBefore(element, at);
+    else root.append(element);
     const before = drawn.get(element) ?? shape(next.tag, {});
     for (const [key, value] of Object.entries(next.attributes)) {
       if (before.attributes[key] !== value) element.setAttribute(key, value);
@@ -207,13 +232,7 @@ export function show(root, shapes) {
     for (const key in before.attributes) if (!(key in next.attributes)) element.removeAttribute(key);
     if (before.said !== next.said) write(element, next.said);
     drawn.set(element, next);
-    element = element.nextSibling;
-  }
-  while (element) {
-    const after = element.nextSibling;
-    element.remove();
-    element = after;
-  }
+  });
 }
 
 /** Where a pointer is, in a picture's own units. */
@@ -228,8 +247,7 @@ const probed = new WeakMap();
  * `ask(x, y)` gives the shapes that are drawn on top, or nothing (see `probe`).
  */
 export function picture(root, width, height, shapes, ask) {
-  root.setAttribute("viewBox", `0 0 ${width} ${height}`);
-  root.setAttribute("height", height);
+  set(root, { viewBox: `0 0 ${width} ${height}`, height });
   let held = probed.get(root);
   if (ask && !held) {
     probed.set(root, (held = { at: null }));

@@ -1,7 +1,7 @@
 // The four layers: every local derivative on its edge, every path with its product, and what the notes' formulas give.
 // The upper half are pure functions of the state {w1 … w4, b1 … b4, x1, g5, skip_13, skip_35, after, at}; the lower half
 // draws them.
-import { about, evaluated, is, label, make, number, shape, show, sumOf, svg, tabulate, text, write } from "./draw.js";
+import { about, evaluated, is, label, make, number, set, shape, show, sumOf, svg, tabulate, text, write } from "./draw.js";
 import { frame } from "./frame.js";
 
 const LARGEST = 10;
@@ -507,7 +507,7 @@ function render({ model, el, share }) {
       write(row.symbols, symbols);
       write(row.value, value);
       show(row.picture, little(path.route));
-      row.held.setAttribute("aria-checked", String(String(chosen) === String(path.route)));
+      set(row.held, { "aria-checked": String(chosen) === String(path.route) });
     });
   }
 
@@ -543,21 +543,21 @@ function render({ model, el, share }) {
       input.value = now[key];
     }
     ui.say(readout(now, found));
-    diagram.setAttribute("viewBox", `0 0 ${width} ${place.height}`);
-    diagram.setAttribute("height", place.height);
+    set(diagram, { viewBox: `0 0 ${width} ${place.height}`, height: place.height });
     show(edges, drawEdges(now, found, place, lit));
     for (const { k, element, value, gradientText } of nodes) {
       const [x, y] = place.at(k);
       const [state, g] = [found.x[k - 1], found.g[k - 1]];
-      element.setAttribute("transform", `translate(${x} ${y})`);
-      element.setAttribute("aria-checked", String(k === now.at));
-      element.setAttribute("tabindex", k === now.at ? 0 : -1);
-      element.setAttribute("aria-label", `x${SUB[k]} ${is(state)}, gradient g${SUB[k]} ${is(g)}`);
+      set(element, {
+        transform: `translate(${x} ${y})`,
+        "aria-checked": k === now.at,
+        tabindex: k === now.at ? 0 : -1,
+        "aria-label": `x${SUB[k]} ${is(state)}, gradient g${SUB[k]} ${is(g)}`,
+      });
       write(value, about(state));
       // The gradient stands where it has come to on its way back.
       write(gradientText, k < now.at ? "" : `g${SUB[k]} ${is(g)}`);
-      for (const key of ["x", "y"]) gradientText.setAttribute(key, place.gradient[key]);
-      gradientText.setAttribute("class", `${place.gradient.class} rx-halo rx-fl-bold`);
+      set(gradientText, { ...place.gradient, class: `${place.gradient.class} rx-halo rx-fl-bold` });
     }
     const name = `g${SUB[now.at]}`;
     write(

@@ -14,7 +14,7 @@
 // are moved. At most four controls go into `controls`, the others into `more`, which is folded. `play` makes a button
 // that walks through states, `run` one that computes in a worker (worker.js), with its progress and a stop. A chart
 // answers the pointer where `picture` is given a probe (draw.js: `probe`).
-import { make, tabulate, write } from "./draw.js";
+import { make, set, tabulate, write } from "./draw.js";
 import { work } from "./worker.js";
 
 const same = (a, b) => a === b || (typeof a === "object" && JSON.stringify(a) === JSON.stringify(b));
@@ -80,7 +80,7 @@ export function frame({ model, el, share, keys, carried = [], label, caption, pr
     shown.push((now) => {
       input.value = place(now[key]);
       write(output, words(now[key]));
-      input.setAttribute("aria-valuetext", spoken(now[key]));
+      set(input, { "aria-valuetext": spoken(now[key]) });
     });
     const head = make("label", { for: input.id }, title);
     return { element: make("div", { class: "rx-control" }, head, output, input), input };
@@ -121,7 +121,7 @@ export function frame({ model, el, share, keys, carried = [], label, caption, pr
     const pressed = button(name, () => update(patch));
     shown.push((now) => {
       const then = settle({ ...now, ...patch }, patch);
-      pressed.setAttribute("aria-pressed", String(keys.every((key) => same(then[key], now[key]))));
+      set(pressed, { "aria-pressed": keys.every((key) => same(then[key], now[key])) });
     });
     return pressed;
   }

@@ -1,6 +1,6 @@
 // Gradients at initialisation: how much of a gradient arrives at the input, in a few hundred networks drawn at random?
 // The upper half are pure functions of the state {unit, lam, beta, depth, width, seed}; the lower half draws them.
-import { aboutWords, ground, label, linear, make, marks, path, picture, power, probe, shape, share, svg, ticks, units, words, write } from "./draw.js";
+import { aboutWords, ground, label, linear, make, marks, path, picture, power, probe, set, shape, share, svg, ticks, units, words, write } from "./draw.js";
 import { frame } from "./frame.js";
 import { generator } from "./random.js";
 
@@ -442,7 +442,7 @@ function render({ model, el, share: sharing }) {
   function paint(now) {
     if (JSON.stringify(now) !== held.of) begin(now);
     underway.hidden = held.rows.length === networks(now);
-    el.setAttribute("aria-busy", String(held.busy));
+    set(el, { "aria-busy": held.busy });
     const found = held.rows.length ? numbers(now, held.rows) : null;
     const waiting = held.busy ? "Networks are being drawn." : "No network has been drawn.";
     ui.say(

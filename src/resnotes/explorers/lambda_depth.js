@@ -1,6 +1,6 @@
 // λ and depth: how large is the gradient after many units x' = λ x + F(x) with F' = r?
 // The upper half are pure functions of the state {lam, depth, r, schedule, factors}; the lower half draws them.
-import { about, evaluated, ground, label, linear, make, marks, path, picture, power, probe, shape, share, show, spread, sumOf, svg, tabulate, ticks, units, words, write } from "./draw.js";
+import { about, evaluated, ground, label, linear, make, marks, path, picture, power, probe, set, shape, share, show, spread, sumOf, svg, tabulate, ticks, units, words, write } from "./draw.js";
 import { frame } from "./frame.js";
 
 export const MAX_DEPTH = 1000;
@@ -675,7 +675,7 @@ function render({ model, el, share: sharing }) {
   function readOwn() {
     const { list, problem: wrong } = parse(own.value);
     problem.textContent = wrong ?? "";
-    own.setAttribute("aria-invalid", String(Boolean(wrong)));
+    set(own, { "aria-invalid": Boolean(wrong) });
     if (list) update({ factors: list, depth: list.length });
   }
 
@@ -800,7 +800,7 @@ function render({ model, el, share: sharing }) {
       show(edges, heatLines(found));
       heated = now;
     }
-    marker.setAttribute("transform", `translate(${heatX(now.lam)} ${heatY(Math.log10(now.depth))})`);
+    set(marker, { transform: `translate(${heatX(now.lam)} ${heatY(Math.log10(now.depth))})` });
   }
 
   const first = make(

@@ -1,7 +1,7 @@
 // The merge point: y = F(x) + H o with x = W o and F = ReLU, numbers forward and backward through the addition.
 // The upper half are pure functions of the state {n_in, n_out, shortcut, stop, o1, g1, s11, w} and of the arrays
 // {own_o, own_g, own_W, own_Ws}; the lower half draws them.
-import { about, label, make, number, path, rounded, shape, show, svg, tabulate, write } from "./draw.js";
+import { about, label, make, number, path, rounded, set, shape, show, svg, tabulate, write } from "./draw.js";
 import { frame } from "./frame.js";
 
 const WIDEST = 5;
@@ -222,9 +222,10 @@ function arrangement(width, { n_in, n_out }) {
   const side = HEAD + ROW * n_in,
     lane = HEAD + ROW * n_out;
   if (width >= 560) {
+    // As high for narrow vectors as for the widest, so that what stands below keeps its place while widths are moved.
+    const height = 2 * (HEAD + ROW * WIDEST) + 52;
     const away = Math.max(side / 2 + 24, lane / 2 + 12),
-      edge = Math.max(lane / 2, 62);
-    const middle = away + edge,
+      middle = height / 2 - 2,
       top = middle - away,
       bottom = middle + away;
     const pitch = (width - 4 - STACK) / 3;
@@ -232,7 +233,7 @@ function arrangement(width, { n_in, n_out }) {
     const start = left[0] + CELL,
       plus = left[2] + STACK + (pitch - STACK) / 2;
     return {
-      height: bottom + edge + 4,
+      height,
       plus: [plus, middle],
       wires: [
         [[start, middle - side / 2 - 4], [start, top], [left[2], top]],
@@ -379,8 +380,7 @@ function draw(figure, [ground, ...stacks], state, found, width) {
   const { n_in, shortcut, stop } = state;
   const sent = SENT[shortcut];
   const padded = (r) => shortcut === "zeros" && r >= n_in;
-  figure.setAttribute("viewBox", `0 0 ${width} ${place.height}`);
-  figure.setAttribute("height", place.height);
+  set(figure, { viewBox: `0 0 ${width} ${place.height}`, height: place.height });
   const [forward, tips, backTips, backward, ...bar] = wiring(place.wires, stop);
   show(ground, [
     forward,
@@ -403,7 +403,7 @@ function draw(figure, [ground, ...stacks], state, found, width) {
     [`y = F(x) + ${sent}`, y, g],
   ];
   vectors.forEach((vector, k) => {
-    stacks[k].setAttribute("transform", `translate(${place.stacks[k].join(" ")})`);
+    set(stacks[k], { transform: `translate(${place.stacks[k].join(" ")})` });
     show(stacks[k], stack(...vector));
   });
 }

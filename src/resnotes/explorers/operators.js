@@ -1,7 +1,7 @@
 // Operators on the shortcut: the singular values of their product over many units.
 // The spectra come from the package with the page: {operator: [for each depth, log10 of the singular values, falling,
 // null for 0]}. The upper half are pure functions of the state {operator, depth, spectra}; the lower half draws them.
-import { aboutWords, ground, label, linear, make, marks, path, power, shape, share, show, svg, ticks, words, write } from "./draw.js";
+import { aboutWords, ground, label, linear, make, marks, path, power, set, shape, share, show, svg, ticks, words, write } from "./draw.js";
 import { frame } from "./frame.js";
 
 // A direction counts as kept if its singular value is within this power of ten of the largest.
@@ -188,15 +188,14 @@ function render({ model, el, share: sharing }) {
       }
       depth.input.max = curves.length;
       depth.input.value = state.depth;
-      chart.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
-      chart.setAttribute("height", HEIGHT);
+      set(chart, { viewBox: `0 0 ${width} ${HEIGHT}`, height: HEIGHT });
       show(drawn, seen.parts);
     }
     const whole = { ...state, spectra };
     const found = numbers(whole);
     ui.say(readout(whole, found));
     const { shown, x, y } = seen;
-    now.setAttribute("d", `M${x(state.depth)} ${TOP}V${BOTTOM}`);
+    set(now, { d: `M${x(state.depth)} ${TOP}V${BOTTOM}` });
     const values = curves[state.depth - 1];
     show(
       here,

@@ -7,6 +7,9 @@ class Element {
   constructor(tag) {
     Object.assign(this, { localName: tag, attributes: {}, childNodes: [], value: "" });
   }
+  getAttribute(key) {
+    return this.attributes[key] ?? null;
+  }
   setAttribute(key, value) {
     this.attributes[key] = String(value);
   }

@@ -5,7 +5,7 @@
 // nothing is sent back at all. The upper half are pure functions of the state {shortcut, depth, scale, place, seed, runs};
 // the lower half draws them.
 import { drawCurves, drawSizes, percent } from "./curves.js";
-import { ground, label, linear, make, number, picture, placeOf, power, shape, share, svg, swatch, units, words, write } from "./draw.js";
+import { ground, keeping, label, linear, make, number, picture, placeOf, power, shape, share, svg, swatch, units, words, write } from "./draw.js";
 import { frame } from "./frame.js";
 
 const KEYS = ["shortcut", "depth", "scale", "place", "seed"];
@@ -130,8 +130,8 @@ const LOWEST = -12;
 const HEIGHT = 330;
 const NEAR = 28;
 
-/** Where everything stands in the picture of dots. */
-function grounds(width, list) {
+/** Where everything stands in the picture of dots, and what stands there whichever run is chosen. */
+function field(width, list) {
   const [left, right, top, bottom] = [52, width - 14, 34, HEIGHT - 46];
   const sizes = list.map(ratio).filter((value) => value >= LOWEST);
   const highest = Math.max(1, Math.ceil(Math.max(...sizes) + 0.1));
@@ -143,12 +143,7 @@ function grounds(width, list) {
     const [size, value] = [ratio(run), learned(run)];
     return [size < LOWEST ? left + 12 : across(size), value === null ? bottom - 10 : up(value)];
   };
-  return { left, right, top, bottom, strip, across, up, lowest, highest, place };
-}
-
-function drawDots(root, width, now, list, ask) {
-  const area = grounds(width, list);
-  const { left, right, top, bottom, strip, across, up, lowest, highest, place } = area;
+  const area = { left, right, top, bottom };
   const less = list.some((run) => ratio(run) < LOWEST);
   const step = Math.ceil((highest - lowest) / (width < 420 ? 5 : 8));
   const powers = [];
@@ -163,29 +158,33 @@ function drawDots(root, width, now, list, ask) {
       return shape("path", { class: `rx-runs rx-runs-${scale} rx-runs-${Math.min(k, 2)}`, d });
     }),
   );
-  const group = list.filter((run) => same(run, now, ["shortcut", "depth", "scale"]));
-  const rings = group.map((run) => {
-    const [cx, cy] = place(run).map((at) => at.toFixed(1));
-    const chosen = run.seed === now.seed;
-    return shape("circle", { class: chosen ? "rx-chosen" : "rx-sibling", cx, cy, r: chosen ? 9 : 6 });
-  });
-  const parts = [
+  const below = [
     ...lines,
     shape("path", { class: "rx-guess", d: `M${left} ${up(0.1).toFixed(1)}H${right}M${strip} ${top}V${bottom}M${left} ${bottom - 22}H${right}` }),
     ...dots,
-    ...rings,
+  ];
+  const above = [
     ...labels,
     ...(less ? [label(left + 12, bottom + 18, "less", { class: "rx-middle" })] : []),
     label(right, up(0.1) - 4, "guessing", { class: "rx-end rx-soft rx-halo" }),
     label(left - 44, 16, "test digits recognised at the end", { class: "rx-heading" }),
   ];
-  picture(root, width, HEIGHT, parts, ask(area));
+  return { width, list, right, place, below, above };
+}
+
+function drawDots(root, { width, below, above, place }, group, seed, ask) {
+  const rings = group.map((run) => {
+    const [cx, cy] = place(run).map((at) => at.toFixed(1));
+    const chosen = run.seed === seed;
+    return shape("circle", { class: chosen ? "rx-chosen" : "rx-sibling", cx, cy, r: chosen ? 9 : 6 });
+  });
+  picture(root, width, HEIGHT, [...below, ...rings, ...above], ask);
 }
 
 /** The run whose dot is nearest to a place in the picture, or undefined. */
-function nearest(area, list, x, y) {
+function nearest(area, x, y) {
   const apart = (run) => Math.hypot(area.place(run)[0] - x, area.place(run)[1] - y);
-  const best = list.reduce((a, b) => (apart(b) < apart(a) ? b : a));
+  const best = area.list.reduce((a, b) => (apart(b) < apart(a) ? b : a));
   return apart(best) <= NEAR ? best : undefined;
 }
 
@@ -230,7 +229,8 @@ function valuesTable({ place, runs }) {
 
 function render({ model, el, share: link }) {
   const runs = () => model.get("runs");
-  const values = (key) => [...new Set(all(runs()).map((run) => run[key]))].sort((a, b) => a - b);
+  const allValues = keeping((list) => Object.fromEntries(KEYS.map((key) => [key, [...new Set(list.map((run) => run[key]))].sort((a, b) => a - b)])));
+  const values = (key) => allValues(all(runs()))[key];
   /** Where no run has all that is asked for, the run with what was changed that is otherwise most alike. */
   const settle = (next, patch) => {
     const asked = KEYS.filter((key) => key in patch);
@@ -263,10 +263,11 @@ function render({ model, el, share: link }) {
   const dots = chart("Every run as a dot: what arrived of the gradient, and how many digits are recognised");
   const curves = chart("Loss and accuracy of the chosen run over the steps of training");
   const sizes = chart("Size of the gradient at every state of the chosen run, on a log scale");
-  const here = () => all(runs()).filter((run) => run.place === model.get("place"));
-  let area = null;
+  const of = keeping((list, where) => list.filter((run) => run.place === where));
+  const here = () => of(all(runs()), model.get("place"));
+  const drawnField = keeping(field);
   dots.addEventListener("click", (event) => {
-    const run = nearest(area, here(), ...placeOf(dots, event));
+    const run = nearest(drawnField(widths.dots, here()), ...placeOf(dots, event));
     if (run) ui.update(Object.fromEntries(KEYS.map((key) => [key, run[key]])));
   });
 
@@ -277,15 +278,14 @@ function render({ model, el, share: link }) {
       input.max = values(key).length - 1;
       input.value = values(key).indexOf(now[key]);
     }
-    ui.say(readout(state));
-    drawDots(dots, widths.dots, now, list, (made) => {
-      area = made;
-      return (x, y) => {
-        const run = nearest(made, list, x, y);
-        return run ? tip(made, run) : [];
-      };
-    });
+    const found = numbers(state);
+    ui.say(readout(state, found));
     const group = list.filter((run) => same(run, now, ["shortcut", "depth", "scale"]));
+    const area = drawnField(widths.dots, list);
+    drawDots(dots, area, group, now.seed, (x, y) => {
+      const run = nearest(area, x, y);
+      return run ? tip(area, run) : [];
+    });
     const curve = ({ loss, right, lost }, rest) => ({ loss, accuracy: right, lost: lost === null ? null : [lost], ...rest });
     const chosen = group.find(({ seed }) => seed === now.seed);
     const siblings = group.filter((run) => run !== chosen).map((run) => curve(run, { kind: "kin", faint: true }));
@@ -293,8 +293,7 @@ function render({ model, el, share: link }) {
     const alone = chosen.first.map(([l]) => [l, l === now.depth ? 0 : (now.depth - l) * Math.log10(now.shortcut)]);
     const lines = [["rx-alone", alone], ["rx-own rx-first", chosen.first], ["rx-own", chosen.last]];
     drawSizes(sizes, widths.sizes, lines.filter(([, line]) => line.length).map(([kind, line]) => ({ kind, sizes: line })), now.depth);
-    const { kept, failed } = numbers(state);
-    write(between, `Of the ${kept} runs whose gradient keeps its size within a factor of ten, ${failed} recognise less than ${percent(LITTLE)} of the digits.`);
+    write(between, `Of the ${found.kept} runs whose gradient keeps its size within a factor of ten, ${found.failed} recognise less than ${percent(LITTLE)} of the digits.`);
     write(nothing, chosen.first.length ? "" : "No gradient is sent back here: the last state is 0, and so is the derivative of the ReLU there.");
     ui.list(() => valuesTable(state));
   }
