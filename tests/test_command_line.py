@@ -123,7 +123,10 @@ def test_a_missing_extra_comes_with_the_command_that_installs_it(module, command
 
 @pytest.mark.parametrize(
     ("module", "extra", "part"),
-    [("matplotlib", "figures", "figures"), ("anywidget", "widgets", "explorers"), ("sympy", "symbolic", "symbolic")],
+    [
+        *(("anywidget", "widgets", "explorers"), ("traitlets", "widgets", "explorers")),
+        *(("matplotlib", "figures", "figures"), ("sympy", "symbolic", "symbolic")),
+    ],
 )
 def test_a_part_without_its_extra_says_what_to_install(module, extra, part):
     code = f"import sys; sys.modules[{module!r}] = None; import resnotes.{part}"

@@ -4,6 +4,14 @@ Each explorer is an anywidget. Its traits are synced, so they link with other ip
 and observed from Python; its static picture stands wherever no JavaScript runs.
 """
 
+from resnotes._terminal import missing
+
+try:
+    import anywidget
+    import traitlets
+except ModuleNotFoundError as error:
+    raise missing(error, "widgets", "resnotes.explorers") from None
+
 from resnotes.explorers.activation import BeforeOrAfter
 from resnotes.explorers.at_least import AtLeast
 from resnotes.explorers.chains import Chains

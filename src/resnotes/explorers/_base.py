@@ -11,14 +11,10 @@ from html import escape
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from resnotes import _validate
-from resnotes._terminal import missing
+import anywidget
+import traitlets
 
-try:
-    import anywidget
-    import traitlets
-except ModuleNotFoundError as error:
-    raise missing(error, "widgets", "resnotes.explorers") from None
+from resnotes import _validate
 
 FILES = files("resnotes.explorers")
 #: An import of one of our own modules, as they are all written.

@@ -13,7 +13,7 @@ from resnotes.book.statements.statement import Grounds
 from resnotes.initialisation import draw_weights, expected_gain
 from resnotes.shortcuts import Absent, Identity, Scale
 
-RECORDS = json.loads((files("resnotes.explorers") / "trained_runs.json").read_text("utf-8"))
+RECORDS = json.loads((files("resnotes") / "explorers/trained_runs.json").read_text("utf-8"))
 RUNS = Places(
     given=tuple(
         Place(depth=group["depth"], place=group["place"], scale=group["scale"], shortcut=group["shortcut"], group=k)
