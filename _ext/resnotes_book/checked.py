@@ -5,6 +5,8 @@ numbers on it are those of this build and of this machine.
 """
 
 import json
+import re
+from collections import Counter
 from dataclasses import astuple
 from html import escape
 from pathlib import Path
@@ -87,7 +89,7 @@ def links(labels):
     return ", ".join(f"[{label}](#ledger-{label})" for label in labels)
 
 
-def row(entry, result, survey, users):
+def row(entry, title, result, survey, users):
     """An equation's row: a heading with the label, how it was checked, and in a fold the formula with a list of facts."""
     shown = (
         f"Shown as {{eq}}`{entry.label}`. Method: {entry.method}. Cases: {result.cases}; "
@@ -120,7 +122,7 @@ def row(entry, result, survey, users):
             f'<a class="reference external" href="{escape(launch.report(source, entry.label))}">'
             "Report an error in this equation</a>."
         )
-    return stated.folded(entry.label, shown, "The equation", f"$$\n{entry.latex}\n$$", facts)
+    return stated.folded(entry.label, title, shown, "The equation", f"$$\n{entry.latex}\n$$", facts)
 
 
 def chapter_titles(folder):
@@ -134,12 +136,43 @@ def chapter_titles(folder):
     return titles
 
 
+PLACE = re.compile(
+    r"^(?P<level>##+) (?P<heading>.+)$|^:{3,}\{prf:\w+\} (?P<box>.+)$|^(?P<end>:{3,})$"
+    r"|^:label: (?P<named>\S+)$|^\$\$ \((?P<label>[\w-]+)\)$",
+    re.MULTILINE,
+)
+
+
+def place_titles(folder):
+    """Label of each equation and of each box with a title -> title of the innermost box or section that it stands in.
+
+    Where several equations stand, the words of a label tell them apart.
+    """
+    boxes, equations = {}, {}
+    for path in sorted(folder.glob("*.ipynb")):
+        heading = box = ""
+        for cell in nbformat.read(path, as_version=4).cells:
+            for found in PLACE.finditer(cell.source) if cell.cell_type == "markdown" else ():
+                heading = found["heading"] or heading
+                if found["heading"] or found["end"] or found["box"]:
+                    box = found["box"] or ""
+                elif box and found["named"]:
+                    boxes[found["named"]] = box
+                elif found["label"]:
+                    equations[found["label"]] = path.stem, box or heading
+    together = Counter(equations.values())
+    words = {label: label.removeprefix("at-").partition("-")[2].replace("-", " ") for label in equations}
+    return boxes | {
+        label: f"{place[1]}: {words[label]}" if together[place] > 1 else place[1] for label, place in equations.items()
+    }
+
+
 def tally(surveys):
     """How many mutants were made, caught and equivalent."""
     return (sum(s.made for s in surveys), sum(s.caught for s in surveys), sum(len(s.equivalent) for s in surveys))
 
 
-def ledger(checked, damaged, titles, sentences):
+def ledger(checked, damaged, titles, places, sentences):
     """The ledger as MyST text."""
     users = used_by()
     surveys = [survey for _, survey in checked.values() if survey is not None]
@@ -170,9 +203,13 @@ def ledger(checked, damaged, titles, sentences):
         "",
     ]
     for chapter, title in titles.items():
-        rows = [row(EQUATIONS[k], *found, users[k]) for k, found in checked.items() if EQUATIONS[k].chapter == chapter]
+        rows = [
+            row(EQUATIONS[k], places[k], *found, users[k])
+            for k, found in checked.items()
+            if EQUATIONS[k].chapter == chapter
+        ]
         rows += [
-            stated.row(STATEMENTS[k], found, links)
+            stated.row(STATEMENTS[k], found, links, places)
             for k, found in sentences.items()
             if STATEMENTS[k].chapter == chapter
         ]
@@ -182,8 +219,9 @@ def ledger(checked, damaged, titles, sentences):
 
 
 def written(app):
-    titles = chapter_titles(Path(app.srcdir) / "chapters")
-    return ledger(app.resnotes_checked, list(app.resnotes_surveys.values()), titles, app.resnotes_stated)
+    folder = Path(app.srcdir) / "chapters"
+    surveys = list(app.resnotes_surveys.values())
+    return ledger(app.resnotes_checked, surveys, chapter_titles(folder), place_titles(folder), app.resnotes_stated)
 
 
 def mark(entry, result, href):

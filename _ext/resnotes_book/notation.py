@@ -1,6 +1,10 @@
 """The notation page: a table a chapter, written from `resnotes.book.notation` when the page is read."""
 
+import re
+from html import escape
 from pathlib import Path
+
+from docutils import nodes
 
 from resnotes.book import EQUATIONS
 from resnotes.book.notation import NOTATION, SAMPLE
@@ -21,6 +25,12 @@ def shape(entry):
     sizes = ", ".join(map(str, entry.row.shape))
     end = r"\text{,}" if len(entry.row.shape) == 1 else ""  # a closing comma, without the space after one
     return f"$({sizes}{end})$"
+
+
+def code(text):
+    """Code that in a narrow column breaks after a sign of punctuation, and not within a name."""
+    breaking = re.sub(r"([.,(_]|\[)(?=.)", r"\1<wbr>", escape(text))
+    return f'<code class="docutils literal notranslate">{breaking}</code>'
 
 
 def row(entry):
@@ -60,5 +70,15 @@ def written(app):
     return f"{sample()}\n{tables(chapter_titles(Path(app.srcdir) / 'chapters'))}"
 
 
+def break_code(app, doctree, docname):
+    if docname != PAGE or app.builder.format != "html":
+        return
+    for box in doctree.findall(nodes.container):
+        if "notation" in box["classes"]:
+            for literal in list(box.findall(nodes.literal)):
+                literal.replace_self(nodes.raw("", code(literal.astext()), format="html"))
+
+
 def setup(app):
     fill(app, PAGE, MARKER, written)
+    app.connect("doctree-resolved", break_code)

@@ -44,7 +44,7 @@ LETTERS = {
     "Sigma": "Σ", "Phi": "Φ", "Omega": "Ω", "partial": "∂", "sum": "∑", "prod": "∏", "sqrt": "√", "infty": "∞",
     "cdot": "·", "times": "×", "le": "≤", "leq": "≤", "ge": "≥", "geq": "≥", "ne": "≠", "neq": "≠", "approx": "≈",
     "to": "→", "mapsto": "↦", "in": "∈", "dots": "…", "ldots": "…", "cdots": "…", "odot": "⊙", "top": "ᵀ", "pm": "±",
-    "lVert": "‖", "rVert": "‖", "lvert": "|", "rvert": "|", "ell": "ℓ", "mid": "|",
+    "lVert": "‖", "rVert": "‖", "lvert": "|", "rvert": "|", "ell": "ℓ", "mid": "|", "max": "max", "min": "min",
 }  # fmt: skip
 LOWERED = str.maketrans("0123456789+-aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ")
 FRACTION = re.compile(r"\\[dt]?frac(?:\{([^{}]*)\}|(\d))(?:\{([^{}]*)\}|(\d))")
@@ -62,7 +62,7 @@ def in_line(tex):
     text = FRACTION.sub(lambda found: "/".join(filter(None, found.groups())), tex)
     text = re.sub(r"\\([A-Za-z]+)(?: (?=[A-Za-z]))?", lambda found: LETTERS.get(found[1], ""), text)
     text = INDEX_OF.sub(lowered, text)
-    return re.sub(r"\\[,;:!| ]|[{}\\]", "", text)
+    return re.sub(r"\\[,;:!| ]|[{}\\]|\^(?=ᵀ)", "", text)
 
 
 class Texts(HTMLParser):

@@ -8,6 +8,8 @@ from docutils import nodes
 from resnotes.book import STATEMENTS
 from resnotes.book.statements import KINDS
 
+from .search import in_line
+
 LABELLED = re.compile(r"^\$\$ \((?P<label>[\w-]+)\)$", re.MULTILINE)
 
 
@@ -31,18 +33,35 @@ def summary(sentences):
     )
 
 
-def folded(name, shown, title, content, facts):
+def folded(name, title, shown, summary, content, facts):
     """A row of the ledger, most of which waits to be asked for: a link to the row opens it (assets/resnotes.js)."""
     items = "\n".join(f"- {fact}" for fact in facts)
-    fold = f"::::::{{admonition}} {title}\n:class: dropdown later ledger-row\n\n{content}\n\n{items}\n::::::"
-    return f"(ledger-{name})=\n### {name}\n\n{shown}\n\n{fold}\n"
+    fold = f"::::::{{admonition}} {summary}\n:class: dropdown later ledger-row\n\n{content}\n\n{items}\n::::::"
+    return f"(ledger-{name})=\n### {title}\n\n`{name}`. {shown}\n\n{fold}\n"
+
+
+FORMULA, REFERENCE = re.compile(r"\$([^$]+)\$"), re.compile(r"\{\w+\}`[^`]*`|\*\*|^[-|] ")
+
+
+def opening(sentence, most=60):
+    """How a sentence begins, as a title: whole words, formulas in letters, without emphasis and references."""
+    text = FORMULA.sub(lambda found: re.sub(r"[_*]", r"\\\g<0>", in_line(found[1])), REFERENCE.sub("", sentence))
+    text = re.split(r"(?<=\S)[.;](?=\s|$)|\n\n", text)[0].strip()
+    return text if len(text) <= most else f"{text[:most].rpartition(' ')[0].rstrip(' ,:')} …"
+
+
+def title(entry, places):
+    """A row's heading in words: a box's own title, what is to be remembered, the first cell of a table's row."""
+    if entry.place.startswith("table: "):
+        return f"{entry.place.removeprefix('table: ').capitalize()}: {opening(entry.sentence.split(' | ')[0])}"
+    return places.get(entry.id) or opening(entry.sentence)
 
 
 def places(found):
     return f"{found.cases} place{'s' * (found.cases != 1)}"
 
 
-def row(entry, found, links):
+def row(entry, found, links, titles):
     """A sentence's row: a heading with its id, how it was checked, and in a fold the sentence with a list of facts."""
     sentence = LABELLED.sub(r"{eq}`\g<label>`", entry.sentence.strip())
     if entry.place.startswith("table: "):
@@ -60,7 +79,7 @@ def row(entry, found, links):
         facts.append(f"Rests on: {links(entry.rests_on)}.")
     if entry.source:
         facts.append(f"Seen in: {entry.source}.")
-    return folded(entry.id, shown, "The sentence", sentence, facts)
+    return folded(entry.id, title(entry, titles), shown, "The sentence", sentence, facts)
 
 
 def mark(entry, found, href):

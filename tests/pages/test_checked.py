@@ -1,5 +1,7 @@
 """The sign beside an equation's number, and the ledger row it leads to."""
 
+import re
+
 import pytest
 from bs4 import BeautifulSoup
 
@@ -51,6 +53,19 @@ def test_the_ledger_says_what_was_checked(ledger):
         assert all(hypothesis in said for hypothesis, _ in entry.without), label
         for other in entry.references:
             assert other in said, (label, other)
+
+
+def test_the_rows_of_the_ledger_are_titled_in_words(ledger):
+    titles = {}
+    for name in (*EQUATIONS, *STATEMENTS):
+        row = ledger.find(id=f"ledger-{name}").find_parent("section")
+        titles[name] = row.h3.get_text().removesuffix("#").strip()
+        assert name in row.p.get_text(), name
+        assert name not in titles[name] and re.match(r"\S", titles[name]) and not re.search(r"[$\\{`]", titles[name]), (
+            titles[name]
+        )
+    equations = [titles[name] for name in EQUATIONS]
+    assert len({*equations}) > 0.9 * len(equations)
 
 
 def test_hover_and_focus_show_the_summary(book_url, watched):
