@@ -208,6 +208,14 @@ def test(*arguments):
     python("tools/run_tests.py", *arguments)
 
 
+@task("open every page in Firefox and in WebKit too, installed where that is possible, else left out", goes_to="pytest")
+def engines(*arguments):
+    book()
+    python("-m", "tools.browsers")
+    os.environ["RESNOTES_ENGINES"] = "1"
+    python("-m", "pytest", "-rs", "tests/pages/test_engines.py", *arguments)
+
+
 @task("run the tests that need neither the book nor a browser", goes_to="pytest")
 def check(*arguments):
     environment()

@@ -17,7 +17,7 @@ PARALLEL = ("-n", "auto", "--maxprocesses", "4", "--dist", "worksteal")
 
 
 def main(arguments):
-    command = [sys.executable, "-m", "pytest", *PARALLEL, "--durations=20"]
+    command = [sys.executable, "-m", "pytest", *PARALLEL, "--durations=20", "-rs"]
     environment = dict(os.environ)
     if arguments[:1] == ["--check"]:
         command += ["tests", "-m", "not page", *arguments[1:]]
