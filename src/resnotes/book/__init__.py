@@ -3,7 +3,11 @@
 The symbolic and the numeric half meet in here alone. What is asked for is imported when it is asked for.
 """
 
+import os
 from importlib import import_module
+
+# Before SymPy is imported: the checks make more expressions than the thousand that it keeps, and use them again.
+os.environ.setdefault("SYMPY_CACHE_SIZE", "20000")
 
 #: Public name -> the module that holds it.
 _PLACES = {

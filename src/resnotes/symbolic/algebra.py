@@ -8,10 +8,29 @@ symbolic index, a product that runs downwards, and a sum that never reorders wha
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sympy import Add, Expr, Function, Mul, S, Symbol, expand, sympify
+from sympy import (
+    Add,
+    Expr,
+    Function,
+    Mul,
+    S,
+    Symbol,
+    acos,
+    cos,
+    erf,
+    exp,
+    expand,
+    gamma,
+    log,
+    sin,
+    sympify,
+    tan,
+    tanh,
+)
 from sympy.core.symbol import Str
 
 #: Indices used throughout: unit ``l``, depth ``L``, and the bound indices ``i`` and ``j``.
@@ -483,10 +502,23 @@ def evaluate(expression: Expr, value_of: Callable[[Expr], object], eye: Callable
         if node.is_Number or node.is_NumberSymbol:
             return value_of(node)
         if isinstance(node, Function):
-            return value_of(node.func(*(value(argument) for argument in node.args)))
+            return _elementary(node.func, [value(argument) for argument in node.args], value_of)
         return value_of(node)
 
     return value(sympify(expression))
+
+
+#: Functions of one float, which need no expression of SymPy's for their value.
+ELEMENTARY = {f: getattr(math, f.__name__) for f in (exp, log, sin, cos, tan, acos, tanh, erf, gamma)}
+
+
+def _elementary(function, arguments, value_of):
+    if function in ELEMENTARY and isinstance(arguments[0], float) and len(arguments) == 1:
+        try:
+            return ELEMENTARY[function](arguments[0])
+        except (ValueError, OverflowError):  # as the root of a negative number in an altered form: SymPy's value
+            pass
+    return value_of(function(*arguments))
 
 
 def _plus(left, right, eye):

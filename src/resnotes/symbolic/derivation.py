@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from sympy import Add, Expr, Mul, S, Symbol, simplify
+from sympy import Add, Expr, Mul, S, Symbol, expand, fraction, simplify, together
 
 from resnotes.symbolic.algebra import L, Rule, expanded, l, normal, peel, rewrite, unroll
 from resnotes.symbolic.printing import BookPrinter, aligned, in_order, latex, side
@@ -180,7 +180,10 @@ def compare(left: Expr, right: Expr, using=(), values: dict | None = None) -> Ex
     sides = [rewrite(unroll(side), using, values) for side in sides]
     difference = expanded(sides[0]) - expanded(sides[1])
     difference = expanded(difference)
-    return simplify(difference) if difference.is_commutative else difference
+    if difference == 0 or not difference.is_commutative:
+        return difference
+    numerator, _ = fraction(together(difference))  # most are rational, and this takes a fraction of `simplify`'s time
+    return S.Zero if expand(numerator) == 0 else simplify(difference)
 
 
 @dataclass(frozen=True, repr=False)

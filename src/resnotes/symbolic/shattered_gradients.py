@@ -14,14 +14,17 @@ from sympy import (
     Symbol,
     acos,
     cos,
+    expand,
     gamma,
     gammasimp,
     limit,
     oo,
     pi,
+    series,
     simplify,
     sin,
     sqrt,
+    together,
 )
 
 from resnotes.symbolic.algebra import Factor, L, Mean, Norm, OrderedProduct, Rule, Scalar, Transpose, i, l, unroll
@@ -223,10 +226,20 @@ step_limit = (Limit((theta - acos((1 - w) * cos(theta) + w * kernel(theta))) / t
 
 
 def check_step(pairs=(step_limit,)) -> int:
-    """How much a small angle shrinks in one unit, by SymPy."""
+    """How much a small angle shrinks in one unit, by SymPy.
+
+    An angle acos(1 - u) is sqrt(2 u) (1 + u/12) but for u^(5/2), which the limit does not see; with that put in, SymPy
+    finds it in a hundredth of the time.
+    """
     share = Symbol("w", positive=True)
     for left, right in pairs:
-        found = limit(left.args[0].subs(w, share), theta, 0)
+        ratio = left.args[0].subs(w, share)
+        for turned in ratio.atoms(acos):
+            u = expand(series(1 - turned.args[0], theta, 0, 6).removeO())
+            if u.subs(theta, 0) != 0 or u.coeff(theta, 1) != 0:
+                raise ValueError(f"limit: got {turned}, want an angle that goes to 0 with {theta}")
+            ratio = ratio.subs(turned, theta * sqrt(2 * expand(u / theta**2)) * (1 + u / 12))
+        found = limit(together(ratio), theta, 0)
         if simplify(found - right.subs(w, share)) != 0:
             raise ValueError(f"limit: got {right}, want {found}")
     return len(pairs)

@@ -22,6 +22,13 @@ SCALED = small(
         {"lam": [-1, -2], "J": [[[-1]], [[-1]]], "rho": [1, 1], "g": [1]},
     ],
 )
+#: The same without bounds, so that no network comes twice.
+CHAINS = small(
+    {"lam": (1,), "J": (1, 1, 1), "g": (1,)},
+    {"lam": (2,), "J": (2, 1, 1), "g": (1,)},
+    limit=700,
+    also=[{name: value for name, value in vars(s).items() if name != "rho"} for s in SCALED.given],
+)
 LENGTH = 4000
 
 
@@ -126,14 +133,18 @@ def summed(s, last=2, after=True):
     return close(total, states[2])
 
 
+@cache
+def paths(units):
+    """How many there are, as the package counts them: with lambda = J = 1 each brings 1."""
+    ones = Network([Unit([Affine(np.ones((1, 1)))], Scale(1.0))] * units)
+    return float(jacobian_by_length(ones, ones.forward([1.0])).sum())
+
+
 def counted(s, count):
-    """Paths, as the package counts them: with lambda = J = 1 each brings 1; and the shortcuts' own is Lambda g."""
-    ones = Network([Unit([Affine(np.ones((1, 1)))], Scale(1.0))] * len(s.lam))
+    """So many paths, of which the shortcuts' own brings Lambda g."""
     net = Network([Unit([Affine(J)], Scale(lam)) for lam, J in zip(s.lam, s.J, strict=True)])
     by_length = jacobian_by_length(net, net.forward(np.ones(len(s.g))))
-    return close(jacobian_by_length(ones, ones.forward([1.0])).sum(), count) and close(
-        s.g @ by_length[0], np.prod(s.lam) * s.g
-    )
+    return paths(len(s.lam)) == count and close(s.g @ by_length[0], np.prod(s.lam) * s.g)
 
 
 #: Two units in turn, many times.
@@ -197,7 +208,7 @@ GROUNDS = {
         false={"range": lambda s: summed(s, 3), "after": lambda s: summed(s, after=False)},
     ),
     "scaling-remember-gradient": Grounds(
-        SCALED,
+        CHAINS,
         {
             "product": lambda s: close(gradient(s), down(s, lambda row, lam, J: lam * row + row @ J)),
             "paths": lambda s: counted(s, 2 ** len(s.lam)),
@@ -209,7 +220,7 @@ GROUNDS = {
     ),
     "scaling-remember-weak": (
         Grounds(
-            SCALED,
+            CHAINS,
             {"scales": lambda s: counted(s, 2 ** len(s.lam))},
             false={"scales": lambda s: close(gradient(s), np.prod(s.lam) * s.g)},
         ),

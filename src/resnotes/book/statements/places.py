@@ -83,8 +83,11 @@ def settings(*rows: dict, **grid) -> Places:
 
 
 def close(a, b, tolerance: float = 1e-9) -> bool:
-    """Whether two numbers or arrays are equal up to rounding."""
-    return bool(np.allclose(a, b, rtol=tolerance, atol=tolerance))
+    """Whether two numbers or arrays are equal up to rounding, as ``allclose`` has it, in a fraction of its time."""
+    a, b = np.asarray(a), np.asarray(b)
+    with np.errstate(invalid="ignore"):
+        near = np.abs(a - b) <= tolerance * (1 + np.abs(b))
+    return bool(near.all()) or bool(not np.isfinite(b).all() and np.allclose(a, b, rtol=tolerance, atol=tolerance))
 
 
 @cache
