@@ -194,7 +194,13 @@ FACTORS = {
     "1/L": lambda L: np.full(L, 1 / L),
 }  # fmt: skip
 DEPTHS = (500, 2000, 8000)
-SUMS = settings(lam=(1.0, 0.25), norm=("none", "in front"), after=("nothing", "a normalisation"), beta=tuple(FACTORS))
+SUMS = settings(
+    kappa=(1.0, 0.0),
+    lam=(1.0, 0.25),
+    norm=("none", "in front"),
+    after=("nothing", "a normalisation"),
+    beta=tuple(FACTORS),
+)
 
 
 def stays(values):
@@ -204,7 +210,7 @@ def stays(values):
 
 def log_gains(s):
     """At three depths; a normalisation after each addition keeps 1, one in front divides by the state's variance."""
-    squares = [FACTORS[s.beta](L) ** 2 for L in DEPTHS]
+    squares = [s.kappa * FACTORS[s.beta](L) ** 2 for L in DEPTHS]
     if s.after != "nothing":
         return [0.0] * 3
     if s.norm == "in front":
@@ -357,12 +363,18 @@ def kept(kind, beta):
     return 0.5 < changes[1] / changes[0] < 2
 
 
-ZERO = settings(last=("zero", "drawn"), shortcut=("identity", "half"), n=(1, 3), after=("nothing", "ReLU"))
+ZERO = settings(
+    last=("zero", "drawn"),
+    shortcut=("identity", "half"),
+    n=(1, 3),
+    after=("nothing", "ReLU"),
+    hidden=("open", "closed"),
+)
 
 
 def zero_last(s):
     rng = np.random.default_rng(2)
-    units = [Unit([Affine(rng.normal(size=(s.n, s.n)), np.ones(s.n)), relu, Affine(np.zeros((s.n, s.n)) if s.last == "zero" else np.eye(s.n))],
+    units = [Unit([Affine(rng.normal(size=(s.n, s.n)), np.full(s.n, 4.0 if s.hidden == "open" else -9.0)), relu, Affine(np.zeros((s.n, s.n)) if s.last == "zero" else np.eye(s.n))],
                   Identity() if s.shortcut == "identity" else Scale(0.5), relu if s.after == "ReLU" else identity) for _ in range(3)]  # fmt: skip
     net, g = Network(units), np.arange(1.0, s.n + 1)
     back = net.backward(net.forward(np.full(s.n, -0.1) if s.after == "ReLU" else np.ones(s.n)), g)
@@ -716,6 +728,7 @@ GROUNDS = {
                 "identity": lambda s: s.lam == 1,
                 "norm": lambda s: s.norm == "none",
                 "after": lambda s: s.after == "nothing",
+                "kappa": lambda s: s.kappa > 0,
             },
             {"exactly": lambda s: bounded_gain(s) == sums(s, 1)},
         ),
@@ -795,9 +808,9 @@ GROUNDS = {
         ),
         Grounds(
             ZERO,
-            {"last": lambda s: zero_last(s)[1] == [[False] * 3, [True] * 3]},
-            {"zero": lambda s: s.last == "zero", "nothing": lambda s: s.after == "nothing"},
-            {"last": lambda s: zero_last(s)[1] == [[True] * 3, [False] * 3]},
+            {"last": lambda s: all(zero_last(s)[1][1]), "before": lambda s: not any(zero_last(s)[1][0])},
+            {"zero": lambda s: s.last == "zero", "nothing": lambda s: s.after == "nothing", "open": lambda s: s.hidden == "open"},
+            {"last": lambda s: not any(zero_last(s)[1][1]), "before": lambda s: all(zero_last(s)[1][0])},
         ),
     ),
     "init-remember-norms": Grounds(

@@ -111,6 +111,25 @@ def sent_back(s, after=identity):
     return net.backward(trace, s.g), trace
 
 
+def weighed(s):
+    """The gradient of a weight, by differences, which are exact here; what arrives at its first use for the first input
+    and what came in there; and the reverse.
+    """
+    W, x, g = np.array([[1.0, 2.0], [0.0, 1.0]]), np.array([[1.0, 2.0], [2.0, -1.0]])[: s.inputs], np.eye(2)[: s.inputs]
+
+    def loss(W):
+        states = x
+        for _ in range(s.uses):
+            states = states + states @ W.T
+        return np.sum(g * states)
+
+    steps = np.eye(4).reshape(2, 2, 2, 2)
+    total = np.array([[(loss(W + step) - loss(W - step)) / 2 for step in row] for row in steps])
+    net = Network([Unit([Affine(W)])] * s.uses)
+    arrives = net.backward(net.forward(x[0]), g[0]).states[1]
+    return total, (arrives, x[0]), (arrives @ W, W @ x[0])
+
+
 def paths(s):
     """The number of paths of a chain, counted: each with its own power of the branches."""
     net = Network([Unit([Affine([[1.0]])], Identity())] * s.units)
@@ -160,14 +179,22 @@ GROUNDS = {
         {"twice": lambda s: close(sent_back(s)[0].states[0], s.g + s.g @ s.A)},
         false={"twice": lambda s: close(sent_back(s)[0].states[0], s.g @ s.A)},
     ),
-    "backward-remember-weight": Grounds(
-        MATRICES,
-        {"outer": lambda s: close(sent_back(s)[0].units[0].branch[0].weight, np.outer(s.g, np.ones(len(s.g))))},
-        false={
-            "outer": lambda s: close(
-                sent_back(s)[0].units[0].branch[0].weight, np.outer(s.g @ s.A, s.A @ np.ones(len(s.g)))
-            )
-        },
+    "backward-remember-weight": (
+        Grounds(
+            settings(inputs=(1, 2), uses=(1, 2)),
+            {"outer": lambda s: close(weighed(s)[0], np.outer(*weighed(s)[1]))},
+            {"input": lambda s: s.inputs == 1, "once": lambda s: s.uses == 1},
+            {"outer": lambda s: close(weighed(s)[0], np.outer(*weighed(s)[2]))},
+        ),
+        Grounds(
+            MATRICES,
+            {"outer": lambda s: close(sent_back(s)[0].units[0].branch[0].weight, np.outer(s.g, np.ones(len(s.g))))},
+            false={
+                "outer": lambda s: close(
+                    sent_back(s)[0].units[0].branch[0].weight, np.outer(s.g @ s.A, s.A @ np.ones(len(s.g)))
+                )
+            },
+        ),
     ),
     "backward-remember-paths": Grounds(
         settings(units=(1, 2, 3, 4, 5, 6)),
