@@ -44,6 +44,7 @@ from . import (
     stated,
     summary,
     teaching,
+    unbroken,
 )
 
 HERE = Path(__file__).resolve().parent
@@ -115,6 +116,7 @@ def setup(app):
     api.setup(app)
     sitemap.setup(app)
     search.setup(app)
+    unbroken.setup(app)
     fonts.setup(app)
     bundle.setup(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": False}

@@ -69,6 +69,35 @@ def visit_hidden_cell(self, node):
     self.body.append(f'<summary class="admonition-title">{self.encode(node["prompt_show"])}</summary>\n')
 
 
+#: What a hidden cell is called that has no name of its own, by what it shows; the first that is found.
+SHOWN = (
+    (lambda node: isinstance(node, nodes.raw) and "data-resnotes-explorer" in node.astext(), "makes this figure"),
+    (lambda node: isinstance(node, nodes.image), "draws this figure"),
+    (lambda node: isinstance(node, nodes.table), "makes this table"),
+    (lambda node: isinstance(node, (nodes.math_block, nodes.math)), "writes these lines"),
+    (lambda node: isinstance(node, nodes.literal_block), "prints these numbers"),
+)
+
+
+def cell_name(cell):
+    """What the fold of a code cell's source says, so that nobody opens it to see what is in it."""
+    outputs = [node for output in cell.children[1:] for node in output.findall()]
+    said = [words for kind, words in SHOWN if any(map(kind, outputs))]
+    return f"The cell that {said[0]}" if said else "A cell that the next ones need"
+
+
+class NameCells(SphinxPostTransform):
+    """Before MyST-NB hides what is to be hidden: what each hidden source is."""
+
+    default_priority = 198
+    formats = ("html",)
+
+    def run(self, **kwargs):
+        for cell in self.document.findall(nodes.container):
+            if cell.get("hide_mode") == "input" and cell["prompt_show"] == self.env.mystnb_config.code_prompt_show:
+                cell["prompt_show"] = cell_name(cell)
+
+
 class MakeFolds(SphinxPostTransform):
     default_priority = 950  # after titles and references are resolved
     formats = ("html",)
@@ -96,5 +125,6 @@ def setup(app):
     app.add_node(fold, html=(visit_fold, depart_fold))
     app.add_node(fold_title, html=(visit_fold_title, depart_fold_title))
     app.add_node(HideCodeCellNode, override=True, html=(visit_hidden_cell, depart_fold))
+    app.add_post_transform(NameCells)
     app.add_post_transform(DropRepeatedIds)
     app.add_post_transform(MakeFolds)

@@ -95,7 +95,7 @@ class BoundedState(StandardNormal):
 
 
 class DeltaShortcut(Case):
-    """A row, a direction of length 1 and a number b from 0 to 2."""
+    """A row, a direction of length 1 and a number δ from 0 to 2."""
 
     def __init__(self, rng):
         n = int(rng.integers(2, 6))
@@ -274,7 +274,7 @@ def build() -> list[Equation]:
             method="numeric",
             case=DeltaShortcut,
             cases=12,
-            assumptions=("u of length 1", "b and u do not depend on the state"),
+            assumptions=("u of length 1", "δ and u do not depend on the state"),
         ),
         here(
             "depths-attention",

@@ -96,7 +96,7 @@ bounded = (
     ),
 )
 
-# A shortcut that erases the part along one direction: H = I - b u u^T.
+# A shortcut that erases the part along one direction: H = I - δ u u^T.
 
 erase, direction = Scalar("erase"), Factor("direction")
 delta = (
