@@ -74,8 +74,8 @@ SHOWN = (
     (lambda node: isinstance(node, nodes.raw) and "data-resnotes-explorer" in node.astext(), "makes this figure"),
     (lambda node: isinstance(node, nodes.image), "draws this figure"),
     (lambda node: isinstance(node, nodes.table), "makes this table"),
-    (lambda node: isinstance(node, (nodes.math_block, nodes.math)), "writes these lines"),
-    (lambda node: isinstance(node, nodes.literal_block), "prints these numbers"),
+    (lambda node: isinstance(node, (nodes.math_block, nodes.paragraph)), "writes these lines"),
+    (lambda node: isinstance(node, nodes.literal_block), "prints these lines"),
 )
 
 
