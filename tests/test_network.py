@@ -83,6 +83,10 @@ def test_against_autograd_and_complex_step(seed, depth, shortcut, activation, af
         assert_near(got, wanted, 1e-13)
     g = rng.normal(size=trace.states[-1].shape)
     grads = net.backward(trace, g)
+    alone = net.backward(trace, g, parameters=False)
+    for got, wanted in zip(alone.states, grads.states, strict=True):
+        assert np.array_equal(got, wanted)
+    assert all(layer.parameter is None for unit in alone.units for layer in (*unit.branch, unit.shortcut, unit.after))
 
     def loss(parameters, x, first=0):
         return anp.sum(g * reference(parameters, units[first:], x, xp=anp, stop=full_value)[-1])

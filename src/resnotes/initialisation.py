@@ -266,7 +266,7 @@ def gains(network: Network, x: ArrayLike, g: ArrayLike) -> np.ndarray:
     g = _validate.finite_array(g, "g", f"a real array of shape {last.shape}, like the last state", (last.ndim,))
     # No gain depends on the length of g. One power of two for all samples: a layer may couple them.
     g = np.ldexp(g, -np.frexp(np.max(np.abs(g)))[1])
-    states = network.backward(trace, g).states
+    states = network.backward(trace, g, parameters=False).states
     (below, low), (above, high) = _moderate(states[0]), _moderate(states[-1])
     above = np.sum(above**2, axis=-1)
     if np.any(above == 0):

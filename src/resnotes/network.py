@@ -38,6 +38,7 @@ from resnotes.shortcuts import (
     rule,
     send_back,
     send_rows,
+    send_states,
     sigmoid,
     width_after,
 )
@@ -703,7 +704,7 @@ class Network:
             _report_overflow(f"unit {index}: {self.units[index]._overflow(traces[index])}")
         return Trace(self, states, traces)
 
-    def backward(self, trace: Trace, g: ArrayLike) -> Gradients:
+    def backward(self, trace: Trace, g: ArrayLike, parameters: bool = True) -> Gradients:
         """Send the gradient at the last state back: g_l = g_{l+1} D_l (H_l + J_l).
 
         Parameters
@@ -712,6 +713,8 @@ class Network:
             From this network's ``forward``, with no weight changed since (see the class).
         g : array_like, the shape of x_L
             g_L = ∂E/∂x_L; taken in x_L's dtype.
+        parameters : bool
+            False leaves the gradients of parameters out, which takes about half of the time; None stands for them.
 
         Returns
         -------
@@ -726,10 +729,11 @@ class Network:
         self._span(trace)
         g = _validate.gradient(g, trace.states[-1])
         states, units, finite = [g.copy()], [], True
+        send = send_back if parameters else send_states
         with np.errstate(all="ignore"):
             try:
                 for index in range(len(self.units) - 1, -1, -1):
-                    sent = self.units[index]._backward(trace.units[index], states[-1], send_back, finite)
+                    sent = self.units[index]._backward(trace.units[index], states[-1], send, finite)
                     units.append(sent)
                     states.append(sent.input)
                     finite = sent.finite

@@ -179,7 +179,7 @@ def gradient_products(network, x, other, g):
     product, square : float
         Means over the pairs; their ratio over many networks is the correlation.
     """
-    first, second = (network.backward(network.forward(inputs), g).states[0] for inputs in (x, other))
+    first, second = (network.backward(network.forward(inputs), g, parameters=False).states[0] for inputs in (x, other))
     if first.ndim != 2:
         _validate.refuse("x", f"{first.ndim} axis", "pairs of inputs, shape (batch, n)")
     product = np.mean(np.sum(first * second, axis=-1))

@@ -210,6 +210,11 @@ def send_back(layer, x: np.ndarray, g: np.ndarray) -> tuple:
     return _validate.copied(sent, "backward(x, g)[0]", x.dtype), _copy(parameter)
 
 
+def send_states(layer, x: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, None]:
+    """As `send_back`, with None for the parameter's gradient, which is not formed where the layer states formulas."""
+    return layer.input_gradient(x, g) if is_formula(layer) else send_back(layer, x, g)[0], None
+
+
 def _formulas_back(layer, x, g):
     if x.ndim == 2:
         return layer.input_gradient(x, g), layer.parameter_gradient(x, g)
