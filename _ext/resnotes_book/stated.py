@@ -51,9 +51,12 @@ def opening(sentence, most=60):
 
 
 def title(entry, places):
-    """A row's heading in words: a box's own title, what is to be remembered, the first cell of a table's row."""
+    """A row's heading in words: a box's own title, what is to be remembered, a table or the first cell of its row."""
     if entry.place.startswith("table: "):
-        return f"{entry.place.removeprefix('table: ').capitalize()}: {opening(entry.sentence.split(' | ')[0])}"
+        table = entry.place.removeprefix("table: ").replace(" | ", ", ")
+        table = table[:1].upper() + table[1:]
+        rows = entry.sentence.strip().splitlines()
+        return table if len(rows) > 1 else f"{table}: {opening(rows[0].split(' | ')[0])}"
     return places.get(entry.id) or opening(entry.sentence)
 
 
