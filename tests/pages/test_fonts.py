@@ -59,7 +59,9 @@ def missing(asked, folder):
 
 
 def asked_by(watched, url):
+    """What the page displays in each font, what is folded away and laid out when it is asked for among it."""
     watched.page.goto(url)
+    watched.page.evaluate("document.querySelectorAll('details').forEach((fold) => layOut(fold))")
     return watched.page.evaluate(ASKED)
 
 
