@@ -69,9 +69,12 @@ def pixels():
     ImportError
         If scikit-learn is not installed; the message says how to get it.
     """
-    spec = find_spec("sklearn")
-    if spec is None:
-        raise missing(ModuleNotFoundError(name="sklearn"), "training", "resnotes.training, for scikit-learn's digits,")
+    try:
+        spec = find_spec("sklearn")
+        if spec is None:
+            raise ModuleNotFoundError("No module named 'sklearn'", name="sklearn")
+    except ModuleNotFoundError as error:
+        raise missing(error, "training", "resnotes.training, for scikit-learn's digits,") from error
     # Its file of digits alone: to import the library takes longer than to read and split them.
     (folder,) = spec.submodule_search_locations
     table = np.loadtxt(Path(folder, "datasets", "data", "digits.csv.gz"), delimiter=",")
