@@ -199,17 +199,23 @@ def pdf():
     python("tools/pdf.py")
 
 
-@task("run every test: package, equations, notebooks, pages", goes_to="pytest")
-def test(*arguments):
+def judge(arguments):
+    """See that pytest takes them, before what it needs is built."""
     if arguments:
         environment()
         python("tools/run_tests.py", "--judge", *arguments)
+
+
+@task("run every test: package, equations, notebooks, pages", goes_to="pytest")
+def test(*arguments):
+    judge(arguments)
     book_for_browser()
     python("tools/run_tests.py", *arguments)
 
 
 @task("open every page in Firefox and in WebKit too, installed where that is possible, else left out", goes_to="pytest")
 def engines(*arguments):
+    judge(arguments)
     book()
     python("-m", "tools.browsers")
     os.environ["RESNOTES_ENGINES"] = "1"
