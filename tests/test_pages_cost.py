@@ -10,6 +10,7 @@ import urllib.request
 import pytest
 
 from _ext.resnotes_book import pages_cost
+from benchmarks.pages import __main__ as measured
 from benchmarks.pages import access, audits, observe, server, stock
 from tools.book import ROOT, sources
 
@@ -95,6 +96,17 @@ def test_bytes_are_counted_by_kind():
     found, count = observe.by_kind({"1": 10.4, "2": 20, "3": 3, "4": 1000}, kinds)
     assert count == 3
     assert {kind: size for kind, size in found.items() if size} == {"html": 10, "fonts": 20, "other": 3}
+
+
+def test_some_pages_are_measured_and_the_others_keep_their_figures(tmp_path):
+    for name in ("index", "a", "b", "new"):
+        (tmp_path / f"{name}.html").write_text("")
+    built = measured.content_pages(tmp_path)
+    assert built == ["a.html", "b.html", "new.html"]
+    assert measured.content_pages(tmp_path, ["new", "x"]) == ["new.html"]
+    stored = {"stock": 1, "when": "then", "book": {"a.html": 1, "b.html": 2, "gone.html": 3}}
+    found = measured.joined(stored, {"when": "now", "book": {"b.html": 4, "new.html": 5}}, built)
+    assert found == {"stock": 1, "when": "now", "book": {"a.html": 1, "b.html": 4, "new.html": 5}}
 
 
 def test_what_fails_is_named():

@@ -362,6 +362,15 @@ def bench(*workloads):
     "measure what the pages and the build cost, beside stock settings",
     ("parts", {"nargs": "*", "metavar": "PART", "type": one_of(PARTS), "help": "of {}".format(", ".join(PARTS))}),
     ("--runs", {"type": visits, "default": 5, "help": "visits, of which the median counts"}),
+    (
+        "--only",
+        {
+            "nargs": "+",
+            "default": (),
+            "metavar": "PART",
+            "help": "of pages with one of these in the name; others keep their figures",
+        },
+    ),
 )
 def pages_cost(*arguments):
     book_for_browser()

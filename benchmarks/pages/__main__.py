@@ -2,6 +2,7 @@
 
 python -m benchmarks.pages                    the build, the pages, Lighthouse's performance and its other categories
 python -m benchmarks.pages pages qualities    these alone; the rest of pages.json stays
+python -m benchmarks.pages performance --only 04_ 13_    of these pages alone; the others' figures stay
 """
 
 import json
@@ -29,9 +30,18 @@ def say(text):
     print(text, flush=True)
 
 
-def content_pages(html):
-    """Addresses of the book's pages; index.html only leads to the first."""
-    return sorted(path.relative_to(html).as_posix() for path in html.rglob("*.html") if path.name != "index.html")
+def content_pages(html, only=()):
+    """Addresses of the book's pages (index.html only leads to the first), where asked for those with a part of `only`."""
+    pages = sorted(path.relative_to(html).as_posix() for path in html.rglob("*.html") if path.name != "index.html")
+    return [page for page in pages if not only or any(part in page for part in only)]
+
+
+def joined(stored, found, built):
+    """What was found of some pages, with what is stored of the others that are built."""
+    both = {**stored, **found}
+    for key in {"pages", "book"} & found.keys():
+        both[key] = {page: entry for page, entry in {**stored.get(key, {}), **found[key]}.items() if page in built}
+    return both
 
 
 def timed(command):
@@ -54,10 +64,10 @@ def measure_build():
     }
 
 
-def measure_pages(browser, html, url, stock_url, runs):
-    """Every page of the book, and the stock chapter between them."""
+def measure_pages(browser, pages, url, stock_url, runs):
+    """These pages of the book, and the stock chapter between them."""
     found = {"runs": runs, "pages": {}}
-    for page in content_pages(html):
+    for page in pages:
         say(f"  {page}")
         found["pages"][page] = observe.page(browser, url + page, runs)
         if CHAPTER in page:
@@ -67,23 +77,26 @@ def measure_pages(browser, html, url, stock_url, runs):
     return found
 
 
-def measure_performance(html, url, stock_url, program, runs):
-    """Lighthouse's performance of every page, and of the stock chapter."""
+def measure_performance(pages, url, stock_url, program, runs):
+    """Lighthouse's performance of these pages, and of the stock chapter if it is one of them."""
     found = {"book": {}}
-    for page in content_pages(html):
+    for page in pages:
         say(f"  {page}")
         found["book"][page] = audits.performance(url + page, program, runs)
-    say("  the stock chapter")
-    found["stock"] = audits.performance(f"{stock_url}chapters/{CHAPTER}.html", program, runs)
+        if CHAPTER in page:
+            say("  the same with stock settings")
+            found["stock"] = audits.performance(stock_url + page, program, runs)
     return found
 
 
-def measure_qualities(html, url, stock_url, program):
-    """Lighthouse's other categories of every page, and of the stock chapter."""
-    found = {"book": {}, "stock": audits.qualities(f"{stock_url}chapters/{CHAPTER}.html", program)}
-    for page in content_pages(html):
+def measure_qualities(pages, url, stock_url, program):
+    """Lighthouse's other categories of these pages, and of the stock chapter if it is one of them."""
+    found = {"book": {}}
+    for page in pages:
         say(f"  {page}")
         found["book"][page] = audits.qualities(url + page, program)
+        if CHAPTER in page:
+            found["stock"] = audits.qualities(stock_url + page, program)
     return found
 
 
@@ -109,6 +122,9 @@ def main(arguments):
     if not book.is_fresh():
         sys.exit("The built book is older than its sources: run `make book` first.")
     html = book.ROOT / "_build" / "html"
+    built, pages = content_pages(html), content_pages(html, asked.only)
+    if not pages:
+        sys.exit(f"--only: got {', '.join(asked.only)}, wanted parts of pages' names")
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         say(f"Building {CHAPTER} with stock settings")
         stock_html, stock_seconds = stock.build(CHAPTER, Path(folder))
@@ -118,19 +134,21 @@ def main(arguments):
             if "pages" in parts:
                 say("Pages")
                 load = os.getloadavg()[0]
-                found = measure_pages(browser, html, url, stock_url, asked.runs)
-                found["stock"]["build"] = round(stock_seconds, 2)
-                results["pages"] = stamped(found, load)
+                found = measure_pages(browser, pages, url, stock_url, asked.runs)
+                if "stock" in found:
+                    found["stock"]["build"] = round(stock_seconds, 2)
+                results["pages"] = joined(results.get("pages", {}), stamped(found, load), built)
             browser.close()
             if "performance" in parts:
                 say("Lighthouse: performance")
                 load = os.getloadavg()[0]
-                found = measure_performance(html, url, stock_url, program, asked.runs)
-                results["performance"] = stamped(found, load)
+                found = measure_performance(pages, url, stock_url, program, asked.runs)
+                results["performance"] = joined(results.get("performance", {}), stamped(found, load), built)
             if "qualities" in parts:
                 say("Lighthouse: accessibility, best practices, SEO")
                 load = os.getloadavg()[0]
-                results["qualities"] = stamped(measure_qualities(html, url, stock_url, program), load)
+                found = measure_qualities(pages, url, stock_url, program)
+                results["qualities"] = joined(results.get("qualities", {}), stamped(found, load), built)
     RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n", "utf-8")
     # The appendix and the page want all parts.
     if missing := set(run.PARTS) - set(results):

@@ -1,7 +1,7 @@
 // Recipes: what arrives through 1 to 10,000 units that have just been drawn, and how much of it the shortcuts bring.
 // The factors come from the package with the page: {key: {name, norm, shortcut, branch}}, λ and β at each of DEPTHS, or a
 // number that holds at all; with varies, β is the root mean square of the units'. norm joins its places by "+". The upper half are pure functions of the state {recipe, depth, table}; the lower half draws.
-import { about, aboutWords, ground, is, label, linear, make, path, picture, power, shape, share, svg, units, words } from "./draw.js";
+import { about, aboutWords, ground, is, keeping, label, linear, make, path, picture, power, shape, share, svg, units, words } from "./draw.js";
 import { frame } from "./frame.js";
 
 export const DEPTHS = [1, 10, 100, 1000].flatMap((ten) => [1, 2, 3, 4, 5, 6, 7, 8, 9].map((digit) => digit * ten));
@@ -106,19 +106,27 @@ function curve(recipe, what, { low, high }, x, y) {
   return { d: path(points.map(([a, b]) => [x(a), y(b)])), leaves: null };
 }
 
-function drawPanel(panel, left, right, state, found, few) {
+const scales = ({ low, high }, left, right) => ({
+  x: linear([0, 4], [left + 8, right - 8]),
+  y: linear([low, high], [BOTTOM, TOP]),
+});
+
+/** The curves of all recipes, by name. */
+function curves(panel, table, left, right) {
+  const { x, y } = scales(panel, left, right);
+  return Object.entries(table).map(([key, recipe]) => [key, curve(recipe, panel.what, panel, x, y)]);
+}
+
+function drawPanel(panel, all, left, right, state, found, few) {
   const { what, low, high, step } = panel;
-  const x = linear([0, 4], [left + 8, right - 8]);
-  const y = linear([low, high], [BOTTOM, TOP]);
+  const { x, y } = scales(panel, left, right);
   const levels = Array.from({ length: (high - low) / step + 1 }, (_, k) => low + k * step);
   const decades = [0, 1, 2, 3, 4].map((k) => [x(k), few && k % 2 ? "" : String(10 ** k)]);
   const { lines, labels } = ground({ left, right, top: TOP, bottom: BOTTOM }, levels.map((k) => [y(k), power(k)]), decades, "units L");
   const parts = [...lines, shape("path", { class: "rx-one", d: `M${left} ${y(0)}H${right}` })];
-  const others = Object.entries(state.table).filter(([key]) => key !== state.recipe);
-  parts.push(
-    shape("path", { class: "rx-faint", d: others.map(([, recipe]) => curve(recipe, what, panel, x, y).d).join("") }),
-  );
-  const { d, leaves } = curve(state.table[state.recipe], what, panel, x, y);
+  const others = all.filter(([key]) => key !== state.recipe);
+  parts.push(shape("path", { class: "rx-faint", d: others.map(([, { d }]) => d).join("") }));
+  const { d, leaves } = all.find(([key]) => key === state.recipe)[1];
   const colour = what === "gain" ? "whole" : "shortcut";
   parts.push(shape("path", { class: `rx-strong rx-strong-${colour}`, d }));
   if (leaves) {
@@ -166,6 +174,7 @@ function render({ model, el, share: link }) {
     presets: PRESETS,
   });
   let width = 600;
+  const drawn = PANELS.map(() => keeping(curves));
   const recipe = ui.choice("recipe", "recipe", Object.fromEntries(Object.entries(table).map(([key, { name }]) => [key, name])));
   const depth = ui.slider(
     "depth",
@@ -188,7 +197,8 @@ function render({ model, el, share: link }) {
     const wide = (width - first - gap - 8) / 2;
     const parts = PANELS.flatMap((each, k) => {
       const left = first + k * (wide + gap);
-      return drawPanel(each, left, left + wide, state, found, few);
+      const all = drawn[k](each, state.table, left, left + wide);
+      return drawPanel(each, all, left, left + wide, state, found, few);
     });
     picture(chart, width, HEIGHT, parts);
     ui.list(() => valuesTable(state));
