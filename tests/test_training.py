@@ -57,15 +57,6 @@ def test_digits_are_centred_scaled_and_split():
     assert len(np.unique(everything, axis=0)) == 1797
 
 
-def test_the_split_is_that_of_scikit_learn():
-    from sklearn import datasets
-    from sklearn.model_selection import train_test_split
-
-    images, digits = datasets.load_digits(return_X_y=True)
-    theirs = train_test_split(images, digits, test_size=data.TEST_IMAGES, stratify=digits, random_state=0)
-    assert all(map(np.array_equal, data.pixels(), theirs))
-
-
 def test_without_scikit_learn_the_message_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn", None)
     monkeypatch.setattr(data, "_loaded", [])

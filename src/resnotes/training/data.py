@@ -1,8 +1,6 @@
 """The data: 1,797 handwritten digits of 8 × 8 pixels, which come with scikit-learn."""
 
 from dataclasses import dataclass
-from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 
@@ -49,7 +47,7 @@ def load_digits() -> Digits:
 
 
 def keep_digits(digits: Digits):
-    """What `load_digits` is to return in this process, which then need not read them."""
+    """What `load_digits` is to return in this process, which then need not load scikit-learn."""
     _loaded[:] = [digits]
 
 
@@ -70,47 +68,10 @@ def pixels():
         If scikit-learn is not installed; the message says how to get it.
     """
     try:
-        spec = find_spec("sklearn")
-        if spec is None:
-            raise ModuleNotFoundError("No module named 'sklearn'", name="sklearn")
+        # Only training needs scikit-learn, and it takes a second to load.
+        from sklearn import datasets
+        from sklearn.model_selection import train_test_split
     except ModuleNotFoundError as error:
         raise missing(error, "training", "resnotes.training, for scikit-learn's digits,") from error
-    # Its file of digits alone: to import the library takes longer than to read and split them.
-    (folder,) = spec.submodule_search_locations
-    table = np.loadtxt(Path(folder, "datasets", "data", "digits.csv.gz"), delimiter=",")
-    images, digits = table[:, :-1], table[:, -1].astype(int)
-    train, test = _split(digits)
-    return images[train], images[test], digits[train], digits[test]
-
-
-def _split(digits):
-    """Images to train with and to test on, the same share of every digit in both, in random order.
-
-    They are those of scikit-learn's ``train_test_split(..., stratify=digits, random_state=0)``.
-    """
-    rng = np.random.RandomState(0)
-    places = [np.flatnonzero(digits == digit) for digit in range(10)]
-    sizes = np.array([len(of) for of in places])
-    trained = _shares(sizes, TRAINING_IMAGES, rng)
-    tested = _shares(sizes - trained, TEST_IMAGES, rng)
-    parts = [], []
-    for of, first, second in zip(places, trained, tested, strict=True):
-        shuffled = of[rng.permutation(len(of))]
-        parts[0].extend(shuffled[:first])
-        parts[1].extend(shuffled[first : first + second])
-    return tuple(rng.permutation(part) for part in parts)
-
-
-def _shares(sizes, count, rng):
-    """`count` divided in proportion to sizes: rounded down, what is left to the largest remainders, ties by lot."""
-    exact = sizes / sizes.sum() * count
-    shares = np.floor(exact)
-    left = int(count - shares.sum())
-    for remainder in np.unique(exact - shares)[::-1] if left > 0 else ():
-        (tied,) = np.where(exact - np.floor(exact) == remainder)
-        chosen = rng.choice(tied, size=min(len(tied), left), replace=False)
-        shares[chosen] += 1
-        left -= len(chosen)
-        if left == 0:
-            break
-    return shares.astype(int)
+    images, digits = datasets.load_digits(return_X_y=True)
+    return train_test_split(images, digits, test_size=TEST_IMAGES, stratify=digits, random_state=0)
