@@ -17,6 +17,12 @@ def ledger(book):
     return soup(book, "ledger")
 
 
+def row(ledger, name):
+    """The section of a row: the id stands on it where another row has the same title, else on a mark within it."""
+    place = ledger.find(id=f"ledger-{name}")
+    return place if place.name == "section" else place.find_parent("section")
+
+
 @pytest.mark.parametrize("chapter", sorted({entry.chapter for entry in EQUATIONS.values()}))
 def test_every_numbered_equation_leads_to_its_row(book, ledger, chapter):
     page = soup(book, chapter)
@@ -37,7 +43,7 @@ def test_every_proposition_and_line_to_remember_leads_to_its_row(book, ledger, c
     marked = [entry for entry in mine if entry.place in ("box", "remember")]
     assert sorted(marks) == sorted(f"ledger.html#ledger-{entry.id}" for entry in marked)
     for entry in mine:
-        said = ledger.find(id=f"ledger-{entry.id}").find_parent("section").get_text()
+        said = row(ledger, entry.id).get_text()
         assert entry.kind in said and said.count("False would be") == sum(map(len, entry.false.values())), entry.id
 
 
@@ -46,8 +52,7 @@ def test_the_ledger_says_what_was_checked(ledger):
     assert f"{len(EQUATIONS)} equations" in text
     assert "none went unnoticed" in text
     for label, entry in EQUATIONS.items():
-        row = ledger.find(id=f"ledger-{label}").find_parent("section") or ledger.find(id=f"ledger-{label}")
-        said = row.get_text()
+        said = row(ledger, label).get_text()
         assert f"Method: {entry.method}" in said, label
         assert ("cases in fractions" in said) == bool(entry.in_fractions), label
         assert all(hypothesis in said for hypothesis, _ in entry.without), label
@@ -58,9 +63,9 @@ def test_the_ledger_says_what_was_checked(ledger):
 def test_the_rows_of_the_ledger_are_titled_in_words(ledger):
     titles = {}
     for name in (*EQUATIONS, *STATEMENTS):
-        row = ledger.find(id=f"ledger-{name}").find_parent("section")
-        titles[name] = row.h3.get_text().removesuffix("#").strip()
-        assert name in row.p.get_text(), name
+        section = row(ledger, name)
+        titles[name] = section.h3.get_text().removesuffix("#").strip()
+        assert name in section.p.get_text(), name
         assert name not in titles[name] and re.match(r"\S", titles[name]) and not re.search(r"[$\\{`]", titles[name]), (
             titles[name]
         )
