@@ -186,7 +186,8 @@ def rings(watched):
           const name = (element) => `<${element.tagName.toLowerCase()} class="${element.getAttribute("class")}">`;
           const drawn = (element) => {
             const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(element);
-            return (outlineStyle !== "none" && parseFloat(outlineWidth) >= 2) || boxShadow !== "none";
+            // The browser's own ring, auto, is drawn as it likes, and says a width of 1px.
+            return outlineStyle === "auto" || (outlineStyle !== "none" && parseFloat(outlineWidth) >= 2) || boxShadow !== "none";
           };
           const found = [];
           for (const element of document.querySelectorAll("a[href], button, input, select, summary, [tabindex='0']")) {
