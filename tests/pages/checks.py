@@ -316,6 +316,8 @@ def thin_repeated(watched):
     )
 
 
+#: A style under which every section is laid out, also one far from the window.
+LAID_OUT = ".bd-article section { content-visibility: visible !important; }"
 #: Of axe-core's rules those whose answer depends on the window's width or on the colours.
 RULES_OF_A_LOOK = ("color-contrast", "target-size")
 
@@ -326,7 +328,7 @@ def accessibility(watched, rules=None, without=()):
     Every section is laid out for it: one far from the window keeps a room of guessed height, over which what stands in it
     reaches as soon as axe asks where it is, so that a target there seems covered.
     """
-    watched.page.add_style_tag(content=".bd-article section { content-visibility: visible !important; }")
+    watched.page.add_style_tag(content=LAID_OUT)
     options = {"resultTypes": ["violations"], "rules": {rule: {"enabled": False} for rule in without}}
     if rules:
         options["runOnly"] = {"type": "rule", "values": list(rules)}
