@@ -1,4 +1,4 @@
-"""Products in the log domain, and where formats give out, against exact arithmetic."""
+"""Products in the log domain, and where formats underflow or overflow, against exact arithmetic."""
 
 import decimal
 import doctest

@@ -67,7 +67,7 @@ def test_how_things_look():
     assert head.split("\n") == [
         "> **Proposition 6.1** (One unit)",
         ">",
-        f"> See (6.1) and {chapter(four, '04_lambda_scaling')}, [He et al., 2016] of He et al. [2015], "
+        f"> See (6.1) and {chapter(four, '04_lambda_scaling')}, [He et al., 2016] of He et al. [2015a], "
         f"on {chapter('scaling', '04_lambda_scaling')}.",
         ">",
         "> $$a b \\tag{6.2}$$",

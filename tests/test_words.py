@@ -16,6 +16,8 @@ RETIRED = {
     r"\b(?:first|last) branch on (?:a|the|its) path\b": "paths have two ends; the branch nearest the loss, or the input.",
     r"\bon the highway\b": "a private word for the shortcut's way; after the addition, on the shortcut.",
     r"\b(?:derivatives?|differentiated|gradient) along \$": "a directional derivative; with respect to.",
+    r"\bin the place of\b": "a foreign turn; instead of, or: substituted for.",
+    r"\b(?:give|gives|gave|given|giving) out\b": "a format underflows or overflows.",
     r"\|J\|": "another norm has no name here; ‖J‖₂, in formulas \\lVert J\\rVert_2.",
     r"\\lVert J(?:_\w+)?\\rVert(?!_[2F])": "which norm; \\lVert J\\rVert_2 or \\lVert J\\rVert_F.",
 }
@@ -97,7 +99,7 @@ def test_a_retired_word_is_not_written(pattern):
 def test_a_retired_word_would_be_found():
     text = (
         "What lies upstream of it, and downstream, behind a ReLU. The last branch on a path stands on the highway. "
-        "The derivative along $x$ is at most |J|, that is \\lVert J_i\\rVert."
+        "The derivative along $x$ is at most |J|, that is \\lVert J_i\\rVert. In the place of 1, float16 gives out."
     )
     assert all(len(found(pattern, [("a page", text)])) == 1 for pattern in RETIRED)
     assert found(r"\bupstream\b(?! gradient)", [("a page", "the upstream gradient")]) == []

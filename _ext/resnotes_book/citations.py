@@ -1,6 +1,7 @@
 """The bibliography: each entry named as the text names it, what can be looked up linked, and the places that cite it."""
 
 import re
+from collections import defaultdict
 
 from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
@@ -11,15 +12,32 @@ ADDRESSES = {
     re.compile(r"doi:(10\.\d+/[^\s,;]*[^\s,;.])"): "https://doi.org/{}",
     re.compile(r"(https?://[^\s,;]*[^\s,;.])"): "{}",
 }
+#: What tells papers of one year apart.
+LETTER = re.compile(r"(?<=\d)[a-z]$")
 PLACE = re.compile("|".join(f"(?:{pattern.pattern})" for pattern in ADDRESSES))
 
 
 def name(entry):
     """Authors and year, as the text cites them."""
+    return f"{authors(entry)}, {entry.fields['year']}"
+
+
+def authors(entry):
     last = [" ".join([*person.prelast_names, *person.last_names]) for person in entry.persons.get("author", ())]
     last = [re.sub(r"[{}]", "", one) for one in last]
-    who = last[0] if len(last) == 1 else " and ".join(last) if len(last) == 2 else f"{last[0]} et al."
-    return f"{who}, {entry.fields['year']}"
+    return last[0] if len(last) == 1 else " and ".join(last) if len(last) == 2 else f"{last[0]} et al."
+
+
+def tell_apart(entries):
+    """Give those that would have one name a letter after the year, a, b, …, in the order of their titles."""
+    alike = defaultdict(list)
+    for entry in entries.values():
+        entry.fields["year"] = LETTER.sub("", entry.fields["year"])  # a cached one has it already
+        alike[name(entry)].append(entry)
+    for same in alike.values():
+        if len(same) > 1:
+            for letter, entry in zip("abcdefgh", sorted(same, key=lambda entry: entry.fields["title"]), strict=False):
+                entry.fields["year"] += letter
 
 
 def linked(text):
@@ -79,5 +97,8 @@ def depart_citation(self, node):
 
 
 def setup(app):
+    app.connect(
+        "env-before-read-docs", lambda app, env, docnames: tell_apart(env.get_domain("cite").bibdata.data.entries)
+    )
     app.add_node(nodes.citation, override=True, html=(visit_citation, depart_citation))
     app.add_post_transform(Bibliography)

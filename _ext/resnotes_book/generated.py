@@ -2,7 +2,7 @@
 
 
 def fill(app, page, marker, written):
-    """Put the MyST text that `written(app)` returns in the place of the marker, on the page of that name.
+    """Put the MyST text that `written(app)` returns where the marker stands, on the page of that name.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-// Puts the live explorer in the place of each static picture on a page of the book.
+// Replaces each static picture on a page of the book by the live explorer.
 //
 // A classic script, since a page opened from file:// may not load modules: the modules' texts come in
 // `sources` (name -> text), and are imported from Blob URLs. Without JavaScript, and in print, the static

@@ -71,7 +71,7 @@ def themed(svg, prefix, kind):
 
 
 class DrawFigures(SphinxPostTransform):
-    """Put the drawings into the page, in the place of a link to a file."""
+    """Put the drawings into the page, instead of links to files."""
 
     default_priority = 940
     formats = ("html",)

@@ -16,6 +16,8 @@ from pybtex.database import parse_file
 
 from resnotes.book import EXERCISES
 
+from . import citations
+
 #: What the chapters import besides NumPy.
 EXTRAS = "symbolic,widgets,figures,training"
 INSTALL = """# The book's package, where it is missing.
@@ -159,14 +161,9 @@ class Plain:
     @cached_property
     def works(self):
         """Key -> (authors, year) of the works cited, as the book cites them."""
-        found = {}
-        for key, entry in parse_file(str(self.root / "chapters/references.bib")).entries.items():
-            names = [
-                " ".join([*person.prelast_names, *person.last_names]).strip("{}") for person in entry.persons["author"]
-            ]
-            names = names if len(names) < 3 else [f"{names[0]} et al."]
-            found[key] = (" and ".join(names), entry.fields["year"])
-        return found
+        entries = parse_file(str(self.root / "chapters/references.bib")).entries
+        citations.tell_apart(entries)
+        return {key: (citations.authors(entry), entry.fields["year"]) for key, entry in entries.items()}
 
     def link(self, text, stem, here):
         """`text`, leading to another chapter or page."""

@@ -1,4 +1,4 @@
-"""A line for each step of the build, in the place of all that Sphinx and its extensions tell.
+"""A line for each step of the build, instead of all that Sphinx and its extensions tell.
 
 The book is built with `--quiet`: what is printed besides are warnings, and they end the build.
 """

@@ -1,6 +1,6 @@
 """The search: what the pages say, section by section, in one script that the search page alone loads.
 
-It stands in the place of Sphinx's, which finds whole pages, by words of code too, and shows what it found only where
+It replaces Sphinx's, which finds whole pages, by words of code too, and shows what it found only where
 pages can be fetched. Here the text comes with the index (about 100 kB over the wire), so pages opened from a file
 show excerpts as well. `search.js` looks into it.
 """

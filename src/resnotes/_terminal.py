@@ -8,7 +8,7 @@ from importlib.metadata import requires
 
 
 def missing(error: ImportError, extra: str, what: str) -> ImportError:
-    """The error to raise in the place of one about a module that belongs to an extra of the package.
+    """The error to raise instead of one about a module that belongs to an extra of the package.
 
     Its command installs what the extra asks for, which works wherever the package itself came from; or at least the
     module, where what is known of the package is older than its code.

@@ -202,12 +202,12 @@ class _Erf(Elementwise):
         return 2 / math.sqrt(math.pi) * np.exp(-(x**2))
 
 
-#: What may stand in the place of a normalisation: a function that is applied to a x, entry by entry.
+#: What may replace a normalisation: a function that is applied to a x, entry by entry.
 BOUNDED = {"tanh": tanh, "erf": _Erf()}
 
 
 def bounded_network(weights, slope=0.5, function="tanh"):
-    """Units x' = x + F(f(a x)): a bounded function f in front of each branch, in the place of a normalisation.
+    """Units x' = x + F(f(a x)): a bounded function f in front of each branch, instead of a normalisation.
 
     Parameters
     ----------

@@ -115,7 +115,7 @@ class Report:
     log10_part : ndarray, shape (L + 1,)
         log10 of |q_k|, the length of what comes by paths through exactly k branches.
     log10_cancellation : float
-        log10 of (sum over k of |q_k|) / |g_0|: 0 where all lengths pull the same way. The shares have lost
+        log10 of (sum over k of |q_k|) / |g_0|: 0 where the parts all point the same way. The shares have lost
         about as many of their 16 digits.
     log10_shortcut_product : ndarray, shape (1 or samples, r)
         log10 of the singular values of the product of D_l H_l over all units, the path through no branch;
@@ -270,10 +270,10 @@ class Report:
 
     def _lengths_in_words(self):
         if self.log10_cancellation < 0.05:
-            cancels = "lengths pull the same way"
+            cancels = "the parts by length point nearly the same way"
         else:
             times = _power(self.log10_cancellation)
-            cancels = f"parts by length add up to {times} times what arrives, the rest cancels"
+            cancels = f"the parts by length partly cancel: together they are {times} times as long as their sum"
         if not self.shares_hold:
             return f"{cancels} (the shares have no digits left)"
         if self.share.min() < -5e-4:  # would be shown as a negative share

@@ -177,7 +177,7 @@ def apply(layer, x: np.ndarray, zero: bool = False) -> np.ndarray:
     layer : object
     x : ndarray, shape (..., n_in)
     zero : bool
-        Whether the number 0, which fits every branch, may come in the place of an array.
+        Whether the number 0, which fits every branch, may come instead of an array.
 
     Raises
     ------

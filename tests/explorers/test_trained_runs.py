@@ -55,7 +55,7 @@ def test_a_dot_is_chosen_by_pointer_and_a_setting_without_runs_gives_way(opened,
     assert chart.locator(".rx-chosen").count() == 1
     chart.hover(position={"x": float(x), "y": float(y)})
     assert chart.locator(".rx-probe-said").count() == 3
-    live.root.get_by_role("button", name="0.9 in the place of 1").click()
+    live.root.get_by_role("button", name="shortcut 0.9 instead of 1").click()
     live.root.get_by_text("More controls").click()
     live.root.get_by_role("combobox", name="ReLU").select_option("after")
     # After the addition λ = 0.9 was not run with 100 units.

@@ -272,7 +272,7 @@ def images(watched):
 
 
 def thin_formulas(watched):
-    """Put a short text in the place of each formula's inside, as wide as it was; nothing else may change.
+    """Replace each formula's inside by a short text, as wide as it was; nothing else may change.
 
     KaTeX draws a formula with hundreds of elements that are hidden from screen readers and have the text's
     own colour. To learn that, axe-core takes half a minute a page. `formulas` looks at their MathML.

@@ -34,6 +34,8 @@ def test_an_entry_has_the_name_that_the_text_gives_it(entries, cited):
         label = entries[name].select_one(".label").get_text().strip("[]")
         # In a sentence the year alone is the link.
         assert label == said or label.endswith(f", {said}"), (page, label, said)
+    labels = [entry.select_one(".label").get_text() for entry in entries.values()]
+    assert len(set(labels)) == len(labels) and "He et al., 2015b" in " ".join(labels)
 
 
 def test_an_entry_leads_back_to_every_page_that_cites_it(entries, cited):

@@ -461,7 +461,7 @@ class Normalised(OneBranch):
 
 
 class RmsNormalised(Normalised):
-    """The same with RMSNorm in the place of LayerNorm."""
+    """The same with RMSNorm instead of LayerNorm."""
 
     def __init__(self, rng):
         super().__init__(rng, RMSNorm(epsilon=0))

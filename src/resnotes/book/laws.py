@@ -52,7 +52,7 @@ LAWS = (
     Law("depths-post-limits", "Shortcuts' share after post-LN, DeepNorm and Keel", WIDE, "chapters 9 and 13"),
     Law("init-rms-unit", "One unit with RMS normalisation", EXACT),
     Law("init-batch-law", "Gain with batch normalisation", WIDE, "chapter 9"),
-    Law("depths-derf", "An error function in the place of a normalisation", WIDE, "chapter 13"),
+    Law("depths-derf", "An error function instead of a normalisation", WIDE, "chapter 13"),
     Law("depths-streams-sum", "Sum over streams mixed by rows that add up to 1", EXACT, "chapter 13"),
     Law("depths-delta", "A shortcut that erases a direction", STEP),
     Law("depths-attention", "Jacobian of attention over depth", STEP),

@@ -98,9 +98,9 @@ class FourLayers(Explorer):
     at : int, from 1 to 5
         The state whose gradient is looked at.
     weights, biases : sequence of four numbers, optional
-        Your own, in the place of w1 … w4 and b1 … b4. Biases that are not given with the weights are 0.
+        Your own, instead of w1 … w4 and b1 … b4. Biases that are not given with the weights are 0.
     network : Network, optional
-        Your own, in the place of weights, biases, skips and `after`; see `of_network`.
+        Your own, instead of weights, biases, skips and `after`; see `of_network`.
 
     Raises
     ------

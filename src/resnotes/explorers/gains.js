@@ -60,7 +60,7 @@ export function law({ unit, lam, beta, depth }) {
  *
  * Of a Gaussian weight W a pass for one input x needs W x and, on the way back, g W. Both are drawn in place of W: W x is
  * normal, and given W x = y the row g W is (g y) xᵀ / |x|² and normal numbers at a right angle to x. Their law is that of
- * drawing W itself, with n numbers in the place of n². `note(layer)` is told them. A network's numbers depend on the
+ * drawing W itself, with n numbers instead of n². `note(layer)` is told them. A network's numbers depend on the
  * seed and on its own number k alone. It uses nothing from outside but `generator`, so that a worker can be given both texts.
  */
 export function drawing({ unit, lam, beta, depth, width: n, seed }, note = () => {}) {

@@ -249,7 +249,7 @@ export const HEAT_DEPTH = Array.from({ length: 61 }, (_, k) => Math.round(10 ** 
 
 /**
  * log10 |g_0 / g_L| for every λ of HEAT_LAM (outer) and depth of HEAT_DEPTH (inner), NaN where the
- * schedule does not exist, and for each format the depths at which it gives out, by λ.
+ * schedule does not exist, and for each format the depths at which it underflows or overflows, by λ.
  */
 export function heat(state) {
   const log10 = HEAT_LAM.map(() => new Float64Array(HEAT_DEPTH.length).fill(NaN));
@@ -839,7 +839,7 @@ function limitsTable(state, ends) {
   const from = (depth) => (depth === null ? "–" : `at ${depth}`);
   const HERE = { held: "held", subnormal: "subnormal", zero: "0", overflow: "overflows" };
   return [
-    "Where each format gives out: the first depth, up to 1000, at which g₀ becomes …",
+    "Where each format underflows or overflows: the first depth, up to 1000, at which g₀ becomes …",
     ["format", `at depth ${state.depth}`, "subnormal", "0", "too large"],
     ends.map(({ name, here, lost, subnormal, zero, overflow }, k) => [
       `${name} (${FORMATS[k][1]})`,

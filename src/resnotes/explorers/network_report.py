@@ -114,7 +114,7 @@ class NetworkReport(Explorer):
     reports : dict
         Name -> what `carried` returns of a report. It is part of no link.
     of : Report, or dict of str to Report, optional
-        Your own reports in the place of the book's. What `as_dict` gives will do for a report.
+        Your own reports instead of the book's. What `as_dict` gives will do for a report.
 
     Raises
     ------

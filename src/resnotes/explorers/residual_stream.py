@@ -122,7 +122,7 @@ class ResidualStream(Explorer):
     sequence : str
         Which of the carried sequences.
     of : list of str, optional
-        Your own sequences in the place of the carried ones, each of eight letters from a to h: seven different ones, then
+        Your own sequences instead of the carried ones, each of eight letters from a to h: seven different ones, then
         one of the first six again.
 
     Raises

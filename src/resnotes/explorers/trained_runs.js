@@ -122,7 +122,7 @@ const BASE = { shortcut: 1, depth: 100, scale: "root", place: "before" };
 const PRESETS = [
   ["it arrives, and little is learned", { ...BASE, shortcut: 0.5, depth: 20, scale: "one" }],
   ["100 units that learn", BASE],
-  ["0.9 in the place of 1", { ...BASE, shortcut: 0.9 }],
+  ["shortcut 0.9 instead of 1", { ...BASE, shortcut: 0.9 }],
   ["branches of full size", { ...BASE, scale: "one" }],
 ];
 // What is less than this power of ten stands in a strip at the left.

@@ -127,7 +127,7 @@ class TrainedRuns(Explorer):
     runs : dict
         What `carried` returns; the book's runs by default. It is part of no link.
     of : sequence of resnotes.training.Record, optional
-        Your own runs in the place of the book's, as `resnotes.training.sweep` returns them.
+        Your own runs instead of the book's, as `resnotes.training.sweep` returns them.
 
     Raises
     ------

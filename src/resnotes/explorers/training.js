@@ -130,9 +130,9 @@ const CAPTION =
   "Guess which of them learns, then train both: it happens on this page. Notice what arrived at the input before the first step.";
 const BASE = { shortcut: 1, depth: 50, scale: "root", beside: "identity", place: "before", rate: 0.05 };
 const PRESETS = [
-  ["0.9 in the place of 1", { ...BASE, shortcut: 0.9 }],
+  ["shortcut 0.9 instead of 1", { ...BASE, shortcut: 0.9 }],
   ["branches of full size", { ...BASE, scale: "one", beside: "root" }],
-  ["1.1 in the place of 1", { ...BASE, shortcut: 1.1, depth: 20 }],
+  ["shortcut 1.1 instead of 1", { ...BASE, shortcut: 1.1, depth: 20 }],
   ["a gradient arrives, and yet", { ...BASE, shortcut: 0, depth: 20, scale: "one", beside: "none" }],
 ];
 const CLASSES = ["own", "beside"];

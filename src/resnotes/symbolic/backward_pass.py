@@ -339,7 +339,7 @@ def backward_by_hand() -> list[list[tuple[Expr, Expr]]]:
 
 
 def _at_sums(term: Expr, products: dict[Expr, Expr]) -> Expr:
-    """A term g_k D_k ... with the gradient at y_k in the place of its first two factors."""
+    """A term g_k D_k ... with the gradient at y_k for its first two factors."""
     first, second, *rest = term.args_cnc()[1]
     return _product([products[first * second], *rest])
 

@@ -85,7 +85,7 @@ def check_pre_law(pairs=((pre_product, pre_law),), largest: int = 5) -> int:
     return (largest + 1) * len(pairs)
 
 
-# A bounded function in the place of a normalisation: means over a state whose components are s xi.
+# A bounded function instead of a normalisation: means over a state whose components are s xi.
 
 slope = Scalar("slope")
 bounded = (

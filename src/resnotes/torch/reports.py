@@ -196,8 +196,9 @@ class TorchReport(Report):
         if not self.has_rest:
             return super()._lengths_in_words()
         if self.log10_cancellation < 0.05:
-            return "lengths pull the same way"
-        return f"parts by length add up to {_power(self.log10_cancellation)} times what arrives, the rest cancels"
+            return "the parts by length point nearly the same way"
+        times = _power(self.log10_cancellation)
+        return f"the parts by length partly cancel: together they are {times} times as long as their sum"
 
     def _tables(self):
         for title, head, rows in super()._tables():

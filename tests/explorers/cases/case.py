@@ -80,7 +80,7 @@ def in_link(value):
 
 
 def plain(text):
-    """With ordinary spaces in the place of those that hold a number together."""
+    """With ordinary spaces instead of those that hold a number together."""
     return text.replace("\N{NO-BREAK SPACE}", " ")
 
 

@@ -111,7 +111,7 @@ class Reader:
         return self.tokens[self.at - 1][1]
 
     def refuse(self):
-        """Say what to write in the place of the next token."""
+        """Say what to write instead of the next token."""
         raise NotationError(SAID.get(self.token, UNREADABLE) if self.kind == "sign" else UNREADABLE)
 
     def sum(self):
