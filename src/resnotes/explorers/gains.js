@@ -63,7 +63,7 @@ export function law({ unit, lam, beta, depth }) {
  * drawing W itself, with n numbers instead of n². `note(layer)` is told them. A network's numbers depend on the
  * seed and on its own number k alone. It uses nothing from outside but `generator`, so that a worker can be given both texts.
  */
-export function drawing({ unit, lam, beta, depth, width: n, seed }, note = () => {}) {
+export function drawing({ unit, lam, beta, depth, width: n, seed }, note) {
   const BATCH = 64,
     EPSILON = 1e-5;
   let normals;
@@ -145,7 +145,7 @@ export function drawing({ unit, lam, beta, depth, width: n, seed }, note = () =>
       returned(middle, above, h, y, 1);
       masked(entered, middle, hidden);
       returned(below, entered, z, hidden, 2);
-      note({ ...layers[l], upstream: g });
+      if (note) note({ ...layers[l], upstream: g });
       if (unit === "pre") unstandardise(below, z, front, 0, 1, n);
       g = sum(layers[l].g, lam, above, beta, below);
       squares.push(dot(g, g));
@@ -185,7 +185,7 @@ export function drawing({ unit, lam, beta, depth, width: n, seed }, note = () =>
     const squares = [dot(g, g)];
     for (const layer of held.reverse()) {
       const { z, W, roots } = layer;
-      note({ ...layer, upstream: g });
+      if (note) note({ ...layer, upstream: g });
       const below = masked(list(many), multiplied(g, W, true), z);
       roots.forEach((root, i) => unstandardise(below, z, root, i, n, BATCH));
       g = sum(list(many), lam, g, beta, below);
@@ -270,12 +270,12 @@ const HEIGHT = 300;
 const BARS = 36;
 const area = (width) => ({ left: 44, right: width - 14, top: 16, bottom: 256 });
 
-// Up to so many normal numbers are drawn at once, in some 20 ms; more by a worker.
-const AT_ONCE = 700_000;
+// Up to so many normal numbers are drawn at once, in some 20 ms; more by a worker, which tells of its networks as often.
+const AT_ONCE = 650_000;
 /** About how long it takes to draw, in normal numbers. */
 function effort(state) {
   const { unit, depth, width } = state;
-  return networks(state) * depth * width * (unit === "batch" ? 8 * width : 4);
+  return networks(state) * depth * width * (unit === "batch" ? 12 * width : 4);
 }
 
 /** The decades that are shown: the law, the mean, nearly all networks, and at least one decade to each side. */
@@ -360,9 +360,8 @@ function drawStates(root, width, { depth }, found) {
 const sample = (...children) => svg("svg", { width: 30, height: 10, "aria-hidden": "true" }, ...children);
 
 /** For a worker: draws networks, a few at a time. */
-function* drawAll([state, count]) {
+function* drawAll([state, count, each]) {
   const draw = drawing(state);
-  const each = Math.max(1, Math.round(count / 25));
   for (let k = 0; k < count; k += each) {
     const until = Math.min(count, k + each);
     yield { first: k, rows: draw(k, until), part: until / count };
@@ -409,7 +408,11 @@ function render({ model, el, share: sharing }) {
   const drawn = ui.run("Draw them", {
     job: drawAll,
     tools: { generator, drawing },
-    given: () => [ui.state(), networks(ui.state())],
+    given() {
+      const now = ui.state(),
+        count = networks(now);
+      return [now, count, Math.ceil((count * Math.min(AT_ONCE / effort(now), 1)) / 2)];
+    },
     told: ({ first, rows }) => {
       held.rows.length = first; // a press may have begun anew
       held.rows.push(...rows);

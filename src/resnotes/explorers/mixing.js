@@ -40,12 +40,13 @@ export function drawn(kind, l) {
 /** H of unit `l`: near · I + (1 − near) · R after rounds of scaling, each of the rows first and then of the columns. */
 export function mixing({ kind, rounds, near }, l) {
   const R = drawn(kind, l);
-  let H = matrix((i, j) => near * identity[i][j] + (1 - near) * R[i][j]);
+  const H = matrix((i, j) => near * identity[i][j] + (1 - near) * R[i][j]);
+  // Written over in place: a matrix anew for each half of a round takes most of the time.
   for (let k = 0; k < rounds; k++) {
     const rows = rowSums(H);
-    H = matrix((i, j) => H[i][j] / rows[i]);
+    for (const i of INDICES) for (const j of INDICES) H[i][j] /= rows[i];
     const columns = columnSums(H);
-    H = matrix((i, j) => H[i][j] / columns[j]);
+    for (const i of INDICES) for (const j of INDICES) H[i][j] /= columns[j];
   }
   return H;
 }

@@ -25,13 +25,13 @@ export function check({ lam, beta, depth, normalised, seed }) {
   return "";
 }
 
-let weights = { seed: null };
+let networks = { seed: null };
 /**
- * What is drawn: x_0 = u t + b, a row that reads the output, two directions across u, and for each unit W in columns,
- * with entries of variance 2 / n.
+ * What is drawn: x_0 = u t + b, a row that reads the output, two directions across u, and for each unit W in rows, with
+ * entries of variance 2 / n.
  */
 export function drawn(seed) {
-  if (weights.seed === seed) return weights;
+  if (networks.seed === seed) return networks;
   const normals = generator(seed, 0);
   const vector = () => normals(new Float64Array(WIDTH), 1);
   const [u, b, read] = [vector(), vector(), vector()];
@@ -41,11 +41,14 @@ export function drawn(seed) {
       along = v.reduce((sum, value, i) => sum + value * u[i], 0) / square;
     return v.map((value, i) => value - along * u[i]);
   });
-  const columns = Array.from({ length: MAX_DEPTH }, () =>
-    normals(new Float64Array(WIDTH * WIDTH), Math.sqrt(2 / WIDTH)),
-  );
-  weights = { seed, u, b, read, across, columns };
-  return weights;
+  const rows = Array.from({ length: MAX_DEPTH }, () => {
+    const columns = normals(new Float64Array(WIDTH * WIDTH), Math.sqrt(2 / WIDTH));
+    return columns.map((_, k) => columns[(k % WIDTH) * WIDTH + Math.floor(k / WIDTH)]);
+  });
+  const each = (entry) => Float64Array.from({ length: POINTS * WIDTH }, (_, k) => entry(k % WIDTH, INPUTS[Math.floor(k / WIDTH)]));
+  const start = [each((i, t) => u[i] * t + b[i]), ...[u, ...across].map((v) => each((i) => v[i]))];
+  networks = { seed, u, b, read, across, rows, start };
+  return networks;
 }
 
 /** Mean and spread over the inputs of component i of the states; 0 and 1 where nothing is normalised. */
@@ -65,19 +68,105 @@ function alike(lists) {
     square = 0,
     ends = 0;
   for (const list of lists) {
-    for (let k = 0; k < list.length; k++) {
-      square += list[k] * list[k];
-      if (k + WIDTH < list.length) product += list[k] * list[k + WIDTH];
-      if (k < WIDTH || k + WIDTH >= list.length) ends += list[k] * list[k];
-    }
+    const last = list.length - WIDTH;
+    for (let k = 0; k < list.length; k++) square += list[k] * list[k];
+    for (let k = 0; k < last; k++) product += list[k] * list[k + WIDTH];
+    for (let k = 0; k < WIDTH; k++) ends += list[k] * list[k];
+    for (let k = last; k < list.length; k++) ends += list[k] * list[k];
   }
   return product / (square - ends / 2);
 }
 
-function scaledBy(factor, list) {
-  const out = new Float64Array(list.length);
-  for (let k = 0; k < out.length; k++) out[k] = factor * list[k];
-  return out;
+/**
+ * How alike the masks of neighbouring inputs are: sums over both of a pair of 1 / spread² where one is open (their mean),
+ * and where both are; and the share of what is open at an input that is open at its neighbour too.
+ */
+function overlap(open, spreads) {
+  const weights = spreads.map((spread) => 1 / spread ** 2);
+  let [single, shared, count, both] = [0, 0, 0, 0];
+  for (let s = 0, k = 0; s < POINTS; s++) {
+    const part = s > 0 && s < POINTS - 1 ? 1 : 0.5; // each input but the first and the last stands in two pairs
+    for (let j = 0; j < WIDTH; j++, k++) {
+      if (!open[k]) continue;
+      single += part * weights[j];
+      count += part;
+      if (s > 0 && open[k - WIDTH]) {
+        shared += weights[j];
+        both++;
+      }
+    }
+  }
+  return [single, shared, both / count];
+}
+
+// What is open of one input: its places, and of the state and its derivatives what is sent from there.
+const places = new Uint8Array(WIDTH);
+const sent = Array.from({ length: 2 + ACROSS }, () => new Float64Array(WIDTH));
+/** Collects that of the input whose entries start at place `first`, and tells how many are open. */
+function collect(open, means, spreads, beta, lists, first) {
+  const [x0, x1, x2, x3] = lists,
+    [a0, a1, a2, a3] = sent;
+  let count = 0;
+  for (let j = 0, k = first; j < WIDTH; j++, k++) {
+    const z = (x0[k] - means[j]) / spreads[j];
+    open[k] = z > 0 ? 1 : 0;
+    if (!open[k]) continue;
+    const factor = beta / spreads[j];
+    places[count] = j;
+    a0[count] = beta * z;
+    a1[count] = factor * x1[k];
+    a2[count] = factor * x2[k];
+    a3[count] = factor * x3[k];
+    count++;
+  }
+  return count;
+}
+
+/**
+ * λ x + W a for each list x and the `count` entries of a that were collected, at the input whose entries start at place
+ * `first`. Most time goes into this: two rows of W at once, with all sums in registers.
+ */
+function send(W, count, lam, lists, others, first) {
+  const [x0, x1, x2, x3] = lists,
+    [n0, n1, n2, n3] = others,
+    [a0, a1, a2, a3] = sent;
+  for (let i = 0, to = first; i < WIDTH; i += 2, to += 2) {
+    const row = i * WIDTH,
+      below = row + WIDTH;
+    let s0 = lam * x0[to],
+      s1 = lam * x1[to],
+      s2 = lam * x2[to],
+      s3 = lam * x3[to],
+      t0 = lam * x0[to + 1],
+      t1 = lam * x1[to + 1],
+      t2 = lam * x2[to + 1],
+      t3 = lam * x3[to + 1];
+    for (let q = 0; q < count; q++) {
+      const j = places[q],
+        w = W[row + j],
+        v = W[below + j],
+        b0 = a0[q],
+        b1 = a1[q],
+        b2 = a2[q],
+        b3 = a3[q];
+      s0 += w * b0;
+      s1 += w * b1;
+      s2 += w * b2;
+      s3 += w * b3;
+      t0 += v * b0;
+      t1 += v * b1;
+      t2 += v * b2;
+      t3 += v * b3;
+    }
+    n0[to] = s0;
+    n1[to] = s1;
+    n2[to] = s2;
+    n3[to] = s3;
+    n0[to + 1] = t0;
+    n1[to + 1] = t1;
+    n2[to + 1] = t2;
+    n3[to + 1] = t3;
+  }
 }
 
 let swept = { of: null };
@@ -89,64 +178,36 @@ let swept = { of: null };
 export function sweep({ lam, beta, normalised, seed }) {
   const key = [lam, beta, normalised, seed].join();
   if (swept.of === key) return swept;
-  const { u, b, read, across, columns } = drawn(seed);
+  const { start, read, rows } = drawn(seed);
   const size = POINTS * WIDTH;
-  let states = Float64Array.from({ length: size }, (_, k) => u[k % WIDTH] * INPUTS[Math.floor(k / WIDTH)] + b[k % WIDTH]);
-  // Derivatives of the states along u, which is that along the input, and across it.
-  let moves = [u, ...across].map((v) => Float64Array.from({ length: size }, (_, k) => v[k % WIDTH]));
-  const at = (list) =>
-    Array.from({ length: POINTS }, (_, s) => {
+  // The states, and their derivatives along u, which is that along the input, and across it.
+  let lists = start.map((list) => list.slice());
+  let others = lists.map(() => new Float64Array(size));
+  const seen = (list) =>
+    INPUTS.map((_, s) => {
       let sum = 0;
       for (let i = 0; i < WIDTH; i++) sum += read[i] * list[s * WIDTH + i];
       return sum;
     });
-  const found = { of: key, output: [at(states)], slope: [at(moves[0])], along: [1], across: [1], law: [1], agree: [] };
+  const found = { of: key, output: [seen(lists[0])], slope: [seen(lists[1])], along: [1], across: [1], law: [1], agree: [] };
   const [means, spreads] = [new Float64Array(WIDTH), new Float64Array(WIDTH)];
   const open = new Uint8Array(size);
-  for (const W of columns) {
-    for (let i = 0; i < WIDTH; i++) [means[i], spreads[i]] = statistics(states, i, normalised);
-    const [m1, m2, m3] = moves,
-      next = [states, m1, m2, m3].map((list) => scaledBy(lam, list)),
-      [n0, n1, n2, n3] = next;
-    let [shared, single, sharedCount, count] = [0, 0, 0, 0];
-    for (let s = 0; s < POINTS; s++)
-      for (let j = 0; j < WIDTH; j++) {
-        const k = s * WIDTH + j,
-          z = (states[k] - means[j]) / spreads[j];
-        open[k] = z > 0 ? 1 : 0;
-        if (!open[k]) continue;
-        const weight = 1 / spreads[j] ** 2,
-          part = s > 0 && s < POINTS - 1 ? 1 : 0.5; // each input but the first and the last stands in two pairs
-        single += part * weight;
-        count += part;
-        if (s > 0 && open[k - WIDTH]) {
-          shared += weight;
-          sharedCount++;
-        }
-        const factor = beta / spreads[j],
-          a0 = beta * z,
-          a1 = factor * m1[k],
-          a2 = factor * m2[k],
-          a3 = factor * m3[k];
-        // The innermost loop, which all time goes into.
-        for (let at = s * WIDTH, end = at + WIDTH, entry = j * WIDTH; at < end; at++, entry++) {
-          const w = W[entry];
-          n0[at] += w * a0;
-          n1[at] += w * a1;
-          n2[at] += w * a2;
-          n3[at] += w * a3;
-        }
-      }
+  for (const W of rows) {
+    for (let i = 0; i < WIDTH; i++) [means[i], spreads[i]] = statistics(lists[0], i, normalised);
+    for (let first = 0; first < size; first += WIDTH) {
+      send(W, collect(open, means, spreads, beta, lists, first), lam, lists, others, first);
+    }
+    const [single, shared, agree] = overlap(open, spreads);
     // κ/n times a sum over components is the strength; 2pκ that of what is open for both.
     const pairs = (POINTS - 1) * WIDTH,
       strength = (part) => lam * lam + (2 * beta * beta * part) / pairs;
     found.law.push((found.law.at(-1) * strength(shared)) / strength(single));
-    found.agree.push(sharedCount / count);
-    [states, ...moves] = next;
-    found.output.push(at(states));
-    found.slope.push(at(moves[0]));
-    found.along.push(alike(moves.slice(0, 1)));
-    found.across.push(alike(moves.slice(1)));
+    found.agree.push(agree);
+    [lists, others] = [others, lists];
+    found.output.push(seen(lists[0]));
+    found.slope.push(seen(lists[1]));
+    found.along.push(alike(lists.slice(1, 2)));
+    found.across.push(alike(lists.slice(2)));
   }
   swept = found;
   return found;

@@ -16,17 +16,17 @@ SCALES = [(0.0, 1.0), (1.0, 1.0), (1.0, 0.2), (1.5, 1.5), (1.0, 0.0), (0.0, 0.05
 INPUTS = np.linspace(-2, 2, 80)
 
 DRAWN = """(module, seed) => {
-  const { u, b, read, across, columns } = module.drawn(seed);
-  return [[u, b, read].map((v) => [...v]), across.map((v) => [...v]), columns.map((v) => [...v])];
+  const { u, b, read, across, rows } = module.drawn(seed);
+  return [[u, b, read].map((v) => [...v]), across.map((v) => [...v]), rows.map((v) => [...v])];
 }"""
 
 
 @cache
 def weights(seed):
     """u, b and the row that reads the output; the directions across u; the units' matrices."""
-    vectors, across, columns = run("shattered", DRAWN, seed)
+    vectors, across, rows = run("shattered", DRAWN, seed)
     n = len(vectors[0])
-    return np.array(vectors), np.array(across), np.array(columns).reshape(-1, n, n).swapaxes(1, 2)
+    return np.array(vectors), np.array(across), np.array(rows).reshape(-1, n, n)
 
 
 def faults(state, found):
