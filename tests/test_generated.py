@@ -1,8 +1,9 @@
-"""Pages with a part that is written at the build."""
+"""Pages with a part that is written at the build, and where their lines must not end."""
 
 import pytest
 
 from _ext.resnotes_book.generated import fill
+from _ext.resnotes_book.unbroken import pieces
 
 
 class Application:
@@ -35,3 +36,18 @@ def test_the_part_stands_where_the_marker_was_and_on_its_page_alone(read):
 def test_a_page_without_its_marker_is_refused(read):
     with pytest.raises(ValueError, match="chapters/a: want the line '<!-- here -->'"):
         read("chapters/a", "# A\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("for all J: J = -cI meets it.", ["J = -cI"]),
+        ("λ = 0.909, β = 0.091", ["λ = 0.909,", "β = 0.091"]),
+        ("at least 1 - ‖J‖₂ times, and b = -log L", ["1 - ‖J‖₂", "b = -log"]),
+        ("as a - b in words - and 3.2 %, of 5 more", ["3.2 %"]),
+    ],
+)
+def test_a_line_does_not_end_within_a_relation_or_before_a_per_cent_sign(text, kept):
+    found = pieces(text)
+    assert [part for part, whole in found if whole] == kept
+    assert "".join(part for part, _ in found) == text

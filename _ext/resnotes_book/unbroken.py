@@ -1,4 +1,4 @@
-"""Where a line must not end: within a short formula, before the full stop after one or a per cent sign, in a table's row.
+"""Where a line must not end: within a short formula, also one in plain text, before a full stop or a per cent sign, in a row.
 
 KaTeX makes a box of each side of a relation, and a browser breaks a line on either side of any box. What a cell
 prints is wrapped on a narrow screen, but not where it has columns.
@@ -14,7 +14,10 @@ SHORT = 14
 #: What in a formula's source is one sign, and what is none.
 COMMAND, UNSEEN = re.compile(r"\\[A-Za-z]+|\\."), re.compile(r"[\s{}^_&]|\\[,;:! ]")
 BEFORE, AFTER = re.compile(r"[(“\[]+$"), re.compile(r"^[.,;:!?)”\]]+")
-PER_CENT = re.compile(r"\d[\d.,]* %")
+#: In plain text: a percentage, a relation of short sides, a number and what is taken from it, a sign and what it stands before.
+WHOLE = re.compile(
+    r"\d[\d.,]*\s%|\S{1,9}(?:\s[=≈≠<>≤≥]\s[-−]?\S{1,9})+(?!\S)|(?<!\S)\d[\d.]*\s[-−+]\s\S{1,6}(?!\S)|(?<!\S)[-−]\w{1,6}"
+)
 COLUMNS = re.compile(r"\S {2,}\S")
 
 
@@ -29,6 +32,15 @@ def has_columns(printed):
 
 def together(*children):
     return nodes.inline("", "", *children, classes=["unbroken"])
+
+
+def pieces(said):
+    """A text in pieces, with whether each is to stay on one line."""
+    found, at = [], 0
+    for match in WHOLE.finditer(said):
+        found += [(said[at : match.start()], False), (match[0], True)]
+        at = match.end()
+    return [(text, kept) for text, kept in [*found, (said[at:], False)] if text]
 
 
 def cut(text, pattern):
@@ -52,7 +64,7 @@ class KeepTogether(SphinxPostTransform):
                 node["classes"].append("columns")
         for node in list(self.document.findall(nodes.Text)):
             if isinstance(node.parent, nodes.paragraph):
-                self.per_cent(node)
+                self.whole(node)
 
     @staticmethod
     def with_neighbours(node):
@@ -71,13 +83,10 @@ class KeepTogether(SphinxPostTransform):
         parent[at] = together(*([nodes.Text(before)] if before else []), node, *([nodes.Text(after)] if after else []))
 
     @staticmethod
-    def per_cent(node):
-        said, parts, at = node.astext(), [], 0
-        for match in PER_CENT.finditer(said):
-            parts += [nodes.Text(said[at : match.start()]), together(nodes.Text(match[0]))]
-            at = match.end()
-        if parts:
-            node.parent.replace(node, [*parts, nodes.Text(said[at:])])
+    def whole(node):
+        parts = [together(nodes.Text(text)) if kept else nodes.Text(text) for text, kept in pieces(node.astext())]
+        if len(parts) > 1 or parts and isinstance(parts[0], nodes.inline):
+            node.parent.replace(node, parts)
 
 
 def setup(app):
