@@ -218,7 +218,7 @@ class Induction:
     name: str = ""
     rests_on: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()
-    closing: str = "one range instead of two"
+    closing: str = "the new factor joins the product"
 
     def base_case(self) -> tuple[Expr, Expr]:
         """Both sides at the base, ranges that are empty there replaced by 1 or 0."""
@@ -268,7 +268,7 @@ class Induction:
             (
                 None,
                 rewrite(self.recurrence, [Rule(self.left.subs(k, old), self.right.subs(k, old))]),
-                "claim one step on",
+                rf"claim for ${latex(old)}$",
             ),
             (None, self.right.subs(k, new), self.closing),
         ]

@@ -86,6 +86,7 @@ def forward() -> Induction:
         name="scaling-forward",
         rests_on=("scaling-unit",),
         assumptions=(STATES,),
+        closing=r"multiply out: $\lambda_{L}$ joins the products, $F_{L}$ is the new summand",
     )
 
 
