@@ -6,12 +6,12 @@ from math import log, pi, sqrt
 
 import numpy as np
 
-from resnotes import Affine, BatchNormTraining, Network, Unit, identity, relu
+from resnotes import Affine, BatchNormTraining, LayerNorm, Network, Unit, identity, relu
 from resnotes.book.statements.places import Place, close, seen, settings, source_of
 from resnotes.book.statements.statement import Grounds
 from resnotes.initialisation import batch_strength, draw_weights, expected_gain, growing_gain, residual_network
 from resnotes.paths import gradient_by_shortcut
-from resnotes.shortcuts import Identity, Scale
+from resnotes.shortcuts import Absent, Identity, Scale
 
 # One branch, all of its weights written out.
 
@@ -362,6 +362,95 @@ def kept(kind, beta):
     changes = [step(Place(L=L, beta=beta, lam=1.0, norm=None), kind) for L in (2, 8)]
     return 0.5 < changes[1] / changes[0] < 2
 
+
+#: How the units start -> what is not as in x + W_2 ReLU(W_1 x) with variances 2/n and 1/n, at depth L and width n.
+STARTS = {
+    "factor 1/sqrt(L)": lambda L, n: {"beta": L**-0.5},
+    "factor 1/L": lambda L, n: {"beta": 1 / L},
+    "last weight times 1/sqrt(L)": lambda L, n: {"last": L**-0.5},
+    "last weight 0": lambda L, n: {"last": 0.0},
+    "learned number 0": lambda L, n: {"end": Scale(0.0)},
+    "last gamma 0": lambda L, n: {"end": BatchNormTraining(n, np.zeros(n), np.zeros(n))},
+    "last weight 0, first times 1/sqrt(L)": lambda L, n: {"last": 0.0, "first": L**-0.5},
+    "pre-LN": lambda L, n: {"norm": "pre"},
+    "pre-LN, last weight times 1/sqrt(L)": lambda L, n: {"norm": "pre", "last": L**-0.5},
+    "pre-LN, factor 1/sqrt(L)": lambda L, n: {"norm": "pre", "beta": L**-0.5},
+    "pre-LN, factor 1/L": lambda L, n: {"norm": "pre", "beta": 1 / L},
+    "post-LN": lambda L, n: {"norm": "post"},
+    "DeepNorm": lambda L, n: {"norm": "post", "lam": L**0.25, "first": (4 * L) ** -0.25, "last": (4 * L) ** -0.25},
+}
+STARTED = settings(start=tuple(STARTS))
+
+
+@cache
+def first_step(start, L, n=48, batch=4):
+    """Sums over all parameters that a branch learns, of squares and of sizes of the gradient: means over networks."""
+    rng, found, of = np.random.default_rng(6), [], STARTS[start](L, n)
+    count = 40 if start == "learned number 0" else 8  # of one number a unit, more
+    scales = np.reshape([of.get("first", 1.0), of.get("last", 1.0)], (2, 1, 1))
+    top = [Unit([LayerNorm()], Absent())] if of.get("norm") == "pre" else []
+    for _ in range(count):
+        weights, (x, g) = draw_weights(rng, L, n) * scales, rng.standard_normal((2, batch, n))
+        units = residual_network(weights, of.get("lam", 1.0), of.get("beta", 1.0), norm=of.get("norm")).units
+        if "end" in of:
+            units = [Unit([*unit.branch, of["end"]]) for unit in units]
+        net = Network([*units, *top])
+        back = net.backward(net.forward(x), g)
+        parts = [layer.weight for unit in back.units for layer in unit.branch if layer.weight is not None]
+        parts = [part for part in parts if part.ndim == 2 or "end" in of]  # a factor in the forward pass stays
+        found.append([sum(np.sum(part**2) for part in parts), sum(np.abs(part).sum() for part in parts)])
+    return np.mean(found, axis=0)
+
+
+def rates(descent, adam):
+    """Whether rates that go so with the depth keep what the first step changes, from 8 units to 32."""
+
+    def kept(s):
+        ratios = first_step(s.start, 32) / first_step(s.start, 8)
+        return all(ratio(of(32) / of(8) * r, 1, 0.35) for of, r in zip((descent, adam), ratios, strict=True))
+
+    return kept
+
+
+def rate_row(starts, descent, adam, *wrong):
+    """A start's row: how both rates go with the depth, and how they do not."""
+    return Grounds(
+        STARTED,
+        {"rates": rates(descent, adam)},
+        {"start": lambda s: s.start in starts},
+        {"rates": tuple(rates(*other) for other in wrong)},
+    )
+
+
+def constant(L):
+    return 1.0
+
+
+def root(L):
+    return L**-0.5
+
+
+def over(L):
+    return 1 / L
+
+
+def deep(L):
+    return float(L)
+
+
+RATES = {
+    "init-rate-root": rate_row(("factor 1/sqrt(L)",), constant, root, (constant, constant), (over, over)),
+    "init-rate-over": rate_row(("factor 1/L",), deep, constant, (constant, constant)),
+    "init-rate-last": rate_row(("last weight times 1/sqrt(L)", "last weight 0"), over, over, (constant, root)),
+    "init-rate-learned": rate_row(("learned number 0", "last gamma 0"), over, over, (constant, constant)),
+    "init-rate-fixup": rate_row(("last weight 0, first times 1/sqrt(L)",), constant, root, (over, over)),
+    "init-rate-pre": rate_row(("pre-LN",), lambda L: 1 / log(L), root, (constant, constant), (over, over)),
+    "init-rate-pre-last": rate_row(("pre-LN, last weight times 1/sqrt(L)",), over, over, (constant, root)),
+    "init-rate-pre-root": rate_row(("pre-LN, factor 1/sqrt(L)",), constant, root, (over, over)),
+    "init-rate-pre-over": rate_row(("pre-LN, factor 1/L",), deep, constant, (constant, root)),
+    "init-rate-post": rate_row(("post-LN",), over, over, (constant, constant)),
+    "init-rate-deepnorm": rate_row(("DeepNorm",), constant, root, (over, over)),
+}
 
 ZERO = settings(
     last=("zero", "drawn"),
@@ -794,6 +883,11 @@ GROUNDS = {
             {"rates": lambda s: kept("descent", "1/sqrt(L)") and kept("adam", "1/L")},
             false={"rates": lambda s: kept("descent", "1/L") and kept("adam", "1/sqrt(L)")},
         ),
+        Grounds(
+            settings(start=("last weight times 1/sqrt(L)",)),
+            {"weights": rates(over, over)},
+            false={"weights": rates(constant, root)},
+        ),
     ),
     "init-remember-zero": (
         Grounds(
@@ -855,4 +949,5 @@ GROUNDS = {
         ),
     ),
     **TABLES,
+    **RATES,
 }  # fmt: skip
