@@ -30,7 +30,7 @@ REMEMBER = re.compile(r"(?P<head>^## Remember\n\n)(?P<body>.*?)(?P<end>\n*(?:^##
 ANSWER = re.compile(r"(?P<head>^## The answer\n\n)(?P<body>.*?)(?P<end>\n*(?:^## |\Z))", re.DOTALL | re.MULTILINE)
 TABLE = re.compile(r"^\| *(?P<head>[^\n]*?) *\|\n\|[-| :]+\|$", re.MULTILINE)
 #: Heads of the tables that judge nothing: contents, what corresponds to what, what was chosen.
-LISTS = ("Chapter | ", "what | here |", "unit | in the branch |", "setting | here", "key | ")
+LISTS = ("Chapter | ", "what | here |", "setting | here", "key | ")
 EQUATION = re.compile(r"^\$\$ \((?P<label>[\w-]+)\)$", re.MULTILINE)
 
 

@@ -421,6 +421,132 @@ def circle_and_image(J):
     return figure
 
 
+def needle(products, rows=(20, 80, 140)):
+    """What products of matrices make of all rows of length 1, each drawn so that its longer half-axis has length 1.
+
+    Parameters
+    ----------
+    products : dict of str to array_like, shape (2, 2)
+        Title of the panel -> the product.
+    rows : sequence of float
+        Directions, in degrees, of single rows that are followed.
+    """
+    figure, panels = plt.subplots(1, len(products), figsize=(5.0, 2.35), layout="constrained", squeeze=False)
+    plt.close(figure)
+    angle, some = np.linspace(0, 2 * np.pi, 721), np.radians(rows)
+    styles = tuple(zip((PURPLE, OCHRE, GREEN), "os^", strict=True))
+    for axes, (title, product) in zip(panels[0], products.items(), strict=True):
+        image = np.asarray(product, dtype=float) / np.linalg.norm(product, 2)
+        axes.plot(np.cos(angle), np.sin(angle), color=SHORTCUT, linestyle="--", linewidth=1.2)
+        axes.plot(*(np.stack([np.cos(angle), np.sin(angle)], axis=1) @ image).T, color=WHOLE, linewidth=2)
+        for at, (colour, marker) in zip(some, styles, strict=False):
+            x, y = np.array([np.cos(at), np.sin(at)]) @ image
+            axes.plot([0, x], [0, y], color=colour, linewidth=1.2)
+            axes.plot([x], [y], color=colour, marker=marker, markersize=6, markeredgecolor="white", zorder=4)
+        axes.set(xlim=(-1.12, 1.12), ylim=(-1.12, 1.12), aspect="equal")
+        axes.axis("off")
+        axes.set_title(title, fontsize=10)
+    panels[0, 0].plot([], [], color=SHORTCUT, linestyle="--", linewidth=1.2, label="every $g$ of length 1")
+    panels[0, 0].plot([], [], color=WHOLE, linewidth=2, label="what arrives, rescaled")
+    figure.legend(loc="outside lower center", frameon=False, fontsize=10, ncols=2)
+    return figure
+
+
+#: How wide a layer's box in `placements` is, in inches, and what stands in it.
+_BOXES = {"weight": (0.57, "weight"), "norm": (0.5, "norm"), "relu": (0.5, "ReLU")}
+
+
+def placements(orders):
+    """Units that have the same layers at different places, one under another, from the input on the left.
+
+    Parameters
+    ----------
+    orders : dict of str to (sequence of str, sequence of str)
+        Name -> layers of the branch and after the addition; each is "weight", "norm" or "relu".
+    """
+    tall = 1.0
+    # Narrow on purpose: on a telephone the words must still be read.
+    figure, axes = _bare(5.0, tall * len(orders) + 0.35)
+    for number, (name, (branch, after)) in enumerate(orders.items()):
+        _draw_placement(axes, -tall * number, name, branch, after)
+    axes.plot([], [], color=SHORTCUT, linewidth=2.4, label="shortcut H")
+    axes.plot([], [], color=BRANCH, linewidth=1.6, label="branch F")
+    axes.plot([], [], color=WHOLE, linewidth=2.4, label="after the addition, f")
+    figure.legend(loc="outside lower center", frameon=False, fontsize=10, ncols=3)
+    axes.set(xlim=(-0.14, 4.84), ylim=(-tall * (len(orders) - 1) - 0.2, 0.68), aspect="equal")
+    return figure
+
+
+def _draw_placement(axes, y, name, branch, after):
+    """A unit of `placements` at height y."""
+    gap, high, radius, up = 0.1, 0.3, 0.12, 0.38
+
+    def way(points, colour, width):
+        axes.plot(*zip(*points, strict=True), color=colour, linewidth=width, solid_joinstyle="round", zorder=1)
+
+    def box(x, layer, colour, width):
+        wide, text = _BOXES[layer]
+        style = {"facecolor": "white", "edgecolor": colour, "linewidth": width, "zorder": 2}
+        axes.add_patch(plt.Rectangle((x, y - high / 2), wide, high, **style))
+        axes.text(x + wide / 2, y - 0.01, text, ha="center", va="center", fontsize=9.5, color=colour, zorder=3)
+        return x + wide
+
+    axes.text(-0.1, y + 0.56, name, ha="left", va="center", fontsize=10.5)
+    axes.text(0, y, "$x_l$", ha="center", va="center", fontsize=13)
+    parting = x = 0.17
+    for layer in branch:
+        x = box(x + gap, layer, BRANCH, 1.4)
+    plus = x + gap + radius
+    way([(0.11, y), (plus, y)], BRANCH, 1.6)
+    way([(0.11, y), (parting, y), (parting, y + up), (plus, y + up), (plus, y)], SHORTCUT, 2.4)
+    circle = {"facecolor": "white", "edgecolor": WHOLE, "linewidth": 1.6, "zorder": 2}
+    axes.add_patch(plt.Circle((plus, y), radius, **circle))
+    axes.text(plus, y, "+", ha="center", va="center", fontsize=13, zorder=3)
+    x = plus + radius
+    for layer in after:
+        x = box(x + gap, layer, WHOLE, 2.4)
+    tip = {"arrowstyle": "-|>", "color": WHOLE, "linewidth": 2.4, "shrinkA": 0, "shrinkB": 0}
+    axes.annotate("", (4.42, y), (plus + radius, y), arrowprops=tip, zorder=1)
+    axes.text(4.62, y, "$x_{l+1}$", ha="center", va="center", fontsize=13)
+
+
+def half_planes(angles):
+    """Two states and the directions of a row of weights in their plane: where a ReLU opens for both, one or neither.
+
+    Parameters
+    ----------
+    angles : dict of str to float
+        Title of the panel -> the angle between the states, in degrees.
+    """
+    figure, panels = plt.subplots(1, len(angles), figsize=(5.0, 2.65), layout="constrained", squeeze=False)
+    plt.close(figure)
+    for axes, (title, angle) in zip(panels[0], angles.items(), strict=True):
+        for side, colour, line, state in ((1, PURPLE, "-", "$x$"), (-1, GREEN, "--", r"$\tilde x$")):
+            at = 90 + side * angle / 2
+            half = plt.matplotlib.patches.Wedge((0, 0), 1, at - 90, at + 90, facecolor=colour, alpha=0.22, linewidth=0)
+            axes.add_patch(half)
+            edge = np.radians([at - 90, at + 90])
+            axes.plot(np.cos(edge), np.sin(edge), color=colour, linestyle=line, linewidth=1.4)
+            tip = 0.7 * np.cos(np.radians(at)), 0.7 * np.sin(np.radians(at))
+            style = {"arrowstyle": "-|>", "color": colour, "linewidth": 2, "shrinkA": 0, "shrinkB": 0}
+            axes.annotate("", tip, (0, 0), arrowprops=style)
+            aside = np.radians(at + side * 16)
+            axes.text(
+                0.7 * np.cos(aside), 0.7 * np.sin(aside), state, ha="center", va="center", fontsize=14, color=colour
+            )
+        arc = {"linewidth": 1.2, "edgecolor": WHOLE}
+        axes.add_patch(
+            plt.matplotlib.patches.Arc((0, 0), 0.68, 0.68, theta1=90 - angle / 2, theta2=90 + angle / 2, **arc)
+        )
+        axes.text(0, 0.5, r"$\vartheta$", ha="center", va="center", fontsize=11)
+        axes.text(0, 0.86, "both", ha="center", va="center", fontsize=10)
+        axes.text(0, -0.6, "neither", ha="center", va="center", fontsize=10)
+        axes.set(xlim=(-1.04, 1.04), ylim=(-0.9, 1.04), aspect="equal")
+        axes.axis("off")
+        axes.set_title(title, fontsize=10)
+    return figure
+
+
 def gradient_by_position(series, xlabel, ylabel="norm of the gradient, relative to the one above", marks=()):
     """Gradient norms on a log axis over positions in a network.
 
