@@ -2,7 +2,7 @@
 
 # Any Python that runs; tools/run.py looks for the one that a task needs. PYTHON=... names it.
 START := $(firstword $(foreach python,$(PYTHON) python3 python,$(if $(shell "$(python)" -c "print(1)" 2>/dev/null),$(python))))
-TASKS := help environment book pdf test engines check test-torch torch-reports lint lab notebooks downloads class equations statements verify wheels newest package release bench pages-cost clean
+TASKS := help environment book pdf test check test-torch torch-reports lint lab notebooks downloads class equations statements verify wheels newest package release bench pages-cost clean
 
 .DEFAULT_GOAL := help
 .PHONY: $(TASKS)

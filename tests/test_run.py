@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from _ext.resnotes_book import launch
-from tools import book, run
+from tools import book, browsers, run
 
 ROOT = book.ROOT
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
@@ -82,8 +82,9 @@ def test_what_the_tasks_call(tried):
     called = [" ".join(call[1:-1]) for call in tried("other", "test -k x", "verify report-gain", "lab")]
     root = "--allow-root " if os.geteuid() == 0 else ""
     assert called == [
-        *("tools/environment.py", "tools/run_tests.py --judge -k x", "tools/environment.py", "tools/chromium.py"),
-        *("tools/environment.py", "tools/book.py", "tools/run_tests.py -k x"),
+        *("tools/environment.py", "tools/run_tests.py --judge -k x", "tools/environment.py", "-m tools.browsers"),
+        *("tools/environment.py", "tools/chromium.py", "tools/environment.py", "tools/book.py"),
+        "tools/run_tests.py -k x",
         *("tools/environment.py", "-m resnotes verify report-gain"),
         *("tools/environment.py", f"-m jupyter lab --notebook-dir=. {root}chapters"),
     ]
@@ -147,6 +148,25 @@ def test_a_python_that_does_not_run_is_passed_over(monkeypatch):
 def test_only_a_python_of_the_versions_asked_for(monkeypatch, oldest):
     monkeypatch.setattr(run, "OLDEST", oldest)
     assert bool(run.path_of([sys.executable])) == (oldest == (2, 0))
+
+
+@pytest.mark.parametrize(
+    ("user", "ci", "start"), [(0, "", ["env"]), (1000, "", None), (1000, "true", ["sudo", "-n", "env"])]
+)
+def test_browsers_are_installed_where_that_is_allowed_and_never_without_a_word(user, ci, start, monkeypatch, capsys):
+    said = []
+    monkeypatch.setattr(browsers, "missing", lambda: ["WebKit"])
+    monkeypatch.setattr(browsers.shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(browsers.os, "geteuid", lambda: user, raising=False)
+    monkeypatch.setenv("CI", ci)
+    monkeypatch.setattr(
+        browsers.subprocess, "run", lambda command, **_: said.append((command, capsys.readouterr().out))
+    )
+    browsers.fetch()
+    assert len(said) == (2 if start else 0)
+    for command, before in said:
+        assert command[: len(start)] == start and " ".join(command) in before
+    assert "No WebKit here" in capsys.readouterr().out
 
 
 def test_an_old_python_can_read_what_runs_before_the_right_one_is_found():

@@ -1,6 +1,7 @@
 """Firefox and WebKit for the tests, besides Chromium: found where they are, fetched where that is allowed.
 
-Usage: python -m tools.browsers  (installs what is missing, as root on Debian and its kin; says so before it does)
+Usage: python -m tools.browsers  (installs what is missing on Debian and its kin, as root or, where the variable CI says that
+the machine is there for tests, by sudo; says so before it does)
 """
 
 import os
@@ -11,10 +12,8 @@ from pathlib import Path
 
 #: Debian's packages that bring an engine, where it is missing.
 PACKAGES = {"Firefox": ("firefox-esr",), "WebKit": ("webkit2gtk-driver", "xvfb")}
-
-
-#: Seconds after which the tests go without.
-LONGEST = 600
+#: Seconds that each step may take before the tests go without.
+LONGEST = 300
 
 
 def first(*candidates):
@@ -43,19 +42,31 @@ def missing():
     return [name for name, find in FIND.items() if find() is None]
 
 
+def allowed():
+    """What stands before apt-get where it may be asked; None where it may not."""
+    if not hasattr(os, "geteuid") or not shutil.which("apt-get"):
+        return None
+    if os.geteuid() == 0:
+        return []
+    return ["sudo", "-n"] if os.environ.get("CI") and shutil.which("sudo") else None
+
+
+def run(*words):
+    """Let apt-get do something, having said so; whether it worked shows in what is there afterwards."""
+    quick = ["-o", "Acquire::Retries=1", "-o", "Acquire::http::Timeout=30", "-o", "Acquire::https::Timeout=30"]
+    command = [*allowed(), "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", *quick, *words]
+    print("For tests in other browsers, running:", *command, flush=True)
+    with suppress(subprocess.TimeoutExpired):
+        subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=LONGEST)
+
+
 def fetch():
     """Install what is missing where that is possible; the tests skip the engines that stay missing."""
-    wanted = [package for name in missing() for package in PACKAGES[name]]
-    if wanted and hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get"):
-        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        quick = ["-o", "Acquire::Retries=1", "-o", "Acquire::http::Timeout=30", "-o", "Acquire::https::Timeout=30"]
-        for words in (["update"], ["install", "--yes", "--no-install-recommends", *wanted]):
-            command = ["apt-get", "-qq", *quick, *words]
-            print("For tests in other browsers, running:", *command, flush=True)
-            with suppress(subprocess.TimeoutExpired):
-                subprocess.run(
-                    command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=LONGEST
-                )
+    if missing() and allowed() is not None:
+        run("update")
+        # One by one: Ubuntu has no firefox-esr.
+        for name in missing():
+            run("install", "--yes", "--no-install-recommends", *PACKAGES[name])
     for name in missing():
         print(f"No {name} here: the tests go without it (Debian: {' '.join(PACKAGES[name])})", flush=True)
 

@@ -209,17 +209,10 @@ def judge(arguments):
 @task("run every test: package, equations, notebooks, pages", goes_to="pytest")
 def test(*arguments):
     judge(arguments)
+    environment()
+    python("-m", "tools.browsers")
     book_for_browser()
     python("tools/run_tests.py", *arguments)
-
-
-@task("open every page in Firefox and in WebKit too, installed where that is possible, else left out", goes_to="pytest")
-def engines(*arguments):
-    judge(arguments)
-    book()
-    python("-m", "tools.browsers")
-    os.environ["RESNOTES_ENGINES"] = "1"
-    python("-m", "pytest", "-rs", "tests/pages/test_engines.py", *arguments)
 
 
 @task("run the tests that need neither the book nor a browser", goes_to="pytest")

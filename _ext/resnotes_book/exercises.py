@@ -5,8 +5,10 @@ is false in the pages for a class, which say the level alone: a form holds its a
 """
 
 import json
+import re
 from html import escape
 from pathlib import Path
+from unicodedata import normalize
 
 from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
@@ -21,6 +23,10 @@ LEVELS = {1: "Level 1: to check", 2: "Level 2: to use", 3: "Level 3: to go beyon
 
 #: Symbols that may be written in Greek as well, and what is said of a symbol's kind.
 GREEK = {"lam": "λ or lam", "mu": "μ or mu"}
+#: A letter alone ("a" is a word, E a mean), with its index and power.
+SYMBOL = re.compile(
+    r"(?<![\w’])(?P<letter>[B-DF-Zb-zα-ω])(?:_(?P<typed>\w)|(?P<index>[₀-₉ₖ]*))(?P<power>[²ᵀ]?)(?![\w’])"
+)
 KINDS = {"row": " (row)", "column": " (column)", "unit column": " (column of length 1)", "mask": " (diagonal, 0 or 1)"}
 
 
@@ -33,11 +39,26 @@ def hint(ask):
     return f"Symbols: {names}. Write * or a space for a product, ^ for powers{matrices}."
 
 
+def set_symbols(prompt):
+    """A prompt as HTML, its symbols set as formulas set them."""
+
+    def symbol(match):
+        lower = re.sub("[A-Za-z]", r"<i>\g<0></i>", match["typed"] or normalize("NFKC", match["index"]))
+        raised = normalize("NFKC", match["power"])
+        return (
+            f"<i>{match['letter']}</i>"
+            + (f"<sub>{lower}</sub>" if lower else "")
+            + (f"<sup>{raised}</sup>" if raised else "")
+        )
+
+    return SYMBOL.sub(symbol, escape(prompt, quote=False)).replace(" =", "\N{NO-BREAK SPACE}=")
+
+
 def row(label, number, ask):
     """One field, or one list of choices, with the place for what is said of it."""
     name = f"{label}-{number}"
     said = f'<output class="answer-said" id="{name}-said" for="{name}"></output>'
-    prompt = escape(ask.prompt)
+    prompt = set_symbols(ask.prompt)
     if ask.kind == "choice":
         options = "".join(
             f'<label><input type="radio" name="{name}" value="{escape(option)}"> {escape(option)}</label>'

@@ -13,14 +13,36 @@ async function hydrate(sources) {
       }),
     ));
   const counts = {};
+  const states = keepStates();
   for (const figure of document.querySelectorAll("[data-resnotes-explorer]")) {
     const name = figure.dataset.resnotesExplorer;
     counts[name] = (counts[name] ?? 0) + 1;
-    revive(figure, `${name}-${counts[name]}`, await import(url(name)));
+    revive(figure, `${name}-${counts[name]}`, await import(url(name)), states);
   }
 }
 
-function revive(figure, id, module) {
+/** What each explorer showed when the page was left, where it has been loaded again; `now` is filled with what asks for it. */
+function keepStates() {
+  const key = `states:${location.pathname}`;
+  const now = {};
+  addEventListener("pagehide", () => {
+    const shown = Object.entries(now).map(([id, state]) => [id, state()]);
+    try {
+      sessionStorage.setItem(key, JSON.stringify(Object.fromEntries(shown)));
+    } catch {
+      // a browser that keeps nothing
+    }
+  });
+  const { type } = performance.getEntriesByType("navigation")[0] ?? {};
+  if (!["reload", "back_forward"].includes(type)) return { now, before: {} };
+  try {
+    return { now, before: JSON.parse(sessionStorage.getItem(key)) ?? {} };
+  } catch {
+    return { now, before: {} };
+  }
+}
+
+function revive(figure, id, module, states) {
   const stored = JSON.parse(figure.dataset.state);
   const carried = JSON.parse(figure.dataset.carried ?? "{}");
   const model = standIn({ ...carried, ...stored });
@@ -61,6 +83,9 @@ function revive(figure, id, module) {
   };
   addEventListener("hashchange", follow);
   follow();
+  const before = states.before[id];
+  if (before && !module.check({ ...carried, ...before })) for (const key in before) model.set(key, before[key]);
+  states.now[id] = () => Object.fromEntries(Object.keys(stored).map((key) => [key, model.get(key)]));
 }
 
 /** What anywidget's model offers to an explorer, without a kernel behind it. */

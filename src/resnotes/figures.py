@@ -16,6 +16,7 @@ from resnotes._terminal import missing
 
 try:
     import matplotlib.pyplot as plt
+    from matplotlib.path import Path
     from matplotlib.ticker import MaxNLocator
 except ModuleNotFoundError as error:
     raise missing(error, "figures", "resnotes.figures") from error
@@ -712,6 +713,27 @@ def spreads(series, xlabel, ylabel, log=False, marks=()):
     return figure
 
 
+def _label_contours(axes, lines, shortest=0.25):
+    """Write 10 to its level on the longest line of each level, away from edges and other labels; short lines go.
+
+    `shortest` is in sides of the axes, from corner to corner of a line's box; twice that for one around a pocket.
+    """
+    corner, opposite = np.transpose([axes.get_xlim(), axes.get_ylim()])
+    places, kept = [], []
+    for level in lines.allsegs:
+        sides = [(np.asarray(line) - corner) / (opposite - corner) for line in level if len(line)]
+        least = [2 * shortest if np.array_equal(line[0], line[-1]) else shortest for line in sides]
+        long = [line for line, size in zip(sides, least) if np.hypot(*np.ptp(line, axis=0)) > size]
+        kept.append([Path(corner + line * (opposite - corner)) for line in long])
+        if long:
+            at = max(long, key=len)
+            room = np.min([*at.T, *(1 - at.T), *(np.hypot(*(at - place).T) for place in places)], axis=0)
+            places.append(at[np.argmax(room)])
+    lines.set_paths([Path.make_compound_path(*paths) for paths in kept])
+    at = [corner + place * (opposite - corner) for place in places]
+    axes.clabel(lines, fmt=lambda level: f"{10**level:.2g}", fontsize=9, manual=at)
+
+
 def sizes_by_layer_and_step(panels, label, levels=(0.3, 0.4, 0.6, 0.8, 1, 1.5, 2)):
     """Sizes over states and training steps, as filled contours with a common logarithmic scale from 0.1 to 3.
 
@@ -738,7 +760,7 @@ def sizes_by_layer_and_step(panels, label, levels=(0.3, 0.4, 0.6, 0.8, 1, 1.5, 2
         lines = axes.contour(
             steps, layers, logs, levels=np.log10(levels), colors=ON_COLOUR, linewidths=0.7, linestyles="solid"
         )
-        axes.clabel(lines, fmt={level: f"{10**level:.2g}" for level in lines.levels}, fontsize=9)
+        _label_contours(axes, lines)
         axes.set_title(name, fontsize=10, loc="left")
         axes.set_ylabel("state l")
     all_axes[-1, 0].set_xlabel("step of training")

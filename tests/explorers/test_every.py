@@ -162,6 +162,9 @@ def test_presets_reset_and_link(opened, site, case):
         said.add(live.readout)
     assert len(said) == buttons.count()
     kept = live.readout
+    live.page.reload()
+    live.root.wait_for()
+    assert live.readout == kept
     live.root.get_by_role("button", name="Copy link").click()
     live.page.wait_for_function(
         "id => document.querySelector(`[data-ready=${id}] .rx-message`).textContent", arg=f"{case.name}-1"
@@ -170,9 +173,6 @@ def test_presets_reset_and_link(opened, site, case):
     live.root.get_by_role("button", name="Reset").click()
     assert live.readout == before
     assert "#" not in live.page.url
-    live.page.reload()
-    live.root.wait_for()
-    assert live.readout == before
     assert live.open(link, case.name).readout == kept
 
 

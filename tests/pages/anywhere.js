@@ -1,13 +1,13 @@
 // What a page of the book must do in any browser: run in the page, returns what is wrong with it. What is expected comes from
-// the build: how many formulas the page has, whether it was opened from a file, what a search must find.
+// the build: how many formulas the page has, whether it was opened from a file, what a search must find. `patience` is in
+// seconds, generous, since the machine may do other things; what is there is not waited for.
 // oxlint-disable-next-line no-unused-vars -- test_engines.py calls it
-async function wrongWith({ formulas, file, search }) {
+async function wrongWith({ formulas, file, search, patience = 20 }) {
   const found = [];
   const wrong = (what) => found.push(what);
   const pause = (time) => new Promise((resolve) => setTimeout(resolve, time));
-  // Generous: the machine may do other things. What is there is not waited for.
-  const until = async (ask, what, seconds = 20) => {
-    const end = Date.now() + 1000 * seconds;
+  const until = async (ask, what) => {
+    const end = Date.now() + 1000 * patience;
     let value = ask();
     while (!value && Date.now() < end) {
       await pause(20);
@@ -52,7 +52,19 @@ async function wrongWith({ formulas, file, search }) {
     await until(() => said() === before, `the link to a state of ${name} shows it`);
   }
 
-  // Formulas: as many as the source has, each drawn and readable, in its own fonts.
+  // Of each kind of fold the first one opens.
+  const kinds = new Map();
+  for (const fold of all(".bd-article details:not([open])")) {
+    const kind = `${fold.className} ${fold.querySelector(":scope > noscript") ? "kept" : ""}`;
+    if (!kinds.has(kind) && fold.querySelector("summary")?.checkVisibility()) kinds.set(kind, fold);
+  }
+  for (const [kind, fold] of kinds) {
+    fold.querySelector("summary").click();
+    const inside = () => fold.open && [...fold.children].slice(1).some(shown);
+    await until(inside, () => `a fold stays closed: ${kind}, ${fold.textContent.trim().slice(0, 40)}`);
+  }
+  // Formulas: as many as the source has, also in folds that keep them for later, each drawn and readable, in its own fonts.
+  all("details:has(> noscript)").forEach((fold) => layOut(fold));
   const drawn = all("article .katex");
   if (drawn.length !== formulas) wrong(`${drawn.length} formulas, the source has ${formulas}`);
   if (all(".katex-error").length) wrong("a formula that is not set");
@@ -68,17 +80,6 @@ async function wrongWith({ formulas, file, search }) {
   const room = document.documentElement.scrollWidth - document.documentElement.clientWidth;
   if (room > 0) wrong(`scrolls sideways by ${room} px`);
 
-  // Of each kind of fold the first one opens.
-  const kinds = new Map();
-  for (const fold of all(".bd-article details:not([open])")) {
-    const kind = `${fold.className} ${fold.querySelector(":scope > noscript") ? "kept" : ""}`;
-    if (!kinds.has(kind) && fold.querySelector("summary")?.checkVisibility()) kinds.set(kind, fold);
-  }
-  for (const [kind, fold] of kinds) {
-    fold.querySelector("summary").click();
-    const inside = () => fold.open && [...fold.children].slice(1).some(shown);
-    await until(inside, () => `a fold opens: ${kind}, ${fold.textContent.trim().slice(0, 40)}`);
-  }
   // Derivations unfold.
   const bar = all(".derivation-bar").find(shown);
   if (bar) {
@@ -140,7 +141,7 @@ async function wrongWith({ formulas, file, search }) {
       field.dispatchEvent(new Event("input"));
       return all("#search-results li");
     };
-    await until(() => hits()[0]?.querySelector("a").getAttribute("href").includes(address), () => `the search for ${asked} finds first ${hits()[0]?.textContent}`);
+    await until(() => hits()[0]?.querySelector("a").getAttribute("href").includes(address), () => `the search for ${asked} finds first: ${hits()[0]?.textContent ?? "nothing"}`);
     if (!all("#search-results .context").some(({ textContent }) => textContent)) wrong(`the search for ${asked} shows no excerpt`);
   }
   return [...new Set([...window.complaints, ...found])];

@@ -244,7 +244,7 @@ def start(name):
     """A driver of the engine that `name` is; an EngineError says why there is none."""
     found = browsers.FIND[name]()
     if found is None:
-        raise EngineError(f"no {name} here (make engines installs it where it may)")
+        raise EngineError(f"no {name} here (python -m tools.browsers installs it where it may)")
     try:
         return Firefox(found) if name == "Firefox" else WebKit(*found)
     except (EngineError, OSError, websocket.WebSocketException) as error:

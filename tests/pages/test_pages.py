@@ -67,7 +67,7 @@ def test_page_on_http(book, book_url, watched, page):
 @pytest.mark.parametrize("page", CONTENT)
 def test_page_on_file(book, watched, page):
     watched.open((book / page).as_uri(), width=320, scheme="dark")
-    watched.page.evaluate("document.querySelectorAll('details').forEach((fold) => layOut(fold))")
+    watched.unfold()
     findings = checks.formulas(watched, expected_formulas(book, page))
     findings += [f"320 px: {finding}" for finding in checks.overflow(watched)]
     assert watched.page.evaluate("document.documentElement.dataset.theme") == "dark"
