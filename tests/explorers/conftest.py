@@ -1,12 +1,12 @@
 """What the tests of explorers on pages share: a chapter with one explorer alone, whole pages, open pages."""
 
+import re
 import threading
 from functools import cache, partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from bs4 import BeautifulSoup
 
 CHAPTER = "chapters/04_lambda_scaling.html"
 
@@ -17,14 +17,18 @@ def alone(path, name):
 
     What takes time on a chapter are its hundreds of formulas.
     """
-    page = BeautifulSoup(path.read_text("utf-8"), "html.parser")
-    kept = page.select_one(f"article [data-resnotes-explorer={name}]")
-    while kept.name != "article":
-        for other in [*kept.find_previous_siblings(), *kept.find_next_siblings()]:
-            if other.name not in ("script", "style", "link"):
-                other.decompose()
-        kept = kept.parent
-    return str(page).encode()
+    page = path.read_text("utf-8")
+    top, bottom = page.index("<article"), page.index("</article>")
+    start = re.compile(rf'<figure[^>]*\sdata-resnotes-explorer="{name}"').search(page, top).start()
+    end = page.index("</figure>", start) + len("</figure>")
+    around = []
+    for tag in re.finditer(r"<(/?)(article|section|div|details)\b[^>]*>", page[top:start]):
+        if tag[1]:
+            assert around.pop()[2] == tag[2]
+        else:
+            around.append(tag)
+    opening, closing = "".join(tag[0] for tag in around), "".join(f"</{tag[2]}>" for tag in reversed(around[1:]))
+    return page[:top] + opening + page[start:end] + closing + page[bottom:]
 
 
 class _Handler(SimpleHTTPRequestHandler):
@@ -38,7 +42,7 @@ class _Handler(SimpleHTTPRequestHandler):
             _, _, name, rest = self.path.split("/", 3)
             self.path = f"/{rest}"
             if rest.endswith(".html"):
-                body = alone(Path(self.directory, rest), name)
+                body = alone(Path(self.directory, rest), name).encode()
                 self.send_response(200)
                 self.send_header("Content-Type", "text/html")
                 self.send_header("Content-Length", str(len(body)))
@@ -108,17 +112,33 @@ def kept(browser):
     return {}
 
 
+@pytest.fixture(scope="session")
+def copies(book, tmp_path_factory):
+    """Address of a chapter opened from a file -> that of a file with one explorer alone."""
+    folder = tmp_path_factory.mktemp("alone")
+
+    def copied(url, name):
+        path = folder / f"{name}.html"
+        if not path.exists():
+            text = alone(book / url.removeprefix(f"{book.as_uri()}/"), name)
+            path.write_text(text.replace('"../_static/', f'"{book.as_uri()}/_static/'), "utf-8")
+        return path.as_uri()
+
+    return copied
+
+
 @pytest.fixture
-def opened(browser, kept):
+def opened(browser, kept, copies):
     """Open an address; at the end no error may have been seen, and nothing is left of what a page has stored.
 
-    Over http the page has that explorer alone, unless the `whole` one is asked for.
+    The page has that explorer alone, unless the `whole` one is asked for.
     """
     used = []
 
     def start(url, name="lambda_depth", whole=False, viewport=None, color_scheme="light", **options):
         if not whole and "/alone/" not in url:
-            url = url.replace("/chapters/", f"/alone/{name}/chapters/", 1) if url.startswith("http") else url
+            over_http = url.startswith("http")
+            url = url.replace("/chapters/", f"/alone/{name}/chapters/", 1) if over_http else copies(url, name)
         shelf = kept.setdefault(repr(options), [])
         live = shelf.pop() if shelf else Live(browser.new_context(**options).new_page())
         used.append((shelf, live))

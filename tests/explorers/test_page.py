@@ -6,6 +6,7 @@ from resnotes.explorers import LambdaDepth
 
 from .cases import CASES
 from .modules import computed, run, said, words
+from .test_every import DRAWN
 from .test_numbers import FORMATS_OF, SAMPLE, SERIES
 
 PHONE = {"viewport": {"width": 375, "height": 800}, "has_touch": True, "is_mobile": True}
@@ -186,6 +187,19 @@ def test_lines_differ_in_dashes_and_not_in_colour_alone(opened, http):
         )
         == 4
     )
+
+
+def test_what_is_far_from_the_window_is_measured_when_it_comes_near(opened, site):
+    """Its section is not laid out for its sake while the page loads; when it is seen it fits its panel."""
+    live = opened(f"{site}/{CASES['walk'].page}", "walk", whole=True)
+    fits = """e => {
+      const panel = e.querySelector('.rx-panel');
+      return panel.querySelector('svg').viewBox.baseVal.width === panel.clientWidth;
+    }"""
+    assert not live.root.evaluate(fits)
+    live.root.scroll_into_view_if_needed()
+    live.page.evaluate(DRAWN)
+    assert live.root.evaluate(fits)
 
 
 def test_other_pages_load_nothing_of_it(book):

@@ -282,10 +282,12 @@ export function frame({ model, el, share, keys, carried = [], label, caption, pr
       control.setAttribute("data-lm-suppress-shortcuts", "true");
     }
     draw = paint;
-    // Measured here and when it changes, not at every update: reading it makes the browser lay the page out.
+    // Measured here and when it changes, not at every update: reading it makes the browser lay the page out. In a section
+    // that is not laid out yet (content-visibility) the observer does it, when it comes near and before it is seen.
+    const near = el.checkVisibility?.({ contentVisibilityAuto: true }) ?? true;
     const measure = () => resized(watch.clientWidth || still);
     const observer = watch && new ResizeObserver(() => (measure(), later()));
-    if (watch) measure();
+    if (watch && near) measure();
     redraw();
     observer?.observe(watch);
     // Of a high figure the lower part stays in view: the css has to know how high it is.
