@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from resnotes import Affine, Network, Unit
-from resnotes.initialisation import draw_weights, expected_gain, gains, mean_and_error, residual_network
+from resnotes.initialisation import (
+    attention_strength,
+    draw_weights,
+    expected_gain,
+    gains,
+    mean_and_error,
+    residual_network,
+)
 from resnotes.paths import gradient_by_shortcut
 from resnotes.recipes import (
     BOUNDED,
@@ -19,6 +26,7 @@ from resnotes.recipes import (
     first_checks,
     highway,
     streams_network,
+    value_residual_network,
 )
 from resnotes.reports import report
 from resnotes.shortcuts import Scale, sinkhorn
@@ -115,6 +123,19 @@ def test_a_highway_gate_is_a_partition():
     assert RECIPES["Highway, b = -log L"].shortcut(9) == pytest.approx(0.9)
 
 
+def test_factors_on_shortcuts_leave_the_range_of_no_float():
+    def own(lam, beta):
+        return Recipe("own", lambda depth: lam, lambda depth: beta, "pre")
+
+    for lam, beta in ((0.9, 0.6), (1.2, 0.5), (0.0, 0.5), (0.5, 0.0)):
+        variance = 1.0
+        for _ in range(7):
+            variance = lam**2 * variance + 2 * beta**2
+        assert own(lam, beta).log10_gain(7, 2.0) == pytest.approx(math.log10(variance), abs=1e-12)
+    assert own(1.2, 0.5).log10_gain(10_000) == pytest.approx(20_000 * math.log10(1.2) + math.log10(1 + 0.25 / 0.44))
+    assert own(0.0, 0.0).log10_gain(3) == own(0.0, 1.0).log10_share(3) == -math.inf
+
+
 def test_mixed_streams_are_one_stream_in_the_mean():
     rng = np.random.default_rng(3)
     weights, (x, g) = draw_weights(rng, 5, 6), rng.standard_normal((2, 6))
@@ -148,9 +169,9 @@ def test_what_is_set_at_a_depth_is_said_where_the_shortcuts_are_lost(depth, bias
     found = first_checks([Unit([Affine(np.zeros((2, 2)))], Scale(0.1))] * depth).checks[0]
     assert not found.passed and f"at {depth} units a gate's bias of {bias:g} keeps" in found.found
     assert deep in found.found and deep == RECIPES["DeepNorm"].setting(depth)
-    assert first_checks([Unit([Affine(np.eye(2))])] * depth).checks[1].found.count(
-        f"times {depth**-0.5:.2g} would"
-    ) == (depth > 9)
+    branches = first_checks([Unit([Affine(np.eye(2))])] * depth).checks[1].found
+    assert f"times {depth**-0.5:.2g} would make it 1.0; or a normalisation in front" in branches
+    assert f"β = {depth**-0.5:.2g} (depth-μP) or β = {1 / depth:.2g} (CompleteP)" in branches
     assert RECIPES["Keel"].setting(depth) == f"λ = {depth}, β = 1"
 
 
@@ -187,7 +208,10 @@ def test_one_unit_and_the_format_are_noticed():
         (lambda w: first_checks(residual_network(w), precision="float8"), "precision: got"),
         (lambda w: RECIPES["pre-LN"].log10_gain(0), "depth: got"),
         (lambda w: RECIPES["pre-LN"].log10_share(1, -1.0), "strength: got"),
-        (lambda w: Recipe("own", lambda depth: 0.5, lambda depth: 1.0, "pre").log10_gain(2), "shortcut: got"),
+        (lambda w: value_residual_network(np.ones((2, 3, 4, 4))), "weights: got"),
+        (lambda w: value_residual_network(w, first=math.nan), "first: got"),
+        (lambda w: attention_strength(np.ones((2, 3))), "weights: got"),
+        (lambda w: attention_strength(np.ones((2, 2)), (1.0,)), "variances: got"),
         (lambda w: Recipe("own", lambda depth: 1.0, lambda depth: 1.0, "front").log10_gain(2), "norm: got"),
         (lambda w: bounded_gain(3, function="sin"), "function: got"),
         (lambda w: highway(math.nan), "bias: got"),

@@ -142,6 +142,36 @@ def branch_strength(variances, start="affine", positive=0.5):
     return float(np.prod(variances) * 0.5 ** (len(variances) - 1) * share)
 
 
+def attention_strength(weights, variances=(1.0, 1.0)):
+    """κ of attention whose weights are held, for gradients uncorrelated between positions (``init-attention``).
+
+    Parameters
+    ----------
+    weights : array_like, shape (..., T, T)
+        How much position t looks at position s, as from `Attention.weights`; the mean over heads and samples counts.
+    variances : sequence of two floats
+        v_1 of the values' matrix and v_2 of the output's, as in `draw_weights`.
+
+    Returns
+    -------
+    float
+        v_1 v_2 ‖P‖² / T.
+
+    Raises
+    ------
+    ValueError
+        If the weights are no square arrays of finite numbers, or there are not two variances.
+    """
+    wanted = "a real array of shape (..., T, T)"
+    weights = _validate.finite_array(weights, "weights", wanted, range(2, 9))
+    if weights.shape[-1] != weights.shape[-2]:
+        _validate.refuse("weights", _validate.describe(weights), wanted)
+    variances = _validate.finite_array(variances, "variances", "two numbers", (1,))
+    if len(variances) != 2:
+        _validate.refuse("variances", _validate.describe(variances), "two numbers")
+    return float(np.prod(variances) * np.mean(np.sum(weights**2, axis=(-2, -1))) / weights.shape[-1])
+
+
 def expected_gain(depth, lam=1.0, beta=1.0, strength=1.0):
     """E‖g_0‖² / ‖g_L‖² = ∏(λ_l² + κ β_l²), equation ``init-law``.
 

@@ -1,7 +1,7 @@
 """Recipes for deep residual networks, each as shortcut factor, branch factor and normalisation.
 
-What a recipe predicts comes from the laws of chapter 9: ``init-law``, ``init-pre-law`` and
-``depths-post-sum``. `first_checks` looks at a network of your own.
+What a recipe predicts comes from the laws of chapters 9 and 13: ``init-law``, ``depths-pre-law``,
+``depths-pre-factors`` and ``depths-post-sum``. `first_checks` looks at a network of your own.
 """
 
 import math
@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from resnotes import _validate
+from resnotes.attention import Positionwise
 from resnotes.initialisation import norm_places, residual_network
 from resnotes.magnitudes import FORMATS
 from resnotes.network import Affine, Elementwise, Network, Unit, relu, tanh
-from resnotes.normalisation import LayerNorm
+from resnotes.normalisation import LayerNorm, Sequence
 from resnotes.reports import DECADES, Report, report
-from resnotes.shortcuts import Projection, Scale
+from resnotes.shortcuts import Identity, Layer, Projection, Scale, apply, send_back
 
 #: One unit or more to blame for this share of the change, on a log scale, counts as one unit alone.
 ALONE = 0.5
@@ -63,13 +64,13 @@ class Recipe:
         Raises
         ------
         ValueError
-            If depth or strength is bad, or λ is not 1 where normalisations stand in the branch alone.
+            If depth or strength is bad.
         """
         depth, lam, squares, places = self._numbers(depth, strength)
         if "post" in places:
             return 0.0
         if places:
-            return math.log10(1 + np.sum(np.broadcast_to(squares, depth)))  # ``depths-pre-law``
+            return _log10_growth(lam, np.broadcast_to(squares, depth))
         if np.ndim(squares) == 0:
             return depth * math.log10(lam**2 + squares)
         return float(np.sum(np.log10(lam**2 + squares)))
@@ -80,7 +81,7 @@ class Recipe:
         if lam == 0:
             return -math.inf
         if places and "post" not in places:
-            return -self.log10_gain(depth, strength)
+            return 2 * depth * math.log10(lam) - self.log10_gain(depth, strength)
         if np.ndim(squares) == 0:
             return 0.0 - depth * math.log10(1 + squares / lam**2)
         return 0.0 - float(np.sum(np.log10(1 + squares / lam**2)))
@@ -109,10 +110,83 @@ class Recipe:
             _validate.refuse("strength", strength, "a number of at least 0")
         places = norm_places(self.norm)
         lam, beta = float(self.shortcut(depth)), np.asarray(self.branch(depth), dtype=float)
-        if places and "post" not in places and lam != 1:
-            _validate.refuse("shortcut", lam, "1 where normalisations stand in the branch alone")
         # What is normalised at the end of a branch has strength 1, whatever its weights are.
         return depth, lam, (1.0 if "out" in places else strength) * beta**2, places
+
+
+def _log10_growth(lam, added):
+    """log10 of the last variance over the first, where unit l makes V into λ² V + added_l (``depths-pre-factors``)."""
+    outermost = max(lam, 1.0) ** 2  # taken out unit by unit, so that no power leaves the range of floats
+    passed = (lam**2 / outermost) ** np.arange(len(added), -1, -1)
+    shrunk = outermost ** -np.arange(1.0, len(added) + 1)
+    total = float(passed[0] + np.sum(added * passed[1:] * shrunk))
+    return len(added) * math.log10(outermost) + (math.log10(total) if total else -math.inf)
+
+
+@dataclass(frozen=True)
+class TwoStreams(Recipe):
+    """Two streams that start equal and share their branches: x normalised after each addition, y never.
+
+    Unit l makes z = F(norm(norm(x) + norm(y))), x' = norm(x) + β_l z and y' = y + z, as in the code of SiameseNorm for
+    vision transformers. What is read at the end is the mean of both.
+    """
+
+    def log10_gain(self, depth, strength=1.0):
+        """As `Recipe.log10_gain`: by how much the variance of what is read exceeds that of the input."""
+        x, y, product, _ = self._read(depth, strength)
+        return math.log10((x + 2 * product + y) / 4)
+
+    def log10_share(self, depth, strength=1.0):
+        """As `Recipe.log10_share`: x keeps the product of its divisions, y everything."""
+        *_, kept = self._read(depth, strength)
+        return 2 * math.log10((kept + 1) / 2) - self.log10_gain(depth, strength)
+
+    def network(self, weights):
+        """A network of this recipe; see `initialisation.residual_network`. It takes and gives one state."""
+        inner, outer = (
+            residual_network(weights, norm="pre").units,
+            np.broadcast_to(self.branch(len(weights)), len(weights)),
+        )
+        one = np.eye(np.shape(weights)[-1])
+        split, first, both = (
+            Projection(np.vstack([one, one])),
+            _OnFirst(LayerNorm(), len(one)),
+            Affine(np.hstack([one, one])),
+        )
+        units = []
+        for l, (unit, beta) in enumerate(zip(inner, outer, strict=True)):
+            shortcut = Sequence(split, first) if l == 0 else first
+            front = [] if l == 0 else [Positionwise(LayerNorm(), 2), both]
+            after = {"after": Affine(np.hstack([one, one]) / 2)} if l == len(inner) - 1 else {}
+            units.append(Unit([*front, *unit.branch, Affine(np.vstack([beta * one, one]))], shortcut, **after))
+        return Network(units)
+
+    def _read(self, depth, strength):
+        """At the end: the variances of x and y, the mean of their product, and what x has kept through no branch."""
+        depth, _, _, _ = self._numbers(depth, strength)
+        x = y = product = kept = 1.0
+        for beta in np.broadcast_to(self.branch(depth), depth).tolist():
+            kept, product = kept / math.sqrt(x), product / math.sqrt(x) + strength * beta
+            x, y = 1 + strength * beta**2, y + strength
+        return x, y, product, kept
+
+
+class _OnFirst(Layer):
+    """A layer on the first n numbers of a state of 2 n; the others pass as they are."""
+
+    def __init__(self, layer, n):
+        self.layer, self.n = layer, n
+
+    n_in = property(lambda self: 2 * self.n)
+    n_out = n_in
+
+    def output(self, x):
+        return np.concatenate([apply(self.layer, x[..., : self.n]), x[..., self.n :]], axis=-1)
+
+    def input_gradient(self, x, g):
+        first, rows = x[..., : self.n], g[..., : self.n]
+        first = np.broadcast_to(first, rows.shape)
+        return np.concatenate([send_back(self.layer, first, rows)[0], g[..., self.n :]], axis=-1)
 
 
 def _one(depth):
@@ -178,6 +252,10 @@ _ALL = (
     Recipe("CompleteP", _one, lambda depth: 1 / depth, "pre", "dey2025"),
     Recipe("Peri-LN", _one, _one, "pre+out", "kim2025"),
     Recipe("Keel", float, _one, "pre+post", "chen2026"),
+    # Factors are learned; here the squares of both add up to 1.
+    Recipe("LAuReL", lambda depth: 0.5**0.5, lambda depth: 0.5**0.5, "pre", "laurel2024"),
+    # Block j = 1, 2, ... is two units.
+    TwoStreams("SiameseNorm", _one, lambda depth: (2 * (np.arange(depth) // 2 + 1)) ** -0.5, "pre+post", "siamese2026"),
     # x' = norm((1 - a) x + a norm(F(x))), with a = 0.05.
     Recipe("nGPT", lambda depth: 0.95, lambda depth: 0.05, "out+post", "loshchilov2025"),
     # All streams are equal at the start, and the sum over them is a pre-LN network.
@@ -274,6 +352,64 @@ def _bounded(function):
     if function not in BOUNDED:
         _validate.refuse("function", _validate.describe(function), f"one of {tuple(BOUNDED)}")
     return BOUNDED[function]
+
+
+def value_residual_network(weights, first=0.5, own=0.5):
+    """Attention units that read λ_1 v_first + λ_2 v in the place of their values v, each position looking at itself alone.
+
+    With such weights of attention every position is a network of its own: x' = x + W_2(λ_1 v_first + λ_2 W_1 norm(x)), and
+    v_first = W_1 norm(x_0) in the first unit, which reads it alone. Between units a state is x and v_first, 2 n numbers.
+
+    Parameters
+    ----------
+    weights : array_like, shape (L, 2, n, n)
+        As from `initialisation.draw_weights`: W_1, the values' matrix, and W_2, the output's.
+    first, own : float
+        λ_1 and λ_2.
+
+    Returns
+    -------
+    Network
+        From states of width n to states of width n.
+    """
+    weights = _validate.finite_array(weights, "weights", "a real array of shape (L, 2, n, n)", (4,))
+    if weights.shape[1] != 2:
+        _validate.refuse("weights", _validate.describe(weights), "a real array of shape (L, 2, n, n)")
+    first, own = (_validate.finite_number(v, name) for v, name in ((first, "first"), (own, "own")))
+    one = np.eye(weights.shape[-1])
+    none, units = 0 * one, []
+    for l, (value, output) in enumerate(weights):
+        if l == 0:
+            branch, shortcut = (
+                [LayerNorm(), Affine(np.vstack([output @ value, value]))],
+                Projection(np.vstack([one, none])),
+            )
+        else:
+            both = np.hstack([own * output @ value, first * output])
+            branch, shortcut = [_OnFirst(LayerNorm(), len(one)), Affine(np.vstack([both, 0 * both]))], Identity()
+        after = {"after": Affine(np.hstack([one, none]))} if l == len(weights) - 1 else {}
+        units.append(Unit(branch, shortcut, **after))
+    return Network(units)
+
+
+def value_residual_gain(depth, first=0.5, own=0.5, strength=1.0):
+    """log10 of the mean of ‖g_0‖² / ‖g_L‖² of `value_residual_network`, for wide networks: the growth of the variance.
+
+    Parameters
+    ----------
+    depth : int
+        L.
+    first, own : float
+        λ_1 and λ_2.
+    strength : float
+        κ = v_1 v_2, as in `initialisation.attention_strength` for one position.
+
+    Returns
+    -------
+    float
+    """
+    depth = _validate.whole_number(depth, "depth", 1)
+    return math.log10(1 + strength * (1 + (first**2 + own**2) * (depth - 1)))
 
 
 def streams_network(weights, mixing, read=None, write=None, norm="pre"):
@@ -416,7 +552,11 @@ def first_checks(source, x: ArrayLike | None = None, g: ArrayLike | None = None,
     root, survives = found.depth**-0.5, abs(largest) <= DECADES
     if not survives and found.depth > 1:
         said += f"; at {found.depth} units {_instead(found.depth)}"
-    weaker = "" if load <= top else f"; each branch times {root:.2g} would make it {load * root**2:.1f}"
+    weaker = (
+        ""
+        if load <= top
+        else f"; each branch times {root:.2g} would make it {load * root**2:.1f}{_in_front(found.depth)}"
+    )
     alone = found.worst_unit is not None and found.depth > 1 and found.worst_share >= ALONE
     fits = limits.zero is None and limits.overflow is None and limits.states is None and limits.lost_units == 0
     return Checks((
@@ -436,7 +576,16 @@ def first_checks(source, x: ArrayLike | None = None, g: ArrayLike | None = None,
 def _instead(depth):
     """What keeps the path through the shortcuts at a depth."""
     deep = RECIPES["DeepNorm"].setting(depth)
-    return f"a gate's bias of {-math.log(depth):.2g} keeps a third of it, or after a post-LN {deep} nearly all"
+    return (
+        f"a gate's bias of {-math.log(depth):.2g} keeps a third of it, and after a post-LN {deep} nearly all; "
+        "a normalisation moved from there to the front of the branch, all"
+    )
+
+
+def _in_front(depth):
+    """What is set today where a normalisation stands in front of each branch."""
+    said = (f"β = {RECIPES[name].branch(depth):.2g} ({name})" for name in ("depth-μP", "CompleteP"))
+    return f"; or a normalisation in front of each, alone or with {' or '.join(said)}"
 
 
 def _reported(source, x, g):

@@ -158,6 +158,36 @@ class ReluFirst(Ensemble):
         }
 
 
+class HeldAttention(Ensemble):
+    """Attention over T = 2, 3 positions whose weights are held; all signs of both matrices and of the rows of a gradient.
+
+    Parameters
+    ----------
+    rng : numpy Generator
+    equal : bool
+        Whether all positions have the same gradient.
+    """
+
+    def __init__(self, rng, equal=False):
+        T, (n, h) = int(rng.integers(2, 4)), rng.integers(1, 3, size=2)
+        self.values = {chapter.T: Integer(T)}
+        variances, each = rng.uniform(0.5, 3, size=2), rng.normal(size=(T, n))
+        each *= rng.uniform(0.5, 2) / np.linalg.norm(each, axis=1, keepdims=True)
+        given = each[np.newaxis, :1].repeat(T, axis=1) if equal else signs(T, 1) * each
+        value, output = signs(h, n) * math.sqrt(variances[0] / n), signs(n, h) * math.sqrt(variances[1] / h)
+        place = np.indices((len(value), len(output), len(given))).reshape(3, -1)
+        looks = np.exp(rng.normal(size=(T, T)))
+        looks /= looks.sum(axis=1, keepdims=True)
+        self.known = {
+            "P": looks,
+            "G": given[place[2]],
+            "W": lambda k: {1: value[place[0]], 2: output[place[1]]}[k],
+            "v": numbered(variances, 1),
+        }
+        kappa = np.prod(variances) * np.sum(looks**2) / T
+        same([initialisation.attention_strength(looks, variances)], [kappa], "attention_strength")
+
+
 #: (n, h, units): small enough that all sign patterns of all weights can be run.
 SIZES = ((1, 1, 2), (1, 1, 5), (1, 2, 3), (2, 1, 2), (2, 1, 3))
 
@@ -592,6 +622,7 @@ CHAPTER = "09_at_initialisation"
 BRANCH = (chapter.MEAN_FREE, chapter.GIVEN)
 NO_EPSILON = ("epsilon = 0 in the normalisation",)
 UNCORRELATED = "the numbers of a row are uncorrelated, with mean 0 and equal mean squares"
+POSITIONS = "the rows of G uncorrelated, with equal mean squares"
 SYMMETRIC_BATCH = "the batch lies symmetrically about its mean, no sample at the mean"
 BATCH = (
     "wide layers and a large batch: over the batch every normalised component is a standard normal number",
@@ -630,6 +661,20 @@ def build() -> list[Equation]:
             expression=eq(*chapter.relu_first),
             case=ReluFirst,
             assumptions=("W_1 of mean 0, its entries uncorrelated with variance v_1/n", "x fixed"),
+        ),
+        here(
+            "init-attention",
+            expression=chain(*chapter.attended),
+            method="exhaustive",
+            case=HeldAttention,
+            cases=12,
+            assumptions=(
+                "the weights P held, as where all queries are 0",
+                "W_1 (values) and W_2 (output) of mean 0 and independent, entries uncorrelated with variances v_1/n and v_2/h",
+                POSITIONS,
+            ),
+            without=((POSITIONS, partial(HeldAttention, equal=True)),),
+            rests_on=("backward-block-inside",),
         ),
         ensemble(
             "init-second-moment",

@@ -166,6 +166,11 @@ EQUIVALENT = (
         r"Phi and N swapped",
         "both are symmetric, and a matrix and its transpose have the same Frobenius norm",
     ),
+    (
+        "init-attention",
+        r"transpose of P lost in line 1",
+        "the rows of G are uncorrelated, with equal mean squares: P G and its transpose's product have the same mean square",
+    ),
     ("shattered-branch", r"Phi and Phiprime swapped", "both are diagonal, and diagonal matrices commute"),
     ("*", r"factor I dropped", "a number beside a matrix stands for that multiple of the identity"),
     (

@@ -73,6 +73,31 @@ class UnequalBranches(Case):
         same([10**law], [gain], "Recipe.log10_gain")
 
 
+class UnequalUnits(Case):
+    """Numbers lambda_i, beta_i and kappa, and the standard deviations of the states that follow."""
+
+    def __init__(self, rng):
+        depth = int(rng.integers(1, 7))
+        self.values = {L: Integer(depth)}
+        lam, beta, kappa = rng.uniform(0.3, 1.5, depth), rng.uniform(0.2, 2, depth), rng.uniform(0.3, 2)
+        squares = [rng.uniform(0.5, 2)]
+        for unit in range(depth):
+            squares.append(lam[unit] ** 2 * squares[-1] + kappa * beta[unit] ** 2)
+        self.known = {
+            "lambda": numbered(lam),
+            "beta": numbered(beta),
+            "kappa": kappa,
+            "std": numbered(np.sqrt(squares)),
+        }
+        own = Recipe(
+            "own", lambda depth: lam[0], lambda depth: beta, "pre"
+        )  # in a recipe λ is one number, and s_0 is 1
+        variance = 1.0
+        for each in beta:
+            variance = lam[0] ** 2 * variance + kappa * each**2
+        same([10 ** own.log10_gain(depth, kappa)], [variance], "Recipe.log10_gain")
+
+
 class BoundedState(StandardNormal):
     """A slope a and a standard deviation s."""
 
@@ -255,6 +280,16 @@ def build() -> list[Equation]:
             case=UnequalBranches,
             cases=12,
             assumptions=("kappa > 0",),
+            rests_on=("init-pre-unit", "init-pre-state"),
+        ),
+        here(
+            "depths-pre-factors",
+            expression=eq(*chapter.pre_factors),
+            method="numeric",
+            exact=chapter.check_pre_factors,
+            case=UnequalUnits,
+            cases=12,
+            assumptions=("s_{l+1}^2 = lambda_l^2 s_l^2 + kappa beta_l^2, as in a wide network", "kappa > 0"),
             rests_on=("init-pre-unit", "init-pre-state"),
         ),
         here(

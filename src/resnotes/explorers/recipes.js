@@ -1,6 +1,7 @@
 // Recipes: what arrives through 1 to 10,000 units that have just been drawn, and how much of it the shortcuts bring.
 // The factors come from the package with the page: {key: {name, norm, shortcut, branch}}, λ and β at each of DEPTHS, or a
-// number that holds at all; with varies, β is the root mean square of the units'. norm joins its places by "+". The upper half are pure functions of the state {recipe, depth, table}; the lower half draws.
+// number that holds at all; with varies, β is the root mean square of the units'. norm joins its places by "+"; with streams the
+// recipe is SiameseNorm. The upper half are pure functions of the state {recipe, depth, table}; the lower half draws.
 import { about, aboutWords, ground, is, keeping, label, linear, make, path, picture, power, shape, share, svg, units, words } from "./draw.js";
 import { frame } from "./frame.js";
 
@@ -17,20 +18,42 @@ export function check({ recipe, depth, table }) {
 const at = (factor, place) => (Array.isArray(factor) ? factor[place] : factor);
 
 /**
- * The laws of chapter 9 with κ = 1, as log10: gain, the mean of ‖g₀‖² / ‖g_L‖²; share, the part of it that comes through no
+ * The laws of chapters 9 and 13 with κ = 1, as log10: gain, the mean of ‖g₀‖² / ‖g_L‖²; share, the part of it that comes through no
  * branch; shortcuts, what that path brings, their product.
  */
-export function law({ norm, shortcut, branch }, depth) {
+export function law({ norm, shortcut, branch, streams }, depth) {
   const place = DEPTHS.indexOf(depth);
   const [lam, beta] = [at(shortcut, place), at(branch, place)];
   const log10OnePlus = (x) => Math.log1p(x) / Math.LN10;
+  if (streams) return { lam, beta, ...twoStreams(depth) };
   if (norm && !norm.includes("post")) {
-    const gain = log10OnePlus(beta ** 2 * depth);
-    return { lam, beta, gain, share: -gain, shortcuts: 0 };
+    // How the variance of the state grows: V' = λ² V + β², from 1.
+    const power = 2 * depth * Math.log(lam);
+    const whole = Math.max(power, 0);
+    const added = lam === 1 ? depth : -Math.expm1(-Math.abs(power)) / Math.abs(1 - lam ** 2);
+    const gain = whole / Math.LN10 + (power >= 0 ? log10OnePlus(beta ** 2 * added) : Math.log10(Math.exp(power) + beta ** 2 * added));
+    const shortcuts = power / Math.LN10;
+    return { lam, beta, gain, share: 0 + shortcuts - gain, shortcuts };
   }
   const gain = norm ? 0 : depth * Math.log10(lam ** 2 + beta ** 2);
   const rest = lam === 0 ? -Infinity : 0 - depth * log10OnePlus((beta / lam) ** 2);
   return { lam, beta, gain, share: rest, shortcuts: gain + rest };
+}
+
+/**
+ * SiameseNorm: z = F(norm(norm(x) + norm(y))), x' = norm(x) + z / √(2j) in block j of two units, y' = y + z, from equal
+ * streams of variance 1. The mean of both is read: the gain is the variance of that.
+ */
+function twoStreams(depth) {
+  let [x, product, kept] = [1, 1, 1];
+  for (let unit = 0; unit < depth; unit += 1) {
+    const square = 1 / (2 * (Math.floor(unit / 2) + 1));
+    kept /= Math.sqrt(x);
+    product = product / Math.sqrt(x) + Math.sqrt(square);
+    x = 1 + square;
+  }
+  const [gain, shortcuts] = [Math.log10((x + 2 * product + 1 + depth) / 4), 2 * Math.log10((kept + 1) / 2)];
+  return { gain, share: shortcuts - gain, shortcuts };
 }
 
 /** Everything computed: λ, β, and gain, share and their product as log10, of every recipe at this depth. */
@@ -46,7 +69,8 @@ const size = (log10) => ({ sign: log10 === -Infinity ? 0 : 1, log10 });
 const PLACES = { pre: "in front of each branch", out: "at the end of each branch", post: "after each addition" };
 
 /** Where the normalisations stand. */
-function norms(norm) {
+function norms({ norm, streams }) {
+  if (streams) return "two streams, of which one is normalised after each addition";
   if (!norm) return "no normalisation";
   return `a normalisation ${norm.split("+").map((place) => PLACES[place]).join(" and one ")}`;
 }
@@ -60,11 +84,11 @@ function brought(part) {
 
 /** The state in words. */
 export function readout({ recipe, depth, table }) {
-  const { name, norm, varies } = table[recipe];
+  const { name, varies } = table[recipe];
   const { lam, beta, gain, share: part } = law(table[recipe], depth);
   return (
     `${name}, ${units(depth)}: the squared length of the gradient is multiplied by ${aboutWords(size(gain))} on average, and ` +
-    `${brought(part)}. Here λ ${is(lam)}, β ${is(beta)}${varies ? " in the root mean square of the units" : ""}, with ${norms(norm)}.`
+    `${brought(part)}. Here λ ${is(lam)}, β ${is(beta)}${varies ? " in the root mean square of the units" : ""}, with ${norms(table[recipe])}.`
   );
 }
 

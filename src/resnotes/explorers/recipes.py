@@ -12,7 +12,7 @@ import traitlets
 from resnotes import _validate
 from resnotes.explorers._base import Checked, Explorer, bundle, one_of, refusing, style
 from resnotes.initialisation import norm_places
-from resnotes.recipes import RECIPES, Recipe
+from resnotes.recipes import RECIPES, Recipe, TwoStreams
 
 #: The numbers of units that can be chosen.
 DEPTHS = (*(digit * 10**power for power in range(4) for digit in range(1, 10)), 10_000)
@@ -35,22 +35,29 @@ def factors_of(recipe):
     dict
         "name", "norm", "shortcut", "branch". A factor that does not depend on the depth stands once, as a number. Of
         factors that differ from unit to unit it is the root of their mean square, and "varies" is there and true.
+        "streams" is there and true for SiameseNorm, whose law recipes.js knows.
 
     Raises
     ------
     ValueError
-        If it is no recipe, a factor is not finite or below 0, or no law of its normalisations is known: with one in the
-        branch alone λ is 1, and only there β may differ from unit to unit.
+        If it is no recipe, a factor is not finite or below 0, or no law of such factors is computed here: β may differ
+        from unit to unit where normalisations stand in the branch alone and λ is 1. Of recipes with two streams the one of
+        the book is known.
     """
     if not isinstance(recipe, Recipe):
         _validate.refuse("own", _validate.describe(recipe), "a resnotes.recipes.Recipe")
     found = {"name": recipe.name, "norm": recipe.norm}
+    streams = isinstance(recipe, TwoStreams)
+    if streams:
+        if recipe != RECIPES["SiameseNorm"]:
+            _validate.refuse("own", repr(recipe.name), "one stream, or RECIPES['SiameseNorm']")
+        found["streams"] = True
     growing = recipe.norm is not None and "post" not in norm_places(recipe.norm)
     for part in ("shortcut", "branch"):
         values = []
         for depth in DEPTHS:
             value = getattr(recipe, part)(depth)
-            if part == "branch" and growing and np.ndim(value):
+            if part == "branch" and (growing or streams) and np.ndim(value):
                 value = _validate.finite_array(value, "own.branch", f"{depth} numbers", (1,))
                 found["varies"] = True
                 value = float(np.sqrt(np.mean(value**2)))
@@ -58,8 +65,8 @@ def factors_of(recipe):
         if min(values) < 0:
             _validate.refuse(f"own.{part}", min(values), "a number of at least 0")
         found[part] = values[0] if len(set(values)) == 1 else values
-    if growing and found["shortcut"] != 1:
-        _validate.refuse("own.shortcut", found["shortcut"], "1 where normalisations stand in the branch alone")
+    if growing and found["shortcut"] != 1 and "varies" in found:
+        _validate.refuse("own.shortcut", found["shortcut"], "1 where branches differ")
     return found
 
 

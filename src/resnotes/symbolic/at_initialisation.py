@@ -115,6 +115,17 @@ def branch() -> Derivation:
 q = Scalar("q")
 relu_first = (Mean(Norm(row * W_1 * Phi) ** 2), variance(1) * q * Norm(row) ** 2)
 
+# Attention whose weights P are held: the gradient of a sequence is G, one row a position, and P^T G W_2 W_1 below it.
+
+T = Symbol("T", integer=True)
+looks, rows = Factor("P"), Factor("G")
+_read = Mean(Norm(Transpose(looks) * rows, "F") ** 2)
+attended = (
+    Mean(Norm(Transpose(looks) * rows * W_2 * W_1, "F") ** 2),
+    variance(1) * variance(2) * _read,
+    variance(1) * variance(2) * Norm(looks, "F") ** 2 / T * Mean(Norm(rows, "F") ** 2),
+)
+
 # The network.
 
 MEAN_FREE = "E[J_l^T A J_l] = (kappa/n) tr A I and E J_l = 0 for every A, at every x_l that occurs (no ties)"

@@ -28,7 +28,7 @@ from resnotes.symbolic.at_least import g as row
 from resnotes.symbolic.derivation import Derivation, Step
 from resnotes.symbolic.lambda_scaling import lam0
 from resnotes.symbolic.shortcuts_as_operators import Cancels
-from resnotes.symbolic.symbols import F, H, matrix
+from resnotes.symbolic.symbols import F, H, lam, matrix, number
 
 # A gate that closes a little less with every unit: (1 + e^b)^{-L} at b = -log L.
 
@@ -83,6 +83,29 @@ def check_pre_law(pairs=((pre_product, pre_law),), largest: int = 5) -> int:
             if simplify(sides[0] - sides[1]) != 0:
                 raise ValueError(f"L = {depth}: got {sides[1]}, want {sides[0]}")
     return (largest + 1) * len(pairs)
+
+
+# A factor on each shortcut too: the gain is what the variance of the state grows by.
+
+deviation = number("std")
+pre_factors = (
+    OrderedProduct(lam(i) ** 2 + kappa * beta(i) ** 2 / deviation(i) ** 2, (i, 0, L - 1)),
+    deviation(L) ** 2 / deviation(0) ** 2,
+)
+
+
+def check_pre_factors(pairs=(pre_factors,), largest: int = 5) -> int:
+    """Both sides, as rational functions of kappa, all lambda and all beta, for L = 1 to ``largest``."""
+    for depth in range(1, largest + 1):
+        square, named = Symbol("s0") ** 2, {}
+        for k in range(depth + 1):
+            named |= {lam(k): Symbol(f"a{k}"), beta(k): Symbol(f"b{k}"), deviation(k): sqrt(square)}
+            square = named[lam(k)] ** 2 * square + kappa * named[beta(k)] ** 2
+        for left, right in pairs:
+            sides = [unroll(side, {L: Integer(depth)}).subs(named) for side in (left, right)]
+            if simplify(sides[0] - sides[1]) != 0:
+                raise ValueError(f"L = {depth}: got {sides[1]}, want {sides[0]}")
+    return largest * len(pairs)
 
 
 # A bounded function instead of a normalisation: means over a state whose components are s xi.

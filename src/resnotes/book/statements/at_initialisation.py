@@ -7,9 +7,18 @@ from math import log, pi, sqrt
 import numpy as np
 
 from resnotes import Affine, BatchNormTraining, LayerNorm, Network, Unit, identity, relu
+from resnotes.attention import Attention
 from resnotes.book.statements.places import Place, close, seen, settings, source_of
 from resnotes.book.statements.statement import Grounds
-from resnotes.initialisation import batch_strength, draw_weights, expected_gain, growing_gain, residual_network
+from resnotes.initialisation import (
+    attention_strength,
+    batch_strength,
+    branch_strength,
+    draw_weights,
+    expected_gain,
+    growing_gain,
+    residual_network,
+)
 from resnotes.paths import gradient_by_shortcut
 from resnotes.shortcuts import Absent, Identity, Scale
 
@@ -642,6 +651,20 @@ def rezero(s):
     return np.array(found)
 
 
+ATTENDING = settings(looks=(((1.0, 0.0), (0.25, 0.75)), ((0.2, 0.3, 0.5), (0.6, 0.3, 0.1), (0.0, 0.0, 1.0))))
+
+
+def held(s):
+    """The strength of attention with these weights, one number a position, over all signs of its matrices and gradients."""
+    found = []
+    for value, output, *g in product((1, -1), repeat=2 + len(s.looks)):
+        layer = Attention([[0.0]], [[0.0]], [[value]], [[output]], len(g), causal=False)
+        layer._softmax = lambda scores: np.asarray(s.looks)
+        back, _ = layer.backward(np.arange(1.0, len(g) + 1), np.array(g, float))
+        found.append(back @ back / len(g))
+    return np.mean(found)
+
+
 TABLES = {
     "init-row-plain": row(0.0, "1", lambda s: 1, lambda s: 2.0**s.L),
     "init-row-identity": row(1.0, "1", lambda s: 2.0**s.L, lambda s: 1),
@@ -715,6 +738,11 @@ TABLES = {
             {"gains": lambda s: ratio(normed(s, "post").whole, 1) and ratio(normed(s, "pre").whole, 1 + s.L)},
             {"input": lambda s: s.x == "drawn", "wide": lambda s: s.n > 8 * s.L},
             {"gains": lambda s: ratio(normed(s, "pre").whole, 1) and ratio(normed(s, "post").whole, 1 + s.L)},
+        ),
+        Grounds(
+            ATTENDING,
+            {"attention": lambda s: close(held(s), attention_strength(s.looks))},
+            false={"attention": lambda s: close(held(s), branch_strength((1.0, 1.0)))},
         ),
         Grounds(
             source_of("at_initialisation", "init-row-norms"),

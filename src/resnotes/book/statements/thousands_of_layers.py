@@ -249,6 +249,11 @@ TABLES = {
         set_row("nGPT", keeps_shortcuts(10), shortcut=lambda L: 1.0, branch=lambda L: 1.0),
         reported("depths-row-ngpt", ("steps required to achieve the same accuracy", "4 to 20"), "4 to 40"),
     ),
+    "depths-row-laurel": (
+        set_row("LAuReL", lambda recipe: near(recipe.log10_gain(1000), 0), shortcut=lambda L: 1.0),
+        reported("depths-row-laurel", ("as naively adding an extra layer", "2.6x fewer parameters"), "26x"),
+    ),
+    "depths-row-siamese": set_row("SiameseNorm", lambda recipe: brings(recipe, 1000) > log10(0.25), norm="post"),
     "depths-row-mhc": Grounds(
         MIXINGS,
         {"set": lambda s: sums_kept(s, 0, 1)},
