@@ -170,7 +170,7 @@ def test_what_is_set_at_a_depth_is_said_where_the_shortcuts_are_lost(depth, bias
     assert not found.passed and f"at {depth} units a gate's bias of {bias:g} keeps" in found.found
     assert deep in found.found and deep == RECIPES["DeepNorm"].setting(depth)
     branches = first_checks([Unit([Affine(np.eye(2))])] * depth).checks[1].found
-    assert f"times {depth**-0.5:.2g} would make it 1.0; or a normalisation in front" in branches
+    assert f"1/√L is {depth**-0.5:.2g}; or a normalisation in front" in branches
     assert f"β = {depth**-0.5:.2g} (depth-μP) or β = {1 / depth:.2g} (CompleteP)" in branches
     assert RECIPES["Keel"].setting(depth) == f"λ = {depth}, β = 1"
 
@@ -186,7 +186,7 @@ def test_one_unit_and_the_format_are_noticed():
     assert first_checks([Unit([Affine(np.eye(4) * 1e-6)])], precision="float64").first is None
     gone = first_checks([Unit([Affine(np.eye(4))], Scale(0.0))] * 2)
     assert gone.first.where == "log10_shortcut_product" and gone.first.found.startswith(
-        "largest singular value 0; at 2 units"
+        "largest singular value 0, 0.01 to 100 wanted; at 2 units"
     )
     units = [*small, bad]
     assert str(first_checks(report(units))) == str(checks) != str(first_checks(report(small)))

@@ -550,12 +550,14 @@ def first_checks(source, x: ArrayLike | None = None, g: ArrayLike | None = None,
     load = _load(found.log10_branch - found.log10_shortcut)
     top = 2 * DECADES * math.log(10)
     root, survives = found.depth**-0.5, abs(largest) <= DECADES
+    span = f", {10.0**-DECADES:g} to {10.0**DECADES:g} wanted"
+    said += span
     if not survives and found.depth > 1:
         said += f"; at {found.depth} units {_instead(found.depth)}"
     weaker = (
-        ""
-        if load <= top
-        else f"; each branch times {root:.2g} would make it {load * root**2:.1f}{_in_front(found.depth)}"
+        f": each branch times {math.sqrt(top / load):.2g} or less; 1/√L is {root:.2g}{_in_front(found.depth)}"
+        if top < load < math.inf
+        else ""
     )
     alone = found.worst_unit is not None and found.depth > 1 and found.worst_share >= ALONE
     fits = limits.zero is None and limits.overflow is None and limits.states is None and limits.lost_units == 0
@@ -564,9 +566,10 @@ def first_checks(source, x: ArrayLike | None = None, g: ArrayLike | None = None,
         Check("Are the branches small enough for their number?",
               f"squared branch factors add up to {load:.1f}, at most {top:.1f} wanted" + weaker, load <= top, "log10_branch"),
         Check("Does the gradient arrive?",
-              f"its length changes by {_power(found.log10_total)}", found.verdict == "keeps its size", "log10_total"),
+              f"its length changes by {_power(found.log10_total)}{span}", found.verdict == "keeps its size", "log10_total"),
         Check("Does one unit spoil it?",
-              f"unit {found.worst_unit} does {100 * found.worst_share:.0f} % of the change" if alone else "no", not alone,
+              f"unit {found.worst_unit} does {100 * found.worst_share:.0f} % of the change, less than {100 * ALONE:.0f} wanted"
+              if alone else f"no, none does {100 * ALONE:.0f} % of the change", not alone,
               "worst_unit"),
         Check(f"Does {precision} hold it?",
               _limits_in_words(limits), fits, f"limits['{precision}']"),
