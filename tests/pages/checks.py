@@ -318,6 +318,8 @@ def thin_repeated(watched):
 
 #: A style under which every section is laid out, also one far from the window.
 LAID_OUT = ".bd-article section { content-visibility: visible !important; }"
+#: Widths and colours in which a page is looked at.
+LOOKS = [(width, scheme) for width in (1280, 375) for scheme in ("light", "dark")]
 #: Of axe-core's rules those whose answer depends on the window's width or on the colours.
 RULES_OF_A_LOOK = ("color-contrast", "target-size")
 

@@ -3,18 +3,15 @@
 import re
 
 import pytest
-from bs4 import BeautifulSoup
 
 from _ext.resnotes_book.citations import linked
 
-
-def soup(path):
-    return BeautifulSoup(path.read_text("utf-8"), "html.parser")
+from .conftest import parsed
 
 
 @pytest.fixture(scope="module")
 def entries(book):
-    page = soup(book / "chapters/bibliography.html")
+    page = parsed(book / "chapters/bibliography.html")
     return {entry["id"]: entry for entry in page.select("div.citation")}
 
 
@@ -23,7 +20,7 @@ def cited(book):
     """(page, id of the entry) -> what the page calls it."""
     found = {}
     for path in (book / "chapters").glob("*.html"):
-        for link in soup(path).select(".bibtex-citation a[href*='bibliography.html#']"):
+        for link in parsed(path, "span").select(".bibtex-citation a[href*='bibliography.html#']"):
             found[path.name, link["href"].partition("#")[2]] = link.get_text()
     return found
 

@@ -3,43 +3,41 @@
 import re
 
 import pytest
-from bs4 import BeautifulSoup
 
 from resnotes.book import EQUATIONS, STATEMENTS
 
-
-def soup(book, name):
-    return BeautifulSoup((book / "chapters" / f"{name}.html").read_text("utf-8"), "html.parser")
+from .conftest import parsed
 
 
 @pytest.fixture(scope="module")
 def ledger(book):
-    return soup(book, "ledger")
+    """Every place of the ledger by its id."""
+    return {place["id"]: place for place in parsed(book / "chapters/ledger.html").find_all(id=True)}
 
 
 def row(ledger, name):
     """The section of a row: the id stands on it where another row has the same title, else on a mark within it."""
-    place = ledger.find(id=f"ledger-{name}")
+    place = ledger[f"ledger-{name}"]
     return place if place.name == "section" else place.find_parent("section")
 
 
 @pytest.mark.parametrize("chapter", sorted({entry.chapter for entry in EQUATIONS.values()}))
 def test_every_numbered_equation_leads_to_its_row(book, ledger, chapter):
-    page = soup(book, chapter)
+    page = parsed(book / f"chapters/{chapter}.html")
     labels = [label for label, entry in EQUATIONS.items() if entry.chapter == chapter]
     for label in labels:
         mark = page.select_one(f"[id='equation-{label}'] a.checked")
         assert mark is not None, label
         assert mark["href"] == f"ledger.html#ledger-{label}"
         assert EQUATIONS[label].method in mark["aria-label"]
-        assert ledger.find(id=f"ledger-{label}") is not None, label
+        assert f"ledger-{label}" in ledger, label
     assert len(page.select("a.checked")) == len(labels)
 
 
 @pytest.mark.parametrize("chapter", sorted({entry.chapter for entry in STATEMENTS.values()}))
 def test_every_proposition_and_line_to_remember_leads_to_its_row(book, ledger, chapter):
     mine = [entry for entry in STATEMENTS.values() if entry.chapter == chapter]
-    marks = [mark["href"] for mark in soup(book, chapter).select("a.stated")]
+    marks = [mark["href"] for mark in parsed(book / f"chapters/{chapter}.html", "a").select(".stated")]
     marked = [entry for entry in mine if entry.place in ("box", "remember")]
     assert sorted(marks) == sorted(f"ledger.html#ledger-{entry.id}" for entry in marked)
     for entry in mine:
@@ -48,7 +46,7 @@ def test_every_proposition_and_line_to_remember_leads_to_its_row(book, ledger, c
 
 
 def test_the_ledger_says_what_was_checked(ledger):
-    text = ledger.get_text()
+    text = ledger["ledger-of-equations"].get_text()
     assert f"{len(EQUATIONS)} equations" in text
     assert "none went unnoticed" in text
     for label, entry in EQUATIONS.items():

@@ -7,6 +7,8 @@ from axe_playwright_python.sync_playwright import Axe
 
 from resnotes.book import EXERCISES
 
+from . import checks
+
 PAGE = "chapters/04_lambda_scaling.html"
 ANSWERABLE = [label for label in EXERCISES if label.startswith("ex-scaling-")]
 
@@ -112,18 +114,16 @@ def test_without_a_script_there_are_no_forms(browser, book):
     context.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 375])
-def test_axe_finds_nothing_in_a_judged_form(browser, book_url, scheme, width):
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    page = context.new_page()
-    page.goto(book_url + PAGE)
+def test_axe_finds_nothing_in_a_judged_form(watched, book_url):
+    watched.open(book_url + PAGE)
+    page = watched.page
     asked = form(page, "ex-scaling-share")
     for field in asked.locator("input").all():
         field.fill("43")
     asked.get_by_role("button", name="Check").click()
     asked.locator(".answer-said", has_text="Off by one").wait_for()
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    found = Axe().run(page, context="form.answer").response["violations"]
-    assert [(v["id"], [n["html"] for n in v["nodes"]]) for v in found] == []
-    context.close()
+    for look in checks.LOOKS:
+        watched.look(*look)
+        assert page.evaluate("document.documentElement.scrollWidth") <= look[0]
+        found = Axe().run(page, context="form.answer").response["violations"]
+        assert [(v["id"], [n["html"] for n in v["nodes"]]) for v in found] == [], look

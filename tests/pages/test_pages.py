@@ -10,7 +10,6 @@ from urllib.parse import urljoin
 
 import nbformat
 import pytest
-from bs4 import BeautifulSoup
 
 from _ext.resnotes_book import pages_cost
 from _ext.resnotes_book.launch import repository
@@ -19,6 +18,8 @@ from _ext.resnotes_book.sitemap import base_address
 from tools.book import ROOT
 
 from . import checks
+from .conftest import parsed
+from .test_fonts import ASKED, missing
 
 HTML = ROOT / "_build" / "html"
 # Found from the build, so that a page cannot be forgotten; a missing build fails in the `book` fixture.
@@ -39,9 +40,6 @@ def expected_formulas(book, page):
     return counts.get(page.removesuffix(".html"), 0)
 
 
-LOOKS = [(width, scheme) for width in (1280, 375) for scheme in ("light", "dark")]
-
-
 @pytest.mark.parametrize("page", CONTENT)
 def test_page_on_http(book, book_url, watched, page):
     watched.open(book_url + page)
@@ -57,7 +55,7 @@ def test_page_on_http(book, book_url, watched, page):
     # What a button is called depends neither on its colour nor on the width.
     findings += checks.accessibility(watched, without=checks.RULES_OF_A_LOOK)
     checks.thin_repeated(watched)
-    for look in LOOKS:
+    for look in checks.LOOKS:
         watched.look(*look)
         found = checks.accessibility(watched, rules=checks.RULES_OF_A_LOOK)
         findings += [f"{look[0]} px, {look[1]}: {finding}" for finding in found]
@@ -69,6 +67,7 @@ def test_page_on_file(book, watched, page):
     watched.open((book / page).as_uri(), width=320, scheme="dark")
     watched.unfold()
     findings = checks.formulas(watched, expected_formulas(book, page))
+    findings += missing(watched.page.evaluate(ASKED), book / "_static" / "katex")
     findings += [f"320 px: {finding}" for finding in checks.overflow(watched)]
     assert watched.page.evaluate("document.documentElement.dataset.theme") == "dark"
     findings += checks.paper(watched)
@@ -91,26 +90,27 @@ def test_index_leads_to_the_first_page(book, watched):
 
 def chapters_in_order(book):
     """Addresses of the pages in the table of contents, as the front page lists them."""
-    front = BeautifulSoup((book / "chapters/00_introduction.html").read_text("utf-8"), "html.parser")
-    hrefs = [link["href"] for link in front.select("nav.bd-docs-nav a")]
+    hrefs = [link["href"] for link in parsed(book / "chapters/00_introduction.html").select("nav.bd-docs-nav a")]
     return ["chapters/00_introduction.html" if href == "#" else urljoin("chapters/", href) for href in hrefs]
 
 
 def test_previous_and_next_walk_the_whole_book(book, watched):
     order = chapters_in_order(book)
     assert len(order) == len(set(order)) == len([page for page in PAGES if page.startswith("chapters/")])
+    for before, page, after in zip([None, *order], order, [*order[1:], None], strict=False):
+        leads = {link["rel"][0]: urljoin(page, link["href"]) for link in parsed(book / page, "a").select("[rel]")}
+        assert (leads.get("prev"), leads.get("next")) == (before, after), page
     watched.page.goto((book / order[0]).as_uri())
-    for step, pages in (("next", order[1:]), ("prev", order[-2::-1])):
-        for page in pages:
-            watched.page.click(f"a[rel={step}]")
-            watched.page.wait_for_url((book / page).as_uri())
+    for step, page in (("next", order[1]), ("next", order[2]), ("prev", order[1])):
+        watched.page.click(f"a[rel={step}]")
+        watched.page.wait_for_url((book / page).as_uri())
 
 
 @pytest.mark.parametrize("origin", ["http", "file"])
 def test_search_finds_the_words_of_a_title(book, book_url, watched, origin):
     home = book_url if origin == "http" else book.as_uri() + "/"
     page = next(page for page in CONTENT if page.startswith("chapters/02"))
-    title = BeautifulSoup((book / page).read_text("utf-8"), "html.parser").h1
+    title = parsed(book / page, "h1").h1
     word = max(title.find(string=True, recursive=False).split(), key=len)
     watched.open(f"{home}search.html?q={word}")
     hit = watched.page.locator(f"#search-results a[href^='{page}']").first
@@ -189,7 +189,7 @@ def plain():
 def test_a_page_offers_its_notebook(book, plain, notebook):
     """In plain Markdown, beside the pages and within the script that a page opened as a file asks for."""
     address = (book / notebook).with_suffix(".html")
-    link = BeautifulSoup(address.read_text("utf-8"), "html.parser").select_one("a[download][href$='.ipynb']")
+    link = parsed(address, "a").select_one("[download][href$='.ipynb']")
     offered, wanted = (address.parent / link["href"]).resolve(), nbformat.writes(plain.chapter(Path(notebook).stem))
     call = offered.with_name(f"{offered.name}.js").read_text("utf-8").removeprefix("resnotesDownload(")
     assert offered.read_text("utf-8") == wanted
@@ -363,24 +363,27 @@ PLACE = """name => {
 }"""
 
 
-@pytest.mark.parametrize(("width", "motion"), [(1280, "reduce"), (375, "no-preference")])
+LINKED = {
+    (1280, "reduce"): ".bd-article section[id]",
+    (375, "no-preference"): "[id^=equation-], .bd-article section[id]",
+}
+
+
+@pytest.mark.parametrize(("width", "motion"), LINKED)
 @pytest.mark.parametrize("page", [page for page in CONTENT if page != "search.html"])  # has no section to lead to
 def test_a_link_into_a_page_lands_where_it_leads(book, browser, page, width, motion):
-    """The last equation and the last section, where nothing above them has been laid out yet.
+    """The last section, and on a phone the last place of all, where nothing above them has been laid out yet.
 
     Where motion is welcome the theme scrolls smoothly.
     """
-    soup = BeautifulSoup((book / page).read_text("utf-8"), "html.parser")
+    name = parsed(book / page).select(LINKED[width, motion])[-1]["id"]
     context = browser.new_context(reduced_motion=motion, viewport={"width": width, "height": 900})
     try:
-        for names in (soup.select("[id^=equation-]"), soup.select(".bd-article section[id]")):
-            if names:
-                tab = context.new_page()
-                tab.goto(f"{(book / page).as_uri()}#{names[-1]['id']}")
-                tab.evaluate(STILL)
-                top, end = tab.evaluate(PLACE, names[-1]["id"])
-                assert 0 <= top <= 200 or (top > 0 and end < 2), names[-1]["id"]
-                tab.close()
+        tab = context.new_page()
+        tab.goto(f"{(book / page).as_uri()}#{name}")
+        tab.evaluate(STILL)
+        top, end = tab.evaluate(PLACE, name)
+        assert 0 <= top <= 200 or (top > 0 and end < 2), name
     finally:
         context.close()
 
@@ -406,9 +409,9 @@ def test_outputs_have_no_light_box_in_dark_mode(book, watched):
 
 def drawings(page):
     """The figures of a page: text from the notebook's pictures, and what the page shows for them."""
-    soup = BeautifulSoup(page.read_text("utf-8"), "html.parser")
-    assert not soup.select(".cell_output img"), page.name
-    return soup.select(".drawing")
+    found = parsed(page, "div")
+    assert not found.select(".cell_output img"), page.name
+    return found.select(".drawing")
 
 
 def test_figures_are_drawings_with_text_in_the_colours_of_the_page(book):

@@ -1,6 +1,7 @@
 """Every page where something around it is missing: a store, an origin, the screen."""
 
 import os
+import re
 from urllib.request import urlopen
 
 import pytest
@@ -9,7 +10,7 @@ from _ext.resnotes_book.sitemap import base_address
 
 from . import checks
 from .checks import Watched
-from .conftest import Quiet, serve
+from .conftest import Quiet, parsed, serve
 from .test_pages import CONTENT, no
 
 BLOCKED = """for (const name of ["localStorage", "sessionStorage"]) {
@@ -50,13 +51,31 @@ def works(frame, page):
     return [f"does not work: {name}" for name, works in found.items() if not works]
 
 
-@pytest.mark.parametrize("page", CONTENT)
-def test_a_page_works_where_nothing_can_be_stored(book_url, forgetful, page):
-    forgetful.open(book_url + page, scheme="dark")
-    forgetful.page.wait_for_function(
-        "document.querySelectorAll('[data-resnotes-explorer]').length === document.querySelectorAll('[data-ready]').length"
-    )
-    no(works(forgetful.page, forgetful.page) + checks.complaints(forgetful))
+def scripts(page):
+    """What the page runs, by file; the explorers', of whatever kind, under one name."""
+    named = (script["src"].partition("?")[0].rpartition("/")[2] for script in parsed(page, "script").select("[src]"))
+    return frozenset("explorers" if name.startswith("resnotes-explorers") else name for name in named)
+
+
+def test_a_page_works_where_nothing_can_be_stored(book, book_url, forgetful):
+    """One page for each set of scripts."""
+    kinds = {scripts(book / page): page for page in CONTENT}
+    assert len(kinds) > 4
+    findings = []
+    for page in kinds.values():
+        forgetful.open(book_url + page, scheme="dark")
+        forgetful.page.wait_for_function(
+            "document.querySelectorAll('[data-resnotes-explorer]').length === document.querySelectorAll('[data-ready]').length"
+        )
+        found = works(forgetful.page, forgetful.page) + checks.complaints(forgetful)
+        findings += [f"{page}: {finding}" for finding in found]
+    no(findings)
+
+
+def test_an_explorer_stores_nothing(book):
+    """So that one of them stands for all above."""
+    for path in book.glob("_static/resnotes-explorers*.js"):
+        assert not re.search(r"(local|session)Storage|indexedDB|\.cookie", path.read_text("utf-8")), path.name
 
 
 def test_the_search_finds_where_nothing_can_be_stored(book_url, forgetful):
