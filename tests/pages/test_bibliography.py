@@ -20,7 +20,7 @@ def cited(book):
     """(page, id of the entry) -> what the page calls it."""
     found = {}
     for path in (book / "chapters").glob("*.html"):
-        for link in parsed(path, "span").select(".bibtex-citation a[href*='bibliography.html#']"):
+        for link in parsed(path, "a").select("[href*='bibliography.html#']"):
             found[path.name, link["href"].partition("#")[2]] = link.get_text()
     return found
 
