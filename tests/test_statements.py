@@ -47,7 +47,7 @@ FIRST_EDITION = {
 #: Damage of other kinds than the entries name themselves: id, words, what stands in their place.
 DAMAGES = {
     "a condition left out": ("unrolled-remember-sum", "With identity shortcuts and nothing", "With nothing"),
-    "both conditions left out": ("unrolled-remember-share", r"Where $\lambda$ and $r$ have one sign and $r$ is small beside $\lambda$, m", "M"),
+    "both conditions left out": ("unrolled-remember-share", r", where $\lambda$ and $r$ have one sign and $r$ is small beside $\lambda$", ""),
     "a condition made weaker": ("stream-remember-own", r"without $\varepsilon$", r"with a small $\varepsilon$"),
     "a condition turned round": ("forward-remember-loss", "that sums to $1$", "that does not sum to $1$"),
     "a bound on the wrong side": ("precision-remember-one", "$1 - u/2$ to $1 + u$", "$1 - u$ to $1 + u/2$"),

@@ -264,7 +264,7 @@ TYPICAL = settings(*({"n": n, "L": L, "lam": lam} for lam in (0.0, 1.0) for n, L
 
 
 @cache
-def gradients(L, n, beta, norm=None, lam=1.0, count=150, x="drawn", shares=False):
+def gradients(L, n, beta, norm=None, lam=1.0, count=150, x="drawn", shares=False, top="drawn"):
     """Means over networks: the gain of states, squared gradients of all units' weights (L,), the sums of their sizes; the
     part of the gain over shortcuts where it is asked for, as it takes a pass of its own.
     """
@@ -275,7 +275,7 @@ def gradients(L, n, beta, norm=None, lam=1.0, count=150, x="drawn", shares=False
         net = residual_network(weights, lam, betas, norm=norm)
         state = rng.normal(size=n) if x == "drawn" else 3 * rng.normal(size=n)
         state = state / np.std(state) if x == "drawn" else state
-        g = rng.normal(size=n) / sqrt(n)
+        g = rng.normal(size=n) / sqrt(n) if top == "drawn" else np.ones(n)
         trace = net.forward(state)
         back = net.backward(trace, g)
         whole.append(np.sum(back.states[0] ** 2) / np.sum(g**2))
@@ -480,11 +480,18 @@ def zero_last(s):
     return close(back.states[0], g), weights
 
 
-NORMED = settings(n=(64, 4), L=(6,), x=("drawn", "three times as large"))
+NORMED = settings(
+    *(
+        {"n": n, "L": 6, "x": x, "g": g}
+        for n, x, g in (
+            (64, "drawn", "drawn"), (64, "three times as large", "drawn"), (64, "drawn", "all ones"), (4, "drawn", "drawn"),
+        )
+    )
+)  # fmt: skip
 
 
 def normed(s, norm):
-    return gradients(s.L, s.n, 1.0, norm, count=60, x=s.x, shares=True)
+    return gradients(s.L, s.n, 1.0, norm, count=60, x=s.x, shares=True, top=s.g)
 
 
 def ratio(got, want, error=0.25):
@@ -492,11 +499,15 @@ def ratio(got, want, error=0.25):
 
 
 @cache
-def batch_gain(L, layers, width, batch, gradient="uncorrelated", beta=1.0, v=2.0, lam=1.0):
+def batch_gain(L, layers, width, batch, gradient="uncorrelated", beta=1.0, v=2.0, lam=1.0, norms="each layer"):
+    def front(k):
+        """What stands in front of a branch's layer k."""
+        return [BatchNormTraining(width), relu] if norms == "each layer" else [relu if k else BatchNormTraining(width)]
+
     ends, logs = [] if beta == 1.0 else [Scale(beta)], []
     for seed in range(2):
         rng = np.random.default_rng(seed)
-        net = Network([Unit([*(layer for W in weights for layer in (BatchNormTraining(width), relu, Affine(W))), *ends], Scale(lam))
+        net = Network([Unit([*(layer for k, W in enumerate(weights) for layer in (*front(k), Affine(W))), *ends], Scale(lam))
                        for weights in draw_weights(rng, L, width, (v,) * layers)])  # fmt: skip
         x, g = rng.standard_normal((2, batch, width))
         g = g if gradient == "uncorrelated" else np.repeat(g[:1], batch, 0)
@@ -517,12 +528,18 @@ BATCHES = settings(
 )  # fmt: skip
 
 
-def number(s, exponents=(1.47, 2.15)):
+FRONTS = settings(
+    *({**vars(s), "norms": "each layer"} for s in BATCHES.candidates()),
+    {"layers": 2, "v": 2.0, "width": 64, "gradient": "uncorrelated", "skip": 1.0, "norms": "the branch alone"},
+)
+
+
+def number(s, exponents=(1.47, 2.15), norms="each layer"):
     """The power is kappa/tau, and networks of 8 and of 24 units have the gain that belongs to it."""
     kappa, tau = batch_strength((s.v,) * s.layers)
     power = exponents[s.layers - 1]
     laws = [log(growing_gain(L, power * tau, tau)) for L in (8, 24)]
-    got = [log(batch_gain(L, s.layers, s.width, s.width, s.gradient, v=s.v, lam=s.skip)) for L in (8, 24)]
+    got = [log(batch_gain(L, s.layers, s.width, s.width, s.gradient, v=s.v, lam=s.skip, norms=norms)) for L in (8, 24)]
     return abs(kappa / tau - power) < 0.01 and np.allclose(laws, got, atol=0.5, rtol=0)
 
 
@@ -736,7 +753,7 @@ TABLES = {
         Grounds(
             NORMED,
             {"gains": lambda s: ratio(normed(s, "post").whole, 1) and ratio(normed(s, "pre").whole, 1 + s.L)},
-            {"input": lambda s: s.x == "drawn", "wide": lambda s: s.n > 8 * s.L},
+            {"input": lambda s: s.x == "drawn", "wide": lambda s: s.n > 8 * s.L, "gradient": lambda s: s.g == "drawn"},
             {"gains": lambda s: ratio(normed(s, "pre").whole, 1) and ratio(normed(s, "post").whole, 1 + s.L)},
         ),
         Grounds(
@@ -943,7 +960,7 @@ GROUNDS = {
             "share": lambda s: ratio(normed(s, "post").share, 2.0**-s.L),
             "rms": lambda s: ratio(normed(s, "pre").whole, rms(s), 0.1),
         },
-        {"input": lambda s: s.x == "drawn", "wide": lambda s: s.n > 8 * s.L},
+        {"input": lambda s: s.x == "drawn", "wide": lambda s: s.n > 8 * s.L, "gradient": lambda s: s.g == "drawn"},
         {
             "pre": lambda s: ratio(normed(s, "pre").whole, 2**s.L),
             "post": lambda s: ratio(normed(s, "post").whole, 1 + s.L),
@@ -953,10 +970,11 @@ GROUNDS = {
     ),
     "init-remember-batch": (
         Grounds(
-            BATCHES,
-            {"number": number},
+            FRONTS,
+            {"number": lambda s: number(s, norms=s.norms)},
             {
                 **LAWFUL,
+                "each": lambda s: s.norms == "each layer",
                 "identity": lambda s: s.skip == 1,
             },
             {"number": lambda s: number(s, (1, 2))},

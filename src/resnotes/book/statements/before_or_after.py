@@ -75,31 +75,42 @@ def product(s):
 
 
 @cache
-def share(branch, L, width=64, networks=4):
+def share(branch, L, start="one step", gradient="random", width=64, networks=4):
     """Share of the squared length that the shortcuts bring to x_0 and to the middle, with ReLUs after the additions."""
     found = []
     for seed in range(networks):
         rng = np.random.default_rng(seed)
-        if branch in ("normalised", "normalised, pushed down"):
+        if branch.startswith("normalised"):
             net = blocks.network("original", L, width, rng)
-            for unit in net.units:
-                unit.branch[-1].bias[:] = -0.5 * (branch != "normalised")
+            units = net.units[:1] * L if branch.endswith("again and again") else net.units
+            for unit in units:
+                unit.branch[-1].bias[:] = -0.5 * branch.endswith("down")
+            net = Network(units)
         else:
             beta = L**-0.5 if branch == "divided by the root" else 1.0
             net = Network([Unit([Affine(W1), relu, Affine(W2), Scale(beta)], after=relu) for W1, W2 in draw_weights(rng, L, width, (2.0, 2.0))])  # fmt: skip
         x, g = blocks.stem(width, width, rng), rng.normal(size=(width, width))
-        rows = gradient_by_shortcut(net, net.forward(x), g)
+        trace = net.forward(x if start == "one step" else 10 * x)
+        g = g if gradient == "random" else trace.states[-1]
+        rows = gradient_by_shortcut(net, trace, g)
         found.append([np.sum(rows[l] ** 2) / np.sum(g**2) for l in (0, L // 2)])
     return np.mean(found, axis=0)
 
 
 def coins(s):
-    whole, half = share(s.branch, s.L)
+    whole, half = share(s.branch, s.L, s.start, s.gradient)
     return 0.85 < whole / (1.5 / sqrt(pi * s.L)) < 1.15 and 0.4 < half < 0.6
 
 
 BRANCHES = settings(
-    L=(16, 32, 2), branch=("normalised", "normalised, pushed down", "as they are", "divided by the root")
+    *(
+        {"L": L, "branch": branch, "start": "one step", "gradient": "random"}
+        for branch in ("normalised", "normalised, pushed down", "as they are", "divided by the root")
+        for L in (16, 32, 2)
+    ),
+    {"L": 32, "branch": "normalised, the same again and again", "start": "one step", "gradient": "random"},
+    {"L": 32, "branch": "normalised", "start": "ten steps long", "gradient": "random"},
+    {"L": 32, "branch": "normalised", "start": "one step", "gradient": "the last state"},
 )
 
 
@@ -110,17 +121,32 @@ def falls(s):
 
 
 @cache
-def held(v, state, samples=512, power=1):
-    """What a normalisation by the batch's spread, held, leaves of the squared length of a row."""
+def left(v, state, scale, statistics, after, samples=512):
+    """What a normalisation by the batch's spread leaves of the squared length of a row."""
     rng = np.random.default_rng(0)
     Q = np.linalg.qr(np.column_stack([np.ones(samples), rng.normal(size=(samples, 2))]))[0][:, 1:] * sqrt(samples)
     sums = sqrt(state) * Q[:, 0] + sqrt(v) * Q[:, 1]
-    return 1 / np.var(sums) ** power
+    layer = BatchNormTraining(1, [scale], epsilon=0)
+    opened = layer.forward(sums[:, None]) > (0 if after == "a ReLU" else -np.inf)
+    g = rng.normal(size=(samples, 1))
+    layer = layer if statistics == "moving" else layer.fixed(sums[:, None])
+    return np.sum(np.asarray(layer.backward(sums[:, None], g * opened)[0]) ** 2) / np.sum(g**2)
 
 
-def lost(n, samples):
-    x = np.random.default_rng(1).normal(size=(samples, n))
-    return n * samples - np.linalg.matrix_rank(BatchNormTraining(n, epsilon=0).batch_jacobian(x), tol=1e-9)
+def jacobian(s):
+    """Of the flattened batch, (samples n, samples n)."""
+    x = np.random.default_rng(1).normal(size=(s.samples, s.n))
+    return BatchNormTraining(s.n, epsilon=s.epsilon).batch_jacobian(x)
+
+
+def lost(s):
+    return s.n * s.samples - np.linalg.matrix_rank(jacobian(s), tol=1e-9)
+
+
+def tied_together(s):
+    """Whether a sample's output moves with the other samples."""
+    J = jacobian(s).reshape(s.samples, s.n, s.samples, s.n)
+    return any(J[a, :, b].any() for a in range(s.samples) for b in range(s.samples) if a != b)
 
 
 @cache
@@ -192,7 +218,14 @@ GROUNDS = {
         Grounds(
             BRANCHES,
             {"share": coins},
-            {"spread": lambda s: s.branch.startswith("normalised"), "sign": lambda s: not s.branch.endswith("down"), "depth": lambda s: s.L > 8},
+            {
+                "independent": lambda s: not s.branch.endswith("again and again"),
+                "spread": lambda s: s.branch.startswith("normalised"),
+                "sign": lambda s: not s.branch.endswith("down"),
+                "depth": lambda s: s.L > 8,
+                "input": lambda s: s.start == "one step",
+                "gradient": lambda s: s.gradient == "random",
+            },
             {"share": lambda s: share(s.branch, s.L)[0] < 2 * 2.0**-s.L},
         ),
         Grounds(
@@ -209,15 +242,21 @@ GROUNDS = {
     ),
     "after-remember-normalisation": (
         Grounds(
-            settings(v=(1.0, 0.1, 2.0), state=(1.0, 4.0)),
-            {"divides": lambda s: close(held(s.v, s.state), 1 / (1 + s.v))},
-            {"state": lambda s: s.state == 1},
-            {"divides": lambda s: close(held(s.v, s.state), 1 / (1 + s.v) ** 2)},
+            settings(v=(1.0, 0.1, 2.0), state=(1.0, 4.0), scale=(1.0, 2.0), statistics=("held", "moving"), after=("nothing", "a ReLU")),
+            {"divides": lambda s: close(left(**vars(s)), 1 / (1 + s.v))},
+            {
+                "alone": lambda s: s.after == "nothing",
+                "scale": lambda s: s.scale == 1,
+                "held": lambda s: s.statistics == "held",
+                "state": lambda s: s.state == 1,
+            },
+            {"divides": lambda s: close(left(**vars(s)), 1 / (1 + s.v) ** 2)},
         ),
         Grounds(
-            settings(n=(1, 3), samples=(3, 10, 32)),
-            {"batch": lambda s: lost(s.n, s.samples) == 2 * s.n},
-            false={"batch": lambda s: lost(s.n, s.samples) == s.n},
+            settings(n=(1, 3), samples=(3, 10, 32), epsilon=(0.0, 1e-5)),
+            {"ties": tied_together, "batch": lambda s: lost(s) == 2 * s.n},
+            {"epsilon": lambda s: s.epsilon == 0},
+            {"batch": lambda s: lost(s) == s.n},
         ),
     ),
     "after-remember-whole": Grounds(

@@ -11,10 +11,18 @@ from resnotes.shortcuts import Absent, Identity, Projection, ZeroPad
 #: y = W u + o, with o = u, and the gradient g that arrives.
 MERGE = small({"W": (1, 1), "u": (1,), "g": (1,)}, {"W": (2, 2), "u": (2,), "g": (2,)}, limit=900)
 
+#: The same with o = h u, so that h = 1 is an identity skip.
+SKIPS = small({"W": (1, 1), "u": (1,), "g": (1,), "h": ()}, {"W": (2, 2), "u": (2,), "g": (2,), "h": ()}, limit=900)
+
 
 def back(function, x, g):
     """What comes back to x, without a chain rule."""
     return np.asarray(g) @ complex_step_jacobian(function, x)
+
+
+def lost(s):
+    """What comes back to u, less what comes back with the skip held constant."""
+    return back(lambda v: s.W @ v + s.h * v, s.u, s.g) - back(lambda v: s.W @ v + s.h * s.u, s.u, s.g)
 
 
 def package(s):
@@ -66,16 +74,18 @@ GROUNDS = {
         {"sum": lambda s: close(back(lambda v: s.W @ v + v, s.u, s.g), s.g @ s.W + s.g)},
         false={"sum": lambda s: close(back(lambda v: s.W @ v + v, s.u, s.g), (s.g @ s.W + s.g) / 2)},
     ),
-    "merge-remember-constant": Grounds(
-        MERGE,
-        {
-            "constant": lambda s: close(back(lambda x: x + s.u, s.W @ s.u, s.g), s.g),
-            "loses": lambda s: close(back(lambda v: s.W @ v + v, s.u, s.g) - back(lambda v: s.W @ v + s.u, s.u, s.g), s.g),
-        },
-        false={
-            "constant": lambda s: close(back(lambda v: s.W @ v + v, s.u, s.g), s.g @ s.W),
-            "loses": lambda s: close(back(lambda v: s.W @ v + v, s.u, s.g), back(lambda v: s.W @ v + s.u, s.u, s.g)),
-        },
+    "merge-remember-constant": (
+        Grounds(
+            MERGE,
+            {"constant": lambda s: close(back(lambda x: x + s.u, s.W @ s.u, s.g), s.g)},
+            false={"constant": lambda s: close(back(lambda v: s.W @ v + v, s.u, s.g), s.g @ s.W)},
+        ),
+        Grounds(
+            SKIPS,
+            {"loses": lambda s: close(lost(s), s.g)},
+            {"identity": lambda s: s.h == 1},
+            {"loses": lambda s: close(lost(s), 0)},
+        ),
     ),
     "merge-remember-transposes": Grounds(
         MERGE,

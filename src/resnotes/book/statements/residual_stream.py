@@ -31,7 +31,7 @@ CONDITIONS = {
 
 
 @cache
-def unit(norm, place, of, epsilon, shortcut):
+def unit(norm, place, of, epsilon, shortcut, after="nothing"):
     """A state, and the unit's Jacobian there, by differences of its forward pass."""
     x, W, V = (rng := np.random.default_rng(4)).normal(size=6), rng.normal(size=(6, 6)), rng.normal(size=(6, 6))
     layer = NORMS[norm](epsilon=epsilon) if NORMS[norm] else identity
@@ -41,7 +41,8 @@ def unit(norm, place, of, epsilon, shortcut):
         return kept if of == "all" else np.concatenate([kept[:3], z[3:]])
 
     def output(z):
-        return shortcut * z + (V @ np.tanh(W @ normed(z)) if place == "front" else normed(V @ np.tanh(W @ z)))
+        y = shortcut * z + (V @ np.tanh(W @ normed(z)) if place == "front" else normed(V @ np.tanh(W @ z)))
+        return y if after == "nothing" else relu.forward(y)
 
     moves = 1e-5 * np.eye(6)
     return x, np.transpose([(output(x + move) - output(x - move)) / 2e-5 for move in moves])
@@ -58,7 +59,9 @@ def of_all(s):
     return s.of == "all"
 
 
-WHOLE = settings(*(vars(s) for s in OWN.candidates() if of_all(s)))
+WHOLE = settings(
+    *({**vars(s), "after": after} for after in ("nothing", "a ReLU") for s in OWN.candidates() if of_all(s))
+)
 ANOTHER = np.arange(6.0)
 
 # A block of a transformer with three positions of two numbers.
@@ -230,7 +233,12 @@ GROUNDS = {
             false={"front": lambda s: listens(s, front=1.0), "query": lambda s: s.t != s.s or ways(s)},
         ),
     ),
-    "stream-remember-own": Grounds(WHOLE, {"own": left}, CONDITIONS, {"own": lambda s: left(s, ANOTHER)}),
+    "stream-remember-own": Grounds(
+        WHOLE,
+        {"own": left},
+        {**CONDITIONS, "nothing": lambda s: s.after == "nothing"},
+        {"own": lambda s: left(s, ANOTHER)},
+    ),
     "stream-remember-lenses": Grounds(
         CHAINS,
         {

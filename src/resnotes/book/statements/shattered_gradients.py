@@ -91,7 +91,7 @@ def grown(s, layers=1):
 
 def alike(s):
     """Whether two states at a right angle end up closer than at the start."""
-    angle, depth = pi / 2, 200
+    angle, depth = s.start, 200
     beta = 1.0 if s.beta == 1 else depth**-0.5
     for _ in range(depth):
         angle = next_angle(angle, s.lam, beta) if s.norm == "none" else next_centred_angle(angle)
@@ -99,22 +99,26 @@ def alike(s):
 
 
 STATES = settings(
-    norm=("none", "centred"), lam=(0.0, 1.0), masks=("by the angle", "independent"), beta=(1.0, "1/sqrt(L)")
-)
+    norm=("none", "centred"), lam=(0.0, 1.0), masks=("by the angle", "independent"), beta=(1.0, "1/sqrt(L)"),
+    start=(pi / 2, 0.0),
+)  # fmt: skip
 
 
 def plain_power(s):
     if s.norm != "none":
         return -np.inf
-    deep, short = (correlations(s.lam, s.beta, pi / 2, s.masks, depth)[-1][1] for depth in (4000, 1000))
+    deep, short = (correlations(s.lam, s.beta, s.start, s.masks, depth)[-1][1] for depth in (4000, 1000))
     return log(max(deep, 1e-300) / max(short, 1e-300)) / log(4)
 
 
-ROOT = settings(depth=(200, 1000), lam=(1.0, 0.0), beta=("1/sqrt(L)", 1.0), masks=("by the angle", "independent"))
+ROOT = settings(
+    depth=(200, 1000), lam=(1.0, 0.0), beta=("1/sqrt(L)", 1.0), masks=("by the angle", "independent"), kappa=(1.0, 2.0)
+)
 
 
 def kept(s, least=0.63):
-    got = correlations(s.lam, s.beta, pi / 2, s.masks, s.depth)[-1][1]
+    beta = s.depth**-0.5 if s.beta == "1/sqrt(L)" else s.beta
+    got = correlations(s.lam, beta * s.kappa**0.5, pi / 2, s.masks, s.depth)[-1][1]  # the law has kappa beta^2
     return abs(got - least) < 0.01
 
 
@@ -272,6 +276,7 @@ GROUNDS = {
                 "none": lambda s: s.norm == "none",
                 "equal": lambda s: s.beta == 1,
                 "wide": lambda s: s.masks == "by the angle",
+                "multiple": lambda s: 0 < s.start < pi,
             },
             {"cubic": lambda s: abs(plain_power(s) + 1) < 0.15},
         ),
@@ -283,6 +288,7 @@ GROUNDS = {
             "wide": lambda s: s.masks == "by the angle",
             "identity": lambda s: s.lam == 1,
             "root": lambda s: s.beta == "1/sqrt(L)",
+            "strength": lambda s: s.kappa == 1,
         },
         {"keep": lambda s: kept(s, 0.73)},
     ),

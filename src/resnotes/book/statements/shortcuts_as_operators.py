@@ -5,7 +5,7 @@ from itertools import permutations
 
 import numpy as np
 
-from resnotes import Affine, Network, Unit
+from resnotes import Affine, Network, Unit, identity, relu
 from resnotes.book.oracles import complex_step_jacobian
 from resnotes.book.published import PUBLISHED
 from resnotes.book.statements.places import Place, Places, close, settings, small
@@ -134,8 +134,15 @@ def gate_alone(s):
     return close(gate(s)[0], s.g * opening) or close(gate(s)[0], s.g * (1 - opening))
 
 
+#: Two shortcuts, and a ReLU after the additions or not.
+TERMS = small(
+    {"A": (1, 1), "B": (1, 1), "g": (1,), "relu": ()}, {"A": (2, 2), "B": (2, 2), "g": (2,), "relu": ()}, limit=1500
+)
+
+
 def shortcut_term(s):
-    net = Network([Unit([Affine(np.zeros_like(H))], Projection(H)) for H in (s.A, s.B)])
+    after = relu if s.relu else identity
+    net = Network([Unit([Affine(np.zeros_like(H))], Projection(H), after=after) for H in (s.A, s.B)])
     return gradient_by_shortcut(net, net.forward(np.ones(s.A.shape[1])), s.g)[0]
 
 
@@ -219,7 +226,7 @@ def seen(forward, back):
     return False
 
 
-SHIFT = np.eye(3)[[1, 2, 0]]
+MATRICES = {"shift": np.eye(3)[[1, 2, 0]], "symmetric": np.eye(3)[[1, 0, 2]]}
 
 
 def gates(b):
@@ -316,9 +323,10 @@ GROUNDS = {
     ),
     "operators-remember-term": (
         Grounds(
-            PAIRS,
-            {"product": lambda s: s.A.shape[0] != s.A.shape[1] or close(shortcut_term(s), s.g @ s.B @ s.A)},
-            false={"product": lambda s: s.A.shape[0] != s.A.shape[1] or close(shortcut_term(s), s.g @ (s.A + s.B))},
+            TERMS,
+            {"product": lambda s: close(shortcut_term(s), s.g @ s.B @ s.A)},
+            {"nothing": lambda s: not s.relu},
+            {"product": lambda s: close(shortcut_term(s), s.g @ (s.A + s.B))},
         ),
         Grounds(GATED, {"gate": whole_gate}, false={"gate": gate_alone}),
     ),
@@ -343,7 +351,7 @@ GROUNDS = {
                 "mean": lambda s: s.mean == 0,
                 "variance": lambda s: s.variance == 1,
             },
-            {"keep": lambda s: drawn(s)[2] < 0.1},
+            {"keep": lambda s: drawn(s)[2] < 0.1, "independent": lambda s: True},
         ),
         Grounds(
             RANDOM,
@@ -372,12 +380,14 @@ GROUNDS = {
             false={"values": lambda s: close(s.A @ s.A.T, s.A.T @ s.A)},
         ),
         Grounds(
-            ANY,
+            settings(matrix=("shift", "symmetric")),
             {
                 "products": products_differ,
-                "check": lambda s: seen(SHIFT, SHIFT.T) and not seen(SHIFT, SHIFT) and not seen(SHIFT.T, SHIFT.T),
+                "check": lambda s: seen(H := MATRICES[s.matrix], H.T) and not seen(H, H),
+                "both": lambda s: not seen(MATRICES[s.matrix].T, MATRICES[s.matrix].T),
             },
-            false={"check": lambda s: seen(SHIFT, SHIFT.T) and seen(SHIFT.T, SHIFT.T)},
+            {"symmetric": lambda s: s.matrix == "shift"},
+            {"check": lambda s: seen(H := MATRICES[s.matrix], H.T) and seen(H.T, H.T)},
         ),
     ),
     "operators-remember-table": (

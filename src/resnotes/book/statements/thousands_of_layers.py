@@ -325,7 +325,7 @@ GROUNDS = {
             "post": lambda s: of("post", s)[0] == 0 and near(of("post", s)[1], -s.L * log10(2)),
             "deep": lambda s: of("deepnorm", s)[0] == 0 and of("deepnorm", s)[1] > log10(0.5) * 3 / s.L**0.5,
         },
-        {"strength": lambda s: s.kappa == 1, "wide": lambda s: True, "input": lambda s: True},
+        {"strength": lambda s: s.kappa == 1, "wide": lambda s: True, "input": lambda s: True, "gradient": lambda s: True},
         {
             "pre": lambda s: near(of("pre", s)[0], s.L * log10(2)),
             "post": lambda s: near(of("post", s)[1], log10(0.5)),

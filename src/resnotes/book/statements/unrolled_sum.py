@@ -56,8 +56,9 @@ def kinds(n):
 
 
 def shares(s):
-    """What the paths through k of n branches bring, as a part of (lambda + r)^n."""
-    return np.array([comb(s.n, k) * s.lam ** (s.n - k) * s.r**k for k in range(s.n + 1)]) / (s.lam + s.r) ** s.n
+    """What the paths through k of n branches bring along the whole sum, as a part of it; a branch may turn two numbers."""
+    r = s.r if s.state == "one number" else 1j * s.r
+    return np.array([(comb(s.n, k) * s.lam ** (s.n - k) * r**k / (s.lam + r) ** s.n).real for k in range(s.n + 1)])
 
 
 def at_most(s, part):
@@ -152,9 +153,9 @@ GROUNDS = {
     "unrolled-remember-share": (
         Grounds(settings(n=(100, 200)), {"half": near_half}, false={"half": lambda s: near_half(s, 1.0)}),
         Grounds(
-            settings(n=(100, 200), lam=(1.0, 0.5, -1.0), r=(0.05, 0.02, -0.02, -0.05, 1.0)),
+            settings(n=(100, 200), state=("one number", "two, turned by the branch"), lam=(1.0, 0.5, -1.0), r=(0.05, 0.02, -0.02, -0.05, 1.0)),
             {"shorter": lambda s: (shares(s) > -1e-12).all() and at_most(s, 0.25) > 0.5},
-            {"sign": lambda s: s.lam * s.r > 0, "small": lambda s: abs(s.r) <= 0.1 * abs(s.lam)},
+            {"number": lambda s: s.state == "one number", "sign": lambda s: s.lam * s.r > 0, "small": lambda s: abs(s.r) <= 0.1 * abs(s.lam)},
             {"shorter": lambda s: shares(s)[0] > 0.5},
         ),
     ),
