@@ -3,6 +3,7 @@
 import pytest
 
 from _ext.resnotes_book.generated import fill
+from _ext.resnotes_book.images import themed
 from _ext.resnotes_book.unbroken import pieces
 
 
@@ -51,3 +52,9 @@ def test_a_line_does_not_end_within_a_relation_or_before_a_per_cent_sign(text, k
     found = pieces(text)
     assert [part for part, whole in found if whole] == kept
     assert "".join(part for part, _ in found) == text
+
+
+def test_a_drawing_keeps_the_digits_of_its_texts():
+    svg = '<svg width="10.12345"><path d="M 1.23456 2\nL 3.98765 4"/><text style="font: 9px STIX">0.00234</text></svg>'
+    drawn = themed(svg, "d0-", "wide")
+    assert 'width="10.12"' in drawn and "M 1.23 2\nL 3.98 4" in drawn and ">0.00234<" in drawn

@@ -36,6 +36,8 @@ COLOUR = re.compile("|".join(VARIABLES))
 ID, USED = re.compile(r' id="([^"]+)"'), re.compile(r'(?:url\(#|href="#)([^")]+)')
 FONT = re.compile(r"font(?:-family)?: [^;\"]*(?:;\s*)?")
 SIZE = re.compile(r"([\d.]+px)\s")
+#: Digits of a length that nobody sees, a hundredth of a point: in tags alone, since a text means all of its digits.
+TAG, FINE = re.compile(r"<[^>]*>"), re.compile(r"(?<=\d\.\d\d)\d+")
 
 
 def smaller(picture):
@@ -65,7 +67,7 @@ def themed(svg, prefix, kind):
     svg = re.sub(r'(url\(#|href="#)', rf"\g<1>{prefix}", svg)
     svg = FONT.sub(font, COLOUR.sub(lambda match: VARIABLES[match[0]], svg))
     svg = re.sub(r' xmlns(?::xlink)?="[^"]*"| version="1.1"', "", svg).replace("xlink:href", "href")
-    svg = re.sub(r"(?<=\d\.\d\d)\d+", "", svg)  # a hundredth of a point is seen by nobody
+    svg = TAG.sub(lambda match: FINE.sub("", match[0]), svg)
     svg = re.sub(r"\s*\n\s*", "\n", svg)
     return svg.replace("<svg", f'<svg class="drawing-{kind}" style="stroke-linejoin: round"', 1).strip()
 
