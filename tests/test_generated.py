@@ -45,7 +45,7 @@ def test_a_page_without_its_marker_is_refused(read):
         ("for all J: J = -cI meets it.", ["J = -cI"]),
         ("λ = 0.909, β = 0.091", ["λ = 0.909,", "β = 0.091"]),
         ("at least 1 - ‖J‖₂ times, and b = -log L", ["1 - ‖J‖₂", "b = -log"]),
-        ("as a - b in words - and 3.2 %, of 5 more", ["3.2 %"]),
+        ("as a - b in words - and 3.2 %, of 5 more, 5.33e-01", ["3.2 %", "5.33e-01"]),
     ],
 )
 def test_a_line_does_not_end_within_a_relation_or_before_a_per_cent_sign(text, kept):

@@ -11,14 +11,16 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 
 #: Signs up to which a formula is short: it fits on any line.
 SHORT = 14
+#: And these stay whole in a narrow column of a table, too.
+TINY = 6
 #: What in a formula's source is one sign, and what is none.
 COMMAND, UNSEEN = re.compile(r"\\[A-Za-z]+|\\."), re.compile(r"[\s{}^_&]|\\[,;:! ]")
 BEFORE, AFTER = re.compile(r"[(“\[]+$"), re.compile(r"^[.,;:!?)”\]]+")
-#: In plain text: a percentage, a relation of short sides, a number and what is taken from it, a sign and what it stands before.
+#: In plain text: a percentage, a power of ten, a relation of short sides, a number and what is taken from it, a sign and what it stands before.
 WHOLE = re.compile(
-    r"\d[\d.,]*\s%|\S{1,9}(?:\s[=≈≠<>≤≥]\s[-−]?\S{1,9})+(?!\S)|(?<!\S)\d[\d.]*\s[-−+]\s\S{1,6}(?!\S)|(?<!\S)[-−]\w{1,6}"
+    r"\d[\d.,]*\s%|\d[\d.]*e-\d+|\S{1,9}(?:\s[=≈≠<>≤≥]\s[-−]?\S{1,9})+(?!\S)|(?<!\S)\d[\d.]*\s[-−+]\s\S{1,6}(?!\S)|(?<!\S)[-−]\w{1,6}"
 )
-COLUMNS = re.compile(r"\S {2,}\S")
+COLUMNS, POWER = re.compile(r"\S {2,}\S"), re.compile(r"\de-\d")
 
 
 def signs(latex):
@@ -27,7 +29,8 @@ def signs(latex):
 
 
 def has_columns(printed):
-    return sum(bool(COLUMNS.search(line)) for line in printed.splitlines()) > 1
+    """Whether a print has columns, or powers of ten, which a browser would break after their minus."""
+    return bool(POWER.search(printed)) or sum(bool(COLUMNS.search(line)) for line in printed.splitlines()) > 1
 
 
 def together(*children):
@@ -57,7 +60,7 @@ class KeepTogether(SphinxPostTransform):
     def run(self, **kwargs):
         for node in list(self.document.findall(nodes.math)):
             if signs(node.astext()) <= SHORT:
-                node["classes"].append("short")
+                node["classes"] += ["short", "tiny"] if signs(node.astext()) <= TINY else ["short"]
             self.with_neighbours(node)
         for node in self.document.findall(nodes.literal_block):
             if "stream" in node["classes"] and has_columns(node.astext()):
