@@ -211,7 +211,8 @@ class WebKit(Engine):
             with DIRECT.open(request, timeout=2 * PATIENCE) as answer:
                 return json.load(answer)["value"]
         except urllib.error.HTTPError as error:
-            raise EngineError(f"{path}: {error.read().decode(errors='replace')[:500]}") from None
+            with error:
+                raise EngineError(f"{path}: {error.read().decode(errors='replace')[:500]}") from None
         except (OSError, ValueError) as error:
             raise EngineError(f"{path}: WebKit does not answer: {error}") from None
 
