@@ -132,6 +132,10 @@ def bundle(app, exception):
     static = root / "_static"
     pages = [page for page in root.rglob("*.html") if LINK.search(page.read_text("utf-8"))]
     styles, scripts = shared(pages, LINK), shared(pages, TAG)
+    if gone := [path.relative_to(root).as_posix() for path in (*styles, *scripts) if not path.is_file()]:
+        raise ValueError(
+            f"{', '.join(gone)}: named by every page, and the theme has no such file (tests/test_theme.py)"
+        )
     words = vocabulary(pages, [path for path in static.rglob("*.js")])
     style = "\n".join(used_rules(rules(relative_urls(path.read_text("utf-8"), path, static)), words) for path in styles)
     (static / STYLE).write_text(style, "utf-8")
