@@ -166,27 +166,32 @@ function workWithoutFetching() {
   }
 }
 
-// In the page's contents the section that is being read is marked, with those that it belongs to.
+// In the page's contents the section that is being read is marked, with those that it belongs to; none while the page
+// loads, since what opens below an entry moves those that follow.
 function followReading() {
   const entries = [...document.querySelectorAll(".bd-toc-nav a[href^='#']")]
     .map((link) => ({ link, section: document.getElementById(nameIn(link.hash)) }))
     .filter(({ section }) => section);
   const visible = new Set();
+  const show = () => {
+    const current = scrollY > 0 ? entries.findLast(({ section }) => visible.has(section)) : undefined;
+    for (const entry of entries) {
+      const read = Boolean(current && entry.section.contains(current.section));
+      for (const element of [entry.link, entry.link.parentElement]) element.classList.toggle("active", read);
+      if (entry === current) entry.link.setAttribute("aria-current", "true");
+      else entry.link.removeAttribute("aria-current");
+    }
+  };
   const observer = new IntersectionObserver(
     (changes) => {
       for (const { target, isIntersecting } of changes) visible[isIntersecting ? "add" : "delete"](target);
-      const current = entries.findLast(({ section }) => visible.has(section));
-      for (const entry of entries) {
-        const read = Boolean(current && entry.section.contains(current.section));
-        for (const element of [entry.link, entry.link.parentElement]) element.classList.toggle("active", read);
-        if (entry === current) entry.link.setAttribute("aria-current", "true");
-        else entry.link.removeAttribute("aria-current");
-      }
+      show();
     },
     // The last one that has come into the upper part of the window.
     { rootMargin: "0px 0px -60%" },
   );
   for (const { section } of entries) observer.observe(section);
+  addEventListener("scroll", show, { once: true });
 }
 
 // A derivation opens whole, so that a search finds everything; from its first line it unfolds line by line.
