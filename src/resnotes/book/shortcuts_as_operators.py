@@ -280,7 +280,7 @@ class Centred(Case):
 
 CHAPTER = "07_shortcuts_as_operators"
 STOCHASTIC = "no entry of H_i is negative; its rows and columns add up to 1"
-GAUSSIAN = "entries of W_i independent, normal, mean 0, variance 1/n"
+GAUSSIAN = "all entries of all W_i independent, normal, mean 0, variance 1/n"
 
 
 def _with(kind: str):
@@ -349,7 +349,7 @@ def build() -> list[Equation]:
             "operators-mixing-square",
             expression=eq(*shortcuts_as_operators.mixing_square),
             method="numeric",
-            assumptions=("entries of W_i independent, mean 0, variance 1/n",),
+            assumptions=("all entries of all W_i independent, mean 0, variance 1/n",),
             case=RandomSigns,
         ),
         entry(
