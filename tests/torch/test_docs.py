@@ -62,8 +62,21 @@ def test_the_first_lines(here):
     images, labels = batches(1)[0]
     names = run("savefig", model=classifier(), images=images, labels=labels)
     assert names["found"].depth == 3 and (here / "report.png").stat().st_size > 10_000
-    short = run("lambda out:", model=classifier(), inputs=images, labels=labels, loss=F.cross_entropy)
+    short = run(
+        "found = resnotes.torch.report(model, inputs",
+        model=classifier(),
+        inputs=images,
+        labels=labels,
+        loss=F.cross_entropy,
+    )
     assert str(short["found"]) == str(names["found"])
+
+
+def test_a_model_that_takes_its_labels():
+    (call,) = re.findall(r"`(resnotes\.torch\.report\(model, batch, .*?)`", TEXT)
+    rows = torch.randint(0, 50, (2, 9))
+    found = eval(call, {"resnotes": resnotes, "model": gpt2(), "batch": {"input_ids": rows, "labels": rows}})
+    assert found.depth == 6
 
 
 def test_the_layer_of_the_chapter_is_that_of_the_package():
@@ -75,8 +88,16 @@ def test_the_layer_of_the_chapter_is_that_of_the_package():
     assert nothing is None and (sent == want).all()
 
 
-def test_a_plain_loop(here):
-    run("for images, labels in loader", model=classifier(), loader=batches(101), F=F)
+@pytest.mark.parametrize("data", ["images", "inputs"])
+def test_a_plain_loop(here, data):
+    run(
+        f"for {data}, labels in loader",
+        model=classifier(),
+        loader=batches(101),
+        F=F,
+        loss=F.cross_entropy,
+        resnotes=resnotes,
+    )
     assert steps(here)[0] == [0, 100]
 
 
