@@ -218,6 +218,7 @@ def test_every_public_function_is_tested():
         if callable(value) and value.__module__ == initialisation.__name__ and not name.startswith("_")
     }
     assert public == {
+        "attention_strength",
         "batch_strength",
         "branch_strength",
         "draw_weights",

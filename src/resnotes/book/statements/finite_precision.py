@@ -139,11 +139,12 @@ FACTORS = settings(
 #: Branches of 1/L of the state, with its sign or against it; by length alone, one entry has all of it.
 DEPTHS = settings(
     *(
-        {"format": dtype, "sign": sign, "L": L, "how": how}
+        {"format": dtype, "sign": sign, "L": L, "how": how, "rounded": rounded}
         for dtype in ("bfloat16", "float16")
         for sign in (1, -1)
         for L in (128, 256, 510, 511, 512, 513, 700, 1024)
         for how in ("entry by entry", "in length")
+        for rounded in (False, True)
     )
 )
 
@@ -153,6 +154,8 @@ def all_lost(s):
     u = FORMATS[s.format][0]
     x = 1 + 2 * u * np.arange(0, int(0.5 / u))
     part = s.sign * x / s.L * (8.0 if s.how == "in length" else 1.0)
+    if s.rounded:
+        part = round_to(part, s.format)
     return bool(np.all(round_to(x + part, s.format) == x))
 
 
@@ -340,7 +343,11 @@ GROUNDS = {
         Grounds(
             DEPTHS,
             {"from": lambda s: from_on(s, 512, -1), "sign": lambda s: from_on(s, 511, 1)},
-            {"format": lambda s: s.format == "bfloat16", "entry": lambda s: s.how == "entry by entry"},
+            {
+                "format": lambda s: s.format == "bfloat16",
+                "entry": lambda s: s.how == "entry by entry",
+                "exact": lambda s: not s.rounded,
+            },
             {"from": lambda s: from_on(s, 511, -1), "sign": lambda s: from_on(s, 512, 1)},
         ),
     ),
