@@ -355,7 +355,7 @@ def _bounded(function):
 
 
 def value_residual_network(weights, first=0.5, own=0.5):
-    """Attention units that read λ_1 v_first + λ_2 v in the place of their values v, each position looking at itself alone.
+    """Attention units that read λ_1 v_first + λ_2 v instead of their values v, each position looking at itself alone.
 
     With such weights of attention every position is a network of its own: x' = x + W_2(λ_1 v_first + λ_2 W_1 norm(x)), and
     v_first = W_1 norm(x_0) in the first unit, which reads it alone. Between units a state is x and v_first, 2 n numbers.

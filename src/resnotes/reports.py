@@ -268,12 +268,14 @@ class Report:
             f"{100 * self.worst_share:.0f} % of the change on a log scale; the median unit has {median}"
         )
 
-    def _lengths_in_words(self):
+    def _cancellation_in_words(self):
         if self.log10_cancellation < 0.05:
-            cancels = "the parts by length point nearly the same way"
-        else:
-            times = _power(self.log10_cancellation)
-            cancels = f"the parts by length partly cancel: together they are {times} times as long as their sum"
+            return "the parts by length point nearly the same way"
+        times = _power(self.log10_cancellation)
+        return f"the parts by length partly cancel: together they are {times} times as long as their sum"
+
+    def _lengths_in_words(self):
+        cancels = self._cancellation_in_words()
         if not self.shares_hold:
             return f"{cancels} (the shares have no digits left)"
         if self.share.min() < -5e-4:  # would be shown as a negative share

@@ -193,12 +193,7 @@ class TorchReport(Report):
         return said.replace(f"unit {unit}", f"unit {unit}, {self.names[unit]},", 1)
 
     def _lengths_in_words(self):
-        if not self.has_rest:
-            return super()._lengths_in_words()
-        if self.log10_cancellation < 0.05:
-            return "the parts by length point nearly the same way"
-        times = _power(self.log10_cancellation)
-        return f"the parts by length partly cancel: together they are {times} times as long as their sum"
+        return self._cancellation_in_words() if self.has_rest else super()._lengths_in_words()
 
     def _tables(self):
         for title, head, rows in super()._tables():
