@@ -231,8 +231,9 @@ function render({ model, el, share: link }) {
   const note = make(
     "p",
     { class: "rx-note" },
-    "Means over networks that have just been drawn, with branches of strength κ = 1; with a normalisation, in networks that " +
-      "are wide compared with their depth. A triangle says that the line goes on.",
+    "Means over networks that have just been drawn, with branches of strength κ = 1; with a normalisation, for a random " +
+      "gradient at the top and an input of mean 0 and variance 1, in networks that are wide compared with their depth. " +
+      "A triangle says that the line goes on.",
   );
   return ui.start({
     controls: [recipe.element, depth.element],
