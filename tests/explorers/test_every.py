@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import pytest
 import traitlets
 from axe_playwright_python.base import AXE_SCRIPT
-from pages.checks import LAID_OUT, RULES_OF_A_LOOK, thin_repeated
+from pages.checks import LAID_OUT, LOOKS, RULES_OF_A_LOOK, thin_repeated
 
 from resnotes.explorers import _base
 from resnotes.explorers._base import IMPORT, bundle
@@ -321,12 +321,12 @@ def violations(live, name, **asked):
 
 @every
 def test_axe_finds_nothing(opened, site, case):
-    """Once all rules but those that depend on colours or on the width, and these in every look."""
+    """Once all rules but those that depend on colours or on the width, and these in each of both."""
     live = opened(f"{site}/{case.page}", case.name)
     live.root.get_by_text("Table of the values").click()
     assert violations(live, case.name, rules={rule: {"enabled": False} for rule in RULES_OF_A_LOOK}) == []
     thin_repeated(live)
-    for width, scheme in ((1280, "light"), (1280, "dark"), (375, "dark"), (375, "light")):
+    for width, scheme in LOOKS:
         live.page.set_viewport_size({"width": width, "height": 900})
         live.page.emulate_media(color_scheme=scheme)
         live.page.wait_for_function("scheme => document.documentElement.dataset.theme === scheme", arg=scheme)

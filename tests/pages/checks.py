@@ -27,13 +27,18 @@ class Watched:
         self.requests, self.complaints = [], []
         self.page = page = self.context.new_page()
         page.on("request", lambda request: self.requests.append(request.url))
-        page.on("requestfailed", lambda request: self.complaints.append(f"request failed: {request.url}"))
+        page.on("requestfailed", self.miss)
         page.on("pageerror", lambda error: self.complaints.append(f"page error: {error}"))
         page.on("console", self.hear)
 
     def hear(self, message):
         if message.type in ("error", "warning"):
             self.complaints.append(f"console {message.type}: {message.text}")
+
+    def miss(self, request):
+        # What the page still asked for when it was left or loaded again is no fault of the page.
+        if request.failure != "net::ERR_ABORTED":
+            self.complaints.append(f"request failed: {request.url} ({request.failure})")
 
     def open(self, url, width=1280, scheme="light"):
         self.renew()
@@ -318,14 +323,18 @@ def thin_repeated(watched):
 
 #: A style under which every section is laid out, also one far from the window.
 LAID_OUT = ".bd-article section { content-visibility: visible !important; }"
-#: Widths and colours in which a page is looked at.
-LOOKS = [(width, scheme) for width in (1280, 375) for scheme in ("light", "dark")]
+#: Widths and colours in which a page is looked at: each width and each colour once, since an article's colours do not
+#: depend on the width; what stands around it is of another kind on a phone, and is looked at in the other two as well.
+LOOKS = [(1280, "light"), (375, "dark")]
+OTHER_LOOKS = [(1280, "dark"), (375, "light")]
 #: Of axe-core's rules those whose answer depends on the window's width or on the colours.
 RULES_OF_A_LOOK = ("color-contrast", "target-size")
 
 
-def accessibility(watched, rules=None, without=()):
+def accessibility(watched, rules=None, without=(), around=False):
     """Everything axe-core finds, with the first element of each finding; `rules` names the ones asked for, else all.
+
+    With `around` the article is left out.
 
     Every section is laid out for it: one far from the window keeps a room of guessed height, over which what stands in it
     reaches as soon as axe asks where it is, so that a target there seems covered.
@@ -334,7 +343,7 @@ def accessibility(watched, rules=None, without=()):
     options = {"resultTypes": ["violations"], "rules": {rule: {"enabled": False} for rule in without}}
     if rules:
         options["runOnly"] = {"type": "rule", "values": list(rules)}
-    results = Axe().run(watched.page, options=options).response
+    results = Axe().run(watched.page, context={"exclude": [["article"]]} if around else None, options=options).response
     return [
         f"axe {finding['impact']} {finding['id']} ({len(finding['nodes'])}×): {finding['help']}; "
         f"first: {finding['nodes'][0]['html'][:200]}"

@@ -54,11 +54,19 @@ def test_an_outside_request_is_seen(watched, site, body):
         ("<script>throw new Error('thrown')</script>", "thrown"),
         ("<script>Promise.reject(new Error('rejected'))</script>", "rejected"),
         ('<script src="gone.js"></script>', "404"),
+        ('<script src="file:///gone.js"></script>', "file:///gone.js"),
     ],
 )
 def test_a_complaint_is_seen(watched, site, body, said):
     show(watched, site, body)
     assert any(said in finding for finding in checks.complaints(watched))
+
+
+def test_what_is_asked_for_when_the_page_is_left_is_no_complaint(watched, site):
+    show(watched, site, "<script>addEventListener('beforeunload', () => void fetch('slow'))</script>")
+    watched.page.route("**/slow", lambda route: None)
+    watched.page.reload()
+    assert checks.complaints(watched) == []
 
 
 @pytest.mark.parametrize(
@@ -203,6 +211,12 @@ def test_what_is_hidden_as_repeated_has_no_fault_of_its_own(watched, site, body,
 def test_a_fault_of_a_look_is_seen_by_the_rules_for_looks(watched, site, body, said):
     show(watched, site, body)
     assert any(said in finding for finding in checks.accessibility(watched, checks.RULES_OF_A_LOOK))
+
+
+@pytest.mark.parametrize(("body", "seen"), [("{}", False), ("</article>{}<article>", True)])
+def test_around_the_article_is_what_is_looked_at(watched, site, body, seen):
+    show(watched, site, body.format(f'<p style="{FAINT}">faint</p>'))
+    assert bool(checks.accessibility(watched, checks.RULES_OF_A_LOOK, around=True)) is seen
 
 
 @pytest.mark.parametrize(
