@@ -3,18 +3,21 @@
 import importlib.util
 import json
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sympy import Eq, Rational, Symbol, Tuple
 
 from resnotes.__main__ import main
 from resnotes.book import EQUATIONS, verify
+from resnotes.book.cases import Case
 from resnotes.book.claims import CLAIMS
 from resnotes.book.oracles import CheckError
 from resnotes.book.registry import METHODS, Equation, equalities
 from resnotes.symbolic.algebra import map_tree
-from resnotes.symbolic.symbols import D, J, g
+from resnotes.symbolic.symbols import D, J, W, g
 
 ROOT = Path(__file__).resolve().parent.parent
 spec = importlib.util.spec_from_file_location("book_equations", ROOT / "tools" / "equations.py")
@@ -56,6 +59,15 @@ def test_what_floats_cannot_see_is_seen_in_fractions(label):
     with pytest.raises(CheckError, match=f"{label}, random case {entry.cases}"):
         entry.check(off)
     replace(entry, case=lambda rng: entry.case(rng)).check(off)  # in floats alone
+
+
+def test_rounding_where_terms_cancel_is_no_difference():
+    """How large it is depends on the processor: one that multiplies and adds at once rounds otherwise."""
+    case = Case({W(1): np.array([[Fraction(1, 3), 2]])})
+    assert case.agree([6e-17, 0], [0, 0], "sum") == 1
+    for got, want in (([1e-9, 0], [0, 0]), ([1e-9 + 1e-18], [1e-9])):
+        with pytest.raises(CheckError, match="sum: got"):
+            case.agree(got, want, "sum")
 
 
 @pytest.mark.parametrize(

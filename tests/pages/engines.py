@@ -21,7 +21,7 @@ import websocket
 from tools import browsers
 
 #: Seconds that anything may take, on a machine that does other things too.
-PATIENCE = 240
+PATIENCE = 120
 
 #: This machine is reached without a proxy.
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))

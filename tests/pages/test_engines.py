@@ -34,6 +34,8 @@ WIDTHS = {"http": 1280, "file": 447}
 FROM_FILE = ("chapters/02_backward_pass.html", "chapters/ledger.html", "search.html")
 #: So many pages at fault are enough to know.
 ENOUGH = 5
+#: An engine that was lost more often than this does not run here: waiting for it takes minutes each time.
+LIVES = 2
 #: Seconds after which a download will not come.
 LONG = 60
 
@@ -111,10 +113,10 @@ def listened(book, tmp_path_factory):
 
 
 class Restarted:
-    """The engine of a name; one that was lost on the way is started anew, once for a page."""
+    """The engine of a name; one that was lost on the way is started anew, once for a page and `LIVES` times in all."""
 
     def __init__(self, name):
-        self.name = name
+        self.name, self.lost = name, 0
         self.begin()
 
     def begin(self):
@@ -126,6 +128,9 @@ class Restarted:
             return self.opened(width, url, expression)
         except engines.EngineError:
             self.driver.close()
+            self.lost += 1
+            if self.lost > LIVES:
+                raise
         self.begin()
         return self.opened(width, url, expression)
 

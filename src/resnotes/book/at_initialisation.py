@@ -81,8 +81,8 @@ class OneBranch(Ensemble):
     tall : bool
         n = 3..5 and h = 1, so that a normalised state is not the same for every x.
     broken : str, optional
-        The hypothesis that is dropped. "ties": n = 2 and both components of x are equal, so that half of all rows
-        of W_1 give 0. "lopsided": the entries of W_1 are not distributed as their negatives.
+        The hypothesis that is dropped. "ties": n = 2 and both components of x are 1, or both -1, so that half of all
+        rows of W_1 give 0, without rounding. "lopsided": the entries of W_1 are not distributed as their negatives.
     """
 
     def __init__(self, rng, tall=False, broken=None):
@@ -96,7 +96,7 @@ class OneBranch(Ensemble):
         self.W1, self.W2 = pairs_of(first, signs(n, h) * math.sqrt(self.variances[1] / h))
         self.x, self.g, self.A = rng.normal(size=n), rng.normal(size=n), rng.normal(size=(n, n))
         if self.ties:
-            self.x = np.full(n, self.x[0])
+            self.x = np.full(n, np.sign(self.x[0]))
         self.norm = LayerNorm(epsilon=0)
         self.known = {
             "A": self.A,
@@ -199,7 +199,8 @@ class AllNetworks(Ensemble):
     ----------
     rng : numpy Generator
     ties : bool
-        Two units with n = 2, and an input whose components are equal: half of all rows of the lowest W_1 give 0.
+        Two units with n = 2, and an input whose components are both 1 or both -1: half of all rows of the lowest W_1
+        give 0, without rounding.
     """
 
     def __init__(self, rng, ties=False):
@@ -221,7 +222,7 @@ class AllNetworks(Ensemble):
         )
         self.W1, self.W2 = first.reshape(-1, depth, h, n), second.reshape(-1, depth, n, h)
         x = rng.normal(size=(n, 1))
-        self.states = [np.broadcast_to(x[:1] if ties else x, (len(bits), n, 1))]
+        self.states = [np.broadcast_to(np.sign(x[:1]) if ties else x, (len(bits), n, 1))]
         for k in range(depth):
             self.states.append(self._step(k, self.states[k]))
             if not ties and np.abs(self.W1[:, k] @ self.states[k]).min() < TIE:

@@ -212,9 +212,13 @@ class Case:
         return 0
 
     def agree(self, got, want, what: str) -> int:
-        """Compare a result of the NumPy half with a value of the case."""
+        """Compare a result of the NumPy half with a value of the case.
+
+        Where the terms of a sum cancel exactly, rounding leaves what is small beside the case's numbers.
+        """
         got, want = (np.asarray(v, dtype=float).ravel() for v in (got, want))
-        return same(got, want, what, self.numbers.tolerance)
+        size = 0.0 if want.any() else max((abs(float(entry)) for entry in self.entries()), default=0.0)
+        return same(got, want, what, self.numbers.tolerance, size)
 
 
 def numbered(values, first: int = 0) -> dict:

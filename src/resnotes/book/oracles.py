@@ -186,9 +186,12 @@ class NotSmooth(ValueError):
     """A ReLU sits at its kink, where there is no derivative. Such candidates are passed over."""
 
 
-def same(got, want, what, tolerance: float = TOLERANCE) -> int:
-    """Compare a result of the NumPy half with a value found without its backward pass; 1, the comparisons made."""
-    error = relative_error(got, want)
+def same(got, want, what, tolerance: float = TOLERANCE, size: float = 0.0) -> int:
+    """Compare a result of the NumPy half with a value found without its backward pass; 1, the comparisons made.
+
+    ``size`` as in `relative_error`.
+    """
+    error = relative_error(got, want, size)
     if not error <= tolerance:
         raise CheckError(f"{what}: got {got} from the NumPy half, want {want}, relative error {error:.1e}")
     return 1
