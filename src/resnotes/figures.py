@@ -771,35 +771,6 @@ def sizes_by_layer_and_step(panels, label, levels=(0.3, 0.4, 0.6, 0.8, 1, 1.5, 2
     return figure
 
 
-def bars_by_length(lengths, series, xlabel="number of branches on the path", ylabel="share"):
-    """Grouped bars over path lengths.
-
-    Parameters
-    ----------
-    lengths : array_like of int
-    series : dict of str to array_like
-    """
-    figure, axes = _axes()
-    lengths = np.asarray(lengths)
-    width = 0.8 / len(series)
-    for number, (name, values) in enumerate(series.items()):
-        offset = (number - (len(series) - 1) / 2) * width
-        axes.bar(
-            lengths + offset,
-            values,
-            width,
-            label=name,
-            color=(BLUE, ORANGE, GREEN)[number % 3],
-            hatch=("", "//", "..")[number % 3],
-            edgecolor="white",
-            linewidth=0.3,
-        )
-    axes.set_xlabel(xlabel)
-    axes.set_ylabel(ylabel)
-    axes.legend(frameon=False, fontsize=9)
-    return figure
-
-
 def shares_by_length(lengths, series, span=None, xlabel="number of branches on the path", ylabel="share"):
     """Distributions over path lengths, as points joined by lines.
 

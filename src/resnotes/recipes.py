@@ -86,10 +86,6 @@ class Recipe:
             return 0.0 - depth * math.log10(1 + squares / lam**2)
         return 0.0 - float(np.sum(np.log10(1 + squares / lam**2)))
 
-    def keeps_size(self, depth, strength=1.0):
-        """Whether the root of the gain stays within the two powers of ten that `report` allows."""
-        return abs(self.log10_gain(depth, strength)) / 2 <= DECADES
-
     def setting(self, depth):
         """λ and β at a depth as text; the first and the last β where units differ."""
         depth = _validate.whole_number(depth, "depth", 1)

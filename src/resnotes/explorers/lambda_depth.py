@@ -167,4 +167,3 @@ class LambdaDepth(Explorer):
 
 SHORT = {"float16": "f16", "bfloat16": "bf16", "float32": "f32", "float64": "f64"}
 KINDS = {"largest": "max", "normal": "min", "subnormal": "sub"}
-DASHES = {"largest": "none", "normal": "7 4", "subnormal": "2 3"}

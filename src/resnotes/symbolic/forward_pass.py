@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from sympy import (
-    Add,
     Expr,
     Integer,
     KroneckerDelta,
@@ -370,12 +369,6 @@ def check_softmax_jacobian(stated: Expr) -> int:
                     raise ValueError(f"derivative of {where}: got {got}, want {want}")
                 comparisons += 1
     return comparisons
-
-
-def target_sums_to_one(expression: Expr, size: int) -> Expr:
-    """The expression with n = size and p_n = 1 - p_1 - ... - p_{n-1}."""
-    last = 1 - Add(*(target(c) for c in range(1, size)))
-    return unroll(expression, {n: Integer(size)}).xreplace({target(size): last})
 
 
 def softmax_at_uniform(size: int) -> Expr:

@@ -97,11 +97,6 @@ def _all_equal(network) -> bool:
     return len(factors) == 1 and not factors & {-1, 0, 1}
 
 
-@condition("lambda_0 is not 1")
-def _other_than_one(network) -> bool:
-    return first_factor(network) != 1
-
-
 @condition("lambda_0 is neither 0 nor 1")
 def _neither_0_nor_1(network) -> bool:
     return first_factor(network) not in (0, 1)
