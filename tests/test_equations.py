@@ -2,8 +2,10 @@
 
 import importlib.util
 import json
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -183,11 +185,18 @@ def test_the_tool_sees_what_it_should():
 # The command line.
 
 
-def broken(monkeypatch, label):
+def as_broken(label):
     entry = EQUATIONS[label]
-    monkeypatch.setitem(
-        EQUATIONS, label, type(entry)(**{**entry.__dict__, "expression": damaged(entry.expression), "proofs": ()})
-    )
+    return type(entry)(**{**entry.__dict__, "expression": damaged(entry.expression), "proofs": ()})
+
+
+def broken(monkeypatch, label):
+    monkeypatch.setitem(EQUATIONS, label, as_broken(label))
+
+
+def begin_broken(label):
+    """What a process of its own begins with."""
+    EQUATIONS[label] = as_broken(label)
 
 
 def test_verify_names_what_fails_with_both_values(monkeypatch, capsys):
@@ -222,6 +231,8 @@ def test_verify_on_several_processors_says_the_same_and_claims_take_what_has_pas
     assert main(["verify", *names]) == 1
     alone = capsys.readouterr().out.splitlines()
     monkeypatch.setattr(verify, "MANY", 2)
+    pool = partial(ProcessPoolExecutor, 2, initializer=begin_broken, initargs=("backward-g4",))
+    monkeypatch.setattr(verify, "ProcessPoolExecutor", pool)
     assert main(["verify", *names]) == 1
     together = capsys.readouterr().out.splitlines()
     assert together[:-1] == alone[:-1]

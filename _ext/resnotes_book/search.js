@@ -119,8 +119,10 @@ function search(query) {
   return { hits, partly: !all.length && hits.length > 0 };
 }
 
-/** What bears the number that is asked for, such as (4.8): an equation, a section, a theorem. */
+/** What bears the number that is asked for, such as (4.8), or the label: an equation, a section, a theorem. */
 function numbered(query) {
+  for (const page of BOOK.pages)
+    for (const [, title, anchor] of page.numbered) if (anchor === `equation-${query.trim()}`) return [{ page, anchor, title }];
   const [, kind = "", asked] = /^\s*([a-z]*)\.?\s*\(?(\d+(?:\.\d+)*)\.?\)?\s*$/i.exec(query) ?? [];
   if (!asked) return [];
   const found = [];

@@ -81,6 +81,15 @@ def outside_requests(watched, home):
     return [f"asks for {url}" for url in watched.requests if not url.startswith((home, "data:", "blob:"))]
 
 
+PLACE = re.compile(r'<section\b[^>]*? id="([^"]+)"|\bid="(equation-[^"]+)"')
+
+
+def places(path):
+    """Names of a page's sections, and of its sections and equations, in the page's order."""
+    found = PLACE.findall(path.read_text("utf-8"))
+    return [section for section, _ in found if section], [section or equation for section, equation in found]
+
+
 COMPRESSED = {".woff2", ".png", ".ico"}
 
 

@@ -1,8 +1,11 @@
 """Each check of `checks.py` sees the fault it is there for: broken pages, and whole ones that must pass."""
 
+from contextlib import suppress
+
 import pytest
 
 from . import checks
+from .conftest import Quiet, serve
 
 GOOD_FORMULA = """<div class="math"><span class="katex-display"><span class="katex">
 <span class="katex-mathml"><math><mi>x</mi></math></span>
@@ -62,10 +65,27 @@ def test_a_complaint_is_seen(watched, site, body, said):
     assert any(said in finding for finding in checks.complaints(watched))
 
 
-def test_what_is_asked_for_when_the_page_is_left_is_no_complaint(watched, site):
-    show(watched, site, "<script>addEventListener('beforeunload', () => void fetch('slow'))</script>")
-    watched.page.route("**/slow", lambda route: None)
-    watched.page.reload()
+class Late(Quiet):
+    """Answers nothing until whoever asked has gone, but for the page itself."""
+
+    def do_GET(self):
+        if self.path == "/page.html":
+            return super().do_GET()
+        self.connection.settimeout(10)
+        with suppress(OSError):
+            self.connection.recv(1)
+
+
+def test_what_is_asked_for_when_the_page_is_left_is_no_complaint(watched, tmp_path):
+    server = serve(tmp_path, Late)
+    try:
+        show(watched, (tmp_path, f"http://127.0.0.1:{server.server_port}/"), "")
+        watched.page.evaluate("void fetch('late')")
+        with watched.page.expect_event("requestfailed"):
+            watched.page.reload()
+    finally:
+        server.shutdown()
+        server.server_close()
     assert checks.complaints(watched) == []
 
 

@@ -8,11 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from bs4 import BeautifulSoup
 
 from tools import browsers
 
-from . import engines
+from . import checks, engines
 from .conftest import serve
 from .test_pages import CONTENT, expected_formulas
 
@@ -49,9 +48,9 @@ def asked(book, page, **settings):
 
 def last_anchor(page):
     """A place far down the page: its last equation, or its last section."""
-    soup = BeautifulSoup(page.read_text("utf-8"), "html.parser")
-    places = soup.select(".bd-article [id^=equation-]") or soup.select(".bd-article section[id]")
-    return f"#{places[-1]['id']}" if places else ""
+    places = checks.places(page)[1]
+    last = next((name for name in reversed(places) if name.startswith("equation-")), places[-1] if places else None)
+    return f"#{last}" if last else ""
 
 
 # That the checks see what is broken, in Chromium ---------------------------------------------------------------

@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
 
 from resnotes.book.claims import JUDGED
 from resnotes.book.claims.claim import forget_passed, registered, remember_passed
@@ -86,10 +88,16 @@ def outcomes(chosen: Sequence[str]) -> Iterator[Outcome]:
         yield from map(outcome, chosen)
         return
     passed = {}
-    with ProcessPoolExecutor() as pool:
-        for found in pool.map(outcome, (name for name in chosen if name not in JUDGED)):
+    # New processes rather than forks: the caller may have threads, and a fork would inherit their locks.
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+        for found in pool.map(outcome, [name for name in chosen if name not in JUDGED]):
             if found.ok and found.kind == "equation":
                 passed[found.name] = CheckResult(found.worst_error, found.cases)
             yield found
-    with ProcessPoolExecutor(initializer=remember_passed, initargs=(passed,)) as pool:
-        yield from pool.map(outcome, (name for name in chosen if name in JUDGED))
+        yield from pool.map(partial(_resting_on, passed), [name for name in chosen if name in JUDGED])
+
+
+def _resting_on(passed, name):
+    """The outcome of a check, given those of the equations that it may rest on."""
+    remember_passed(passed)
+    return outcome(name)

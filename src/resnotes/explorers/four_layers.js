@@ -497,7 +497,7 @@ function render({ model, el, share }) {
   const notes = make("div", { class: "rx-table rx-fl-notes" });
   const printed = ui.fold("What the notes’ formulas give here", notes);
 
-  function paintRows(now, found, chosen) {
+  function paintRows(now, found) {
     rows.forEach((row, k) => {
       const path = found.paths[k];
       row.element.hidden = !path;
@@ -507,7 +507,8 @@ function render({ model, el, share }) {
       write(row.symbols, symbols);
       write(row.value, value);
       show(row.picture, little(path.route));
-      set(row.held, { "aria-checked": String(chosen) === String(path.route) });
+      // What the pointer passes over is not switched on.
+      set(row.held, { "aria-checked": String(pinned) === String(path.route) });
     });
   }
 
@@ -564,7 +565,7 @@ function render({ model, el, share }) {
       listTitle,
       now.at === 5 ? "g₅ is given" : `Every path back to x${SUB[now.at]}; together ${name} ${is(found.g[now.at - 1])}`,
     );
-    paintRows(now, found, chosen);
+    paintRows(now, found);
     learned.forEach(({ symbols, value }, k) => {
       const said = weightProduct(now, found, k + 1);
       write(symbols, said[0]);

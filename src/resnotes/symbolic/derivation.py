@@ -264,7 +264,7 @@ class Induction:
                 self.right.subs(k, self.base),
                 rf"base case, ${latex(k)} = {latex(self.base)}$: empty",
             ),
-            (self.left.subs(k, new), self.recurrence, "definition"),
+            (self.left.subs(k, new), self.recurrence, "recurrence"),
             (
                 None,
                 rewrite(self.recurrence, [Rule(self.left.subs(k, old), self.right.subs(k, old))]),
