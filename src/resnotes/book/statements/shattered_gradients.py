@@ -1,7 +1,6 @@
 """What shows the sentences of chapter 10."""
 
 from functools import cache
-from itertools import product
 from math import cos, log, pi
 
 import numpy as np
@@ -41,23 +40,37 @@ CUBIC = settings(
 )  # fmt: skip
 
 
-@cache
-def by_masks(p, each, dependent, lam, beta):
-    """Correlation of one unit lam + beta w m, with masks m and m' for two inputs and w of 1 or -1, all written out."""
-    joint = {(1, 1): p, (1, 0): each - p, (0, 1): each - p, (0, 0): 1 - 2 * each + p}
-    products, squares = 0.0, 0.0
-    for w, (masks, weight) in product((1.0, -1.0), joint.items()):
-        m, other = masks if not dependent else ((w > 0) * masks[0] * 2, masks[1])
-        products += weight / 2 * (lam + beta * w * m) * (lam + beta * w * other)
-        squares += weight / 2 * (lam + beta * w * m) ** 2
+def by_masks(s):
+    """Correlation of two units lam + beta w m, with masks m and m' for two inputs and w of 1 or -1, all written out."""
+    joint = {(1, 1): s.p, (1, 0): s.each - s.p, (0, 1): s.each - s.p, (0, 0): 1 - 2 * s.each + s.p}
+
+    def over_weights(masks):
+        """Mean product and mean square of what one unit multiplies by."""
+        pairs = [(masks if not s.dependent else ((w > 0) * masks[0] * 2, masks[1])) for w in (1.0, -1.0)]
+        units = [[s.lam + s.beta * w * m for m in pair] for w, pair in zip((1.0, -1.0), pairs, strict=True)]
+        return np.mean([[one * other, one**2] for one, other in units], axis=0)
+
+    each = {masks: over_weights(masks) for masks in joint}
+    if s.repeated:  # both units have the same masks
+        products, squares = sum(joint[masks] * each[masks] ** 2 for masks in joint)
+    else:
+        products, squares = sum(joint[masks] * each[masks] for masks in joint) ** 2
     return products / squares
 
 
-MASKS = settings(p=(0.25, 0.5, 0.1), each=(0.5, 0.6), dependent=(False, True), lam=(1.0, 0.0), beta=(1.0, 0.5))
+MASKS = settings(
+    p=(0.25, 0.5, 0.1),
+    each=(0.5, 0.6),
+    dependent=(False, True),
+    repeated=(False, True),
+    lam=(1.0, 0.0),
+    beta=(1.0, 0.5),
+)
 
 
 def mask_law(s, factor=2):
-    return close(by_masks(s.p, s.each, s.dependent, s.lam, s.beta), (s.lam**2 + factor * s.p * 0.5 * s.beta**2) / (s.lam**2 + 0.5 * s.beta**2))  # fmt: skip
+    one = (s.lam**2 + factor * s.p * 0.5 * s.beta**2) / (s.lam**2 + 0.5 * s.beta**2)
+    return close(by_masks(s), one**2)
 
 
 QUARTER = settings(L=(1, 2, 10), p=(0.25, 0.4), beta=(1.0, 0.5))
@@ -221,7 +234,12 @@ GROUNDS = {
     "shattered-remember-law": Grounds(
         MASKS,
         {"law": mask_law},
-        {"each": lambda s: s.each == 0.5, "both": lambda s: True, "independent": lambda s: not s.dependent},
+        {
+            "each": lambda s: s.each == 0.5,
+            "both": lambda s: True,
+            "independent": lambda s: not s.dependent,
+            "units": lambda s: not s.repeated,
+        },
         {"law": lambda s: mask_law(s, 1)},
     ),
     "shattered-remember-quarter": Grounds(
