@@ -134,6 +134,11 @@ def test_a_link_to_no_anchor_is_found(made, change):
     assert "in the file, no link leads to #01_one:equation-three" in found
 
 
+def test_a_link_that_is_not_printed_is_not_missed(made, change):
+    change("01_one", "<pre>", '<a hidden href="00_introduction.html#why">✓</a><pre>')
+    assert made()[1] == []
+
+
 def test_a_link_to_no_page_of_the_book_is_refused(site, change):
     change("00_introduction", "01_one.html#equation-two", "../search.html")
     with pytest.raises(

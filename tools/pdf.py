@@ -56,7 +56,7 @@ LOOK = """(kinds) => {
     .filter((element) => element.getBoundingClientRect().right > right);
   return {
     ids: all(document, "[id]").map((element) => element.id),
-    links: all(document, "a[href^='#']").map((link) => decodeURIComponent(link.hash.slice(1))),
+    links: all(document, "a[href^='#']").filter((link) => link.checkVisibility()).map((link) => decodeURIComponent(link.hash.slice(1))),
     titles: all(document, ".chapter > h1").map(words),
     chapters: Object.fromEntries(all(document, ".chapter").map((chapter) => [chapter.id, {
       counts: Object.fromEntries(kinds.map((kind) => [kind, all(chapter, kind).length])),
