@@ -293,7 +293,7 @@ function render({ model, el, share: link }) {
     const alone = chosen.first.map(([l]) => [l, l === now.depth ? 0 : (now.depth - l) * Math.log10(now.shortcut)]);
     const lines = [["rx-alone", alone], ["rx-own rx-first", chosen.first], ["rx-own", chosen.last]];
     drawSizes(sizes, widths.sizes, lines.filter(([, line]) => line.length).map(([kind, line]) => ({ kind, sizes: line })), now.depth);
-    write(between, `Of the ${found.kept} runs whose gradient keeps its size within a factor of ten, ${found.failed} recognise less than ${percent(LITTLE)} of the digits.`);
+    write(between, `Of the ${found.kept} runs shown whose gradient keeps its size within a factor of ten, ${found.failed} diverge or recognise less than ${percent(LITTLE)} of the digits.`);
     write(nothing, chosen.first.length ? "" : "No gradient is sent back here: the last state is 0, and so is the derivative of the ReLU there.");
     ui.list(() => valuesTable(state));
   }
