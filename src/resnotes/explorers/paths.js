@@ -155,7 +155,7 @@ function carrying({ low, high, count, part, many, ofPaths }) {
   const by = `by ${about(many)} ${many === 1 ? "path" : "paths"}, ${shareOf(ofPaths)} of all`;
   const carried = shareOf(Math.log10(part));
   if (count === 1) return `length ${low} alone carries ${carried} of it, ${by}`;
-  return `the fewest lengths that carry 95\u00a0% of it are the ${count} from ${low} to ${high}, with ${carried}, ${by}`;
+  return `the ${count} lengths from ${low} to ${high} carry ${carried} of it, the largest shares that make 95\u00a0%, ${by}`;
 }
 
 /** The state in words. */
