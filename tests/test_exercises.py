@@ -50,7 +50,12 @@ def node():
     """The page's judge, one process for all tests: a line of cases in, a line of verdicts out."""
     command = [str(Path(executable.ROOT_DIR) / "bin" / "node"), "--eval", RUN, str(PAGE)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8")
-    atexit.register(process.kill)
+
+    def end():
+        process.kill()
+        process.communicate()
+
+    atexit.register(end)
     return process
 
 
