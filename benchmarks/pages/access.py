@@ -16,7 +16,7 @@ def text(results):
         "| Page | " + " | ".join(titles) + " | What fails |",
         "| --- |" + " ---: |" * len(titles) + " --- |",
     ]
-    for page, scores in qualities["book"].items():
+    for page, scores in sorted(qualities["book"].items()):
         cells = " | ".join(str(scores[name]) for name in QUALITIES)
         lines.append(f"| {short(page)} | {cells} | {', '.join(scores['failing'])} |")
     lines += [
@@ -26,6 +26,6 @@ def text(results):
         "| Page | Performance |",
         "| --- | --- |",
     ]
-    rows = [*performance["book"].items(), ("one chapter with stock settings", performance["stock"])]
+    rows = [*sorted(performance["book"].items()), ("one chapter with stock settings", performance["stock"])]
     lines += [f"| {short(page)} | {runs(one)} |" for page, one in rows]
     return "\n".join(lines) + "\n"
